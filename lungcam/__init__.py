@@ -1,0 +1,5 @@
+"""lungcam: lung cancer in chest CT, and where the network looked. Research use only."""
+
+__version__ = "0.1.0"
+
+RESEARCH_USE_ONLY = "Research use only: not a medical device, not for diagnosis."

@@ -1,0 +1,71 @@
+"""Checkpoints that carry all that prediction needs, as plain tensors and plain dicts."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lungcam.errors import InputError
+from lungcam.files import whole
+
+KEY = "lungcam"
+
+
+class CheckpointMetadata(pl.Callback):
+    """Puts the plain config and the label rule into every checkpoint that Lightning writes.
+
+    Args:
+        metadata: Plain dict; `amend` adds what is known only after training.
+    """
+
+    def __init__(self, metadata: dict[str, Any]):
+        self.metadata = metadata
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the metadata."""
+        checkpoint[KEY] = self.metadata
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Find the checkpoint file that `ckpt=` names: a file, or a run folder with a best.ckpt.
+
+    Raises:
+        InputError: There is none.
+    """
+    if path.is_dir():
+        file = path / "checkpoints" / "best.ckpt"
+        if not file.is_file():
+            raise InputError(f"{path}: no checkpoints/best.ckpt in it; give ckpt= a run folder.")
+        return file
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such checkpoint; check ckpt=.")
+    return path
+
+
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """Load a checkpoint without running anything that it holds.
+
+    Raises:
+        InputError: Not a checkpoint that lungcam wrote.
+    """
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{file}: not a checkpoint of plain tensors and dicts; give one that lungcam wrote."
+        ) from error
+    if not isinstance(checkpoint, dict) or KEY not in checkpoint:
+        raise InputError(f"{file}: not written by lungcam; train with train.py first.")
+    return checkpoint
+
+
+def amend(file: Path, **metadata: Any) -> None:
+    """Add to a checkpoint's metadata what is known only after training."""
+    checkpoint = load_checkpoint(file)
+    checkpoint[KEY] = {**checkpoint[KEY], **metadata}
+    with whole(file) as temporary:
+        torch.save(checkpoint, temporary)

@@ -1,0 +1,81 @@
+"""The net as Lightning wants it: BCE on logits, and the metrics to watch."""
+
+from collections.abc import Callable, Iterable
+
+import pytorch_lightning as pl
+import torch
+import torchio as tio
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    BinaryAccuracy,
+    BinaryAUROC,
+    BinaryPrecision,
+    BinaryRecall,
+)
+
+
+class Classifier(pl.LightningModule):
+    """A net that gives one logit for each scan, trained with binary cross-entropy.
+
+    Args:
+        net: Maps `(B, 1, W, H, D)` to `(B, 1)` or `(B,)`.
+        optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | None = None,
+    ):
+        super().__init__()
+        # 1.4 times faster 3D convolutions on the CPU, and tensor cores on a GPU
+        self.net = net.to(memory_format=torch.channels_last_3d)
+        self.optimizer = optimizer
+        metrics = MetricCollection(
+            {
+                "auc": BinaryAUROC(),
+                "accuracy": BinaryAccuracy(),
+                "precision": BinaryPrecision(),
+                "recall": BinaryRecall(),
+            }
+        )
+        self.train_auc = BinaryAUROC()
+        self.val_metrics = metrics.clone(prefix="val/")
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to logits `(B,)`."""
+        image = image.contiguous(memory_format=torch.channels_last_3d)
+        return self.net(image).reshape(len(image))
+
+    def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
+        """Loss of a batch."""
+        logits, label, loss = self._loss(batch)
+        self.train_auc(logits, label)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
+        self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: dict, batch_idx: int) -> None:
+        """Loss and metrics over all validation samples."""
+        logits, label, loss = self._loss(batch)
+        self.val_metrics(logits, label)
+        self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
+        self.log_dict(self.val_metrics, prog_bar=True)
+
+    def predict_step(
+        self, batch: dict, batch_idx: int, dataloader_idx: int = 0
+    ) -> torch.Tensor:
+        """Logits of a batch, `(B,)`."""
+        return self(batch["input"][tio.DATA])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Make the optimizer."""
+        if self.optimizer is None:
+            raise RuntimeError("This classifier was made for prediction, without an optimizer.")
+        return self.optimizer(self.parameters())
+
+    def _loss(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        logits, label = self(batch["input"][tio.DATA]), batch["label"]
+        return logits, label, binary_cross_entropy_with_logits(logits, label.to(logits.dtype))

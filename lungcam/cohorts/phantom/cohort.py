@@ -1,0 +1,163 @@
+"""A cohort of phantoms on disk, made once and kept."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from lungcam.cohorts.phantom.files import read_truth, write_phantom
+from lungcam.cohorts.phantom.nodule import size_ranges
+from lungcam.cohorts.phantom.phantom import check_settings, make_phantom
+from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.errors import InputError
+
+# to be raised whenever the same seed gives other voxels, so that old files are not taken for new
+VERSION = 1
+BLOCK = ("malignant", "malignant", "benign", "healthy")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One phantom to make: where, and all that decides its voxels."""
+
+    folder: Path
+    sample_id: str
+    seed: int
+    kind: str
+    difficulty: float
+    matrix: int
+
+
+def phantom_cohort(
+    root: str | os.PathLike[str],
+    n: int = 280,
+    seed: int = 0,
+    difficulty: float = 0.5,
+    matrix: int = 192,
+    workers: int | None = None,
+) -> Cohort:
+    """Make the phantoms that are missing under `root` and list them.
+
+    Sample i depends on the seed and on i alone, so a larger cohort goes on from a smaller one. In
+    every four samples two are malignant, one is benign and one healthy.
+
+    Args:
+        root: Folder for the files; each choice of seed, difficulty and matrix has its own in it.
+        n: Phantoms in the cohort, 4 or more.
+        seed: Any integer from 0 on; another seed is another cohort.
+        difficulty: From 0 (easy) to 1 (hard), see `make_phantom`.
+        matrix: Rows and columns of a slice, 64 or more.
+        workers: Processes; None for as many as there are processors, 1 for none beside this one.
+
+    Returns:
+        n samples, each a person of its own.
+
+    Raises:
+        InputError: If a setting is out of range or `root` cannot be written.
+    """
+    check_settings(difficulty, matrix)
+    if n < 4:
+        raise InputError(f"The phantom cohort's n is {n}; set it to 4 or more, so all kinds occur.")
+    if seed < 0:
+        raise InputError(f"The phantom cohort's seed is {seed}; set it to 0 or more.")
+    if workers is not None and workers < 1:
+        raise InputError(f"The phantom cohort's workers is {workers}; set it to 1 or more.")
+    folder = Path(root) / cohort_key(seed, difficulty, matrix)
+    orders = [
+        Order(folder, f"phantom-{i:04d}", _phantom_seed(seed, i), kind, difficulty, matrix)
+        for i, kind in zip(range(n), _kinds(seed), strict=False)
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = [order for order in orders if read_truth(folder, order.sample_id) is None]
+        _make(missing, workers or _processors())
+    except OSError as error:
+        raise InputError(
+            f"The phantoms' folder {folder} cannot be written ({error.strerror or error}); "
+            "name one where you may write and the disk has room."
+        ) from error
+    (_, benign_most), (malignant_least, malignant_most) = size_ranges(difficulty)
+    rule = (
+        f"label 1: a malignant phantom nodule ({malignant_least:.0f}-{malignant_most:.0f} mm, "
+        f"spiculated) is present; 0: a benign one (4-{benign_most:.0f} mm, smooth) or none"
+    )
+    return Cohort([_sample(order) for order in orders], rule)
+
+
+def cohort_key(seed: int, difficulty: float, matrix: int) -> str:
+    """Short name of the folder that phantoms of these settings share, whatever their number."""
+    settings = json.dumps([VERSION, seed, float(difficulty), matrix])
+    return hashlib.sha256(settings.encode()).hexdigest()[:12]
+
+
+def _kinds(seed: int) -> Iterator[str]:
+    """Kinds without end, balanced in every block of four."""
+    block = 0
+    while True:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, block, 4]))
+        yield from (BLOCK[i] for i in rng.permutation(len(BLOCK)))
+        block += 1
+
+
+def _phantom_seed(seed: int, i: int) -> int:
+    """Seed of sample i, far from those of its neighbours and of other cohorts."""
+    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+
+
+def _processors() -> int:
+    """Processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _make(orders: list[Order], workers: int) -> None:
+    """Make phantoms, in this process or in several, with a progress bar."""
+    workers = min(workers, len(orders))
+    if workers <= 1:
+        for order in tqdm(orders, desc="phantoms", disable=not orders):
+            _fulfil(order)
+        return
+    # a forked child would inherit the threads' locks of a framework loaded here
+    context = multiprocessing.get_context("spawn")
+    # Ctrl-C reaches every process of the terminal: the children leave it to this one
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, context, signal.signal, ignore) as pool:
+        futures = [pool.submit(_fulfil, order) for order in orders]
+        try:
+            for future in tqdm(as_completed(futures), desc="phantoms", total=len(orders)):
+                future.result()
+        except BaseException:
+            # what has begun is finished, the rest is left for the next run
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _fulfil(order: Order) -> None:
+    """Make and write one phantom."""
+    phantom = make_phantom(order.seed, order.kind, difficulty=order.difficulty, matrix=order.matrix)
+    write_phantom(phantom, order.folder, order.sample_id, order.seed)
+
+
+def _sample(order: Order) -> Sample:
+    """The cohort's row for a phantom on disk."""
+    truth = read_truth(order.folder, order.sample_id)
+    center, stem = truth["center_mm"], order.folder / order.sample_id
+    return Sample(
+        sample_id=order.sample_id,
+        patient_id=order.sample_id.replace("phantom", "person"),
+        image=stem.with_name(f"{stem.name}.nii.gz"),
+        label=int(order.kind == "malignant"),
+        label_source=f"phantom of seed {order.seed}, drawn as {order.kind}",
+        center_mm=None if center is None else tuple(center),
+        diameter_mm=truth["diameter_mm"],
+        lesion_mask=None if center is None else stem.with_name(f"{stem.name}_nodule.nii.gz"),
+    )

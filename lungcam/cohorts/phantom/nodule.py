@@ -1,0 +1,164 @@
+"""Nodules: where they lie, how they are shaped, what they are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.cohorts.phantom.chest import Chest
+from lungcam.cohorts.phantom.lung import draw_dome, lung_depth, lung_faces, points_in_lungs
+from lungcam.cohorts.phantom.scan import Grid, blend, coverage
+from lungcam.cohorts.phantom.tube import box_around, draw_path, fine_levels, slice_mean
+from lungcam.cohorts.phantom.vessel import hilum
+
+ATTACHMENTS = ("none", "wall", "mediastinum", "apex")
+GROUND_GLASS_HU = -520
+
+
+@dataclass(frozen=True)
+class Nodule:
+    """A nodule to draw.
+
+    Attributes:
+        center: (x, y, z) in mm in the person's frame.
+        diameter: In mm.
+        attachment: One of `ATTACHMENTS`: what it touches.
+        hu: Density of its solid part.
+        solid: Radius of the solid part over the whole; ground glass lies around it.
+        lobes: Directions and heights of its bulges, shape `(n, 4)`; n is 0 for a smooth one.
+        spikes: Directions and lengths of its spikes in radii, shape `(n, 4)`.
+    """
+
+    center: np.ndarray
+    diameter: float
+    attachment: str
+    hu: float
+    solid: float
+    lobes: np.ndarray
+    spikes: np.ndarray
+
+
+def size_ranges(difficulty: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Diameters in mm of benign and of malignant nodules, nearer to each other beyond 0.5."""
+    near = max(0.0, 2 * difficulty - 1)
+    return (4.0, 9.0 + 3 * near), (15.0 - 5 * near, 30.0)
+
+
+def draw_nodule(
+    rng: np.random.Generator, chest: Chest, malignant: bool, difficulty: float
+) -> Nodule:
+    """Draw a nodule's place, form and density.
+
+    Args:
+        rng: Source of all of it.
+        chest: The person's proportions.
+        malignant: Large, lobed and spiculated; otherwise small and smooth.
+        difficulty: In [0, 1]; raises the share with ground glass and brings the sizes nearer.
+
+    Returns:
+        The nodule, its centre within the lungs.
+    """
+    diameter = float(rng.uniform(*size_ranges(difficulty)[malignant]))
+    attachment = str(rng.choice(ATTACHMENTS, p=(0.75, 0.15, 0.05, 0.05)))
+    center = _place(rng, chest, diameter / 2, attachment)
+    if malignant:
+        solid = float(rng.uniform(0.5, 0.75)) if rng.random() < 0.4 * difficulty else 1.0
+        lobes = np.column_stack([_random_directions(rng, 7), rng.uniform(0.1, 0.4, 7)])
+        n = int(rng.integers(9, 17))
+        spikes = np.column_stack([_random_directions(rng, n), rng.uniform(1.4, 2.0, n)])
+        return Nodule(center, diameter, attachment, rng.uniform(20, 60), solid, lobes, spikes)
+    calcified = rng.random() < 0.3
+    hu = float(rng.uniform(200, 800) if calcified else rng.uniform(0, 50))
+    nothing = np.zeros((0, 4))
+    return Nodule(center, diameter, attachment, hu, 1.0, nothing, nothing)
+
+
+def lay_nodule(
+    hu: np.ndarray, chest: Chest, grid: Grid, nodule: Nodule
+) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+    """Lay a nodule over the lungs in `hu` in place.
+
+    Args:
+        hu: Volume in HU, shape `(D, H, W)`.
+        chest: The person's proportions: the nodule stops at the pleura.
+        grid: The scan's grid.
+        nodule: What to lay.
+
+    Returns:
+        A box as slices of `hu`, and in it the nodule without its spikes as bool, never empty.
+    """
+    radius = nodule.diameter / 2
+    for *way, length in nodule.spikes:
+        tip = nodule.center + radius * length * np.array(way)
+        if lung_depth(chest, tip[None])[0][0] > 1:
+            path = [nodule.center + 0.7 * radius * np.array(way), tip]
+            draw_path(hu, grid, path, (0.2 * radius, 0.5), -40)
+    reach = 1.7 * radius + grid.spacing[0]
+    box = box_around(grid, nodule.center - reach, nodule.center + reach)
+    levels, n = fine_levels(grid, box[0].start, box[0].stop)
+    x, y, z = grid.x[box[2]][None, None, :], grid.y[box[1]][None, :, None], levels[:, None, None]
+    wall, middle, floor, _ = lung_faces(chest, draw_dome(chest, x, y), x, y, z)
+    pleura = np.maximum(np.maximum(wall, middle), floor)
+    x, y, z = (at - np.float32(c) for at, c in zip((x, y, z), nodule.center, strict=True))
+    distance = np.sqrt(x * x + y * y + z * z)
+    edge = np.full_like(distance, radius)
+    if len(nodule.lobes):
+        edge *= _bulge(nodule.lobes, x, y, z, distance) / _mean_bulge(nodule.lobes)
+    inside = coverage(np.maximum(distance - edge, pleura), grid.spacing[0])
+    share = slice_mean(inside, n)
+    if nodule.solid < 1:
+        blend(hu[box], GROUND_GLASS_HU, share)
+        core = coverage(np.maximum(distance - nodule.solid * edge, pleura), grid.spacing[0])
+        blend(hu[box], nodule.hu, slice_mean(core, n))
+    else:
+        blend(hu[box], nodule.hu, share)
+    # in thick slices a small nodule may fill no voxel by half
+    return box, share >= min(0.5, 0.5 * float(share.max()))
+
+
+def _bulge(lobes: np.ndarray, x, y, z, distance: np.ndarray) -> np.ndarray:
+    """Radius over the drawn one, towards (x, y, z), before it is brought to the right volume."""
+    total = np.ones_like(distance)
+    scale = 1 / (distance + np.float32(1e-3))
+    for u, v, w, height in lobes.astype(np.float32):
+        total += height * np.exp(6 * ((x * u + y * v + z * w) * scale - 1))
+    return total
+
+
+def _mean_bulge(lobes: np.ndarray) -> float:
+    """Radius of the sphere of the same volume as the unit lobed shape."""
+    x, y, z = _even_directions(400).T
+    return float(np.mean(_bulge(lobes, x, y, z, np.ones(400)) ** 3) ** (1 / 3))
+
+
+def _even_directions(n: int) -> np.ndarray:
+    """Unit vectors on a spiral from pole to pole, shape `(n, 3)`."""
+    i = np.arange(n) + 0.5
+    height, turn = 1 - 2 * i / n, np.pi * (1 + 5**0.5) * i
+    flat = np.sqrt(1 - height**2)
+    return np.column_stack([flat * np.cos(turn), flat * np.sin(turn), height])
+
+
+def _random_directions(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Random unit vectors, shape `(n, 3)`."""
+    ways = rng.standard_normal((n, 3))
+    return ways / np.linalg.norm(ways, axis=1, keepdims=True)
+
+
+def _place(rng: np.random.Generator, chest: Chest, radius: float, attachment: str) -> np.ndarray:
+    """A centre in the lungs: (x, y, z) in mm, its depth under the pleura fit for the attachment."""
+    points = points_in_lungs(rng, chest, 6000)
+    for side in (-1, 1):
+        # a nodule on the hilum would close the bronchus
+        points = points[np.linalg.norm(points - hilum(chest, side), axis=1) > radius + 22]
+    depth, face = lung_depth(chest, points)
+    if attachment == "none":
+        # clear of the pleura on every side, with its bulges too
+        clear = 1.4 * radius + 4
+        points = points[depth > clear][:60]
+        around = points[:, None] + clear * _even_directions(60)
+        free = lung_depth(chest, around.reshape(-1, 3))[0].reshape(-1, 60) > 0
+        return points[np.argmax(free.all(axis=1))]
+    high = points[:, 2] > 0.84 * chest.height
+    at = {"wall": (face == 0) & ~high, "mediastinum": face == 1, "apex": (face == 0) & high}
+    points, depth = points[at[attachment]], depth[at[attachment]]
+    return points[np.argmin(np.abs(depth - rng.uniform(0.55, 0.85) * radius))]

@@ -1,0 +1,139 @@
+"""One phantom: a synthetic chest CT with its truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.cohorts.phantom.anatomy import FAT_HU, paint_organs
+from lungcam.cohorts.phantom.chest import Chest, draw_chest
+from lungcam.cohorts.phantom.nodule import draw_nodule, lay_nodule
+from lungcam.cohorts.phantom.scan import Grid, acquire, blend, coverage, empty_room, make_grid
+from lungcam.cohorts.phantom.tube import box_around
+from lungcam.cohorts.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
+from lungcam.errors import InputError
+
+KINDS = ("malignant", "benign", "healthy")
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic scan and what is known of it.
+
+    Attributes:
+        hu: The scan in HU, int16 of shape `(W, H, D)`.
+        affine: Voxel index to RAS world in mm, float64 of shape `(4, 4)`.
+        lungs: Both lungs with all within them, nodules too, bool of shape `(W, H, D)`.
+        airway: Air of trachea and main bronchi outside the lungs, bool of shape `(W, H, D)`.
+        nodule: The nodule without its spikes, bool of shape `(W, H, D)`; empty for "healthy".
+        kind: "malignant", "benign" or "healthy".
+        center_mm: Centroid of `nodule` in RAS world mm; None for "healthy".
+        diameter_mm: The drawn diameter; 0.0 for "healthy".
+        attachment: What the nodule touches: "none", "wall", "mediastinum" or "apex".
+    """
+
+    hu: np.ndarray
+    affine: np.ndarray
+    lungs: np.ndarray
+    airway: np.ndarray
+    nodule: np.ndarray
+    kind: str
+    center_mm: tuple[float, float, float] | None
+    diameter_mm: float
+    attachment: str
+
+    @property
+    def label(self) -> int:
+        """1 for a malignant nodule, otherwise 0."""
+        return int(self.kind == "malignant")
+
+    @property
+    def pleural(self) -> bool:
+        """Whether the nodule touches the pleura."""
+        return self.attachment != "none"
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm along the array's axes."""
+        return tuple(np.abs(np.diag(self.affine)[:3]).tolist())
+
+
+def check_settings(difficulty: float, matrix: int) -> None:
+    """Raise InputError if a phantom cannot be made with these settings."""
+    if not 0 <= difficulty <= 1:
+        raise InputError(
+            f"The phantoms' difficulty is {difficulty}; set it from 0 (easy) to 1 (hard)."
+        )
+    if matrix < 64:
+        raise InputError(f"The phantoms' matrix is {matrix}; set it to 64 voxels or more.")
+
+
+def make_phantom(seed: int, kind: str, *, difficulty: float = 0.5, matrix: int = 192) -> Phantom:
+    """Make a synthetic chest CT; the same arguments give the same voxels.
+
+    Args:
+        seed: Any integer from 0 on; another seed is another person on another scanner.
+        kind: "malignant" (15-30 mm, spiculated), "benign" (4-9 mm, smooth) or "healthy".
+        difficulty: In [0, 1]; raises noise, vessels, the share of ground glass and the number of
+            benign nodules beside the one that counts, and beyond 0.5 brings the sizes nearer.
+        matrix: Rows and columns of a slice; the field of view stays at 345-360 mm.
+
+    Returns:
+        The phantom, its slices 1-5 mm thick by seed.
+
+    Raises:
+        InputError: For a kind, a difficulty or a matrix that is not possible.
+    """
+    check_settings(difficulty, matrix)
+    if kind not in KINDS:
+        raise InputError(f"The phantom's kind is {kind!r}; set it to one of {', '.join(KINDS)}.")
+    # streams apart, so that the matrix changes neither the person nor the nodule
+    streams = np.random.SeedSequence([seed, KINDS.index(kind)]).spawn(4)
+    body, scanner, lesion, grain = (np.random.default_rng(stream) for stream in streams)
+    chest = draw_chest(body)
+    grid = make_grid(scanner, matrix, chest.height + float(scanner.uniform(12, 22)))
+    sigma = float(scanner.uniform(15 + 8 * difficulty, 20 + 20 * difficulty))
+    padding = int(scanner.choice((-2000, -1024)))
+    hu, lungs = paint_organs(grain, chest, grid, empty_room(scanner, grid, chest.back))
+    draw_great_vessels(hu, chest, grid)
+    joined, gas = body.random() < 0.75, body.random() < 0.4
+    segments = round(34 + 20 * difficulty + float(body.uniform(0, 6)))
+    draw_lung_vessels(body, hu, chest, grid, segments)
+    airway = draw_airway(hu, chest, grid, joined)
+    if gas:
+        _lay_stomach_gas(body, hu, chest, grid)
+    nodule, center, diameter, attachment = np.zeros(hu.shape, bool), None, 0.0, "none"
+    if kind != "healthy":
+        for _ in range(int(lesion.integers(0, round(4 * difficulty) + 1))):
+            lay_nodule(hu, chest, grid, draw_nodule(lesion, chest, False, difficulty))
+        drawn = draw_nodule(lesion, chest, kind == "malignant", difficulty)
+        box, inside = lay_nodule(hu, chest, grid, drawn)
+        nodule[box] = inside
+        center = _centroid(box, inside, grid.affine)
+        diameter, attachment = drawn.diameter, drawn.attachment
+    scan = acquire(grain, hu, grid, sigma, padding)
+    lungs |= nodule
+    airway &= ~lungs
+    return Phantom(
+        scan.T, grid.affine, lungs.T, airway.T, nodule.T, kind, center, diameter, attachment
+    )
+
+
+def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, chest: Chest, grid: Grid) -> None:
+    """Lay a gas bubble over a level of fluid under the left dome of the diaphragm in place."""
+    radius = rng.uniform(14, 24)
+    top = chest.domes[2] - 10
+    center = np.array([60, -16, top - radius])
+    box = box_around(grid, center - radius - 3, center + radius + 3)
+    x, y, z = grid.x[box[2]], grid.y[box[1]][:, None], grid.z[box[0]][:, None, None]
+    ball = np.sqrt((x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2) - radius
+    gas = np.maximum(ball, y - (center[1] + 0.3 * radius)).astype(np.float32)
+    blend(hu[box], FAT_HU + 140, coverage(ball.astype(np.float32) - 3, grid.spacing[0]))
+    blend(hu[box], -980, coverage(gas, grid.spacing[0]))
+
+
+def _centroid(
+    box: tuple[slice, slice, slice], inside: np.ndarray, affine: np.ndarray
+) -> tuple[float, float, float]:
+    """Centroid in RAS world mm of the mask `inside` within a box of a `(D, H, W)` volume."""
+    middle = np.argwhere(inside).mean(axis=0) + [cut.start for cut in box]
+    return tuple((affine[:3, :3] @ middle[::-1] + affine[:3, 3]).tolist())

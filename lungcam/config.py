@@ -1,0 +1,181 @@
+"""The schema of the configuration, and the one place that makes objects from it."""
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
+from hydra.utils import get_object
+from hydra.utils import instantiate as hydra_instantiate
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from lungcam.errors import InputError
+
+# a config, and so a checkpoint, may name nothing else
+ALLOWED_TARGETS = (
+    "lungcam.callbacks.",
+    "lungcam.cohorts.",
+    "lungcam.nets.",
+    "lungcam.transforms.",
+    "monai.networks.nets.",
+    "pytorch_lightning.callbacks.",
+    "pytorch_lightning.loggers.",
+    "torch.optim.",
+    "torchio.",
+)
+
+
+@dataclass
+class ViewConfig:
+    """What of the scan the network is shown."""
+
+    name: str = MISSING
+    shape: list[int] = MISSING
+    spacing_mm: float = MISSING
+
+
+@dataclass
+class SplitConfig:
+    """Shares of the patients."""
+
+    val: float = MISSING
+    test: float = MISSING
+
+
+@dataclass
+class LoaderConfig:
+    """How batches are read."""
+
+    batch_size: int = MISSING
+    workers: int = MISSING
+
+
+@dataclass
+class MonitorConfig:
+    """The figure that chooses the best epoch."""
+
+    metric: str = MISSING
+    mode: str = MISSING
+
+
+@dataclass
+class ExplainConfig:
+    """The layer that Grad-CAM explains; each model names its own."""
+
+    layer: str = MISSING
+
+
+@dataclass
+class TrainerConfig:
+    """Settings of Lightning's Trainer, under the names users know."""
+
+    gpus: int = MISSING
+    max_epochs: int = MISSING
+    precision: str = MISSING
+    deterministic: Any = MISSING
+    accumulate_grad_batches: int = MISSING
+    gradient_clip_val: float | None = MISSING
+    log_every_n_steps: int = MISSING
+
+
+@dataclass
+class TrainConfig:
+    """Everything `train.py` composes."""
+
+    data: dict[str, Any] = MISSING
+    view: ViewConfig = field(default_factory=ViewConfig)
+    transforms: dict[str, Any] = MISSING
+    model: dict[str, Any] = MISSING
+    explain: ExplainConfig = field(default_factory=ExplainConfig)
+    optimizer: dict[str, Any] = MISSING
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: dict[str, Any] = MISSING
+    callbacks: dict[str, Any] = MISSING
+    split: SplitConfig = field(default_factory=SplitConfig)
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    seed: int = MISSING
+    cache: str = MISSING
+
+
+@dataclass
+class InferConfig:
+    """Everything `infer.py` takes."""
+
+    ckpt: str = MISSING
+    scan: str = MISSING
+    out: str = MISSING
+    series: str | None = None
+    gpus: int = MISSING
+    render: bool | None = None
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra, as `train_schema` and `infer_schema`."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="infer_schema", node=InferConfig)
+
+
+def plain(node: Any) -> Any:
+    """Resolve a config node to plain dicts, lists and numbers."""
+    return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+
+
+def check_targets(config: dict[str, Any], at: str = "") -> None:
+    """Refuse, before anything is made, a target that is not allowed or a key it does not take.
+
+    Args:
+        config: Plain config.
+        at: Where it stands, for the message.
+
+    Raises:
+        InputError: Names the key.
+    """
+    for key, value in config.items():
+        if isinstance(value, dict):
+            check_targets(value, f"{at}.{key}" if at else key)
+    if "_target_" not in config:
+        return
+    target = str(config["_target_"])
+    if not target.startswith(ALLOWED_TARGETS):
+        raise InputError(f"{at}._target_={target}: allowed are {', '.join(ALLOWED_TARGETS)}.")
+    try:
+        made = get_object(target)
+    except Exception as error:
+        raise InputError(f"{at}._target_={target}: there is no such thing; check it.") from error
+    # a module's imports are reachable by its name too: what is made must be at home in its package
+    if not callable(made) or made.__module__.split(".")[0] != target.split(".")[0]:
+        raise InputError(f"{at}._target_={target}: not a class or function of that package.")
+    parameters = inspect.signature(made).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        return
+    for key in config:
+        if not key.startswith("_") and key not in parameters:
+            raise InputError(
+                f"{at}.{key}: {target} has no such setting; it takes {', '.join(parameters)}."
+            )
+
+
+def instantiate(config: dict[str, Any], at: str, **arguments: Any) -> Any:
+    """Make the object that a config describes.
+
+    Args:
+        config: Plain config with an allowed `_target_`.
+        at: Where it stands in the configuration, for the message.
+        **arguments: Further arguments of the target.
+
+    Raises:
+        InputError: The target is not allowed or refuses its settings.
+    """
+    check_targets(config, at)
+    try:
+        return hydra_instantiate(config, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        if isinstance(cause, (TypeError, ValueError)):
+            raise InputError(f"{at}: {cause}") from error
+        raise

@@ -1,0 +1,57 @@
+"""Prepared inputs on disk, kept by what they were made from."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import lungcam
+from lungcam.files import whole
+
+# the code that decides what a prepared input looks like
+CODE = ("grid.py", "scans", "lungs", "transforms")
+
+
+@cache
+def code_version() -> str:
+    """Hash of the preparing code: when it changes, nothing old is served."""
+    digest = hashlib.sha256()
+    package = Path(lungcam.__file__).parent
+    for name in CODE:
+        files = [package / name] if name.endswith(".py") else sorted((package / name).glob("*.py"))
+        for file in files:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def content_hash(scan: Path) -> str:
+    """SHA-256 of a scan's bytes: a file's, or those of all files of a DICOM folder."""
+    digest = hashlib.sha256()
+    files = sorted(scan.iterdir()) if scan.is_dir() else [scan]
+    if scan.suffix.lower() == ".mhd":
+        # the voxels lie in a file beside the header
+        files += sorted(one for one in scan.parent.glob(f"{scan.stem}.*") if one != scan)
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def cache_key(scan: Path, transforms: str) -> str:
+    """Key of a prepared input: the scan's content, the transforms' repr and the code."""
+    parts = [content_hash(scan), transforms, code_version()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def store(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays by name, whole or not at all."""
+    with whole(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def load(file: Path) -> dict[str, np.ndarray]:
+    """Read what `store` wrote."""
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,0 +1,61 @@
+"""Prepared samples as a torch data set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchio as tio
+from torch.utils.data import Dataset
+
+from lungcam.cohorts.sample import Sample
+from lungcam.data.cache import load
+from lungcam.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the network is shown of one sample.
+
+    Attributes:
+        input: `(W, H, D)` float32.
+        lungs: `(W, H, D)` bool.
+        grid: Where both stand.
+    """
+
+    input: np.ndarray
+    lungs: np.ndarray
+    grid: Grid
+
+
+class PreparedDataset(Dataset):
+    """Reads prepared inputs from the cache, one subject at a time.
+
+    Args:
+        samples: The split's samples, each with a label.
+        files: File of the prepared input by sample_id.
+    """
+
+    def __init__(self, samples: Sequence[Sample], files: Mapping[str, Path]):
+        self.samples = list(samples)
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def prepared(self, index: int) -> Prepared:
+        """Read the prepared input of a sample."""
+        arrays = load(self.files[self.samples[index].sample_id])
+        grid = Grid(arrays["input"].shape, arrays["affine"])
+        return Prepared(arrays["input"], arrays["lungs"], grid)
+
+    def __getitem__(self, index: int) -> tio.Subject:
+        """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""
+        prepared = self.prepared(index)
+        tensor = torch.from_numpy(prepared.input)[None]
+        return tio.Subject(
+            input=tio.ScalarImage(tensor=tensor, affine=prepared.grid.affine),
+            label=self.samples[index].label,
+            index=index,
+        )

@@ -1,0 +1,127 @@
+"""A voxel grid in the scanner's space, and the resampling between two of them.
+
+Everything that moves between grids (scan to network input, heat-map to scan) goes through
+`resample`, so that one piece of code answers for where a voxel stands.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import nibabel as nib
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Voxel centres in RAS world mm.
+
+    Attributes:
+        shape: Voxels along each array axis, `(W, H, D)`.
+        affine: `(4, 4)` float64 matrix from voxel index to RAS mm, as in NIfTI and TorchIO.
+    """
+
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along each array axis, in mm."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    def to_world(self, index: np.ndarray) -> np.ndarray:
+        """Turn voxel indices `(..., 3)`, fractions allowed, into RAS mm `(..., 3)`."""
+        return np.asarray(index) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, world_mm: np.ndarray) -> np.ndarray:
+        """Turn RAS mm `(..., 3)` into fractional voxel indices `(..., 3)`."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(world_mm) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    @cached_property
+    def canonical(self) -> "Grid":
+        """The same voxels with axes flipped and swapped to lie closest to R, A, S."""
+        orientation = nib.io_orientation(self.affine)
+        affine = self.affine @ nib.orientations.inv_ornt_aff(orientation, self.shape)
+        shape = np.asarray(self.shape)[np.argsort(orientation[:, 0])]
+        return Grid(tuple(int(n) for n in shape), affine)
+
+
+def reorient(volume: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+    """Flip and swap axes, without interpolation.
+
+    Args:
+        volume: Array on `source`.
+        source: Grid of the volume.
+        target: The same voxel centres in another axis order and direction.
+
+    Returns:
+        A view of the volume on `target`.
+    """
+    change = nib.orientations.ornt_transform(
+        nib.io_orientation(source.affine), nib.io_orientation(target.affine)
+    )
+    return nib.orientations.apply_orientation(volume, change)
+
+
+def resample(volume: np.ndarray, source: Grid, target: Grid, outside: float = 0.0) -> np.ndarray:
+    """Resample between two grids whose axes are parallel (in any order and direction).
+
+    Linear interpolation, and where the target is coarser a triangle as wide as two target voxels,
+    so that fine structure is averaged and not skipped. A source voxel reaches to its own faces:
+    beyond the outer faces of the source stands `outside`.
+
+    Args:
+        volume: `(W, H, D)` array on `source`, any real or bool type.
+        source: Grid of the volume.
+        target: Grid to fill; its axes are parallel to the source's.
+        outside: Value beyond the source.
+
+    Returns:
+        `(w, h, d)` float32 array on `target`.
+
+    Raises:
+        ValueError: The axes of the two grids are not parallel.
+    """
+    step = np.linalg.solve(source.affine, target.affine)
+    linear = step[:3, :3]
+    axis_of = np.argmax(np.abs(linear), axis=0)
+    across = linear.copy()
+    across[axis_of, range(3)] = 0
+    # how far, in source voxels, the target's last voxel would stand off the source's axes
+    if sorted(axis_of) != [0, 1, 2] or np.abs(across @ np.diag(target.shape)).max() > 1e-2:
+        raise ValueError("The axes of the two grids are not parallel.")
+    weights = {}
+    for axis, at in enumerate(axis_of):
+        centers = linear[at, axis] * np.arange(target.shape[axis]) + step[at, 3]
+        weights[int(at)] = _weights(centers, abs(linear[at, axis]), source.shape[at])
+    used = []
+    for at in range(3):
+        columns = np.flatnonzero(weights[at].any(axis=0))
+        low, high = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
+        used.append(slice(low, high))
+        weights[at] = weights[at][:, low:high]
+    values = volume[tuple(used)].astype(np.float32)
+    if outside:
+        values -= np.float32(outside)
+    # shrinking axes first keeps the intermediate volumes small
+    for at in sorted(weights, key=lambda a: weights[a].shape[0] / weights[a].shape[1]):
+        values = np.moveaxis(np.tensordot(weights[at], values, (1, at)), 0, at)
+    values = np.ascontiguousarray(values.transpose([int(at) for at in axis_of]))
+    if outside:
+        values += np.float32(outside)
+    return values
+
+
+def _weights(centers: np.ndarray, step: float, size: int) -> np.ndarray:
+    """Interpolation weights `(targets, sources)` of one axis; an all-zero row stands outside."""
+    half_width = max(1.0, step)
+    reach = int(np.ceil(half_width))
+    inside = np.flatnonzero((centers >= -0.5 - 1e-6) & (centers <= size - 0.5 + 1e-6))
+    nearby = np.floor(centers[inside])[:, None].astype(int) + np.arange(-reach, reach + 2)
+    triangle = np.maximum(0.0, 1 - np.abs(nearby - centers[inside, None]) / half_width)
+    triangle /= triangle.sum(axis=1, keepdims=True)
+    weights = np.zeros((len(centers), size), np.float32)
+    rows = np.broadcast_to(inside[:, None], nearby.shape)
+    np.add.at(weights, (rows, np.clip(nearby, 0, size - 1)), triangle.astype(np.float32))
+    return weights

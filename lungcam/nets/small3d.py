@@ -1,0 +1,65 @@
+"""The project's own net: three 3D convolutions, three fully connected layers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class Small3D(nn.Module):
+    """Three 3D convolutions and three fully connected layers.
+
+    A lesion is a needle in a haystack: with a global maximum between the two parts the answer
+    hangs on the strongest place in the volume, wherever it lies. The last convolution works at
+    half resolution, so that its Grad-CAM can tell neighbouring structures apart.
+
+    Args:
+        channels: Output channels of the three convolutions.
+        hidden: Width of the first two fully connected layers.
+        dropout: Probability, after each of these two.
+        pool: `max` or `avg` over all positions, or `flatten` for none.
+        input_shape: `(W, H, D)` of the input; only `flatten` depends on it.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (8, 16, 32),
+        hidden: Sequence[int] = (64, 32),
+        dropout: float = 0.2,
+        pool: str = "max",
+        input_shape: Sequence[int] = (72, 56, 72),
+    ):
+        super().__init__()
+        first, second, third = channels
+        self.conv1 = nn.Conv3d(1, first, 3, padding=1)
+        self.norm1 = nn.BatchNorm3d(first)
+        self.pool1 = nn.MaxPool3d(2)
+        self.conv2 = nn.Conv3d(first, second, 3, padding=1)
+        self.norm2 = nn.BatchNorm3d(second)
+        self.conv3 = nn.Conv3d(second, third, 3, padding=1)
+        if pool == "max":
+            self.pool: nn.Module = nn.AdaptiveMaxPool3d(1)
+        elif pool == "avg":
+            self.pool = nn.AdaptiveAvgPool3d(1)
+        elif pool == "flatten":
+            self.pool = nn.Identity()
+        else:
+            raise ValueError(f"model.pool={pool}: choose max, avg or flatten.")
+        cells = 1
+        if pool == "flatten":
+            for size in input_shape:
+                cells *= size // 2
+        self.fc1 = nn.Linear(third * cells, hidden[0])
+        self.fc2 = nn.Linear(hidden[0], hidden[1])
+        self.fc3 = nn.Linear(hidden[1], 1)
+        self.dropout = nn.Dropout(dropout)
+        self.relu = nn.ReLU()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
+        x = self.pool1(self.relu(self.norm1(self.conv1(image))))
+        x = self.relu(self.norm2(self.conv2(x)))
+        x = self.pool(self.relu(self.conv3(x))).flatten(1)
+        x = self.dropout(self.relu(self.fc1(x)))
+        x = self.dropout(self.relu(self.fc2(x)))
+        return self.fc3(x)

@@ -1,0 +1,98 @@
+"""Where the camera stands around the patient, who faces +y with the head along +z (RAS+)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from vtkmodules.vtkRenderingCore import vtkCamera
+
+
+class View(NamedTuple):
+    """Angles in degrees from straight in front.
+
+    `azimuth` carries the camera to the patient's left, `elevation` above.
+    """
+
+    azimuth: float
+    elevation: float
+
+
+VIEWS = {
+    "anterior": View(20, 10),
+    "posterior": View(200, 10),
+    "left": View(90, 0),
+    "right": View(-90, 0),
+}
+"""Named views. Those from the front and the back stand a little aside, which shows the depth."""
+
+
+def named_view(view: str | View) -> View:
+    """Look a view up by its name; a `View` is taken as it is.
+
+    Raises:
+        ValueError: If there is no view of that name.
+    """
+    if isinstance(view, View):
+        return view
+    if view not in VIEWS:
+        raise ValueError(f"There is no view '{view}': choose one of {', '.join(VIEWS)}.")
+    return VIEWS[view]
+
+
+def axes_of(view: View) -> np.ndarray:
+    """Unit vectors of a view in RAS+, one a row: the picture's right, its top, to the camera."""
+    azimuth, elevation = np.radians(view)
+    right = np.array([-np.cos(azimuth), -np.sin(azimuth), 0.0])
+    behind = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
+    toward = np.cos(elevation) * behind + [0.0, 0.0, np.sin(elevation)]
+    return np.array([right, np.cross(toward, right), toward])
+
+
+def side_letters(view: View) -> tuple[str, str]:
+    """Letters for the left and right side of a picture: the patient's R, L, A or P."""
+    right = axes_of(view)[0]
+    axis = int(np.abs(right[:2]).argmax())
+    letters = ("LR", "PA")[axis]
+    return (letters[0], letters[1]) if right[axis] > 0 else (letters[1], letters[0])
+
+
+def aim(
+    camera: vtkCamera,
+    view: View,
+    points: np.ndarray,
+    aspect: float,
+    frame: tuple[float, float, float, float],
+) -> None:
+    """Set a parallel camera so that a body just fits a part of the picture.
+
+    The room is that of the body turned about its upright axis, so the scale does not change when
+    the camera goes round.
+
+    Args:
+        camera: The camera to set.
+        view: Where it stands.
+        points: `(n, 3)` surface of the body, in mm.
+        aspect: Width of the whole picture over its height.
+        frame: The part to fill as (left, right, bottom, top), each a share of the picture.
+    """
+    axes = axes_of(view)
+    center = (points.min(axis=0) + points.max(axis=0)) / 2
+    x, y, z = (points - center).T
+    radius = np.hypot(x, y)
+    # A turn brings each point to where it is lowest and highest in the picture.
+    sideways, upright = np.hypot(*axes[1, :2]), axes[1, 2]
+    lowest = (z * upright - radius * sideways).min()
+    highest = (z * upright + radius * sideways).max()
+
+    left, right, bottom, top = frame
+    scale = max((highest - lowest) / (top - bottom), 2 * radius.max() / (right - left) / aspect)
+    # The frame's middle is not the picture's: the camera looks past the body by the difference.
+    middle = [(side.min() + side.max()) / 2 for side in ((points - center) @ axes[:2].T).T]
+    aside = middle[0] - (left + right - 1) / 2 * aspect * scale
+    above = middle[1] - (bottom + top - 1) / 2 * scale
+    focus = center + aside * axes[0] + above * axes[1]
+    reach = 2 * np.linalg.norm(points - center, axis=1).max()
+    camera.ParallelProjectionOn()
+    camera.SetParallelScale(scale / 2)
+    camera.SetFocalPoint(*focus)
+    camera.SetPosition(*(focus + axes[2] * reach))
+    camera.SetViewUp(*axes[1])

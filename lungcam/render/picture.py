@@ -1,0 +1,89 @@
+"""From a scan and its heat-map to a picture, and from a picture to a file."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkIOImage import vtkPNGWriter
+
+from lungcam.render.camera import View, named_view
+from lungcam.render.scene import Scene
+from lungcam.render.volume import lungs_and_heat
+
+
+def render_volume(
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray | None,
+    spacing_mm: tuple[float, float, float],
+    size: tuple[int, int] = (768, 768),
+    view: str | View = "anterior",
+    heat_name: str = "Grad-CAM",
+) -> np.ndarray:
+    """Draw the lungs as translucent bodies with the heat-map glowing inside.
+
+    For display the heat-map is divided by its own maximum, and what is below a fifth of that stays
+    clear; the numbers in files are left as they are.
+
+    Args:
+        hu: `(W, H, D)` scan in HU, its axes along the patient's right, front and head (RAS+).
+        lungs: `(W, H, D)` bool, the lungs alone; outside it the scan is not drawn.
+        heat: `(W, H, D)`, finite and at least 0, or None for the lungs alone.
+        spacing_mm: Size of a voxel along each axis, in mm.
+        size: (width, height) of the picture, in pixels.
+        view: 'anterior' (the patient's right is on the picture's left), 'posterior', 'left',
+            'right', or a `View` of two angles.
+        heat_name: What the colour bar calls the heat-map.
+
+    Returns:
+        `(H, W, 3)` uint8, red, green and blue; the first row is the top.
+
+    Raises:
+        RenderError: If no OpenGL can be had or VTK reports an error.
+        ValueError: If the arrays do not fit together, the lung mask is empty, the heat-map is
+            negative or not finite, or there is no view of that name.
+    """
+    view = named_view(view)
+    image = lungs_and_heat(hu, lungs, heat, spacing_mm)
+    glows = heat is not None and heat.any()
+    with Scene(image, size, heat_name if glows else None) as scene:
+        return scene.picture(view)
+
+
+def save_png(path: str | Path, rgb: np.ndarray) -> None:
+    """Write a picture, whole or not at all.
+
+    Args:
+        path: The file; one that is there already is replaced.
+        rgb: `(H, W, 3)` uint8; the first row is the top.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If `rgb` is not such a picture.
+    """
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+        raise ValueError(f"A picture is (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}.")
+    height, width, _ = rgb.shape
+    image = vtkImageData()
+    image.SetDimensions(width, height, 1)
+    pixels = np.ascontiguousarray(rgb[::-1]).reshape(-1, 3)
+    image.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
+    writer = vtkPNGWriter()
+    writer.SetInputData(image)
+    writer.WriteToMemoryOn()
+    writer.Write()
+    _replace(Path(path), memoryview(writer.GetResult()))
+
+
+def _replace(path: Path, content: memoryview) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,129 @@
+"""Lungs and heat-map as one volume of two components, small enough to draw quickly.
+
+Two separate volumes in one scene would be blended one after the other instead of voxel by voxel.
+"""
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkImageData
+
+from lungcam.render.display import to_display
+from lungcam.render.resample import resample, resampling_weights
+from lungcam.render.rim import dense_rim
+from lungcam.render.transfer_functions import HEAT_FLOOR
+
+MAX_SIDE = 256
+LUNG_MARGIN_MM = 4.0
+HEAT_MARGIN_MM = 25.0
+
+
+def lungs_and_heat(
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray | None,
+    spacing_mm: tuple[float, float, float],
+) -> vtkImageData:
+    """Crop, mask and reduce a scan and its heat-map to what is drawn.
+
+    Args:
+        hu: `(W, H, D)` scan in HU, its axes along the patient's right, front and head (RAS+).
+        lungs: `(W, H, D)` bool. Neither the scan outside it nor a rim of soft tissue inside it is
+            drawn; the heat-map is, up to 25 mm beyond the lungs' bounding box.
+        heat: `(W, H, D)`, finite and at least 0, or None. Shown as a share of its own maximum.
+        spacing_mm: Size of a voxel along each axis.
+
+    Returns:
+        Image of at most 256 voxels along each side, uint8, in millimetres from the centre of voxel
+        (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component 1: the
+        heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
+
+    Raises:
+        ValueError: If shapes differ, the spacing is not positive, no voxel is lung, or the heat has
+            a value that is negative or not finite.
+    """
+    _check(hu, lungs, heat, spacing_mm)
+    spacing = np.asarray(spacing_mm, dtype=float)
+    peak = 0.0 if heat is None else float(heat.max())
+    hot = heat > HEAT_FLOOR * peak if peak > 0 else None
+    start, stop = _box(lungs, hot, spacing)
+    crop = tuple(map(slice, start, stop))
+
+    count = stop - start
+    side_mm = max((count * spacing).max() / MAX_SIDE, spacing.min() / 2)
+    weights = [
+        resampling_weights(n, round(n * mm / side_mm) or 1)
+        for n, mm in zip(count, spacing, strict=True)
+    ]
+    shown = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
+    shown[dense_rim(shown, resample(lungs[crop], weights), side_mm)] = 0
+    components = [shown]
+    if peak > 0:
+        share = np.asarray(heat[crop], dtype=np.float32) * np.float32(255 / peak)
+        components.append(resample(share, weights))
+
+    reduced = np.array([len(w) for w in weights])
+    scale = count / reduced
+    # The graphics card's mapper scales both components by the range of values it finds, so the
+    # full range has to occur in each: in a corner of a layer of its own, which is cropped away.
+    voxels = np.zeros((reduced[2] + 1, reduced[1], reduced[0], 2), dtype=np.uint8)
+    voxels[-1, 0, 0] = 255
+    for index, component in enumerate(components):
+        voxels[:-1, ..., index] = np.rint(component).clip(0, 255).transpose(2, 1, 0)
+    image = vtkImageData()
+    image.SetDimensions(*voxels.shape[2::-1])
+    image.SetSpacing(*(spacing * scale))
+    image.SetOrigin(*((start + (scale - 1) / 2) * spacing))
+    image.GetPointData().SetScalars(numpy_to_vtk(voxels.reshape(-1, 2), deep=True))
+    return image
+
+
+def surface_points(image: vtkImageData) -> np.ndarray:
+    """Find where what is drawn begins and ends along each row of voxels from right to left.
+
+    Args:
+        image: As `lungs_and_heat` makes it.
+
+    Returns:
+        `(n, 3)` in mm; of the whole box if nothing is drawn.
+    """
+    shape = (*image.GetDimensions()[::-1], 2)
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)[:-1]
+    drawn = (voxels[..., 0] > 0) | (voxels[..., 1] > 255 * HEAT_FLOOR)
+    if not drawn.any():
+        drawn[:] = True
+    z, y = np.nonzero(drawn.any(axis=2))
+    rows = drawn[z, y]
+    first, last = rows.argmax(axis=1), rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([first, y, z], 1), np.stack([last, y, z], 1)])
+    return ends * image.GetSpacing() + image.GetOrigin()
+
+
+def _check(hu, lungs, heat, spacing_mm) -> None:
+    if hu.ndim != 3 or hu.shape != lungs.shape or (heat is not None and heat.shape != hu.shape):
+        shapes = [a.shape for a in (hu, lungs, heat) if a is not None]
+        raise ValueError(f"Scan, lungs and heat-map must share one 3D grid, but are {shapes}.")
+    if len(spacing_mm) != 3 or not all(0 < mm < np.inf for mm in spacing_mm):
+        raise ValueError(f"The spacing must be three positive lengths in mm, not {spacing_mm}.")
+    if not lungs.any():
+        raise ValueError("The lung mask is empty, so there is nothing to draw.")
+    if heat is not None and not (np.isfinite(heat).all() and heat.min() >= 0):
+        raise ValueError("The heat-map must be finite and nowhere negative.")
+
+
+def _box(lungs: np.ndarray, hot: np.ndarray | None, spacing: np.ndarray):
+    """First and end voxel of the lungs with a margin, and of the heat not far beyond them."""
+    shape = np.array(lungs.shape)
+    start, stop = _bounds(lungs)
+    start, stop = start - LUNG_MARGIN_MM / spacing, stop + LUNG_MARGIN_MM / spacing
+    if hot is not None:
+        hot_start, hot_stop = _bounds(hot)
+        start = np.minimum(start, np.maximum(hot_start, start - HEAT_MARGIN_MM / spacing))
+        stop = np.maximum(stop, np.minimum(hot_stop, stop + HEAT_MARGIN_MM / spacing))
+    return np.maximum(np.floor(start), 0).astype(int), np.minimum(np.ceil(stop), shape).astype(int)
+
+
+def _bounds(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    planes = mask.any(axis=2)
+    sides = [planes.any(axis=1), planes.any(axis=0), mask.any(axis=(0, 1))]
+    found = [np.flatnonzero(side) for side in sides]
+    return np.array([f[0] for f in found]), np.array([f[-1] + 1 for f in found])

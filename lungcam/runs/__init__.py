@@ -1,0 +1,1 @@
+"""The commands: train and infer, from a configuration to files."""

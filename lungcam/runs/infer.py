@@ -1,0 +1,101 @@
+"""Apply a trained net to one scan or to many."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from lungcam import RESEARCH_USE_ONLY
+from lungcam.checkpoint import find_checkpoint
+from lungcam.cohorts import Sample
+from lungcam.errors import InputError
+from lungcam.files import write_text
+from lungcam.metrics import INTERVAL_RULE, summarise
+from lungcam.runs.one_scan import Wanted, predict_scan
+from lungcam.runs.predictions import probability
+from lungcam.runs.predictor import Predictor, load_predictor
+from lungcam.runs.table import read_table
+from lungcam.runs.versions import versions
+from lungcam.scans import discover
+from lungcam.trainer import device_settings
+
+COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
+
+
+def infer(config: DictConfig) -> None:
+    """Predict and explain what `scan=` names.
+
+    Args:
+        config: Composed from conf/infer.yaml.
+
+    Raises:
+        InputError: The checkpoint, or the only scan, is at fault.
+    """
+    scan, out = Path(config.scan), Path(config.out)
+    gpu = device_settings(config.gpus)["accelerator"] == "gpu"
+    table = scan.suffix.lower() == ".csv"
+    if table:
+        samples = read_table(scan)
+    else:
+        sources = discover(scan)
+        samples = [Sample(one.name, one.name, one.path, None, "") for one in sources]
+    file = find_checkpoint(Path(config.ckpt))
+    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
+    if table or len(samples) > 1:
+        if config.series is not None:
+            raise InputError(f"series={config.series}: {scan} holds many scans; give scan= one.")
+        _many(predictor, samples, out, Wanted(masks=False, picture=bool(config.render)))
+        return
+    folder = out / samples[0].sample_id
+    wanted = Wanted(masks=True, picture=config.render is not False)
+    prediction = predict_scan(predictor, samples[0].image, folder, wanted, config.series)
+    for warning in prediction["warnings"]:
+        print(f"note: {warning}")
+    print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
+    print(f"results: {folder}")
+    print(RESEARCH_USE_ONLY)
+
+
+def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wanted) -> None:
+    """Predict many scans; a bad one is reported and the rest go on."""
+    rows = []
+    for sample in tqdm(samples, desc="scans"):
+        row = {"sample_id": sample.sample_id, "image": str(sample.image)}
+        try:
+            prediction = predict_scan(predictor, sample.image, out / sample.sample_id, wanted)
+            row |= {name: prediction[name] for name in ("probability", "logit", "label")}
+        except InputError as error:
+            row["error"] = str(error)
+            tqdm.write(f"skipped {sample.sample_id}: {error}")
+        rows.append(row)
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(out / "predictions.csv", text.getvalue())
+    done = [(s, row) for s, row in zip(samples, rows, strict=True) if "error" not in row]
+    known = [(s, row) for s, row in done if s.label is not None]
+    if known:
+        figures = summarise(
+            np.array([s.label for s, _ in known]),
+            probability(np.array([row["logit"] for _, row in known])),
+            np.array([s.patient_id for s, _ in known]),
+            predictor.threshold,
+            baselines={},
+        )
+        metrics = {
+            "test": figures,
+            "label_rule": predictor.label_rule,
+            "auc_ci95_rule": INTERVAL_RULE,
+            "versions": versions(),
+            "notice": RESEARCH_USE_ONLY,
+        }
+        write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    print(f"{len(done)} of {len(samples)} scans predicted: {out / 'predictions.csv'}")
+    print(RESEARCH_USE_ONLY)

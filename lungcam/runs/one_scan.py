@@ -1,0 +1,129 @@
+"""One scan: prediction, heat-map, masks and picture."""
+
+import json
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lungcam import RESEARCH_USE_ONLY, __version__
+from lungcam.explain import explain, peak_mm
+from lungcam.files import write_text
+from lungcam.grid import reorient
+from lungcam.lungs import mask_quality
+from lungcam.render import RenderError, render_volume, save_png
+from lungcam.runs.predictions import probability
+from lungcam.runs.predictor import Predictor
+from lungcam.runs.stopwatch import Stopwatch
+from lungcam.scans import read_scan, write_volume
+from lungcam.transforms import prepare
+from lungcam.transforms.volumes import grid, volume
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which files are wanted beside prediction.json and the heat-map.
+
+    Attributes:
+        masks: mask.nii.gz and lungs.nii.gz.
+        picture: render.png.
+    """
+
+    masks: bool
+    picture: bool
+
+
+def predict_scan(
+    predictor: Predictor, source: Path, folder: Path, wanted: Wanted, series: str | None = None
+) -> dict[str, object]:
+    """Predict and explain one scan and write its files.
+
+    Args:
+        predictor: The trained net.
+        source: A DICOM folder or a volume file.
+        folder: Where the files go.
+        wanted: Which files.
+        series: SeriesInstanceUID, where the folder holds several.
+
+    Returns:
+        What stands in prediction.json.
+
+    Raises:
+        InputError: The scan is at fault; nothing is written then.
+    """
+    watch = Stopwatch()
+    with watch("read"):
+        scan = read_scan(source, series)
+    with watch("lungs"):
+        subject = prepare(scan, predictor.transforms)
+    canonical = grid(subject, "image")
+    lungs, mask = volume(subject, "lungs"), volume(subject, "mask")
+    image = subject["input"].data[None].to(next(predictor.classifier.parameters()).device)
+    with watch("model"), torch.no_grad():
+        logit = float(predictor.classifier(image))
+    with watch("explain"):
+        heat = explain(predictor.classifier, image, grid(subject, "input"), predictor.layer)
+        on_scan = heat.on(scan.grid)
+    warnings = list(scan.warnings)
+    with watch("write"):
+        write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
+        if wanted.masks:
+            for name, one in (("mask", mask), ("lungs", lungs)):
+                write_volume(
+                    folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
+                )
+    if wanted.picture:
+        with watch("render"):
+            warnings += _write_picture(
+                folder / "render.png",
+                volume(subject, "image"),
+                lungs,
+                reorient(on_scan, scan.grid, canonical),
+                canonical.spacing_mm,
+            )
+    peak = peak_mm(heat.values, heat.cells)
+    prediction = {
+        "scan": scan.name,
+        "probability": round(float(probability(logit)), 6),
+        "logit": logit,
+        "label": int(probability(logit) >= predictor.threshold),
+        "threshold": predictor.threshold,
+        "label_rule": predictor.label_rule,
+        "calibrated": False,
+        "series_uid": scan.series_uid,
+        "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
+        "mask_quality": mask_quality(lungs, mask, canonical.spacing_mm),
+        "warnings": warnings,
+        "checkpoint_sha256": predictor.sha256,
+        "timings_s": watch.report(("read", "lungs", "model", "explain", "write", "render")),
+        "peak_memory_mb": peak_memory_mb(),
+        "lungcam": __version__,
+        "notice": RESEARCH_USE_ONLY,
+    }
+    write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
+    return prediction
+
+
+def _write_picture(
+    file: Path,
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray,
+    spacing_mm: Sequence[float],
+) -> list[str]:
+    """Render and save; a machine without OpenGL costs the picture only."""
+    try:
+        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm)))
+    except RenderError as error:
+        return [str(error)]
+    return []
+
+
+def peak_memory_mb() -> int:
+    """Largest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))

@@ -1,0 +1,70 @@
+"""A trained net with all that it needs to be applied to a scan."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchio as tio
+
+from lungcam.checkpoint import KEY, load_checkpoint
+from lungcam.classifier import Classifier
+from lungcam.config import instantiate
+from lungcam.errors import InputError
+from lungcam.transforms import pipeline
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """What a checkpoint carries.
+
+    Attributes:
+        classifier: The trained net, on its device, in evaluation mode.
+        transforms: From a scan to the net's input.
+        layer: Layer that Grad-CAM explains, by its name in the classifier.
+        label_rule: What label 1 means.
+        threshold: Probability from which a scan is called positive.
+        sha256: Of the checkpoint file.
+    """
+
+    classifier: Classifier
+    transforms: tio.Compose
+    layer: str
+    label_rule: str
+    threshold: float
+    sha256: str
+
+
+def load_predictor(file: Path, device: torch.device) -> Predictor:
+    """Rebuild a trained net from its checkpoint.
+
+    Args:
+        file: A checkpoint that lungcam wrote.
+        device: Where the net shall run.
+
+    Raises:
+        InputError: The checkpoint is not lungcam's, or does not fit this version.
+    """
+    checkpoint = load_checkpoint(file)
+    carried = checkpoint[KEY]
+    config = carried["config"]
+    steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}
+    classifier = Classifier(instantiate(config["model"], "model"))
+    try:
+        classifier.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise InputError(
+            f"{file}: its weights do not fit its model; it was changed, or written by another "
+            "version of lungcam: train again."
+        ) from error
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Predictor(
+        classifier.to(device).eval(),
+        pipeline(steps),
+        f"net.{config['explain']['layer']}",
+        carried["label_rule"],
+        # a checkpoint of an unfinished run has no threshold yet
+        carried.get("threshold", 0.5),
+        digest,
+    )

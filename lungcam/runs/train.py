@@ -1,0 +1,104 @@
+"""One training run, from the configuration to metrics.json."""
+
+import json
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from lungcam import RESEARCH_USE_ONLY
+from lungcam.callbacks import HeatmapExport, Localisation
+from lungcam.checkpoint import CheckpointMetadata, amend, load_checkpoint
+from lungcam.classifier import Classifier
+from lungcam.config import check_targets, instantiate, plain
+from lungcam.data import ScanDataModule, write_splits
+from lungcam.errors import InputError
+from lungcam.files import write_text
+from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
+from lungcam.runs.outcome import describe
+from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runs.versions import versions
+from lungcam.trainer import make_trainer
+from lungcam.transforms import pipeline
+
+THRESHOLD_RULE = "Youden's index on the validation split"
+
+
+def train(config: DictConfig) -> float:
+    """Train, choose the best epoch, predict validation and test, explain and report.
+
+    Args:
+        config: Composed from conf/train.yaml.
+
+    Returns:
+        Validation AUC of the best epoch, for sweeps to maximise.
+
+    Raises:
+        InputError: The configuration or the data is at fault.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    nodes = plain(config)
+    # what can be refused is refused before anything is made
+    check_targets(nodes)
+    callbacks = [instantiate(node, f"callbacks.{n}") for n, node in nodes["callbacks"].items()]
+    loggers = [instantiate(node, f"logger.{n}") for n, node in nodes["logger"].items()]
+    carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
+    metadata = CheckpointMetadata({"config": carried, "versions": versions()})
+    trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
+    pl.seed_everything(config.seed, workers=True)
+    transforms = pipeline(
+        {n: instantiate(node, f"transforms.{n}") for n, node in nodes["transforms"].items()}
+    )
+    net = instantiate(nodes["model"], "model")
+    if config.explain.layer not in dict(net.named_modules()):
+        raise InputError(f"explain.layer={config.explain.layer}: the model has no such layer.")
+    classifier = Classifier(net, instantiate(nodes["optimizer"], "optimizer"))
+
+    cohort = instantiate(nodes["data"], "data")
+    metadata.metadata["label_rule"] = cohort.label_rule
+    cache = Path(config.cache) / "inputs"
+    data = ScanDataModule(
+        cohort, transforms, cache, **nodes["split"], **nodes["loader"], seed=config.seed
+    )
+    write_splits(folder / "splits.csv", data.splits)
+    trainer.fit(classifier, datamodule=data)
+
+    best = folder / "checkpoints" / "best.ckpt"
+    classifier.load_state_dict(load_checkpoint(best)["state_dict"])
+    batches = trainer.predict(classifier, datamodule=data)
+    predictions = {
+        split: Predictions(data.splits[split], torch.cat(logits).float().cpu().numpy())
+        for split, logits in zip(("val", "test"), batches, strict=True)
+    }
+    write_predictions(folder / "predictions.csv", predictions)
+    val = predictions["val"]
+    threshold = youden_threshold(val.labels, val.probabilities)
+    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE)
+
+    metrics: dict[str, object] = {}
+    for split, answers in predictions.items():
+        figures = summarise(
+            answers.labels,
+            answers.probabilities,
+            answers.patients,
+            threshold,
+            answers.baselines,
+            config.seed,
+        )
+        for localisation in (one for one in callbacks if isinstance(one, Localisation)):
+            figures |= localisation.shares([sample.sample_id for sample in answers.samples])
+        metrics[split] = figures
+    metrics |= {
+        "label_rule": cohort.label_rule,
+        "auc_ci95_rule": INTERVAL_RULE,
+        "threshold_rule": THRESHOLD_RULE,
+        "seed": config.seed,
+        "versions": versions(),
+        "notice": RESEARCH_USE_ONLY,
+    }
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
+    print(describe(metrics, folder, exports))
+    return metrics["val"]["auc"]

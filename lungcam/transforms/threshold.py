@@ -1,0 +1,25 @@
+"""TorchIO adapter of `lungcam.lungs.air`."""
+
+import torchio as tio
+
+from lungcam.lungs import air
+from lungcam.transforms.volumes import add_mask, volume
+
+
+class HUThreshold(tio.Transform):
+    """Add the label map `air`: voxels of `image` below a threshold in HU.
+
+    Args:
+        threshold: In HU.
+        **kwargs: See `torchio.Transform`.
+    """
+
+    def __init__(self, threshold: float = -350, **kwargs):
+        super().__init__(**kwargs)
+        self.threshold = threshold
+        self.args_names = ["threshold"]
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Add `air`."""
+        add_mask(subject, "air", air(volume(subject, "image"), self.threshold))
+        return subject

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from lungcam.render import VIEWS, View
+from lungcam.render.camera import axes_of, named_view, side_letters
+
+
+def test_straight_in_front_the_patients_left_is_on_the_right():
+    right, top, toward = axes_of(View(0, 0))
+    assert right == pytest.approx([-1, 0, 0])
+    assert top == pytest.approx([0, 0, 1])
+    assert toward == pytest.approx([0, 1, 0])
+
+
+def test_azimuth_goes_to_the_patients_left_and_elevation_up():
+    assert axes_of(View(90, 0))[2] == pytest.approx([-1, 0, 0])
+    assert axes_of(View(0, 30))[2] == pytest.approx([0, np.sqrt(0.75), 0.5])
+
+
+@pytest.mark.parametrize("view", [*VIEWS.values(), View(130, -40)])
+def test_axes_are_a_right_handed_frame(view):
+    axes = axes_of(view)
+    assert axes @ axes.T == pytest.approx(np.eye(3))
+    assert np.linalg.det(axes) == pytest.approx(1)
+
+
+def test_letters_beside_the_named_views():
+    letters = {name: side_letters(view) for name, view in VIEWS.items()}
+    assert letters == {
+        "anterior": ("R", "L"),
+        "posterior": ("L", "R"),
+        "left": ("A", "P"),
+        "right": ("P", "A"),
+    }
+
+
+def test_unknown_view_is_refused_with_the_choice():
+    with pytest.raises(ValueError, match="anterior, posterior"):
+        named_view("frontal")

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+from lungcam.render import lungs_and_heat
+from lungcam.render.volume import surface_points
+
+
+def components(image):
+    """(W, H, D) arrays of lungs and heat, without the layer that is not drawn."""
+    w, h, d = image.GetDimensions()
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(d, h, w, 2)[:-1]
+    return voxels[..., 0].transpose(2, 1, 0), voxels[..., 1].transpose(2, 1, 0)
+
+
+def block(shape=(40, 30, 20)):
+    lungs = np.zeros(shape, dtype=bool)
+    lungs[10:30, 8:22, 5:15] = True
+    return np.where(lungs, -850, 40).astype(np.int16), lungs
+
+
+def centre_of(weights, image):
+    index = [(weights.sum(axis=a) @ np.arange(n)) / weights.sum() for a, n in
+             zip([(1, 2), (0, 2), (0, 1)], weights.shape, strict=True)]  # fmt: skip
+    return np.array(image.GetOrigin()) + index * np.array(image.GetSpacing())
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (0.7, 0.7, 2.5), (3, 2, 1)])
+@pytest.mark.parametrize("at", [(15, 12, 8), (27, 19, 12)])
+def test_heat_keeps_its_place_in_mm(spacing, at):
+    hu, lungs = block()
+    heat = np.zeros(hu.shape, np.float32)
+    heat[at] = 0.02
+    image = lungs_and_heat(hu, lungs, heat, spacing)
+    place = centre_of(components(image)[1].astype(float), image)
+    assert place == pytest.approx(np.multiply(at, spacing), abs=0.1 * max(spacing))
+
+
+def test_large_scan_is_reduced_and_keeps_its_place():
+    lungs = np.zeros((700, 300, 20), dtype=bool)
+    lungs[50:650, 20:280, 2:18] = True
+    image = lungs_and_heat(np.full(lungs.shape, -850, np.int16), lungs, None, (0.5, 0.5, 5))
+    assert max(image.GetDimensions()) <= 257
+    place = centre_of(components(image)[0].astype(float), image)
+    assert place == pytest.approx([349.5 * 0.5, 149.5 * 0.5, 9.5 * 5], abs=0.05)
+
+
+def test_outside_the_lungs_nothing_of_the_scan_is_left():
+    hu, lungs = block()
+    shown, heat = components(lungs_and_heat(hu, lungs, None, (1, 1, 1)))
+    assert shown.max() == 50
+    assert heat.max() == 0
+
+
+def test_both_components_span_the_scale_in_the_layer_that_is_not_drawn():
+    hu, lungs = block()
+    scalars = lungs_and_heat(hu, lungs, None, (1, 1, 1)).GetPointData().GetScalars()
+    assert scalars.GetRange(0) == (0, 255)
+    assert scalars.GetRange(1) == (0, 255)
+
+
+def test_heat_is_shown_as_a_share_of_its_peak_and_left_alone():
+    hu, lungs = block()
+    heat = np.full(hu.shape, 0.001, np.float32)
+    heat[12:28, 10:20, 7:13] = 0.002
+    before = heat.copy()
+    _, shown = components(lungs_and_heat(hu, lungs, heat, (1, 1, 1)))
+    assert shown.max() == 255
+    assert shown.min() in (127, 128)
+    assert (heat == before).all()
+
+
+def test_memory_order_does_not_matter():
+    hu, lungs = block()
+    plain = lungs_and_heat(hu, lungs, None, (1, 1, 2))
+    fortran = lungs_and_heat(np.asfortranarray(hu), np.asfortranarray(lungs), None, (1, 1, 2))
+    assert (components(plain)[0] == components(fortran)[0]).all()
+
+
+def test_surface_encloses_the_lungs():
+    hu, lungs = block()
+    points = surface_points(lungs_and_heat(hu, lungs, None, (1, 2, 3)))
+    assert points.min(axis=0) == pytest.approx([10, 16, 15], abs=1.5)
+    assert points.max(axis=0) == pytest.approx([29, 42, 42], abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lungs": np.zeros((40, 30, 20), bool)}, "empty"),
+        ({"lungs": np.ones((4, 3, 2), bool)}, "one 3D grid"),
+        ({"heat": np.ones((4, 3, 2))}, "one 3D grid"),
+        ({"heat": np.full((40, 30, 20), -0.1)}, "negative"),
+        ({"heat": np.full((40, 30, 20), np.nan)}, "finite"),
+        ({"spacing_mm": (1, 0, 1)}, "spacing"),
+        ({"spacing_mm": (1, 1)}, "spacing"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, message):
+    hu, lungs = block()
+    with pytest.raises(ValueError, match=message):
+        lungs_and_heat(
+            **({"hu": hu, "lungs": lungs, "heat": None, "spacing_mm": (1, 1, 1)} | change)
+        )
