@@ -64,9 +64,7 @@ class Classifier(pl.LightningModule):
         self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
         self.log_dict(self.val_metrics, prog_bar=True)
 
-    def predict_step(
-        self, batch: dict, batch_idx: int, dataloader_idx: int = 0
-    ) -> torch.Tensor:
+    def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """Logits of a batch, `(B,)`."""
         return self(batch["input"][tio.DATA])
 

@@ -1,17 +1,14 @@
 """Prepare a cohort's inputs, in parallel, once."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
 import torchio as tio
 from tqdm import tqdm
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data.cache import cache_key, store
+from lungcam.pool import run_all
 from lungcam.scans import read_scan
 from lungcam.transforms import prepare
 from lungcam.transforms.volumes import grid, volume
@@ -40,23 +37,8 @@ def prepare_cohort(
         for sample in tqdm(samples, desc="looking up scans", leave=False)
     }
     missing = [sample for sample in samples if not files[sample.sample_id].exists()]
-    if not missing:
-        return files
-    workers = min(len(os.sched_getaffinity(0)), len(missing))
-    # the server imports torch and torchio once; its children are forked from it and start at once
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
-        jobs = [
-            pool.submit(prepare_sample, sample.image, transforms, files[sample.sample_id])
-            for sample in missing
-        ]
-        try:
-            for job in tqdm(as_completed(jobs), total=len(jobs), desc="preparing scans"):
-                job.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    jobs = [(sample.image, transforms, files[sample.sample_id]) for sample in missing]
+    run_all(prepare_sample, jobs, "preparing scans", preload=[__name__])
     return files
 
 

@@ -1,7 +1,5 @@
 """From a scan and its heat-map to a picture, and from a picture to a file."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOImage import vtkPNGWriter
 
+from lungcam.files import whole
 from lungcam.render.camera import View, named_view
 from lungcam.render.scene import Scene
 from lungcam.render.volume import lungs_and_heat
@@ -75,15 +74,5 @@ def save_png(path: str | Path, rgb: np.ndarray) -> None:
     writer.SetInputData(image)
     writer.WriteToMemoryOn()
     writer.Write()
-    _replace(Path(path), memoryview(writer.GetResult()))
-
-
-def _replace(path: Path, content: memoryview) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with whole(Path(path)) as temporary:
+        temporary.write_bytes(memoryview(writer.GetResult()))

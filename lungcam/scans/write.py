@@ -1,5 +1,6 @@
 """Write a volume that stands where the scan stands."""
 
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -23,5 +24,10 @@ def write_volume(path: Path, volume: np.ndarray, grid: Grid) -> None:
     image.set_sform(grid.affine, code=1)
     image.set_qform(grid.affine, code=1)
     image.header.set_xyzt_units("mm")
+    content = image.to_bytes()
+    if path.suffix == ".gz":
+        # noise holds no repeats to search for: runs and Huffman codes alone are a third faster
+        deflate = zlib.compressobj(1, zlib.DEFLATED, 31, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+        content = deflate.compress(content) + deflate.flush()
     with whole(path) as temporary:
-        nib.save(image, temporary)
+        temporary.write_bytes(content)

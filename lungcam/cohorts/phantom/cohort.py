@@ -2,22 +2,19 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from lungcam.cohorts.phantom.files import read_truth, write_phantom
 from lungcam.cohorts.phantom.nodule import size_ranges
 from lungcam.cohorts.phantom.phantom import check_settings, make_phantom
 from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.errors import InputError
+from lungcam.pool import run_all
 
 # to be raised whenever the same seed gives other voxels, so that old files are not taken for new
 VERSION = 1
@@ -78,7 +75,7 @@ def phantom_cohort(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         missing = [order for order in orders if read_truth(folder, order.sample_id) is None]
-        _make(missing, workers or _processors())
+        run_all(_fulfil, [(order,) for order in missing], "phantoms", workers)
     except OSError as error:
         raise InputError(
             f"The phantoms' folder {folder} cannot be written ({error.strerror or error}); "
@@ -110,35 +107,6 @@ def _kinds(seed: int) -> Iterator[str]:
 def _phantom_seed(seed: int, i: int) -> int:
     """Seed of sample i, far from those of its neighbours and of other cohorts."""
     return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-
-
-def _processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _make(orders: list[Order], workers: int) -> None:
-    """Make phantoms, in this process or in several, with a progress bar."""
-    workers = min(workers, len(orders))
-    if workers <= 1:
-        for order in tqdm(orders, desc="phantoms", disable=not orders):
-            _fulfil(order)
-        return
-    # a forked child would inherit the threads' locks of a framework loaded here
-    context = multiprocessing.get_context("spawn")
-    # Ctrl-C reaches every process of the terminal: the children leave it to this one
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, context, signal.signal, ignore) as pool:
-        futures = [pool.submit(_fulfil, order) for order in orders]
-        try:
-            for future in tqdm(as_completed(futures), desc="phantoms", total=len(orders)):
-                future.result()
-        except BaseException:
-            # what has begun is finished, the rest is left for the next run
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _fulfil(order: Order) -> None:

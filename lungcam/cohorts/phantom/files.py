@@ -1,14 +1,12 @@
 """A phantom's files: scan, nodule and what is known of both."""
 
 import json
-import os
-import zlib
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-
 from lungcam.cohorts.phantom.phantom import Phantom
+from lungcam.files import write_text
+from lungcam.grid import Grid
+from lungcam.scans import write_volume
 
 
 def write_phantom(phantom: Phantom, folder: Path, sample_id: str, seed: int) -> None:
@@ -23,10 +21,10 @@ def write_phantom(phantom: Phantom, folder: Path, sample_id: str, seed: int) -> 
     Raises:
         OSError: If the folder cannot be written.
     """
-    _replace(folder / f"{sample_id}.nii.gz", _nifti(phantom.hu, phantom.affine))
+    grid = Grid(phantom.hu.shape, phantom.affine)
+    write_volume(folder / f"{sample_id}.nii.gz", phantom.hu, grid)
     if phantom.center_mm is not None:
-        nodule = phantom.nodule.astype(np.uint8)
-        _replace(folder / f"{sample_id}_nodule.nii.gz", _nifti(nodule, phantom.affine))
+        write_volume(folder / f"{sample_id}_nodule.nii.gz", phantom.nodule, grid)
     truth = {
         "kind": phantom.kind,
         "seed": seed,
@@ -35,7 +33,7 @@ def write_phantom(phantom: Phantom, folder: Path, sample_id: str, seed: int) -> 
         "attachment": phantom.attachment,
         "spacing_mm": phantom.spacing,
     }
-    _replace(folder / f"{sample_id}.json", json.dumps(truth, indent=1).encode())
+    write_text(folder / f"{sample_id}.json", json.dumps(truth, indent=1) + "\n")
 
 
 def read_truth(folder: Path, sample_id: str) -> dict | None:
@@ -44,24 +42,3 @@ def read_truth(folder: Path, sample_id: str) -> dict | None:
         return json.loads((folder / f"{sample_id}.json").read_text())
     except FileNotFoundError:
         return None
-
-
-def _nifti(volume: np.ndarray, affine: np.ndarray) -> bytes:
-    """A `(W, H, D)` volume with a RAS affine as the bytes of a `.nii.gz` file."""
-    image = nib.Nifti1Image(volume, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_qform(affine, code=1)
-    image.set_sform(affine, code=1)
-    # noise holds no repeats to search for: runs and Huffman codes alone are a third faster
-    deflate = zlib.compressobj(1, zlib.DEFLATED, 31, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
-    return deflate.compress(image.to_bytes()) + deflate.flush()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write under a temporary name and move into place, so that no reader meets half a file."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -46,7 +46,8 @@ def make_grid(rng: np.random.Generator, matrix: int, top: float) -> Grid:
     Returns:
         A grid of touching slices, stored as scanners do: indices grow to the left and the back.
     """
-    slice_mm = float(rng.choice(SLICE_MM))
+    # thin slices are many: rarer by as much, each thickness takes the same share of the work
+    slice_mm = float(rng.choice(SLICE_MM, p=np.array(SLICE_MM) / sum(SLICE_MM)))
     pixel_mm = round(float(rng.uniform(345, 360)) / matrix, 4)
     bottom = -float(rng.uniform(15, 25))
     columns = (np.arange(matrix) - (matrix - 1) / 2) * pixel_mm
