@@ -52,7 +52,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Loss of a batch."""
         logits, label, loss = self._loss(batch)
-        self.train_auc(logits, label)
+        self.train_auc(logits.detach().sigmoid(), label)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
         self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
         return loss
@@ -60,7 +60,8 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Loss and metrics over all validation samples."""
         logits, label, loss = self._loss(batch)
-        self.val_metrics(logits, label)
+        # torchmetrics would take logits for probabilities where a batch's all lie in [0, 1]
+        self.val_metrics(logits.sigmoid(), label)
         self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
         self.log_dict(self.val_metrics, prog_bar=True)
 

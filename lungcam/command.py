@@ -1,9 +1,12 @@
 """What the entry scripts share: paths as the user types them, and the exit codes."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -13,21 +16,24 @@ DONE, DEFECT, BAD_INPUT = 0, 1, 2
 
 
 def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Quote the values of some keys, since Hydra's grammar knows neither blanks nor commas in them.
+    """Quote the values of some keys, so that Hydra takes them as they were typed.
+
+    Unquoted, its grammar knows neither blanks nor commas, and `${` would be an interpolation.
 
     Args:
         arguments: Command-line arguments, `key=value`.
         keys: Keys whose values are paths.
 
     Returns:
-        The arguments with these values quoted.
+        The arguments with these values quoted; what the user has put in quotes stays.
     """
     quoted = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if equals and key in keys and value[:1] not in ("'", '"'):
-            value = value.replace("'", "\\'")
-            argument = f"{key}='{value}'"
+        typed_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        if equals and key in keys and not typed_quoted:
+            value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+            argument = f"{key}={QuotedString(value, Quote.single).with_quotes()}"
         quoted.append(argument)
     return quoted
 
@@ -46,15 +52,26 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        main()
+        with refusals():
+            main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """End the process with one line and exit code 2 if the block finds the input at fault.
+
+    Stands inside the Hydra application too, since Hydra adds a line to every error that reaches it.
+    """
+    try:
+        yield
     except InputError as error:
         _refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(
             f"{_first_line(error)} `{sys.argv[0]} --help` lists the groups, `--cfg job` the keys."
         )
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _first_line(error: BaseException) -> str:

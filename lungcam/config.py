@@ -134,20 +134,20 @@ def check_targets(config: dict[str, Any], at: str = "") -> None:
         InputError: Names the key.
     """
     for key, value in config.items():
-        if isinstance(value, dict):
-            check_targets(value, f"{at}.{key}" if at else key)
+        _check_value(value, f"{at}.{key}" if at else str(key))
     if "_target_" not in config:
         return
     target = str(config["_target_"])
-    if not target.startswith(ALLOWED_TARGETS):
+    home = next((one for one in ALLOWED_TARGETS if target.startswith(one)), None)
+    if home is None:
         raise InputError(f"{at}._target_={target}: allowed are {', '.join(ALLOWED_TARGETS)}.")
     try:
         made = get_object(target)
     except Exception as error:
         raise InputError(f"{at}._target_={target}: there is no such thing; check it.") from error
     # a module's imports are reachable by its name too: what is made must be at home in its package
-    if not callable(made) or made.__module__.split(".")[0] != target.split(".")[0]:
-        raise InputError(f"{at}._target_={target}: not a class or function of that package.")
+    if not callable(made) or not f"{getattr(made, '__module__', '')}.".startswith(home):
+        raise InputError(f"{at}._target_={target}: not a class or function of {home.rstrip('.')}.")
     parameters = inspect.signature(made).parameters
     if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         return
@@ -156,6 +156,18 @@ def check_targets(config: dict[str, Any], at: str = "") -> None:
             raise InputError(
                 f"{at}.{key}: {target} has no such setting; it takes {', '.join(parameters)}."
             )
+
+
+def _check_value(value: Any, at: str) -> None:
+    """Look for targets wherever Hydra would, in lists too; see `check_targets`."""
+    if isinstance(value, dict):
+        check_targets(value, at)
+    elif isinstance(value, list | tuple):
+        for i, one in enumerate(value):
+            _check_value(one, f"{at}[{i}]")
+    elif isinstance(value, str) and "${" in value:
+        # Hydra would resolve it, perhaps to a target
+        raise InputError(f"{at}={value}: ${{}} is not allowed in a resolved value; write it out.")
 
 
 def instantiate(config: dict[str, Any], at: str, **arguments: Any) -> Any:

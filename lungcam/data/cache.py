@@ -1,5 +1,6 @@
 """Prepared inputs on disk, kept by what they were made from."""
 
+import glob
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import lungcam
 from lungcam.files import whole
 
 # the code that decides what a prepared input looks like
-CODE = ("grid.py", "scans", "lungs", "transforms")
+CODE = ("grid.py", "scans", "lungs", "transforms", "data/preparation.py")
 
 
 @cache
@@ -28,10 +29,12 @@ def code_version() -> str:
 def content_hash(scan: Path) -> str:
     """SHA-256 of a scan's bytes: a file's, or those of all files of a DICOM folder."""
     digest = hashlib.sha256()
-    files = sorted(scan.iterdir()) if scan.is_dir() else [scan]
+    # a series may lie deeper
+    files = sorted(scan.rglob("*")) if scan.is_dir() else [scan]
     if scan.suffix.lower() == ".mhd":
         # the voxels lie in a file beside the header
-        files += sorted(one for one in scan.parent.glob(f"{scan.stem}.*") if one != scan)
+        beside = scan.parent.glob(f"{glob.escape(scan.stem)}.*")
+        files += sorted(one for one in beside if one != scan)
     for file in files:
         if file.is_file():
             with file.open("rb") as stream:

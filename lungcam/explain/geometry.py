@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lungcam.explain.grad_cam import find_layer
 from lungcam.grid import Grid
 
 
@@ -44,7 +45,9 @@ class _FollowCenters(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         output = func(*args, **kwargs)
-        source = next((a for a in args if getattr(a, "centers", None) is not None), None)
+        # torch.cat takes its tensors in a list
+        flat = [one for a in args for one in (a if isinstance(a, (list, tuple)) else [a])]
+        source = next((a for a in flat if getattr(a, "centers", None) is not None), None)
         if source is None or not isinstance(output, torch.Tensor) or output is source:
             return output
         if func is torch.conv3d:
@@ -92,10 +95,11 @@ def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Gr
         Grid of the feature map, for `resample` to carry the map to any other grid.
 
     Raises:
-        ValueError: Something between image and layer moves voxels in a way not known here.
+        ValueError: There is no such layer, or something between image and layer moves voxels in a
+            way not known here.
     """
     outputs = []
-    handle = dict(net.named_modules())[layer].register_forward_hook(
+    handle = find_layer(net, layer).register_forward_hook(
         lambda _module, _inputs, output: outputs.append(output)
     )
     training = net.training

@@ -4,6 +4,16 @@ import torch
 from torch import nn
 
 
+def find_layer(net: nn.Module, layer: str) -> nn.Module:
+    """Find a net's layer by name; a ValueError lists the names there are."""
+    modules = dict(net.named_modules())
+    if layer not in modules:
+        raise ValueError(
+            f"The net has no layer '{layer}'; it has {', '.join(filter(None, modules))}."
+        )
+    return modules[layer]
+
+
 def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
     """Weigh a layer's feature maps by the logit's mean gradient and keep what speaks for it.
 
@@ -24,11 +34,7 @@ def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
     Raises:
         ValueError: There is no such layer, or it gives no 3D feature map.
     """
-    modules = dict(net.named_modules())
-    if layer not in modules:
-        raise ValueError(
-            f"The net has no layer '{layer}'; it has {', '.join(filter(None, modules))}."
-        )
+    module = find_layer(net, layer)
     captured: list[torch.Tensor] = []
 
     def start_graph(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
@@ -40,7 +46,7 @@ def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
         return captured[-1].clone()
 
     training = net.training
-    handle = modules[layer].register_forward_hook(start_graph)
+    handle = module.register_forward_hook(start_graph)
     try:
         with torch.inference_mode(False), torch.no_grad():
             logit = net.eval()(image.clone() if image.is_inference() else image)

@@ -39,7 +39,8 @@ def lung_pockets(air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.
         )
     boxes = statistics["bounding_boxes"]
     chosen = [first]
-    for other in np.argsort(voxels)[::-1][1:count]:
+    # stable, so that of two equal ones the first stands first here too
+    for other in np.argsort(-voxels, kind="stable")[1:count]:
         if voxels[other] < SECOND_LUNG_SHARE * voxels[first]:
             break
         if _side_by_side(boxes[first], boxes[other]):

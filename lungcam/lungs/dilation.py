@@ -28,5 +28,6 @@ def dilate(
     inner = tuple(box)
     # the distance map of the whole volume costs seconds: only the mask's surroundings matter
     distance = edt.edt(~mask[inner], anisotropy=spacing_mm, black_border=False, parallel=0)
-    grown[inner] = distance <= distance_mm
+    # the distances are float32: a voxel at just this distance must not fall to rounding
+    grown[inner] = distance <= distance_mm * (1 + 1e-6)
     return grown

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from lungcam.cohorts import Sample
 from lungcam.files import write_text
@@ -48,7 +49,7 @@ class Predictions:
 
 def probability(logit: np.ndarray) -> np.ndarray:
     """Turn logits into probabilities."""
-    return 1 / (1 + np.exp(-np.asarray(logit, float)))
+    return expit(np.asarray(logit, float))
 
 
 def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:

@@ -22,17 +22,22 @@ def read_table(file: Path) -> list[Sample]:
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read as a CSV table in UTF-8; check it.") from error
-    if not rows or "image" not in rows[0]:
+    if not rows or "image" not in rows[0][1]:
         raise InputError(f"{file}: no rows with a column `image`; add one with each scan's path.")
     samples, seen = [], set()
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         image = (row["image"] or "").strip()
         if not image:
             raise InputError(f"{file}: row {number} names no image; fill it in or remove the row.")
         name = re.sub(r"[^\w.\-]+", "_", row.get("sample_id") or Path(image).name.split(".nii")[0])
+        if not name.strip("."):
+            raise InputError(
+                f"{file}: row {number}: sample_id {name} cannot name a folder; change it."
+            )
         if name in seen:
             raise InputError(
                 f"{file}: row {number}: sample_id {name} stands twice; make it unique."

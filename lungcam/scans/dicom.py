@@ -26,6 +26,8 @@ TAGS = [
     "RescaleSlope",
     "RescaleIntercept",
 ]
+# without these a slice has no place in a series
+PLACE = ["SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"]
 LARGEST_SPACING_FAULT = 0.1  # of the spacing
 SMALLEST_SERIES = 3
 
@@ -60,7 +62,7 @@ def find_series(folder: Path) -> tuple[dict[str, list[Slice]], list[str]]:
     series: dict[str, list[Slice]] = defaultdict(list)
     aside: dict[str, int] = defaultdict(int)
     for file in sorted(folder.iterdir()):
-        if not file.is_file() or not is_dicom(file):
+        if not is_dicom(file):
             continue
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
         modality = str(header.get("Modality", "unknown"))
@@ -68,7 +70,7 @@ def find_series(folder: Path) -> tuple[dict[str, list[Slice]], list[str]]:
             aside[modality] += 1
         elif "LOCALIZER" in header.get("ImageType", []):
             aside["localizer"] += 1
-        elif "ImagePositionPatient" not in header or "ImageOrientationPatient" not in header:
+        elif any(header.get(tag) in (None, "") for tag in PLACE):
             aside["image without position"] += 1
         else:
             series[str(header.SeriesInstanceUID)].append(Slice(file, header))
@@ -115,8 +117,8 @@ def read_series(folder: Path, slices: list[Slice]) -> tuple[np.ndarray, Grid]:
         InputError: The slices do not form one evenly spaced volume.
     """
     first = slices[0]
-    for attribute in ("Rows", "Columns"):
-        if len({one.header.get(attribute) for one in slices}) > 1:
+    for attribute in ("Rows", "Columns", "PixelSpacing"):
+        if any(one.header.get(attribute) != first.header.get(attribute) for one in slices):
             raise InputError(f"{folder}: slices of different size; keep one series in a folder.")
     if any(np.abs(one.orientation - first.orientation).max() > 1e-3 for one in slices):
         raise InputError(f"{folder}: slices of different orientation; keep one series in a folder.")
@@ -130,7 +132,7 @@ def read_series(folder: Path, slices: list[Slice]) -> tuple[np.ndarray, Grid]:
     heights = np.array([one.position @ normal for one in slices])
     gaps = np.diff(heights)
     spacing = float(np.median(gaps))
-    if gaps.min() < 0.01:
+    if not gaps.min() >= 0.01:  # NaN too
         at = int(np.argmin(gaps))
         raise InputError(
             f"{folder}: {slices[at].file.name} and {slices[at + 1].file.name} stand at the same "

@@ -29,7 +29,12 @@ def is_volume(path: Path) -> bool:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file bears the DICOM prefix (PS3.10: 'DICM' after 128 bytes)."""
+    """Whether a file bears the DICOM prefix (PS3.10: 'DICM' after 128 bytes).
+
+    A DICOMDIR, the table of contents of a disc, bears it too but is no image.
+    """
+    if not path.is_file() or path.name.upper() == "DICOMDIR":
+        return False
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
 
@@ -79,12 +84,11 @@ def discover(path: Path) -> list[Source]:
         )
     if len(found) == 1:
         return [Source(found[0], stem(path.resolve()))]
-    names: dict[str, int] = {}
-    sources = []
+    sources: dict[str, Source] = {}
     for source in found:
-        name = stem(source)
-        names[name] = names.get(name, 0) + 1
-        if names[name] > 1:
-            name = f"{name}_{names[name]}"
-        sources.append(Source(source, name))
-    return sources
+        name, count = stem(source), 1
+        while name in sources:
+            count += 1
+            name = f"{stem(source)}_{count}"
+        sources[name] = Source(source, name)
+    return [sources[name] for name in sorted(sources)]

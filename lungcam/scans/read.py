@@ -1,9 +1,12 @@
 """Read a scan, right or not at all."""
 
+import zlib
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from nibabel.filebasedimages import ImageFileError
 
 from lungcam.errors import InputError
 from lungcam.grid import Grid
@@ -14,11 +17,13 @@ from lungcam.scans.dicom import (
     hounsfield,
     read_series,
 )
-from lungcam.scans.discover import discover, is_volume
+from lungcam.scans.discover import discover
 from lungcam.scans.scan import Scan
 
 # a CT shows air; a volume that never falls below this is not in HU
 HIGHEST_MINIMUM_HU = -200
+# what SimpleITK, nibabel and the decompression raise for a damaged file
+UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, zlib.error, ImageFileError)
 
 
 def read_scan(path: str | Path, series: str | None = None) -> Scan:
@@ -43,7 +48,7 @@ def read_scan(path: str | Path, series: str | None = None) -> Scan:
             f"{sources[0].path}."
         )
     source = sources[0]
-    if is_volume(source.path):
+    if source.path.is_file():
         hu, grid = _read_volume(source.path)
         uid, warnings = None, []
     else:
@@ -60,18 +65,25 @@ def read_scan(path: str | Path, series: str | None = None) -> Scan:
 
 
 def _read_volume(file: Path) -> tuple[np.ndarray, Grid]:
-    """Read a volume file through SimpleITK."""
+    """Read a volume file: its place through SimpleITK, and its values but for NIfTI."""
+    image = sitk.ImageFileReader()
+    image.SetFileName(str(file))
     try:
-        image = sitk.ReadImage(str(file))
-    except RuntimeError as error:
+        image.ReadImageInformation()
+        if file.name.lower().endswith((".nii", ".nii.gz")):
+            # SimpleITK reads zeros for NaN and for what a file cut short lacks
+            values = np.asanyarray(nib.load(file, mmap=False).dataobj)
+        else:
+            values = sitk.GetArrayFromImage(image.Execute()).T
+    except UNREADABLE as error:
         raise InputError(f"{file}: cannot be read as a volume; copy or export it again.") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+    size = image.GetSize()
+    if len(size) != 3 or values.dtype.kind not in "iuf" or values.size != np.prod(size):
         raise InputError(f"{file}: not one 3D volume; export the CT as a single 3D volume.")
-    values = sitk.GetArrayFromImage(image)
     if not np.isfinite(values).all():
         raise InputError(f"{file}: holds NaN or infinite values; export the CT again.")
     lps = np.eye(4)
     lps[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     lps[:3, 3] = image.GetOrigin()
-    hu = hounsfield(values).transpose(2, 1, 0)
+    hu = hounsfield(values).reshape(size, order="F")
     return hu, Grid(hu.shape, LPS_TO_RAS @ lps)

@@ -1,0 +1,137 @@
+"""Imports run downwards only, the entry scripts stay short, and starting up stays light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "lungcam"
+
+# from the ground up; "" is the root's __init__; those in one row do not know each other
+FLOORS = (
+    ("",),
+    ("errors",),
+    ("files",),
+    ("pool",),
+    ("grid",),
+    ("scans", "lungs", "metrics", "command"),
+    ("transforms", "nets", "explain", "render"),
+    ("cohorts",),
+    ("data", "classifier"),
+    ("config",),
+    ("callbacks", "report", "trainer", "checkpoint"),
+    ("runs",),
+    ("__main__",),
+)
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+HEAVY = ("torch", "vtkmodules", "monai", "pytorch_lightning", "torchio")
+
+
+def part_of(file: Path) -> str:
+    """The package or lone module below lungcam that a file belongs to."""
+    first = file.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imported(source: str, file: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that a file imports, wherever in it."""
+    package = ("lungcam", *file.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            if module == "lungcam":
+                # a submodule by name, or something of the root's own
+                for alias in node.names:
+                    yield (
+                        node.lineno,
+                        f"lungcam.{alias.name}" if alias.name in FLOOR_OF else "lungcam",
+                    )
+            else:
+                yield node.lineno, module
+
+
+def arrows(source: str, file: Path) -> Iterator[tuple[int, str]]:
+    """Line and target, `errors` or `render`, of all that a file imports from lungcam."""
+    for line, name in imported(source, file):
+        root, _, rest = name.partition(".")
+        if root == "lungcam":
+            yield line, rest.partition(".")[0]
+
+
+def faults(source: str, file: Path) -> list[str]:
+    here = part_of(file)
+    return [
+        f"{file.name}:{line} imports lungcam.{target}"
+        for line, target in arrows(source, file)
+        if target != here and FLOOR_OF.get(target, len(FLOORS)) >= FLOOR_OF[here]
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_run_to_the_same_package_or_a_lower_floor(file):
+    assert part_of(file) in FLOOR_OF, f"give {part_of(file)} a floor in {Path(__file__).name}"
+    assert faults(file.read_text(), file) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("scans/read.py", "from lungcam.transforms import prepare"),
+        ("scans/read.py", "def f():\n    import lungcam.lungs.mask"),
+        ("explain/geometry.py", "from lungcam import render"),
+        ("explain/geometry.py", "from ..render import Scene"),
+        ("data/cache.py", "from lungcam.config import plain"),
+        ("errors.py", "from lungcam.files import whole"),
+        ("files.py", "from lungcam.grid import Grid"),
+        ("runs/infer.py", "import lungcam.nowhere"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(file, source):
+    assert len(faults(source, PACKAGE / file)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("scans/read.py", "from lungcam.grid import Grid"),
+        ("scans/read.py", "from . import dicom\nfrom .dicom import read_series"),
+        ("runs/infer.py", "from lungcam import RESEARCH_USE_ONLY, checkpoint"),
+        ("trainer.py", "from lungcam.config import TrainerConfig"),
+    ],
+)
+def test_a_right_arrow_is_not(file, source):
+    assert faults(source, PACKAGE / file) == []
+
+
+def test_config_stands_on_the_errors_alone():
+    file = PACKAGE / "config.py"
+    assert {target for _, target in arrows(file.read_text(), file)} <= {"errors"}
+
+
+@pytest.mark.parametrize("name", ["train.py", "infer.py"])
+def test_an_entry_script_is_short(name):
+    assert len((ROOT / name).read_text().splitlines()) <= 40
+
+
+def test_no_module_is_a_drawer_for_odds_and_ends():
+    drawers = {"utils", "util", "helpers", "helper", "misc", "common"}
+    assert [path for path in FILES if drawers & {path.stem, *path.parent.parts}] == []
+
+
+def test_starting_a_script_loads_nothing_heavy():
+    code = (
+        "import sys, lungcam.command, lungcam.config; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert said.stdout.strip() == "[]"

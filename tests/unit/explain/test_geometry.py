@@ -1,0 +1,214 @@
+"""Where cells stand, against receptive fields that are measured by gradients."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from monai.networks.nets import DenseNet121, ResNet
+from torch import nn
+from torch.nn import functional
+
+from lungcam.explain import cell_grid
+from lungcam.grid import Grid
+from lungcam.nets import Small3D
+
+IDENTITY = np.eye(4)
+
+
+def positive(net: nn.Module) -> nn.Module:
+    """Make every weight a positive constant, so that no response cancels and none is cut."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return net.double().eval()
+
+
+def features(net: nn.Module, layer: str, image: torch.Tensor) -> torch.Tensor:
+    found = []
+    handle = net.get_submodule(layer).register_forward_hook(lambda *call: found.append(call[-1]))
+    net(image)
+    handle.remove()
+    return found[0]
+
+
+def field(net: nn.Module, layer: str, shape, cell) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest input voxel that a cell of a positive net answers to.
+
+    A maximum hands its gradient to one voxel only: each pooling is measured as an average, whose
+    window is the same.
+    """
+    image = torch.ones(1, 1, *shape, dtype=torch.float64, requires_grad=True)
+    output = features(net, layer, image)[(0, slice(None), *cell)].sum()
+    (gradient,) = torch.autograd.grad(output, image)
+    answered = gradient[0, 0].numpy() > 0
+    voxels = np.argwhere(answered)
+    return voxels.min(axis=0), voxels.max(axis=0)
+
+
+class WindowMean(nn.Module):
+    """The average over the window of a maximum pooling, dilation too."""
+
+    def __init__(self, pool: nn.MaxPool3d):
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x):
+        kernel, stride, padding, dilation = (
+            (value,) * 3 if isinstance(value, int) else tuple(value)
+            for value in (
+                self.pool.kernel_size,
+                self.pool.stride,
+                self.pool.padding,
+                self.pool.dilation,
+            )
+        )
+        weight = torch.ones(x.shape[1], 1, *kernel, dtype=x.dtype)
+        return functional.conv3d(
+            x, weight, None, stride, padding, dilation, groups=x.shape[1]
+        ) / np.prod(kernel)
+
+
+def with_means(net: nn.Module) -> nn.Module:
+    """Replace maximum poolings in place."""
+    for name, child in net.named_children():
+        if isinstance(child, nn.MaxPool3d):
+            setattr(net, name, WindowMean(child))
+        else:
+            with_means(child)
+    return net
+
+
+def assert_cells_stand_at_their_fields(net, layer, shape):
+    cells = cell_grid(net, layer, torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    measured = positive(with_means(net))
+    output = features(measured, layer, torch.ones(1, 1, *shape, dtype=torch.float64))
+    assert cells.shape == tuple(output.shape[2:])
+    middle = np.array(cells.shape) // 2
+    for cell in (middle, np.maximum(middle - (0, 1, 2), 0)):
+        low, high = field(measured, layer, shape, tuple(cell))
+        # a field that reaches over a face is cut there, and with gaps may end short of it
+        whole = (low >= 8) & (high < np.array(shape) - 8)
+        if cell is middle:
+            assert whole.any()
+        center = (low + high) / 2
+        assert cells.to_world(cell)[whole] == pytest.approx(center[whole], abs=1e-6)
+
+
+def test_small3d():
+    net = Small3D()
+    for layer in ("pool1", "conv3"):
+        assert_cells_stand_at_their_fields(Small3D(), layer, (32, 18, 32))
+    cells = cell_grid(net, "conv3", torch.zeros(1, 1, 20, 16, 24), Grid((20, 16, 24), IDENTITY))
+    assert cells.shape == (10, 8, 12)
+    assert cells.to_world((0, 0, 0)).tolist() == [0.5, 0.5, 0.5]
+    assert cells.spacing_mm == (2, 2, 2)
+
+
+@st.composite
+def stacks(draw):
+    """One to three layers, each with its own window along each axis."""
+    layers = []
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(["conv", "same", "max", "avg"]))
+        kernel = [draw(st.integers(1, 4)) for _ in range(3)]
+        stride = [draw(st.integers(1, 2)) for _ in range(3)]
+        dilation = [draw(st.integers(1, 2)) for _ in range(3)]
+        # torch pads no pooling by more than half of its window
+        padding = [draw(st.integers(0, k // 2)) for k in kernel]
+        if kind == "conv":
+            layers.append(nn.Conv3d(1, 1, kernel, stride, padding, dilation))
+        elif kind == "same":
+            layers.append(nn.Conv3d(1, 1, [k | 1 for k in kernel], 1, "same", dilation))
+        elif kind == "max":
+            layers.append(nn.MaxPool3d(kernel, stride, padding, dilation))
+        else:
+            layers.append(nn.AvgPool3d(kernel, stride, padding))
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+@settings(deadline=None, max_examples=20)
+@given(stacks())
+def test_stacks_of_any_windows(net):
+    assert_cells_stand_at_their_fields(net, str(len(net) - 1), (33, 34, 35))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("kernel", [2, 4])
+def test_same_padding_of_an_even_kernel(kernel):
+    net = nn.Sequential(nn.Conv3d(1, 1, kernel, padding="same"))
+    assert_cells_stand_at_their_fields(net, "0", (21, 22, 23))
+
+
+@pytest.mark.parametrize(("layer", "length"), [("layer1", 40), ("layer2", 64), ("layer3", 128)])
+def test_residual_net(layer, length):
+    net = ResNet("basic", [1, 1, 1, 1], [2, 2, 2, 2], n_input_channels=1, num_classes=1)
+    assert_cells_stand_at_their_fields(net, layer, (length, 24, 24))
+
+
+def test_net_that_joins_its_maps():
+    """Each map of a DenseNet is appended to those before."""
+    shape = (80, 24, 24)
+    net = DenseNet121(3, 1, 1, init_features=4, growth_rate=2, block_config=(1, 1), bn_size=1)
+    assert_cells_stand_at_their_fields(net, "features.denseblock2", shape)
+
+
+def test_stands_in_the_scanner_s_space():
+    affine = np.array([[0, -2.0, 0, 10], [0.5, 0, 0, 20], [0, 0, -3, 30], [0, 0, 0, 1]])
+    net = nn.Sequential(nn.AvgPool3d((2, 3, 4)))
+    grid = Grid((8, 9, 8), affine)
+    cells = cell_grid(net, "0", torch.zeros(2, 1, *grid.shape), grid)
+    assert cells.shape == (4, 3, 2)
+    for cell in [(0, 0, 0), (3, 0, 0), (0, 2, 0), (0, 0, 1)]:
+        low = np.array(cell) * (2, 3, 4)
+        window = [low + np.array(i) for i in np.ndindex(2, 3, 4)]
+        assert cells.to_world(cell) == pytest.approx(grid.to_world(window).mean(axis=0))
+
+
+class Change(nn.Module):
+    """A convolution behind a step that moves voxels."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+        self.conv = nn.Conv3d(1, 1, 1)
+
+    def forward(self, image):
+        return self.conv(self.step(image))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        nn.AdaptiveAvgPool3d(5),
+        nn.AdaptiveMaxPool3d(5),
+        nn.Upsample(scale_factor=2),
+        nn.ConvTranspose3d(1, 1, 2, 2),
+        lambda x: functional.pad(x, (1, 0, 0, 0, 0, 0)),
+        lambda x: x[:, :, 1:],
+        lambda x: x.permute(0, 1, 3, 4, 2),
+    ],
+    ids=["adaptive average", "adaptive maximum", "upsample", "transpose", "pad", "cut", "permute"],
+)
+def test_place_that_is_not_known_is_refused(step):
+    with pytest.raises(ValueError, match="not known"):
+        cell_grid(Change(step), "conv", torch.zeros(1, 1, 8, 9, 10), Grid((8, 9, 10), IDENTITY))
+
+
+def test_unknown_layer_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"no layer 'conv9'.*conv1.*conv3"):
+        cell_grid(Small3D(), "conv9", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_net_is_left_as_it_was(training):
+    net = Small3D().train(training)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    cell_grid(net, "conv3", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
+    assert all(module.training == training for module in net.modules())
+    assert all(not module._forward_hooks for module in net.modules())
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name])

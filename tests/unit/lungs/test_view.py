@@ -1,0 +1,104 @@
+"""What the network is shown: a grid around the lungs and what lies in the mask."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lungcam.grid import Grid, resample
+from lungcam.lungs import lung_grid, show_masked
+
+OBLIQUE = np.array([[0.96, -0.28, 0, -50], [0.28, 0.96, 0, 60], [0, 0, 1, -300], [0, 0, 0, 1]])
+
+
+def oblique(shape, spacing) -> Grid:
+    return Grid(shape, OBLIQUE @ np.diag([*spacing, 1.0]))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.tuples(*[st.integers(0, 10)] * 3),
+    st.tuples(*[st.integers(1, 20)] * 3),
+    st.tuples(*[st.floats(0.5, 4)] * 3),
+    st.tuples(*[st.integers(4, 16)] * 3),
+    st.floats(0.5, 6),
+)
+def test_grid_holds_the_lungs_in_its_middle(low, size, spacing, shape, wanted):
+    source = oblique((30, 30, 30), spacing)
+    lungs = np.zeros(source.shape, bool)
+    lungs[tuple(slice(a, a + n) for a, n in zip(low, size, strict=True))] = True
+    target = lung_grid(lungs, source, shape, wanted)
+    assert target.shape == shape
+    extent = np.array(size) * spacing
+    fits = (extent <= np.array(shape) * wanted + 1e-9).all()
+    expected = wanted if fits else (extent / shape).max()
+    assert target.spacing_mm == pytest.approx([expected] * 3)
+    # every corner of the lungs' box, to the faces of its voxels, lies within the target's faces
+    first, last = np.array(low) - 0.5, np.array(low) + size - 0.5
+    for corner in (first, last, [first[0], last[1], first[2]]):
+        at = target.to_index(source.to_world(corner))
+        assert (at >= -0.5 - 1e-6).all()
+        assert (at <= np.array(shape) - 0.5 + 1e-6).all()
+    middle = target.to_world((np.array(shape) - 1) / 2)
+    assert middle == pytest.approx(source.to_world((first + last) / 2), abs=1e-6)
+
+
+def test_axes_are_those_of_the_scan():
+    source = oblique((20, 20, 20), (0.7, 0.8, 2.5))
+    lungs = np.zeros(source.shape, bool)
+    lungs[5:15, 5:15, 5:15] = True
+    target = lung_grid(lungs, source, (8, 8, 8), 4.0)
+    assert target.affine[:3, :3] / 4 == pytest.approx(OBLIQUE[:3, :3])
+
+
+def test_phantom_in_ras_order_is_seen_along_right_anterior_superior(phantom):
+    _, _, truth, grid = phantom(0)
+    target = lung_grid(truth, grid, (72, 56, 72), 4.5)
+    assert target.affine[:3, :3] == pytest.approx(4.5 * np.eye(3))
+    seen = resample(truth, grid, target)
+    volume_mm3 = truth.sum() * np.prod(grid.spacing_mm)
+    assert seen.sum() * 4.5**3 == pytest.approx(volume_mm3, rel=0.01)
+
+
+@pytest.fixture
+def shown():
+    """(hu, lungs, mask, source): lungs of -800 and -600 in a mask that reaches 1 voxel further."""
+    source = Grid((20, 20, 20), np.diag([2.0, 2.0, 2.0, 1.0]))
+    lungs, mask = np.zeros(source.shape, bool), np.zeros(source.shape, bool)
+    lungs[6:14, 6:14, 6:14] = True
+    mask[5:15, 5:15, 5:15] = True
+    hu = np.full(source.shape, 50, np.int16)
+    hu[lungs] = -800
+    hu[6:14, 6:14, 6:10] = -600
+    return hu, lungs, mask, source
+
+
+def test_outside_the_mask_stands_the_mean_of_the_lungs(shown):
+    hu, lungs, mask, source = shown
+    bone = hu.copy()
+    bone[~mask] = 1500
+    out = show_masked(bone, lungs, mask, source, source)
+    assert out.dtype == np.float32
+    assert (out[~mask] == -700).all()
+    assert np.array_equal(out[mask], hu[mask])
+
+
+def test_beyond_the_scan_stands_the_mean_of_the_lungs(shown):
+    hu, lungs, mask, source = shown
+    far = Grid((4, 4, 4), np.array([[2.0, 0, 0, 500], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]))
+    assert (show_masked(hu, lungs, mask, source, far) == -700).all()
+
+
+def test_metal_and_padding_are_clipped(shown):
+    hu, lungs, mask, source = shown
+    hu[5, 5, 5], hu[5, 5, 6] = 3071, -2000
+    out = show_masked(hu, lungs, mask, source, source)
+    assert out[5, 5, 5] == 600
+    assert out[5, 5, 6] == -1200
+
+
+def test_scan_is_not_changed(shown):
+    hu, lungs, mask, source = shown
+    before = hu.copy()
+    show_masked(hu, lungs, mask, source, source)
+    assert np.array_equal(hu, before)

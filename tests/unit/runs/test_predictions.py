@@ -1,0 +1,69 @@
+"""Probabilities, and the table of them."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lungcam.cohorts import Sample
+from lungcam.runs.predictions import Predictions, probability, write_predictions
+
+
+def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:
+    diameters = diameters or [None] * len(logits)
+    samples = [
+        Sample(f"scan, {i}", f"person-{i // 2}", Path("x"), i % 2, "", diameter_mm=diameter)
+        for i, diameter in enumerate(diameters)
+    ]
+    return Predictions(samples, np.array(logits, np.float32))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10))
+def test_probability_is_torchs_sigmoid_for_any_logit(logits):
+    p = probability(np.array(logits))
+    assert np.allclose(p, torch.sigmoid(torch.tensor(logits, dtype=torch.float64)).numpy())
+    assert ((p >= 0) & (p <= 1)).all()
+
+
+@pytest.mark.parametrize(("logit", "p"), [(-1e5, 0), (-800.0, 0), (0.0, 0.5), (800.0, 1)])
+def test_one_logit(logit, p):
+    assert float(probability(logit)) == p
+
+
+def test_columns_of_a_split():
+    predictions = make([0.0, 2.0, -2.0], [5.0, None, 0.0])
+    assert predictions.labels.tolist() == [0, 1, 0]
+    assert predictions.patients.tolist() == ["person-0", "person-0", "person-1"]
+    assert predictions.probabilities == pytest.approx([0.5, 0.880797, 0.119203], abs=1e-6)
+    assert predictions.baselines["diameter"] == pytest.approx([5.0, np.nan, 0.0], nan_ok=True)
+
+
+def test_the_table_reads_back(tmp_path):
+    splits = {"val": make([0.25, -3.5]), "test": make([1e4, -1e4, 0.1])}
+    file = tmp_path / "run" / "predictions.csv"
+    write_predictions(file, splits)
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["sample_id", "patient_id", "split", "label", "probability", "logit"]
+    assert [row["split"] for row in rows] == ["val"] * 2 + ["test"] * 3
+    for name, predictions in splits.items():
+        own = [row for row in rows if row["split"] == name]
+        assert [row["sample_id"] for row in own] == [one.sample_id for one in predictions.samples]
+        assert [row["patient_id"] for row in own] == predictions.patients.tolist()
+        assert [int(row["label"]) for row in own] == predictions.labels.tolist()
+        assert [float(row["logit"]) for row in own] == pytest.approx(predictions.logits, abs=1e-6)
+        assert [float(row["probability"]) for row in own] == pytest.approx(
+            predictions.probabilities, abs=1e-6
+        )
+
+
+def test_a_logit_too_few_is_no_table(tmp_path):
+    predictions = Predictions(make([0.0, 1.0]).samples, np.array([0.0]))
+    with pytest.raises(ValueError, match="shorter"):
+        write_predictions(tmp_path / "predictions.csv", {"val": predictions})
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,114 @@
+"""What is found under a path, and under which names."""
+
+from pathlib import Path
+
+import pytest
+
+from lungcam.errors import InputError
+from lungcam.scans import discover
+
+DICOM = b"\0" * 128 + b"DICM"
+
+
+def put(path, content=b""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def names(path):
+    return [source.name for source in discover(path)]
+
+
+def test_single_file_is_named_after_itself(tmp_path):
+    for suffix in (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd", ".NII.GZ"):
+        file = put(tmp_path / f"1.3.6 scan{suffix}")
+        (source,) = discover(file)
+        assert (source.path, source.name) == (file, "1.3.6_scan")
+
+
+def test_single_scan_of_a_folder_is_named_after_the_path(tmp_path):
+    put(tmp_path / "patient" / "study" / "series" / "1.dcm", DICOM)
+    (source,) = discover(tmp_path / "patient")
+    assert source.name == "patient"
+    assert source.path == tmp_path / "patient" / "study" / "series"
+
+
+def test_current_folder_is_named_after_where_it_is(tmp_path, monkeypatch):
+    put(tmp_path / "patient" / "1.dcm", DICOM)
+    monkeypatch.chdir(tmp_path / "patient")
+    assert names(Path(".")) == ["patient"]
+
+
+def test_files_and_dicom_folders_are_found_at_any_depth_and_sorted(tmp_path):
+    put(tmp_path / "z.nii.gz")
+    put(tmp_path / "a" / "deep" / "m.mha")
+    put(tmp_path / "b" / "c" / "no suffix", DICOM)
+    put(tmp_path / "b" / "notes.txt", b"a nodule")
+    sources = discover(tmp_path)
+    assert [(source.name, source.path) for source in sources] == [
+        ("c", tmp_path / "b" / "c"),
+        ("m", tmp_path / "a" / "deep" / "m.mha"),
+        ("z", tmp_path / "z.nii.gz"),
+    ]
+
+
+def test_raw_voxels_of_an_mhd_are_no_scan_of_their_own(tmp_path):
+    put(tmp_path / "a.mhd")
+    put(tmp_path / "a.raw", bytes(1000))
+    put(tmp_path / "b.mhd")
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_names_are_unique(tmp_path):
+    for file in ("1/a.nii", "2/a.nii", "3/a.nii.gz", "0/a_2.nii", "4/a_2.nii", "5/a b.nii"):
+        put(tmp_path / file)
+    found = names(tmp_path)
+    assert len(found) == 6
+    assert len(set(found)) == 6
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize("order", [("a", "a", "a_2"), ("a", "a_2", "a"), ("a_2", "a", "a")])
+def test_counted_name_does_not_meet_a_given_one(tmp_path, order):
+    for folder, name in enumerate(order):
+        put(tmp_path / str(folder) / f"{name}.nii")
+    assert len(set(names(tmp_path))) == 3
+
+
+def test_names_are_fit_for_folders(tmp_path):
+    put(tmp_path / "ä ü:*?.nii")
+    put(tmp_path / "a$(b).nii")
+    assert names(tmp_path) == ["a_b_", "ä_ü_"]
+
+
+def test_same_path_gives_the_same_names(tmp_path):
+    for k in range(6):
+        put(tmp_path / str(k) / "scan.nrrd")
+    first = [(source.path, source.name) for source in discover(tmp_path)]
+    assert [(source.path, source.name) for source in discover(tmp_path)] == first
+
+
+def test_table_of_contents_and_broken_links_are_no_scans(tmp_path):
+    put(tmp_path / "DICOMDIR", DICOM)
+    (tmp_path / "0_link").symlink_to(tmp_path / "gone")
+    put(tmp_path / "b" / "1", DICOM)
+    (source,) = discover(tmp_path)
+    assert source.path == tmp_path / "b"
+
+
+def test_folder_with_nothing_to_read_is_refused(tmp_path):
+    put(tmp_path / "notes.txt", b"a nodule")
+    put(tmp_path / "short", b"DICM")
+    with pytest.raises(InputError, match="no DICOM series"):
+        discover(tmp_path)
+
+
+def test_missing_path_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        discover(tmp_path / "gone")
+
+
+def test_file_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not a scan"):
+        discover(put(tmp_path / "table.csv"))

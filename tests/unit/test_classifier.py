@@ -1,0 +1,151 @@
+"""The LightningModule: logits, loss, metrics and a step of training."""
+
+import copy
+from functools import partial
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import torchio as tio
+from torchmetrics.functional.classification import (
+    binary_accuracy,
+    binary_auroc,
+    binary_precision,
+    binary_recall,
+)
+
+from lungcam.classifier import Classifier
+from lungcam.nets import Small3D
+
+SHAPE = (8, 6, 10)
+
+# Lightning 2.6 asks torch 2.13 in a way it will give up
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+
+
+def net() -> Small3D:
+    torch.manual_seed(0)
+    return Small3D(channels=(2, 3, 4), hidden=(6, 5), dropout=0.0)
+
+
+def subjects(n: int) -> list[tio.Subject]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        tio.Subject(
+            input=tio.ScalarImage(tensor=torch.randn(1, *SHAPE, generator=generator)),
+            label=i % 2,
+            index=i,
+        )
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def loader() -> tio.SubjectsLoader:
+    return tio.SubjectsLoader(subjects(10), batch_size=4)
+
+
+@pytest.fixture
+def trainer(tmp_path, monkeypatch) -> pl.Trainer:
+    monkeypatch.chdir(tmp_path)
+    from lungcam.trainer import _quiet
+
+    _quiet()
+    return pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        inference_mode=False,
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("flat", [True, False])
+def test_one_logit_for_each_image(batch, flat):
+    inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(480, 1))
+    if flat:
+        inner.append(torch.nn.Flatten(0))
+    assert Classifier(inner).eval()(torch.randn(batch, 1, *SHAPE)).shape == (batch,)
+
+
+def test_channels_last_is_in_effect_and_changes_no_logit():
+    plain, image = net().eval(), torch.randn(3, 1, *SHAPE)
+    expected = copy.deepcopy(plain)(image).reshape(3)
+    classifier = Classifier(plain).eval()
+    weight = classifier.net.conv2.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert not weight.is_contiguous()
+    seen = []
+    classifier.net.conv2.register_forward_hook(lambda module, given, made: seen.append(made))
+    assert torch.allclose(classifier(image), expected, atol=1e-6)
+    assert seen[0].is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_the_loss_is_binary_cross_entropy(loader):
+    classifier = Classifier(net()).eval()
+    batch = next(iter(loader))
+    with torch.no_grad():
+        _, _, loss = classifier._loss(batch)
+        p = torch.sigmoid(classifier(batch["input"][tio.DATA]).double())
+    y = batch["label"].double()
+    by_hand = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+    assert float(loss) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_validation_figures_are_of_all_samples_together(loader, trainer):
+    classifier = Classifier(net()).eval()
+    with torch.no_grad():
+        logits = torch.cat([classifier(batch["input"][tio.DATA]) for batch in loader])
+        # spread about the threshold, so that no figure is trivial
+        middle = logits.sort().values[4:6].mean()
+        classifier.net.fc3.bias -= middle
+        logits = torch.cat([classifier(batch["input"][tio.DATA]) for batch in loader])
+    # some batch's logits all lie in [0, 1], where they might be taken for probabilities
+    assert any(((part >= 0) & (part <= 1)).all() for part in logits.split(4))
+    labels = torch.arange(10) % 2
+    (figures,) = trainer.validate(classifier, loader, verbose=False)
+    expected = {
+        "val/auc": binary_auroc(logits.sigmoid(), labels),
+        "val/accuracy": binary_accuracy(logits.sigmoid(), labels),
+        "val/precision": binary_precision(logits.sigmoid(), labels),
+        "val/recall": binary_recall(logits.sigmoid(), labels),
+        "val/loss": torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float()),
+    }
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(float(value), rel=1e-5), name
+
+
+def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    from lungcam.trainer import _quiet
+
+    _quiet()
+    classifier = Classifier(net(), partial(torch.optim.AdamW, lr=1e-2))
+    before = copy.deepcopy(classifier.state_dict())
+    trainer = pl.Trainer(
+        accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, enable_model_summary=False
+    )
+    trainer.fit(classifier, loader, loader)
+    assert trainer.global_step == 1
+    after = classifier.state_dict()
+    still = [name for name in before if torch.equal(before[name], after[name])]
+    assert still == []
+    assert 0 <= float(trainer.callback_metrics["train/auc"]) <= 1
+    assert float(trainer.callback_metrics["val/loss"]) > 0
+
+
+def test_prediction_gives_the_logits_in_order(loader, trainer):
+    classifier = Classifier(net()).eval()
+    answers = torch.cat(trainer.predict(classifier, loader))
+    images = torch.stack([one["input"].data for one in subjects(10)])
+    with torch.no_grad():
+        assert torch.allclose(answers, classifier(images), atol=1e-5)
+
+
+def test_without_an_optimizer_there_is_no_training():
+    with pytest.raises(RuntimeError, match="made for prediction"):
+        Classifier(net()).configure_optimizers()

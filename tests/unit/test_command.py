@@ -1,0 +1,151 @@
+"""Paths as they were typed, and the exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from lungcam.command import quote_paths
+
+ROOT = Path(__file__).parents[2]
+PARSER = OverridesParser.create()
+
+odd = st.text(st.sampled_from("ab é=,[](){}:'\"\\$#~.*/?@|&%!;<>`^+-_0"), min_size=1, max_size=20)
+printable = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=20)
+
+
+def received(typed: str) -> str:
+    """What a run reads in its config, through Hydra's parser and OmegaConf's interpolations."""
+    (argument,) = quote_paths([f"scan={typed}"], ["scan"])
+    (override,) = PARSER.parse_overrides([argument])
+    config = OmegaConf.create()
+    OmegaConf.update(config, override.key_or_group, override.value())
+    return OmegaConf.to_container(config, resolve=True)["scan"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(odd, printable))
+@example("/data/Patient 1, März [2]/scan.nii.gz")
+@example("C:\\scans\\")
+@example("it's")
+@example("'tis the scan")
+@example("a\\'b")
+@example("${HOME}/scan")
+@example("a\\${b}\\\\${c}\\")
+@example("null")
+@example("1e3")
+@example("key=value")
+def test_a_path_arrives_as_it_was_typed(typed):
+    if len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\"":
+        return  # the user's own quotes; see below
+    if typed == "???":
+        return  # OmegaConf's word for a value that is missing
+    assert received(typed) == typed
+
+
+@pytest.mark.parametrize("typed", ["'a b'", '"a b"'])
+def test_the_users_own_quotes_are_taken_for_quotes(typed):
+    assert received(typed) == "a b"
+
+
+def test_only_the_keys_that_are_paths_are_touched():
+    arguments = ["scan=a b", "gpus=1", "--help", "out", "-m", "scanner=a b", "=x"]
+    assert quote_paths(arguments, ["scan", "out"]) == ["scan='a b'", *arguments[1:]]
+
+
+def run_script(tmp_path: Path, body: str, *arguments: str) -> subprocess.CompletedProcess:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from lungcam.command import refusals, run\n"
+        "from lungcam.errors import InputError\n" + body
+    )
+    return subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True, cwd=tmp_path
+    )
+
+
+def raising(expression: str) -> str:
+    return f"def main():\n    raise {expression}\nrun(main)\n"
+
+
+def test_done(tmp_path):
+    done = run_script(tmp_path, "run(lambda: print('done'))\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+def test_an_input_error_is_one_line_and_exit_code_2(tmp_path):
+    done = run_script(tmp_path, raising("InputError('scan.nii: broken;\\n copy it again.')"))
+    assert done.returncode == 2
+    assert done.stderr == "lungcam: scan.nii: broken; copy it again.\n"
+
+
+@pytest.mark.parametrize("error", ["ValueError('ours')", "KeyError('ours')", "OSError('ours')"])
+def test_a_defect_has_a_traceback_and_exit_code_1(tmp_path, error):
+    done = run_script(tmp_path, raising(error))
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ours" in done.stderr
+
+
+def test_ctrl_c_ends_quietly(tmp_path):
+    done = run_script(tmp_path, raising("KeyboardInterrupt"))
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+HYDRA = """
+import hydra
+from dataclasses import dataclass
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+@dataclass
+class Config:
+    scan: str = MISSING
+    gpus: int = 0
+
+ConfigStore.instance().store(name="schema", node=Config)
+
+@hydra.main(version_base="1.3", config_path=None, config_name="schema")
+def main(config):
+    with refusals():
+        if config.gpus:
+            raise InputError(f"gpus={config.gpus}: too many; see --help.")
+        print(config.scan)
+
+run(main, paths=("scan",))
+"""
+QUIET = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("scan=a", "gpu=1"), "gpu"),
+        (("scan=a", "gpus=many"), "many"),
+        (("scan=a", "gpus=[1"), "[1"),
+        (("scan=a", "model=none"), "model"),
+        ((), "scan"),
+        (("scan=a", "gpus=3"), "gpus=3: too many"),
+    ],
+)
+def test_a_config_error_is_one_line_and_exit_code_2(tmp_path, arguments, says):
+    done = run_script(tmp_path, HYDRA, *arguments, *QUIET)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lungcam: ")
+    assert says in line
+    assert "--help" in line
+
+
+def test_a_path_reaches_the_application_as_typed(tmp_path):
+    typed = "/data/Patient 1, März [2]/it's ${x} \\"
+    done = run_script(tmp_path, HYDRA, f"scan={typed}", *QUIET)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{typed}\n"

@@ -1,0 +1,86 @@
+"""Lightning's Trainer under the names users know."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+
+from lungcam.errors import InputError
+from lungcam.trainer import device_settings, make_trainer
+
+NODE = {
+    "gpus": 0,
+    "max_epochs": 3,
+    "precision": "32-true",
+    "deterministic": "warn",
+    "accumulate_grad_batches": 2,
+    "gradient_clip_val": 0.5,
+    "log_every_n_steps": 7,
+}
+
+
+@pytest.fixture(autouse=True)
+def restore_determinism():
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def make(tmp_path, **changes) -> pl.Trainer:
+    return make_trainer(OmegaConf.create({**NODE, **changes}), tmp_path, [], [])
+
+
+def test_no_gpu_means_the_cpu():
+    assert device_settings(0) == {"accelerator": "cpu", "devices": 1}
+
+
+def test_fewer_than_none_is_refused():
+    with pytest.raises(InputError, match=r"^trainer\.gpus=-1: give 0"):
+        device_settings(-1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match=r"^trainer\.gpus=2, but 0 .*use trainer\.gpus=0\.$"):
+        device_settings(2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_the_gpus_there_are_are_used():
+    count = torch.cuda.device_count()
+    assert device_settings(count) == {"accelerator": "gpu", "devices": count}
+    with pytest.raises(InputError, match=f"trainer.gpus={count} or fewer"):
+        device_settings(count + 1)
+
+
+def test_settings_reach_the_trainer(tmp_path):
+    callback = pl.callbacks.LambdaCallback()
+    logger = pl.loggers.CSVLogger(tmp_path)
+    trainer = make_trainer(OmegaConf.create(NODE), tmp_path, [logger], [callback])
+    assert isinstance(trainer.accelerator, pl.accelerators.CPUAccelerator)
+    assert trainer.num_devices == 1
+    assert trainer.max_epochs == 3
+    assert trainer.precision == "32-true"
+    assert trainer.accumulate_grad_batches == 2
+    assert trainer.gradient_clip_val == 0.5
+    assert trainer.log_every_n_steps == 7
+    assert trainer.default_root_dir == str(tmp_path)
+    assert trainer.loggers == [logger]
+    assert callback in trainer.callbacks
+    # Grad-CAM needs gradients in predict
+    assert trainer.predict_loop.inference_mode is False
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"precision": "33-true"}, "33-true"),
+        ({"max_epochs": -5}, "max_epochs"),
+        ({"epochs": 3}, "epochs"),
+        ({"gpus": -1}, r"\.gpus=-1"),
+    ],
+)
+def test_what_lightning_refuses_is_the_users_to_mend(tmp_path, changes, says):
+    with pytest.raises(InputError, match=rf"^trainer.*({says})"):
+        make(tmp_path, **changes)

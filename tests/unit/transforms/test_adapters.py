@@ -1,0 +1,145 @@
+"""TorchIO adapters: the plain functions' values, arguments in the repr, a history that replays."""
+
+import numpy as np
+import pytest
+import torch
+import torchio as tio
+
+from lungcam.grid import Grid, resample
+from lungcam.lungs import air, dilate, lung_grid, lung_pockets, show_masked, zero_centre
+from lungcam.transforms import (
+    HUThreshold,
+    LungComponents,
+    LungDilation,
+    LungView,
+    ZeroCentre,
+    pipeline,
+)
+
+SHAPE = (24, 20, 24)
+
+
+@pytest.fixture
+def chest():
+    """(HU, grid): two lungs of boxes in a body, in air, in RAS+ order."""
+    grid = Grid((60, 40, 30), np.array([[5, 0, 0, -150.0], [0, 5, 0, -100], [0, 0, 8, -300]]))
+    grid = Grid(grid.shape, np.vstack([grid.affine, [0, 0, 0, 1]]))
+    hu = np.full(grid.shape, -1000, np.int16)
+    hu[4:56, 4:36] = 40
+    noise = np.random.default_rng(0).integers(-50, 50, grid.shape)
+    for side in (np.s_[9:25], np.s_[32:50]):
+        hu[side, 9:30, 5:25] = -850
+        hu[side, 9:30, 5:25] += noise[side, 9:30, 5:25].astype(np.int16)
+    hu[40:43, 15:18, 10:13] = 60
+    return hu, grid
+
+
+@pytest.fixture
+def subject(chest):
+    hu, grid = chest
+    image = tio.ScalarImage(tensor=torch.from_numpy(hu.copy())[None], affine=grid.affine)
+    return tio.Subject(image=image)
+
+
+STEPS = {
+    "threshold": lambda: HUThreshold(-400),
+    "components": LungComponents,
+    "dilation": lambda: LungDilation(distance_mm=7.5),
+    "view": lambda: LungView(shape=SHAPE, spacing_mm=9.0),
+    "normalise": ZeroCentre,
+}
+
+
+def steps():
+    return {name: make() for name, make in STEPS.items()}
+
+
+def array(subject, name):
+    return subject[name].numpy()[0]
+
+
+def test_each_adapter_equals_its_function(chest, subject):
+    hu, grid = chest
+    step = steps()
+
+    subject = step["threshold"](subject)
+    assert isinstance(subject["air"], tio.LabelMap)
+    assert np.array_equal(array(subject, "air"), air(hu, -400))
+
+    subject = step["components"](subject)
+    lungs = lung_pockets(air(hu, -400), grid.spacing_mm)
+    assert "air" not in subject
+    assert isinstance(subject["lungs"], tio.LabelMap)
+    assert np.array_equal(array(subject, "lungs"), lungs)
+
+    subject = step["dilation"](subject)
+    mask = dilate(lungs, grid.spacing_mm, 7.5)
+    assert isinstance(subject["mask"], tio.LabelMap)
+    assert np.array_equal(array(subject, "mask"), mask)
+
+    subject = step["view"](subject)
+    target = lung_grid(lungs, grid, SHAPE, 9.0)
+    seen = show_masked(hu, lungs, mask, grid, target)
+    seen_lungs = resample(lungs, grid, target) >= 0.5
+    assert subject["input"].spatial_shape == SHAPE
+    assert np.allclose(subject["input"].affine, target.affine)
+    assert np.allclose(subject["input_lungs"].affine, target.affine)
+    assert np.array_equal(array(subject, "input"), seen)
+    assert np.array_equal(array(subject, "input_lungs"), seen_lungs)
+
+    subject = step["normalise"](subject)
+    assert np.array_equal(array(subject, "input"), zero_centre(seen, seen_lungs))
+    assert np.allclose(subject["input"].affine, target.affine)
+    for name in ("image", "lungs", "mask"):
+        assert subject[name].spatial_shape == grid.shape
+        assert np.array_equal(subject[name].affine, grid.affine)
+
+
+@pytest.mark.parametrize(
+    ("transform", "arguments"),
+    [
+        (HUThreshold(-400), ["-400"]),
+        (LungDilation(7.5), ["7.5"]),
+        (LungView((24, 20, 16), 9.25), ["24, 20, 16", "9.25"]),
+    ],
+)
+def test_repr_tells_the_arguments(transform, arguments):
+    assert type(transform).__name__ in repr(transform)
+    for argument in arguments:
+        assert argument in repr(transform)
+
+
+def test_repr_of_a_pipeline_tells_every_argument():
+    """The cache is keyed by it: another argument must give another text."""
+    first = repr(pipeline(steps()))
+    for name, change in {
+        "threshold": HUThreshold(-401),
+        "dilation": LungDilation(7.6),
+        "view": LungView(SHAPE, 9.1),
+    }.items():
+        assert repr(pipeline(steps() | {name: change})) != first
+    assert repr(pipeline(steps())) == first
+
+
+def test_history_replays_to_the_same_result(subject):
+    again = tio.Subject(image=tio.ScalarImage(tensor=subject["image"].data.clone()))
+    again["image"].affine = subject["image"].affine
+    done = tio.Compose(list(steps().values()))(subject)
+    kinds = [type(transform).__name__ for transform in done.history]
+    assert kinds == [type(step).__name__ for step in steps().values()]
+    replayed = done.get_composed_history()(again)
+    assert set(replayed) == set(done)
+    for name in ("image", "lungs", "mask", "input", "input_lungs"):
+        assert torch.equal(replayed[name].data, done[name].data)
+        assert np.array_equal(replayed[name].affine, done[name].affine)
+
+
+def test_alone_an_adapter_leaves_the_subject_as_it_was(subject):
+    before = subject["image"].data.clone()
+    HUThreshold()(subject)
+    assert list(subject) == ["image"]
+    assert torch.equal(subject["image"].data, before)
+
+
+def test_adapters_take_torchio_s_own_arguments(subject):
+    assert "air" not in HUThreshold(p=0)(subject)
