@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from lungcam.command import refusals, run
+from lungcam.command import run
 from lungcam.config import register_schemas
 
 register_schemas()
@@ -14,8 +14,7 @@ def main(config: DictConfig) -> None:
     """Predict and explain one scan or many."""
     from lungcam.runs.infer import infer
 
-    with refusals():
-        infer(config)
+    infer(config)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from lungcam.command import refusals, run
+from lungcam.command import run
 from lungcam.config import register_schemas
 
 register_schemas()
@@ -14,8 +14,7 @@ def main(config: DictConfig) -> float:
     """Train one run and return the figure that sweeps compare."""
     from lungcam.runs.train import train
 
-    with refusals():
-        return train(config)
+    return train(config)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable
 import pytorch_lightning as pl
 import torch
 import torchio as tio
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
@@ -22,17 +25,21 @@ class Classifier(pl.LightningModule):
     Args:
         net: Maps `(B, 1, W, H, D)` to `(B, 1)` or `(B,)`.
         optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
+        scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
+            number of optimizer steps in the whole training; stepped after each. None: constant.
     """
 
     def __init__(
         self,
         net: nn.Module,
-        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | None = None,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
+        scheduler: Callable[..., LRScheduler] | None = None,
     ):
         super().__init__()
         # 1.4 times faster 3D convolutions on the CPU, and tensor cores on a GPU
         self.net = net.to(memory_format=torch.channels_last_3d)
         self.optimizer = optimizer
+        self.scheduler = scheduler
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -52,7 +59,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Loss of a batch."""
         logits, label, loss = self._loss(batch)
-        self.train_auc(logits.detach().sigmoid(), label)
+        self.train_auc.update(logits.detach().sigmoid(), label)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
         self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
         return loss
@@ -61,7 +68,7 @@ class Classifier(pl.LightningModule):
         """Loss and metrics over all validation samples."""
         logits, label, loss = self._loss(batch)
         # torchmetrics would take logits for probabilities where a batch's all lie in [0, 1]
-        self.val_metrics(logits.sigmoid(), label)
+        self.val_metrics.update(logits.sigmoid(), label)
         self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
         self.log_dict(self.val_metrics, prog_bar=True)
 
@@ -69,11 +76,16 @@ class Classifier(pl.LightningModule):
         """Logits of a batch, `(B,)`."""
         return self(batch["input"][tio.DATA])
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Make the optimizer."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Make the optimizer and the learning rate's schedule."""
         if self.optimizer is None:
             raise RuntimeError("This classifier was made for prediction, without an optimizer.")
-        return self.optimizer(self.parameters())
+        optimizer = self.optimizer(self.parameters())
+        if self.scheduler is None:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.scheduler(optimizer, total_steps=steps)
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
     def _loss(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         logits, label = self(batch["input"][tio.DATA]), batch["label"]

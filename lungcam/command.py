@@ -3,8 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from io import TextIOBase
+from typing import TextIO
 
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
@@ -52,26 +54,40 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with refusals():
+        with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
             main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """End the process with one line and exit code 2 if the block finds the input at fault.
-
-    Stands inside the Hydra application too, since Hydra adds a line to every error that reaches it.
-    """
-    try:
-        yield
     except InputError as error:
         _refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(
             f"{_first_line(error)} `{sys.argv[0]} --help` lists the groups, `--cfg job` the keys."
         )
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+class _WithoutHydrasLine(TextIOBase):
+    """A stream without the line that Hydra puts before every error of a job.
+
+    To end the process inside the job, before Hydra sees the error, would kill a sweep's other jobs.
+    """
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if text.startswith("Error executing job with overrides"):
+            return len(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def _first_line(error: BaseException) -> str:

@@ -88,7 +88,9 @@ class TrainConfig:
     transforms: dict[str, Any] = MISSING
     model: dict[str, Any] = MISSING
     explain: ExplainConfig = field(default_factory=ExplainConfig)
+    augmentation: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
+    scheduler: dict[str, Any] = MISSING
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: dict[str, Any] = MISSING
     callbacks: dict[str, Any] = MISSING

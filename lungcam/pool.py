@@ -21,7 +21,6 @@ def run_all(
     jobs: Sequence[tuple],
     label: str,
     workers: int | None = None,
-    preload: Sequence[str] = (),
 ) -> None:
     """Call a function once for each job.
 
@@ -32,7 +31,6 @@ def run_all(
         jobs: Its arguments, a tuple a job.
         label: Stands beside the progress bar.
         workers: Processes; None for as many as there are processors, 1 for none beside this one.
-        preload: Modules that are slow to import; they are imported once for all processes.
 
     Raises:
         Exception: The first one that `work` raised.
@@ -44,7 +42,6 @@ def run_all(
         return
     # children of a server of their own: one forked here would inherit the locks of torch's threads
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
     with ProcessPoolExecutor(workers, context, _begin) as pool:
         futures = [pool.submit(work, *job) for job in jobs]
         try:

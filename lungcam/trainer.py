@@ -66,9 +66,10 @@ def make_trainer(
 
 def _quiet() -> None:
     """Keep advertisements and advice that does not apply here off the terminal."""
-    for name in ("rank_zero", "seed"):
-        logging.getLogger(f"pytorch_lightning.utilities.{name}").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # prepared inputs load within a millisecond: reading them in the main process is no bottleneck
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than.*")
+    # Lightning 2.6 asks torch 2.13 in a way that torch is about to drop
+    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

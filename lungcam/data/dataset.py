@@ -35,11 +35,18 @@ class PreparedDataset(Dataset):
     Args:
         samples: The split's samples, each with a label.
         files: File of the prepared input by sample_id.
+        augmentation: Random TorchIO transforms, applied anew each time a subject is read.
     """
 
-    def __init__(self, samples: Sequence[Sample], files: Mapping[str, Path]):
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        files: Mapping[str, Path],
+        augmentation: tio.Transform | None = None,
+    ):
         self.samples = list(samples)
         self.files = files
+        self.augmentation = augmentation
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -54,8 +61,9 @@ class PreparedDataset(Dataset):
         """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""
         prepared = self.prepared(index)
         tensor = torch.from_numpy(prepared.input)[None]
-        return tio.Subject(
+        subject = tio.Subject(
             input=tio.ScalarImage(tensor=tensor, affine=prepared.grid.affine),
             label=self.samples[index].label,
             index=index,
         )
+        return subject if self.augmentation is None else self.augmentation(subject)

@@ -24,6 +24,7 @@ class ScanDataModule(pl.LightningDataModule):
         batch_size: Samples a batch.
         workers: Processes that read batches; 0 reads in the main process.
         seed: Of the split and of the order of training samples.
+        augmentation: Random TorchIO transforms of the training samples' inputs.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ScanDataModule(pl.LightningDataModule):
         batch_size: int,
         workers: int,
         seed: int,
+        augmentation: tio.Transform | None = None,
     ):
         super().__init__()
         self.cohort = cohort
@@ -44,6 +46,7 @@ class ScanDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        self.augmentation = augmentation
         labelled = [sample for sample in cohort.samples if sample.label is not None]
         self.splits = split_by_patient(labelled, val, test, seed)
         self.datasets: dict[str, PreparedDataset] = {}
@@ -55,7 +58,8 @@ class ScanDataModule(pl.LightningDataModule):
         everyone = [sample for samples in self.splits.values() for sample in samples]
         files = prepare_cohort(everyone, self.transforms, self.cache)
         self.datasets = {
-            name: PreparedDataset(samples, files) for name, samples in self.splits.items()
+            name: PreparedDataset(samples, files, self.augmentation if name == "train" else None)
+            for name, samples in self.splits.items()
         }
 
     def train_dataloader(self) -> tio.SubjectsLoader:

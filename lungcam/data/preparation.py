@@ -38,7 +38,7 @@ def prepare_cohort(
     }
     missing = [sample for sample in samples if not files[sample.sample_id].exists()]
     jobs = [(sample.image, transforms, files[sample.sample_id]) for sample in missing]
-    run_all(prepare_sample, jobs, "preparing scans", preload=[__name__])
+    run_all(prepare_sample, jobs, "preparing scans")
     return files
 
 

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -42,25 +44,31 @@ def train(config: DictConfig) -> float:
     nodes = plain(config)
     # what can be refused is refused before anything is made
     check_targets(nodes)
-    callbacks = [instantiate(node, f"callbacks.{n}") for n, node in nodes["callbacks"].items()]
-    loggers = [instantiate(node, f"logger.{n}") for n, node in nodes["logger"].items()]
+    callbacks = list(_each(nodes, "callbacks").values())
+    loggers = list(_each(nodes, "logger").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
     trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
     pl.seed_everything(config.seed, workers=True)
-    transforms = pipeline(
-        {n: instantiate(node, f"transforms.{n}") for n, node in nodes["transforms"].items()}
-    )
+    transforms = pipeline(_each(nodes, "transforms"))
+    augmentation = tio.Compose(_each(nodes, "augmentation"), copy=False)
     net = instantiate(nodes["model"], "model")
     if config.explain.layer not in dict(net.named_modules()):
         raise InputError(f"explain.layer={config.explain.layer}: the model has no such layer.")
-    classifier = Classifier(net, instantiate(nodes["optimizer"], "optimizer"))
+    scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
+    classifier = Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler)
 
     cohort = instantiate(nodes["data"], "data")
     metadata.metadata["label_rule"] = cohort.label_rule
     cache = Path(config.cache) / "inputs"
     data = ScanDataModule(
-        cohort, transforms, cache, **nodes["split"], **nodes["loader"], seed=config.seed
+        cohort,
+        transforms,
+        cache,
+        **nodes["split"],
+        **nodes["loader"],
+        seed=config.seed,
+        augmentation=augmentation,
     )
     write_splits(folder / "splits.csv", data.splits)
     trainer.fit(classifier, datamodule=data)
@@ -102,3 +110,8 @@ def train(config: DictConfig) -> float:
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     print(describe(metrics, folder, exports))
     return metrics["val"]["auc"]
+
+
+def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
+    """Make every named object of a group."""
+    return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}

@@ -20,7 +20,7 @@ class LungView(tio.Transform):
         **kwargs: See `torchio.Transform`.
     """
 
-    def __init__(self, shape: Sequence[int] = (72, 56, 72), spacing_mm: float = 4.5, **kwargs):
+    def __init__(self, shape: Sequence[int] = (64, 48, 64), spacing_mm: float = 5.0, **kwargs):
         super().__init__(**kwargs)
         self.shape = tuple(shape)
         self.spacing_mm = spacing_mm

@@ -63,7 +63,7 @@ def run_script(tmp_path: Path, body: str, *arguments: str) -> subprocess.Complet
     script.write_text(
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "from lungcam.command import refusals, run\n"
+        "from lungcam.command import run\n"
         "from lungcam.errors import InputError\n" + body
     )
     return subprocess.run(
@@ -114,10 +114,9 @@ ConfigStore.instance().store(name="schema", node=Config)
 
 @hydra.main(version_base="1.3", config_path=None, config_name="schema")
 def main(config):
-    with refusals():
-        if config.gpus:
-            raise InputError(f"gpus={config.gpus}: too many; see --help.")
-        print(config.scan)
+    if config.gpus:
+        raise InputError(f"gpus={config.gpus}: too many; see --help.")
+    print(config.scan)
 
 run(main, paths=("scan",))
 """

@@ -17,7 +17,7 @@ from lungcam.errors import InputError
 from lungcam.pool import run_all
 
 # to be raised whenever the same seed gives other voxels, so that old files are not taken for new
-VERSION = 1
+VERSION = 2
 BLOCK = ("malignant", "malignant", "benign", "healthy")
 
 

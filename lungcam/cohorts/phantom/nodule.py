@@ -52,13 +52,16 @@ def draw_nodule(
         rng: Source of all of it.
         chest: The person's proportions.
         malignant: Large, lobed and spiculated; otherwise small and smooth.
-        difficulty: In [0, 1]; raises the share with ground glass and brings the sizes nearer.
+        difficulty: In [0, 1]; raises the shares with ground glass and attached to the pleura, and
+            brings the sizes nearer.
 
     Returns:
         The nodule, its centre within the lungs.
     """
     diameter = float(rng.uniform(*size_ranges(difficulty)[malignant]))
-    attachment = str(rng.choice(ATTACHMENTS, p=(0.75, 0.15, 0.05, 0.05)))
+    attached = 0.5 * difficulty
+    shares = (1 - attached, 0.6 * attached, 0.2 * attached, 0.2 * attached)
+    attachment = str(rng.choice(ATTACHMENTS, p=shares))
     center = _place(rng, chest, diameter / 2, attachment)
     if malignant:
         solid = float(rng.uniform(0.5, 0.75)) if rng.random() < 0.4 * difficulty else 1.0

@@ -73,8 +73,9 @@ def make_phantom(seed: int, kind: str, *, difficulty: float = 0.5, matrix: int =
     Args:
         seed: Any integer from 0 on; another seed is another person on another scanner.
         kind: "malignant" (15-30 mm, spiculated), "benign" (4-9 mm, smooth) or "healthy".
-        difficulty: In [0, 1]; raises noise, vessels, the share of ground glass and the number of
-            benign nodules beside the one that counts, and beyond 0.5 brings the sizes nearer.
+        difficulty: In [0, 1]; raises noise, vessels, the shares of ground glass and of nodules
+            attached to the pleura, and the number of benign nodules beside the one that
+            counts; beyond 0.5 brings the sizes nearer.
         matrix: Rows and columns of a slice; the field of view stays at 345-360 mm.
 
     Returns:

@@ -1,0 +1,146 @@
+"""`python infer.py` from end to end."""
+
+import csv
+import hashlib
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from .conftest import command
+
+
+def same_grid(volume: sitk.Image, scan: sitk.Image) -> bool:
+    """Whether two volumes have their voxels at the same places, within 0.01 mm."""
+    corners = [
+        (0, 0, 0),
+        *(tuple(np.eye(3, dtype=int)[a] * (scan.GetSize()[a] - 1)) for a in range(3)),
+    ]
+    return volume.GetSize() == scan.GetSize() and all(
+        np.allclose(
+            volume.TransformIndexToPhysicalPoint([int(i) for i in corner]),
+            scan.TransformIndexToPhysicalPoint([int(i) for i in corner]),
+            atol=0.01,
+        )
+        for corner in corners
+    )
+
+
+@pytest.fixture(scope="module")
+def phantom(workplace, trained):
+    return next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
+
+
+@pytest.fixture(scope="module")
+def predicted(workplace, trained, phantom):
+    done = command("infer.py", "ckpt=run", f"scan={phantom}", "out=one", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    return workplace / "one" / "phantom-0001"
+
+
+def test_prediction_says_all_that_users_rely_on(predicted, workplace, trained):
+    prediction = json.loads((predicted / "prediction.json").read_text())
+    assert 0 <= prediction["probability"] <= 1
+    assert prediction["label"] == int(prediction["probability"] >= prediction["threshold"])
+    assert "malignant" in prediction["label_rule"]
+    assert prediction["calibrated"] is False
+    checkpoint = trained.folder / "checkpoints" / "best.ckpt"
+    assert prediction["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert {"read", "lungs", "model", "explain", "render", "total"} <= set(prediction["timings_s"])
+    assert prediction["peak_memory_mb"] > 100
+    assert 1000 < prediction["mask_quality"]["lungs_ml"] < 8000
+    assert prediction["warnings"] == []
+    assert prediction["notice"].startswith("Research use only")
+
+
+def test_infer_gives_what_training_gave(predicted, trained):
+    prediction = json.loads((predicted / "prediction.json").read_text())
+    with (trained.folder / "predictions.csv").open() as file:
+        known = {row["sample_id"]: float(row["logit"]) for row in csv.DictReader(file)}
+    if "phantom-0001" not in known:
+        pytest.skip("the phantom was a training sample")
+    assert prediction["logit"] == pytest.approx(known["phantom-0001"], abs=1e-4)
+
+
+def test_volumes_stand_on_the_scans_grid(predicted, phantom):
+    scan = sitk.ReadImage(str(phantom))
+    for name in ("heatmap", "mask", "lungs"):
+        assert same_grid(sitk.ReadImage(str(predicted / f"{name}.nii.gz")), scan)
+    lungs, mask = (nib.load(predicted / f"{n}.nii.gz").get_fdata() > 0 for n in ("lungs", "mask"))
+    assert mask[lungs].all()
+    assert mask.sum() > lungs.sum()
+
+
+def test_picture_is_there(predicted):
+    picture = sitk.GetArrayFromImage(sitk.ReadImage(str(predicted / "render.png")))
+    assert picture.shape[2] == 3
+    assert picture.std() > 5
+
+
+def test_a_table_with_labels_a_bad_row_and_odd_names(workplace, trained, phantom):
+    odd = workplace / "odd, names [é]"
+    odd.mkdir()
+    rows = ["image,label"]
+    for i in range(4):
+        (image,) = phantom.parent.glob(f"phantom-000{i}.nii.gz")
+        (odd / f"scan {i}.nii.gz").write_bytes(image.read_bytes())
+        kind = json.loads((image.parent / f"phantom-000{i}.json").read_text())["kind"]
+        rows.append(f"scan {i}.nii.gz,{int(kind == 'malignant')}")
+    rows.append("missing.nii.gz,0")
+    (odd / "table.csv").write_text("\n".join(rows) + "\n")
+    done = command("infer.py", "ckpt=run", f"scan={odd}/table.csv", "out=many", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    with (workplace / "many" / "predictions.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [bool(row["error"]) for row in table] == [False] * 4 + [True]
+    assert "missing.nii.gz" in table[4]["error"]
+    metrics = json.loads((workplace / "many" / "metrics.json").read_text())
+    assert metrics["test"]["n"] == 4
+    for row in table[:4]:
+        folder = workplace / "many" / row["sample_id"]
+        assert (folder / "prediction.json").is_file()
+        assert (folder / "heatmap.nii.gz").is_file()
+        assert not (folder / "render.png").exists()
+
+
+def test_a_folder_of_many(workplace, trained, phantom):
+    folder = workplace / "folder"
+    folder.mkdir()
+    for i in range(2):
+        (image,) = phantom.parent.glob(f"phantom-000{i}.nii.gz")
+        (folder / image.name).write_bytes(image.read_bytes())
+    done = command("infer.py", "ckpt=run", "scan=folder", "out=both", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    with (workplace / "both" / "predictions.csv").open() as file:
+        assert [row["sample_id"] for row in csv.DictReader(file)] == [
+            "phantom-0000",
+            "phantom-0001",
+        ]
+
+
+def test_a_scan_without_lungs_leaves_nothing_behind(workplace, trained):
+    water = sitk.GetImageFromArray(np.full((20, 32, 32), -300, np.int16))
+    sitk.WriteImage(water, str(workplace / "water.nii.gz"))
+    done = command("infer.py", "ckpt=run", "scan=water.nii.gz", "out=nothing", cwd=workplace)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "water.nii.gz" in line
+    assert not (workplace / "nothing").exists()
+
+
+def test_a_real_series_from_the_clinic(workplace, trained, sample_data, lidc_series):
+    scan = sample_data / "lidc_idri" / "LIDC-IDRI-0001"
+    done = command("infer.py", "ckpt=run", f"scan={scan}", "out=real", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    folder = workplace / "real" / "LIDC-IDRI-0001"
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(lidc_series)))
+    series = reader.Execute()
+    for name in ("heatmap", "mask", "lungs"):
+        assert same_grid(sitk.ReadImage(str(folder / f"{name}.nii.gz")), series)
+    assert (folder / "render.png").is_file()
+    prediction = json.loads((folder / "prediction.json").read_text())
+    assert prediction["series_uid"] == lidc_series.name
+    assert 3000 < prediction["mask_quality"]["lungs_ml"] < 5000

@@ -1,0 +1,107 @@
+"""Bad input: exit code 2 and one line that names it."""
+
+import re
+
+import pytest
+import torch
+
+from .conftest import ROOT, TINY, command
+
+
+def refused(done) -> str:
+    """The one line of a command that refused its input."""
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("lungcam: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("model.dropuot=0.2", "dropuot"),
+        ("trainer.max_epoch=1", "max_epoch"),
+        ("sead=1", "sead"),
+        ("model=small4d", "small4d"),
+        ("trainer.max_epochs=many", "max_epochs"),
+        ("+model.dropuot=0.2", "dropuot"),
+        ("+transforms.threshold.treshold=-400", "treshold"),
+        ("+split.train=0.5", "train"),
+        ("explain.layer=conv9", "conv9"),
+        ("model.pool=median", "median"),
+        ("data.n=3", "n"),
+        ("optimizer._target_=os.system", "os.system"),
+    ],
+)
+def test_a_wrong_setting_is_named(override, named, tmp_path):
+    assert named in refused(command("train.py", override, "callbacks=checkpoint", cwd=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sead: 3\n", "sead"),
+        ("trainer:\n  max_epoch: 3\n", "max_epoch"),
+        ("split:\n  tset: 0.2\n", "tset"),
+        ("model:\n  dropuot: 0.2\n", "dropuot"),
+        ("optimizer:\n  learning_rate: 0.1\n", "learning_rate"),
+    ],
+)
+def test_a_misspelt_key_in_an_experiment_file_is_named(text, named, tmp_path):
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "trial.yaml").write_text(f"# @package _global_\n{text}")
+    done = command(
+        "train.py",
+        f"hydra.searchpath=[file://{tmp_path / 'mine'}]",
+        "experiment=trial",
+        "data.n=16",
+        cwd=tmp_path,
+    )
+    assert named in refused(done)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_missing_gpu_is_said_with_its_remedy(tmp_path):
+    line = refused(command("train.py", "model=small3d", "trainer.gpus=1", cwd=tmp_path))
+    assert "trainer.gpus=0" in line
+
+
+def test_one_bad_job_of_a_sweep_does_not_stop_the_others(workplace, trained):
+    done = command(
+        "train.py",
+        "-m",
+        "explain.layer=conv9,conv3",
+        *TINY,
+        "callbacks=checkpoint",
+        "hydra.sweep.dir=half",
+        cwd=workplace,
+    )
+    assert "conv9" in refused(done)
+    assert (workplace / "half" / "1" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("ckpt=nothing.ckpt", "scan=."), "no CT|no DICOM"),
+        (("ckpt=nothing.ckpt", "scan=missing.nii.gz"), "missing.nii.gz"),
+        (("scan=.",), "ckpt"),
+    ],
+)
+def test_infer_names_what_is_missing(arguments, named, tmp_path):
+    assert re.search(named, refused(command("infer.py", *arguments, cwd=tmp_path)))
+
+
+def test_infer_refuses_what_is_no_checkpoint(workplace, trained):
+    (workplace / "text.ckpt").write_text("no weights here")
+    scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
+    done = command("infer.py", "ckpt=text.ckpt", f"scan={scan}", cwd=workplace)
+    assert "text.ckpt" in refused(done)
+
+
+def test_help_lists_the_groups():
+    done = command("train.py", "--help", cwd=ROOT)
+    assert done.returncode == 0
+    for group in ("data", "model", "transforms", "view"):
+        assert f"\n{group}: " in done.stdout

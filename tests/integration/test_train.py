@@ -1,0 +1,128 @@
+"""`python train.py` from end to end."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+import torch
+
+from .conftest import TINY, command
+
+
+def test_run_folder_holds_what_users_rely_on(trained):
+    names = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*")}
+    assert {
+        ".hydra/config.yaml",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "splits.csv",
+        "predictions.csv",
+        "metrics.json",
+    } <= names
+    assert any("tfevents" in name for name in names)
+
+
+def test_metrics_come_with_rule_interval_and_baseline(trained):
+    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    assert metrics["label_rule"].startswith("label 1")
+    assert metrics["seed"] == 0
+    assert metrics["versions"]["torch"] == torch.__version__
+    for split in ("val", "test"):
+        figures = metrics[split]
+        assert (figures["n"], figures["n_positive"]) == (4, 2)
+        low, high = figures["auc_ci95"]
+        assert low <= figures["auc"] <= high
+        assert figures["baselines"]["auc_diameter"] == 1.0
+        assert 0 <= figures["peak_share"] <= 1
+        assert 0 < figures["peak_share_random"] < 0.1
+    assert metrics["val"]["threshold"] == metrics["test"]["threshold"]
+
+
+def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):
+    with (trained.folder / "splits.csv").open() as file:
+        splits = list(csv.DictReader(file))
+    with (trained.folder / "predictions.csv").open() as file:
+        predictions = list(csv.DictReader(file))
+    assert len({row["sample_id"] for row in splits}) == len(splits) == 16
+    asked = {(r["sample_id"], r["split"]) for r in splits if r["split"] != "train"}
+    assert {(r["sample_id"], r["split"]) for r in predictions} == asked
+    for row in predictions:
+        expected = 1 / (1 + np.exp(-float(row["logit"])))
+        assert abs(float(row["probability"]) - expected) < 1e-5
+
+
+def test_heat_maps_stand_on_the_scans_own_grid(trained, workplace):
+    exported = sorted((trained.folder / "cam").iterdir())
+    assert len(exported) == 4
+    for folder in exported:
+        (image,) = workplace.glob(f"outputs/cache/phantoms/*/{folder.name}.nii.gz")
+        scan, heat = sitk.ReadImage(str(image)), sitk.ReadImage(str(folder / "heatmap.nii.gz"))
+        assert heat.GetSize() == scan.GetSize()
+        for corner in ((0, 0, 0), tuple(n - 1 for n in scan.GetSize())):
+            np.testing.assert_allclose(
+                heat.TransformIndexToPhysicalPoint(corner),
+                scan.TransformIndexToPhysicalPoint(corner),
+                atol=0.01,
+            )
+        assert nib.load(folder / "heatmap.nii.gz").get_fdata().min() >= 0
+
+
+def test_end_of_the_run_says_what_matters(trained):
+    for words in (
+        "test AUC",
+        "95 % interval",
+        "diameter alone",
+        "random point in the lungs",
+        "heatmap.nii.gz",
+        "run folder",
+        "Research use only",
+    ):
+        assert words in trained.printed
+
+
+def test_a_checkpoint_is_plain_tensors_and_dicts(trained):
+    checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
+    carried = checkpoint["lungcam"]
+    assert set(carried["config"]) == {"model", "view", "transforms", "explain"}
+    assert 0 < carried["threshold"] < 1
+    assert "malignant" in carried["label_rule"]
+
+
+def test_the_same_seed_gives_the_same_predictions(trained, workplace):
+    again = command("train.py", *TINY, "callbacks=checkpoint", "hydra.run.dir=again", cwd=workplace)
+    assert again.returncode == 0, again.stderr
+    first = (trained.folder / "predictions.csv").read_text()
+    assert (workplace / "again" / "predictions.csv").read_text() == first
+
+
+def test_a_sweep_runs_its_jobs(workplace, trained):
+    done = command(
+        "train.py",
+        "-m",
+        "model.dropout=0.2,0.4",
+        *TINY,
+        "callbacks=checkpoint",
+        "hydra.sweep.dir=sweep",
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    for job, dropout in (("0", 0.2), ("1", 0.4)):
+        config = (workplace / "sweep" / job / ".hydra" / "config.yaml").read_text()
+        assert f"dropout: {dropout}" in config
+        assert (workplace / "sweep" / job / "metrics.json").exists()
+
+
+def test_monais_resnet10_trains_by_config(workplace, trained):
+    done = command(
+        "train.py",
+        "model=resnet10",
+        *TINY,
+        "view.shape=[32,24,32]",
+        "view.spacing_mm=10",
+        "hydra.run.dir=resnet",
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (workplace / "resnet" / "checkpoints" / "best.ckpt").exists()

@@ -1,0 +1,86 @@
+"""The README's commands work as they stand there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+# what makes a run small; the README's command itself is left as it is
+SMALL = (
+    "data.n=16",
+    "data.matrix=96",
+    "split.val=0.25",
+    "split.test=0.25",
+    "trainer.max_epochs=1",
+    "callbacks=checkpoint",
+)
+
+
+def commands() -> list[str]:
+    """Every line in a bash block of the README."""
+    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def run(line: str, cwd: Path, *more: str) -> subprocess.CompletedProcess:
+    program, script, *arguments = shlex.split(line)
+    assert program == "python"
+    return subprocess.run(
+        [sys.executable, ROOT / script, *arguments, *more],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_readme_has_the_two_commands_and_the_three_jobs():
+    assert [line for line in commands() if line.startswith("make ")] == ["make demo", "make test"]
+    scripts = [line.split()[1] for line in commands() if line.startswith("python ")]
+    assert scripts == ["train.py", "train.py", "infer.py"]
+
+
+def test_make_knows_the_readmes_targets():
+    for line in commands():
+        if line.startswith("make "):
+            done = subprocess.run(
+                [*shlex.split(line), "--dry-run"], cwd=ROOT, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+def test_train_then_infer(place):
+    train, _, infer = (line for line in commands() if line.startswith("python "))
+    done = run(train, place, *SMALL)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (place / "outputs" / "runs").iterdir()
+    scan = next(place.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
+    infer = re.sub(r"ckpt=\S+", f"ckpt={folder}", infer)
+    done = run(re.sub(r"scan=\S+", f"scan={scan}", infer), place)
+    assert done.returncode == 0, done.stderr
+    results = place / "outputs" / "infer" / "phantom-0000"
+    for name in ("prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"):
+        assert (results / name).is_file()
+
+
+def test_compare(place):
+    compare = next(line for line in commands() if " -m " in line)
+    small = ("view.shape=[32,24,32]", "view.spacing_mm=10")
+    done = run(compare, place, *SMALL, *small)
+    assert done.returncode == 0, done.stderr
+    assert len(list(place.glob("outputs/sweeps/*/*/metrics.json"))) == 4
+
+
+def test_pictures_and_pages_that_the_readme_names_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
