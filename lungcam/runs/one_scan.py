@@ -87,7 +87,7 @@ def predict_scan(
             )
     peak = peak_mm(heat.values, heat.cells)
     prediction = {
-        "scan": scan.name,
+        "scan": folder.name,
         "probability": round(float(probability(logit)), 6),
         "logit": logit,
         "label": int(probability(logit) >= predictor.threshold),

@@ -36,7 +36,7 @@ def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> s
         )
     for export in exports:
         lines += [f"note: {warning}" for warning in sorted(set(export.warnings))]
-        for written in export.written[-1:]:
+        for written in export.written[:1]:
             lines.append(f"heat-map: {written / 'heatmap.nii.gz'}")
             if (written / "render.png").exists():
                 lines.append(f"picture: {written / 'render.png'}")
