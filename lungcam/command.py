@@ -93,12 +93,12 @@ class _WithoutHydrasLine(TextIOBase):
 def _first_line(error: BaseException) -> str:
     """What a configuration error says, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    cause = error.__cause__
-    if cause is not None and str(cause).strip():
-        first = str(cause).strip().splitlines()[0]
-        if first not in lines[0]:
-            lines[0] = f"{lines[0]} {first}"
-    return lines[0].rstrip(".") + "."
+    # Hydra names an error in a file first, and what is wrong on the next line
+    told = " ".join(lines[:2]) if lines[:1] and lines[0].endswith(":") else "".join(lines[:1])
+    cause = str(error.__cause__ or "").strip().splitlines()[:1]
+    if cause and cause[0] not in told:
+        told = f"{told} {cause[0]}"
+    return told.rstrip(".") + "."
 
 
 def _refuse(message: str) -> None:

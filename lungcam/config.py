@@ -1,7 +1,7 @@
 """The schema of the configuration, and the one place that makes objects from it."""
 
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -123,6 +123,29 @@ def register_schemas() -> None:
 def plain(node: Any) -> Any:
     """Resolve a config node to plain dicts, lists and numbers."""
     return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+
+
+def check_nodes(nodes: dict[str, Any], schema: type) -> None:
+    """Refuse keys that the schema does not know; Hydra lets `+key=value` add them.
+
+    Args:
+        nodes: Plain config.
+        schema: Its dataclass, such as `TrainConfig`.
+
+    Raises:
+        InputError: Names the key.
+    """
+    known = {one.name: one.type for one in fields(schema)}
+    for key, value in nodes.items():
+        if key not in known:
+            raise InputError(f"{key}: there is no such setting; it takes {', '.join(known)}.")
+        if is_dataclass(known[key]):
+            inner = [one.name for one in fields(known[key])]
+            for name in value:
+                if name not in inner:
+                    raise InputError(
+                        f"{key}.{name}: there is no such setting; it takes {', '.join(inner)}."
+                    )
 
 
 def check_targets(config: dict[str, Any], at: str = "") -> None:

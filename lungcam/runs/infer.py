@@ -37,7 +37,7 @@ def infer(config: DictConfig) -> None:
     Raises:
         InputError: The checkpoint, or the only scan, is at fault.
     """
-    scan, out = Path(config.scan), Path(config.out)
+    checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
     if table:
@@ -45,7 +45,7 @@ def infer(config: DictConfig) -> None:
     else:
         sources = discover(scan)
         samples = [Sample(one.name, one.name, one.path, None, "") for one in sources]
-    file = find_checkpoint(Path(config.ckpt))
+    file = find_checkpoint(checkpoint)
     predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
     if table or len(samples) > 1:
         if config.series is not None:

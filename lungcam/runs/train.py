@@ -14,7 +14,7 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.checkpoint import CheckpointMetadata, amend, load_checkpoint
 from lungcam.classifier import Classifier
-from lungcam.config import check_targets, instantiate, plain
+from lungcam.config import TrainConfig, check_nodes, check_targets, instantiate, plain
 from lungcam.data import ScanDataModule, write_splits
 from lungcam.errors import InputError
 from lungcam.files import write_text
@@ -43,6 +43,7 @@ def train(config: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     nodes = plain(config)
     # what can be refused is refused before anything is made
+    check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     callbacks = list(_each(nodes, "callbacks").values())
     loggers = list(_each(nodes, "logger").values())
