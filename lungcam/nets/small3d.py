@@ -59,9 +59,8 @@ class Small3D(nn.Module):
     def _initialise(self) -> None:
         """Keep the signal's variance through the layers, and begin undecided.
 
-        With torch's default weights the three fully connected layers pass on so little of the
-        gradient that some seeds stay at chance for all epochs. He et al., ICCV 2015; the last
-        layer is smaller, so that the first logits lie near 0.
+        Torch's default weights shrink the signal in each of the three fully connected layers. He
+        et al., ICCV 2015; the last layer is smaller, so that the first logits lie near 0.
         """
         for module in self.modules():
             if isinstance(module, (nn.Conv3d, nn.Linear)):
