@@ -15,6 +15,7 @@ PACKAGE = ROOT / "lungcam"
 FLOORS = (
     ("",),
     ("errors",),
+    ("verdict",),
     ("files",),
     ("pool",),
     ("grid",),

@@ -2,12 +2,26 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungcam.errors import InputError
+from lungcam.scans.contents import kind_of
+from lungcam.scans.headers import DamagedHeader, is_dicom, read_header
+from lungcam.scans.quiet import quiet
+from lungcam.verdict import Verdict
 
 VOLUME_SUFFIXES = (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd")
+MISSING = ("there is no such file or folder", "check scan=")
+OTHER_FILE = (
+    "not a scan lungcam reads",
+    f"give a DICOM folder, a .csv table or one of {', '.join(VOLUME_SUFFIXES)}",
+)
+NOTHING = (
+    f"no DICOM series and no {', '.join(VOLUME_SUFFIXES)} file below this folder",
+    "give a folder with a CT series",
+)
 
 
 @dataclass(frozen=True)
@@ -23,23 +37,25 @@ class Source:
     name: str
 
 
+@dataclass
+class Tree:
+    """What lies below a folder.
+
+    Attributes:
+        scans: Volume files and folders with CT slices, or with what could be.
+        aside: DICOM folders without a CT slice, with words for what they hold.
+    """
+
+    scans: list[Path] = field(default_factory=list)
+    aside: dict[Path, str] = field(default_factory=dict)
+
+
 def is_volume(path: Path) -> bool:
     """Whether a file's name is that of a volume format lungcam reads."""
     return path.name.lower().endswith(VOLUME_SUFFIXES)
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file bears the DICOM prefix (PS3.10: 'DICM' after 128 bytes).
-
-    A DICOMDIR, the table of contents of a disc, bears it too but is no image.
-    """
-    if not path.is_file() or path.name.upper() == "DICOMDIR":
-        return False
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
-def stem(path: Path) -> str:
+def scan_name(path: Path) -> str:
     """A name for a scan from its path, without the volume suffix and without odd characters."""
     name = path.name
     for suffix in sorted(VOLUME_SUFFIXES, key=len, reverse=True):
@@ -56,39 +72,138 @@ def discover(path: Path) -> list[Source]:
         path: A volume file, a DICOM folder, or a folder of either at any depth.
 
     Returns:
-        One source for each volume file and each folder with DICOM files. A single one is named
-        after `path` itself.
+        One source for each volume file and each folder with CT slices; folders of other DICOM
+        objects are left out unless there is nothing else. A single one is named after `path`
+        itself.
 
     Raises:
         InputError: The path does not exist or holds no scan.
     """
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file or folder; check scan=.")
+    if not os.path.exists(path):
+        raise InputError(f"{path}: {'; '.join(MISSING)}.")
     if path.is_file():
         if not is_volume(path):
-            raise InputError(
-                f"{path}: not a scan lungcam reads; give a DICOM folder, a .csv table or one of "
-                f"{', '.join(VOLUME_SUFFIXES)}."
-            )
-        return [Source(path, stem(path))]
-    found = []
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        here = Path(folder)
-        found += [here / name for name in sorted(files) if is_volume(here / name)]
-        if any(is_dicom(here / name) for name in sorted(files) if not is_volume(here / name)):
-            found.append(here)
+            raise InputError(f"{path}: {'; '.join(OTHER_FILE)}.")
+        return [Source(path, scan_name(path))]
+    tree = look_through(path)
+    found = tree.scans or list(tree.aside)
     if not found:
-        raise InputError(
-            f"{path}: no DICOM series and no {', '.join(VOLUME_SUFFIXES)} file below this folder."
-        )
+        raise InputError(f"{path}: {'; '.join(NOTHING)}.")
     if len(found) == 1:
-        return [Source(found[0], stem(path.resolve()))]
+        return [Source(found[0], scan_name(path.resolve()))]
     sources: dict[str, Source] = {}
     for source in found:
-        name, count = stem(source), 1
+        name, count = scan_name(source), 1
         while name in sources:
             count += 1
-            name = f"{stem(source)}_{count}"
+            name = f"{scan_name(source)}_{count}"
         sources[name] = Source(source, name)
     return [sources[name] for name in sorted(sources)]
+
+
+def look_through(path: Path) -> Tree:
+    """Find the scans below a folder; of each DICOM folder as few headers are read as will do."""
+    tree = Tree()
+    closed: list[Path] = []
+    with quiet():
+        for folder, folders, files in os.walk(
+            path, onerror=lambda error: closed.append(Path(error.filename))
+        ):
+            folders.sort()
+            here = Path(folder)
+            inside = [here / name for name in sorted(files)]
+            tree.scans += [file for file in inside if is_volume(file)]
+            kind = _kind([file for file in inside if not is_volume(file)])
+            if kind == "":
+                tree.scans.append(here)
+            elif kind is not None:
+                tree.aside[here] = kind
+    # what may not be opened could be a scan, and is named when it is read
+    tree.scans += closed
+    return tree
+
+
+def _kind(files: list[Path]) -> str | None:
+    """Words for a folder's DICOM files, empty if any is or could be a slice; None without any."""
+    words = None
+    for file in files:
+        if not is_dicom(file):
+            continue
+        try:
+            kind = kind_of(read_header(file))
+        except (OSError, DamagedHeader):
+            return ""
+        if kind is None or kind[0] == "multi_frame":
+            return ""
+        words = words or kind[1]
+    return words
+
+
+def survey(verdict: Verdict, path: Path, series: str | None) -> Path | None:
+    """Find the one scan a path means.
+
+    Args:
+        verdict: Takes the findings not_found, not_a_scan, several_scans, wrong_modality and, for
+            folders left aside, skipped_folder.
+        path: A file or folder.
+        series: The wanted SeriesInstanceUID; then all folders below count as one.
+
+    Returns:
+        The volume file or the folder to read, None if it is refused.
+    """
+    if not os.path.exists(path):
+        verdict.add("not_found", "refused", *MISSING)
+        return None
+    if path.is_file():
+        if is_volume(path):
+            return path
+        verdict.add("not_a_scan", "refused", *OTHER_FILE)
+        return None
+    tree = look_through(path)
+    if series is not None and (tree.aside or any(one.is_dir() for one in tree.scans)):
+        return path
+    if len(tree.scans) > 1:
+        verdict.add(
+            "several_scans",
+            "refused",
+            f"{len(tree.scans)} scans below this folder",
+            f"give one of them, for example {tree.scans[0]}, or a series by series=",
+        )
+        return None
+    if tree.scans:
+        for words, count in sorted(Counter(tree.aside.values()).items()):
+            verdict.add("skipped_folder", "skipped", f"{count} folder(s) {words} left aside")
+        return tree.scans[0]
+    if len(tree.aside) > 1:
+        kinds = ", ".join(sorted(set(tree.aside.values())))
+        verdict.add(
+            "wrong_modality",
+            "refused",
+            f"no CT slice below this folder, only objects {kinds}",
+            "give a folder with the slices of a CT series",
+        )
+        return None
+    if tree.aside:
+        return next(iter(tree.aside))
+    # empty or damaged files are to be named
+    if any(one.is_file() or one.is_symlink() for one in path.iterdir()):
+        return path
+    verdict.add("no_scan", "refused", *NOTHING)
+    return None
+
+
+def list_files(verdict: Verdict, folder: Path, deep: bool) -> list[Path]:
+    """A folder's files, or those of all folders below, sorted; closed folders are noted."""
+    files: list[Path] = []
+
+    def note(error: OSError) -> None:
+        verdict.add(
+            "unreadable", "refused", f"{error.filename} cannot be opened", "check its rights"
+        )
+
+    for here, folders, names in os.walk(folder, onerror=note):
+        folders.sort()
+        files += [Path(here) / name for name in sorted(names)]
+        if not deep:
+            break
+    return files

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.grid import Grid
+from lungcam.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Scan:
         hu: `(W, H, D)` int16 in HU, in the scan's own axis order.
         grid: Its voxel centres in RAS mm.
         series_uid: SeriesInstanceUID, None for other formats.
-        warnings: What was repaired or left aside while reading, a sentence each.
+        verdict: What was found while reading it.
     """
 
     name: str
@@ -26,4 +27,9 @@ class Scan:
     hu: np.ndarray
     grid: Grid
     series_uid: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    verdict: Verdict = field(default_factory=lambda: Verdict(""))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was repaired, left aside or is to be looked at, a sentence each."""
+        return [one.sentence for one in self.verdict.of("repaired", "skipped", "flagged")]

@@ -13,8 +13,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @pytest.fixture
 def hu():
-    """`(W, H, D)` int16 HU, no two sides alike, no voxel like its mirror image."""
-    volume = np.random.default_rng(0).integers(-1000, 400, (7, 6, 5)).astype(np.int16)
+    """`(W, H, D)` int16 HU with air and tissue, no two sides alike, no voxel like its mirror."""
+    volume = np.random.default_rng(0).integers(-1000, 400, (12, 11, 10)).astype(np.int16)
     volume[0] = -1000
     return volume
 
@@ -22,7 +22,7 @@ def hu():
 def _write_series(
     folder: Path,
     hu: np.ndarray,
-    spacing=(0.7, 0.9, 2.5),
+    spacing=(9, 9.5, 11),
     row=(1, 0, 0),
     column=(0, 1, 0),
     origin=(-120.5, -98.25, 31.0),
@@ -119,3 +119,19 @@ def write_series():
 def edit():
     """Function of (file, **attributes) that sets attributes of a DICOM file; None removes one."""
     return _edit
+
+
+def _plant(file: Path, attribute: str, text: str) -> None:
+    item = pydicom.dcmread(file)
+    number = "77777777"
+    setattr(item, attribute, [number] * 6)
+    item.save_as(file)
+    content, old = file.read_bytes(), "\\".join([number] * 6).encode()
+    assert content.count(old) == 1
+    file.write_bytes(content.replace(old, text.encode().ljust(len(old))))
+
+
+@pytest.fixture
+def plant():
+    """Function of (file, attribute, text) that writes any text as a decimal attribute's value."""
+    return _plant

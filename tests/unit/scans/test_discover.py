@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lungcam.errors import InputError
-from lungcam.scans import discover
+from lungcam.scans import check_scan, discover, read_scan
 
 DICOM = b"\0" * 128 + b"DICM"
 
@@ -112,3 +113,71 @@ def test_missing_path_is_refused(tmp_path):
 def test_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match="not a scan"):
         discover(put(tmp_path / "table.csv"))
+
+
+@pytest.fixture
+def patient(tmp_path, hu, write_series):
+    """(folder, UID) of a patient with a CT, a segmentation and a structure set beside it."""
+    uid, _, _ = write_series(tmp_path / "p" / "ct", hu)
+    write_series(tmp_path / "p" / "seg", hu[:, :, :1], Modality="SEG")
+    write_series(tmp_path / "p" / "rs" / "deep", hu[:, :, :2], Modality="RTSTRUCT")
+    return tmp_path / "p", uid
+
+
+def test_folders_without_ct_are_left_aside(patient, hu):
+    folder, uid = patient
+    (source,) = discover(folder)
+    assert (source.path, source.name) == (folder / "ct", "p")
+    scan = read_scan(folder)
+    assert (scan.source, scan.name, scan.series_uid) == (folder / "ct", "p", uid)
+    assert np.array_equal(scan.hu, hu)
+    told = " ".join(scan.warnings)
+    assert "SEG" in told
+    assert "RTSTRUCT" in told
+    assert {one.code for one in scan.verdict.findings} == {"skipped_folder"}
+
+
+def test_series_is_found_in_any_folder(patient, hu, write_series):
+    folder, first = patient
+    second, _, _ = write_series(folder / "more" / "ct", hu[:, ::-1])
+    assert [one.name for one in discover(folder)] == ["ct", "ct_2"]
+    with pytest.raises(InputError, match="2 scans"):
+        read_scan(folder)
+    for uid, expected in ((first, hu), (second, hu[:, ::-1])):
+        scan = read_scan(folder, series=uid)
+        assert scan.series_uid == uid
+        assert np.array_equal(scan.hu, expected)
+        assert scan.warnings == []
+    assert scan.source == folder / "more" / "ct"
+    verdict, scan = check_scan(folder, series="1.2.3")
+    assert scan is None
+    assert first in verdict.line
+    assert second in verdict.line
+
+
+def test_series_over_several_folders_is_put_together(tmp_path, hu, write_series):
+    uid, affine, files = write_series(tmp_path / "a", hu)
+    (tmp_path / "b").mkdir()
+    for file in files[5:]:
+        file.rename(tmp_path / "b" / file.name)
+    scan = read_scan(tmp_path, series=uid)
+    assert np.array_equal(scan.hu, hu)
+    assert np.allclose(scan.grid.affine, affine)
+    assert scan.source == tmp_path
+
+
+def test_damage_in_another_folder_is_not_the_series_fault(patient, hu):
+    folder, uid = patient
+    put(folder / "seg" / "empty.dcm")
+    put(folder / "broken" / "a.dcm", DICOM + b"junk")
+    assert np.array_equal(read_scan(folder, series=uid).hu, hu)
+
+
+def test_folder_of_other_objects_only_is_refused_by_kind(tmp_path, hu, write_series):
+    for modality in ("MR", "SEG"):
+        write_series(tmp_path / modality, hu, Modality=modality)
+    verdict, scan = check_scan(tmp_path)
+    assert scan is None
+    assert [one.code for one in verdict.findings] == ["wrong_modality"]
+    assert "MR" in verdict.line
+    assert len(discover(tmp_path)) == 2

@@ -37,7 +37,7 @@ def test_values_and_place(tmp_path, hu, write_series, row, column):
     assert scan.hu.dtype == np.int16
     assert np.array_equal(scan.hu, hu)
     assert np.abs(scan.grid.affine - affine).max() < 1e-5
-    assert scan.grid.spacing_mm == pytest.approx((0.7, 0.9, 2.5), abs=1e-6)
+    assert scan.grid.spacing_mm == pytest.approx((9, 9.5, 11), abs=1e-6)
     assert scan.series_uid == uid
     assert scan.warnings == []
 
@@ -101,8 +101,8 @@ def test_disc_with_a_dicomdir(tmp_path, hu, write_series):
 @pytest.fixture
 def two_series(tmp_path, hu, write_series):
     """(folder, UID of the larger series, UID of the smaller one)."""
-    small, _, files = write_series(tmp_path / "small", hu[:, :, :4], origin=(0, 0, 0))
-    large, _, _ = write_series(tmp_path / "both", hu)
+    small, _, files = write_series(tmp_path / "small", hu, origin=(0, 0, 0))
+    large, _, _ = write_series(tmp_path / "both", np.concatenate([hu, hu], axis=2))
     for file in files:
         shutil.move(file, tmp_path / "both" / f"small_{file.name}")
     return tmp_path / "both", large, small
@@ -112,7 +112,7 @@ def test_larger_series_of_two_is_taken_with_a_warning(two_series, hu):
     folder, large, _ = two_series
     scan = read_scan(folder)
     assert scan.series_uid == large
-    assert np.array_equal(scan.hu, hu)
+    assert np.array_equal(scan.hu, np.concatenate([hu, hu], axis=2))
     (warning,) = scan.warnings
     assert large in warning
 
@@ -121,7 +121,7 @@ def test_series_is_chosen_by_uid(two_series, hu):
     folder, _, small = two_series
     scan = read_scan(folder, series=small)
     assert scan.series_uid == small
-    assert np.array_equal(scan.hu, hu[:, :, :4])
+    assert np.array_equal(scan.hu, hu)
     assert scan.grid.to_world((0, 0, 0)) == pytest.approx(np.zeros(3))
     assert scan.warnings == []
 
@@ -143,15 +143,16 @@ def test_other_objects_are_left_aside(tmp_path, hu, write_series, edit):
     for file in others:
         shutil.move(file, tmp_path / "series" / f"0_{file.name}")
     (tmp_path / "series" / "notes.txt").write_text("a nodule")
-    (tmp_path / "series" / "empty").touch()
-    (tmp_path / "series" / "0_link").symlink_to(tmp_path / "gone")
-    (tmp_path / "series" / "0_junk").write_bytes(b"\0" * 128 + b"DICM" + bytes(range(256)))
+    (tmp_path / "series" / "empty.txt").touch()
+    (tmp_path / "series" / "link.xml").symlink_to(tmp_path / "gone")
     scan = read_scan(tmp_path / "series")
     assert scan.series_uid == uid
     assert np.array_equal(scan.hu, hu)
     warned = " ".join(scan.warnings)
-    assert all(kind in warned for kind in ("RTSTRUCT", "SR", "localizer", "without position"))
-    assert len(scan.warnings) == 5
+    kinds = ("RTSTRUCT", "SR", "localizer", "another series", ".txt", "zero bytes")
+    assert all(kind in warned for kind in kinds)
+    assert len(scan.warnings) == 6
+    assert scan.verdict.usable
 
 
 def test_nothing_of_the_patient_is_kept(tmp_path, hu, write_series):
@@ -167,20 +168,22 @@ def test_missing_slice_is_refused(tmp_path, hu, write_series):
     message = refused(tmp_path)
     assert files[1].name in message
     assert files[3].name in message
-    assert "5.00 mm" in message
+    assert "22.00 mm" in message
+    assert "1 slice(s) missing" in message
 
 
 def test_spacing_may_waver_a_little(tmp_path, hu, write_series, edit):
     _, affine, files = write_series(tmp_path, hu)
-    edit(files[2], ImagePositionPatient=[-120.5, -98.25, 31 + 2 * 2.5 + 0.1])
+    edit(files[2], ImagePositionPatient=[-120.5, -98.25, 31 + 2 * 11 + 0.4])
     scan = read_scan(tmp_path)
     assert np.array_equal(scan.hu, hu)
     assert np.abs(scan.grid.affine - affine).max() < 1e-5
 
 
-def test_two_slices_at_one_position_are_refused(tmp_path, hu, write_series):
+def test_two_different_slices_at_one_position_are_refused(tmp_path, hu, write_series, edit):
     _, _, files = write_series(tmp_path, hu)
     shutil.copy(files[2], tmp_path / "copy")
+    edit(tmp_path / "copy", PixelData=files[3].read_bytes()[-hu[:, :, 0].nbytes :])
     message = refused(tmp_path)
     assert files[2].name in message
     assert "copy" in message
@@ -191,7 +194,7 @@ def test_two_slices_at_one_position_are_refused(tmp_path, hu, write_series):
     [
         ({"Rows": 5}, "size"),
         ({"Columns": 6}, "size"),
-        ({"PixelSpacing": [0.9, 0.8]}, "size"),
+        ({"PixelSpacing": [0.9, 0.8]}, "pixel spacing"),
         ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "orientation"),
     ],
 )
@@ -286,4 +289,6 @@ def test_real_series_agree_with_simpleitk(sample_data, patient):
     for index in [(0, 0, 0), (last[0], 0, 0), (0, last[1], 0), (0, 0, last[2]), last]:
         x, y, z = reference.TransformIndexToPhysicalPoint(index)
         assert scan.grid.to_world(index) == pytest.approx(np.array([-x, -y, z]), abs=0.01)
-    assert np.array_equal(scan.hu, sitk.GetArrayViewFromImage(reference).transpose(2, 1, 0))
+    expected = sitk.GetArrayFromImage(reference).transpose(2, 1, 0)
+    expected[expected <= -1500] = -1024
+    assert np.array_equal(scan.hu, expected)

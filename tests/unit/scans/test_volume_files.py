@@ -15,9 +15,10 @@ DIRECTIONS = {
     "swapped": np.eye(3)[:, [1, 2, 0]],
     "oblique": Rotation.from_euler("xyz", [15, -25, 40], degrees=True).as_matrix(),
 }
+AFFINE = np.diag([9, 9.5, 11, 1])
 
 
-def image_of(values, direction=None, spacing=(0.7, 0.9, 2.5), origin=(-120.5, -98.25, 31)):
+def image_of(values, direction=None, spacing=(9, 9.5, 11), origin=(-120.5, -98.25, 31)):
     """SimpleITK image of a `(W, H, D)` array."""
     image = sitk.GetImageFromArray(values.transpose(2, 1, 0))
     image.SetSpacing(spacing)
@@ -38,9 +39,10 @@ def refused(path, **settings) -> str:
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mha", "a.mhd", "a.nrrd"])
 @pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
-def test_voxels_stand_where_simpleitk_puts_them(tmp_path, hu, name, direction):
-    sitk.WriteImage(image_of(hu, direction), str(tmp_path / name))
-    assert (tmp_path / "a.raw").exists() == (name == "a.mhd")
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_voxels_stand_where_simpleitk_puts_them(tmp_path, hu, name, direction, packed):
+    sitk.WriteImage(image_of(hu, direction), str(tmp_path / name), useCompression=packed)
+    assert (tmp_path / "a.raw").exists() == (name == "a.mhd" and not packed)
     scan = read_scan(tmp_path / name)
     reference = sitk.ReadImage(str(tmp_path / name))
     assert scan.hu.dtype == np.int16
@@ -57,12 +59,12 @@ def test_voxels_stand_where_simpleitk_puts_them(tmp_path, hu, name, direction):
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.mha", "a.nrrd"])
 @pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
-def test_other_types_are_rounded_and_clipped(tmp_path, hu, name, dtype):
+def test_other_types_are_rounded(tmp_path, hu, name, dtype):
     values = hu.astype(dtype)
-    values[0, 0, 0], values[1, 0, 0] = 100_000, -100_000
+    values[1, 0, 0] = -100_000
     values[2, 0, 0] += dtype(0.4)
     expected = hu.copy()
-    expected[0, 0, 0], expected[1, 0, 0] = 32767, -32768
+    expected[1, 0, 0] = -1024
     sitk.WriteImage(image_of(values), str(tmp_path / name))
     scan = read_scan(tmp_path / name)
     assert scan.hu.dtype == np.int16
@@ -70,7 +72,7 @@ def test_other_types_are_rounded_and_clipped(tmp_path, hu, name, dtype):
 
 
 def test_scaled_nifti_is_read_in_hu(tmp_path, hu):
-    content = bytearray(nib.Nifti1Image((hu + 1024) * np.int16(2), np.eye(4)).to_bytes())
+    content = bytearray(nib.Nifti1Image((hu + 1024) * np.int16(2), AFFINE).to_bytes())
     content[112:120] = np.array([0.5, -1024], "<f4").tobytes()  # scl_slope, scl_inter
     (tmp_path / "a.nii").write_bytes(content)
     assert np.array_equal(nib.load(tmp_path / "a.nii").get_fdata(), hu)
@@ -78,15 +80,15 @@ def test_scaled_nifti_is_read_in_hu(tmp_path, hu):
 
 
 def test_nifti_with_a_fourth_axis_of_one_is_a_volume(tmp_path, hu):
-    nib.save(nib.Nifti1Image(hu[..., None], np.eye(4)), tmp_path / "a.nii.gz")
+    nib.save(nib.Nifti1Image(hu[..., None], AFFINE), tmp_path / "a.nii.gz")
     assert np.array_equal(read_scan(tmp_path / "a.nii.gz").hu, hu)
 
 
 def test_nifti_in_another_unit_stands_in_mm(tmp_path, hu):
-    image = nib.Nifti1Image(hu, np.diag([0.0007, 0.0008, 0.002, 1]))
+    image = nib.Nifti1Image(hu, np.diag([0.007, 0.008, 0.011, 1]))
     image.header.set_xyzt_units("meter")
     nib.save(image, tmp_path / "a.nii.gz")
-    assert read_scan(tmp_path / "a.nii.gz").grid.spacing_mm == pytest.approx((0.7, 0.8, 2))
+    assert read_scan(tmp_path / "a.nii.gz").grid.spacing_mm == pytest.approx((7, 8, 11))
 
 
 def test_upper_case_suffix_is_read(tmp_path, hu):
@@ -101,7 +103,7 @@ def test_nan_and_infinite_values_are_refused(tmp_path, hu, name, bad):
     values = hu.astype(np.float32)
     values[3, 2, 1] = bad
     if ".nii" in name:
-        nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / name)
+        nib.save(nib.Nifti1Image(values, AFFINE), tmp_path / name)
     else:
         sitk.WriteImage(image_of(values), str(tmp_path / name))
     assert "NaN" in refused(tmp_path / name)
@@ -118,7 +120,7 @@ def test_file_cut_short_is_refused(tmp_path, hu, name, share):
 
 def test_damaged_compression_is_refused(tmp_path, hu):
     file = tmp_path / "a.nii.gz"
-    nib.save(nib.Nifti1Image(np.tile(hu, (4, 4, 4)), np.eye(4)), file)
+    nib.save(nib.Nifti1Image(np.tile(hu, (4, 4, 4)), AFFINE), file)
     content = bytearray(file.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
     file.write_bytes(content)
@@ -146,7 +148,7 @@ def test_image_of_two_dimensions_is_refused(tmp_path, hu, suffix):
 
 
 def test_volume_in_time_is_refused(tmp_path, hu):
-    nib.save(nib.Nifti1Image(np.stack([hu, hu], axis=-1), np.eye(4)), tmp_path / "a.nii.gz")
+    nib.save(nib.Nifti1Image(np.stack([hu, hu], axis=-1), AFFINE), tmp_path / "a.nii.gz")
     assert "3D" in refused(tmp_path / "a.nii.gz")
 
 
@@ -155,18 +157,18 @@ def test_colours_are_refused(tmp_path, hu):
     sitk.WriteImage(sitk.GetImageFromArray(colours, isVector=True), str(tmp_path / "a.mha"))
     assert "3D" in refused(tmp_path / "a.mha")
     colours = np.zeros(hu.shape, [(name, "u1") for name in "RGB"])
-    nib.save(nib.Nifti1Image(colours, np.eye(4)), tmp_path / "a.nii")
+    nib.save(nib.Nifti1Image(colours, AFFINE), tmp_path / "a.nii")
     assert "3D" in refused(tmp_path / "a.nii")
 
 
 def test_complex_numbers_are_refused(tmp_path, hu):
-    nib.save(nib.Nifti1Image(hu.astype(np.complex64), np.eye(4)), tmp_path / "a.nii.gz")
+    nib.save(nib.Nifti1Image(hu.astype(np.complex64), AFFINE), tmp_path / "a.nii.gz")
     refused(tmp_path / "a.nii.gz")
 
 
 def test_sheared_nifti_is_refused(tmp_path, hu):
-    affine = np.eye(4)
-    affine[0, 2] = 0.3
+    affine = AFFINE.copy()
+    affine[0, 2] = 3
     nib.save(nib.Nifti1Image(hu, affine), tmp_path / "a.nii.gz")
     refused(tmp_path / "a.nii.gz")
 

@@ -1,0 +1,35 @@
+"""What keeps libraries quiet leaves no trace."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+
+import SimpleITK as sitk
+
+from lungcam.scans.quiet import quiet, silent_decoders
+
+
+def test_all_is_as_before():
+    nibabel = logging.getLogger("nibabel.global")
+    before = sitk.ProcessObject.GetGlobalWarningDisplay(), list(nibabel.filters)
+    filters = list(warnings.filters)
+    with quiet():
+        warnings.warn("kept back", stacklevel=1)
+        assert not sitk.ProcessObject.GetGlobalWarningDisplay()
+    assert (sitk.ProcessObject.GetGlobalWarningDisplay(), list(nibabel.filters)) == before
+    assert warnings.filters == filters
+
+
+def test_decoders_are_silent_only_meanwhile(capfd):
+    with silent_decoders():
+        os.write(2, b"chatter")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_reading_needs_no_torch():
+    code = "import sys, lungcam.scans; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
