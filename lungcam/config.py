@@ -36,6 +36,14 @@ class ViewConfig:
 
 
 @dataclass
+class LungsConfig:
+    """The mask of what the network may see."""
+
+    mask: str = MISSING
+    margin_mm: float = MISSING
+
+
+@dataclass
 class SplitConfig:
     """Shares of the patients."""
 
@@ -85,6 +93,7 @@ class TrainConfig:
 
     data: dict[str, Any] = MISSING
     view: ViewConfig = field(default_factory=ViewConfig)
+    lungs: LungsConfig = field(default_factory=LungsConfig)
     transforms: dict[str, Any] = MISSING
     model: dict[str, Any] = MISSING
     explain: ExplainConfig = field(default_factory=ExplainConfig)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import nibabel as nib
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,12 @@ class Grid:
         """Turn RAS mm `(..., 3)` into fractional voxel indices `(..., 3)`."""
         inverse = np.linalg.inv(self.affine)
         return np.asarray(world_mm) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def crop(self, box: tuple[slice, slice, slice]) -> "Grid":
+        """The voxels of a box; its slices have a start and a stop within the volume."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_world([side.start for side in box])
+        return Grid(tuple(side.stop - side.start for side in box), affine)
 
     @cached_property
     def canonical(self) -> "Grid":
@@ -97,23 +104,59 @@ def resample(volume: np.ndarray, source: Grid, target: Grid, outside: float = 0.
         weights[int(at)] = _weights(centers, abs(linear[at, axis]), source.shape[at])
     used = []
     for at in range(3):
-        columns = np.flatnonzero(weights[at].any(axis=0))
-        low, high = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
+        columns = np.unique(weights[at].indices)
+        low, high = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 1)
         used.append(slice(low, high))
         weights[at] = weights[at][:, low:high]
-    values = volume[tuple(used)].astype(np.float32)
-    if outside:
-        values -= np.float32(outside)
-    # shrinking axes first keeps the intermediate volumes small
-    for at in sorted(weights, key=lambda a: weights[a].shape[0] / weights[a].shape[1]):
-        values = np.moveaxis(np.tensordot(weights[at], values, (1, at)), 0, at)
-    values = np.ascontiguousarray(values.transpose([int(at) for at in axis_of]))
-    if outside:
-        values += np.float32(outside)
-    return values
+    values = _interpolate(volume[tuple(used)], weights, np.float32(outside))
+    return values.transpose([int(at) for at in axis_of])
 
 
-def _weights(centers: np.ndarray, step: float, size: int) -> np.ndarray:
+def _interpolate(
+    volume: np.ndarray, weights: dict[int, csr_array], outside: np.float32
+) -> np.ndarray:
+    """Weigh a volume's axes, plane by plane, so that no whole float volume is needed between.
+
+    The weights are sparse: a target voxel takes from few others, and dense products would call up
+    threads that stand in each other's way where several scans are prepared at once.
+
+    Args:
+        volume: `(w, h, d)` of any real or bool type.
+        weights: `(targets, sources)` for each axis.
+        outside: What a row of zeros gives.
+
+    Returns:
+        float32, axes in the same order; laid out in memory as the volume is.
+    """
+    order = np.argsort([-abs(step) for step in volume.strides], kind="stable")
+    slow, middle, fast = (weights[int(at)] for at in order)
+    volume = volume.transpose(order)
+
+    def plane(values: np.ndarray) -> np.ndarray:
+        values = values.astype(np.float32)
+        if outside:
+            values -= outside
+        # the axis that shrinks more goes first
+        if middle.shape[0] * fast.shape[1] < fast.shape[0] * middle.shape[1]:
+            return (fast @ (middle @ values).T).T
+        return middle @ (fast @ values.T).T
+
+    result = np.empty((slow.shape[0], middle.shape[0], fast.shape[0]), np.float32)
+    if slow.shape[0] < slow.shape[1]:
+        planes = np.stack([plane(one) for one in volume])
+        result[:] = (slow @ planes.reshape(len(planes), -1)).reshape(result.shape)
+    else:
+        planes = [plane(one) for one in volume]
+        for k in range(len(result)):
+            few = range(slow.indptr[k], slow.indptr[k + 1])
+            parts = (slow.data[i] * planes[slow.indices[i]] for i in few)
+            result[k] = sum(parts, np.float32(0))
+    if outside:
+        result += outside
+    return result.transpose(np.argsort(order))
+
+
+def _weights(centers: np.ndarray, step: float, size: int) -> csr_array:
     """Interpolation weights `(targets, sources)` of one axis; an all-zero row stands outside."""
     half_width = max(1.0, step)
     reach = int(np.ceil(half_width))
@@ -121,7 +164,10 @@ def _weights(centers: np.ndarray, step: float, size: int) -> np.ndarray:
     nearby = np.floor(centers[inside])[:, None].astype(int) + np.arange(-reach, reach + 2)
     triangle = np.maximum(0.0, 1 - np.abs(nearby - centers[inside, None]) / half_width)
     triangle /= triangle.sum(axis=1, keepdims=True)
-    weights = np.zeros((len(centers), size), np.float32)
     rows = np.broadcast_to(inside[:, None], nearby.shape)
-    np.add.at(weights, (rows, np.clip(nearby, 0, size - 1)), triangle.astype(np.float32))
+    columns = np.clip(nearby, 0, size - 1)
+    entries = triangle.astype(np.float32).ravel(), (rows.ravel(), columns.ravel())
+    # what falls on the same source voxel is added up
+    weights = csr_array(coo_array(entries, shape=(len(centers), size)))
+    weights.eliminate_zeros()
     return weights

@@ -2,55 +2,139 @@
 
 import cc3d
 import numpy as np
+from scipy import ndimage
+
+from lungcam.lungs.box import bounding_box
+from lungcam.lungs.layout import as_laid_out, in_memory_order
 
 SMALLEST_LUNG_ML = 100.0
 SECOND_LUNG_SHARE = 0.05
+SMALLEST_PIECE_ML = 20.0
+# of the lungs' height: gas in the bowel lies below, and can be as bright as lung
+LOWEST_PIECE = 0.25
+# a lung's volume over that of a table's foam
+LEAST_OF_TABLE = 0.2
+# air around a person and gas in the bowel lie at about -1000, lungs with emphysema above this
+DARKEST_LUNG_HU = -950
+# pockets are compared on every nth voxel: none that matters is smaller
+COARSE_MM = 3.0
+# what `lungcam.scans` writes for voxels without a measurement
+PADDING_HU = -1024
 
 
-def lung_pockets(air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def lung_pockets(
+    air: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
     """Find both lungs among the pockets of air.
 
-    Air that reaches the sides of the volume is the air around the person. The largest remaining
-    pocket is the lungs; where the airway does not join them, the second lung is the largest other
-    pocket that stands beside the first: their heights overlap by half of the smaller one, as do
-    their depths, and their middles do not coincide. Vessels and nodules that air surrounds within
-    an axial slice are filled.
+    A pocket may be lung if it does not reach the frame (the sides of the volume and the padding
+    around a circular field of view), or if it does and its median HU is that of lung and not of
+    air: then the field of view cuts it. The largest is the lungs; where the airway does not join
+    them, the second lung is the largest other one that stands beside the first: their heights
+    overlap by half of the smaller one, as do their depths, and their middles do not coincide.
+    Smaller pieces that a scar or a thick slice has cut off belong to the lungs if they lie between
+    them. Vessels and nodules that air surrounds within an axial slice are filled.
 
     Args:
         air: `(W, H, D)` bool in RAS+ order, from `air`.
+        hu: `(W, H, D)` HU.
         spacing_mm: Voxel spacing in mm.
 
     Returns:
-        `(W, H, D)` bool: the lungs with what they enclose.
+        `(W, H, D)` bool: the lungs, with the airway that joins them and with what they enclose.
 
     Raises:
         ValueError: No pocket is as large as a lung.
     """
-    pockets, count = cc3d.connected_components(air, connectivity=6, return_N=True)
-    statistics = cc3d.statistics(pockets)
-    voxels = statistics["voxel_counts"].astype(np.int64)
-    voxels[0] = 0
-    sides = (pockets[0], pockets[-1], pockets[:, 0], pockets[:, -1])
-    voxels[np.unique(np.concatenate([np.unique(side) for side in sides]))] = 0
-    first = int(np.argmax(voxels))
-    if voxels[first] * np.prod(spacing_mm) / 1000 < SMALLEST_LUNG_ML:
+    padding = _padding(hu)
+    if padding.any():
+        # it would join a lung that the field of view cuts with the air outside
+        air = air & ~padding[:, :, None]
+    pockets = as_laid_out(cc3d.connected_components(in_memory_order(air), connectivity=6), air)
+    chosen = _choose(pockets, hu, spacing_mm)
+    lungs = pockets == chosen[0]
+    for other in chosen[1:]:
+        lungs |= pockets == other
+    del pockets
+    _fill_axial_slices(lungs)
+    return lungs
+
+
+def _choose(
+    pockets: np.ndarray,
+    hu: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+) -> list[int]:
+    """Labels of the pockets that are lung, the largest first."""
+    steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
+    every = tuple(slice(None, None, step) for step in steps)
+    coarse, coarse_hu = np.ascontiguousarray(pockets[every], np.int32), hu[every]
+    voxel_ml = float(np.prod(spacing_mm) * np.prod(steps)) / 1000
+    ml = np.bincount(coarse.ravel()) * voxel_ml
+    ml[0] = 0
+    boxes = ndimage.find_objects(coarse)
+    at_frame = set(np.unique(pockets[framed(hu)]).tolist())
+    may_be_lung = []
+    for label in np.argsort(-ml, kind="stable"):
+        if ml[label] < SMALLEST_PIECE_ML:
+            break
+        box = boxes[label - 1]
+        inside = coarse[box] == label
+        if np.median(coarse_hu[box][inside]) > DARKEST_LUNG_HU:
+            may_be_lung.append(int(label))
+        elif label not in at_frame and ml[label] >= SMALLEST_LUNG_ML:
+            # a pneumothorax, or severe emphysema: taken only if there is nothing better
+            may_be_lung.append(-int(label))
+    sure = [label for label in may_be_lung if label > 0 and label not in at_frame]
+    cut = [label for label in may_be_lung if label > 0 and label in at_frame]
+    dark = [-label for label in may_be_lung if label < 0]
+    for group in (sure, cut, dark):
+        large = [label for label in group if ml[label] >= SMALLEST_LUNG_ML]
+        if large:
+            break
+    else:
         raise ValueError(
             f"No lungs found: no pocket of air inside the body holds {SMALLEST_LUNG_ML:.0f} mL."
         )
-    boxes = statistics["bounding_boxes"]
+    first = max(large, key=lambda label: ml[label])
+    # foam in a table can be as bright as lung, but runs through all slices
+    through = set(np.intersect1d(pockets[:, :, 0], pockets[:, :, -1]).tolist())
+    if first in through:
+        large = [i for i in large if i not in through and ml[i] > LEAST_OF_TABLE * ml[first]]
+        first = max(large, key=lambda label: ml[label], default=first)
     chosen = [first]
-    # stable, so that of two equal ones the first stands first here too
-    for other in np.argsort(-voxels, kind="stable")[1:count]:
-        if voxels[other] < SECOND_LUNG_SHARE * voxels[first]:
+    others = sorted((label for label in sure + cut + dark if label != first), key=lambda i: -ml[i])
+    for other in others:
+        if ml[other] < SECOND_LUNG_SHARE * ml[first]:
             break
-        if _side_by_side(boxes[first], boxes[other]):
-            chosen.append(int(other))
+        if _side_by_side(boxes[first - 1], boxes[other - 1]):
+            chosen.append(other)
             break
-    lookup = np.zeros(count + 1, bool)
-    lookup[chosen] = True
-    lungs = lookup[pockets]
-    _fill_axial_slices(lungs)
-    return lungs
+    for piece in others:
+        if piece in chosen or piece not in sure:
+            continue
+        if _between(boxes[piece - 1], [boxes[label - 1] for label in chosen]):
+            chosen.append(piece)
+    return chosen
+
+
+def framed(hu: np.ndarray) -> np.ndarray:
+    """Columns at the sides of the volume or beside its padding, `(W, H)` bool."""
+    padding = _padding(hu)
+    rim = ndimage.binary_dilation(padding) & ~padding
+    rim[[0, -1]] = True
+    rim[:, [0, -1]] = True
+    return rim
+
+
+def _padding(hu: np.ndarray) -> np.ndarray:
+    """Columns `(W, H)` without a measurement in any slice: around a circular field of view."""
+    padding = hu[:, :, 0] <= PADDING_HU
+    for k in range(1, hu.shape[2]):
+        if not padding.any():
+            break
+        padding &= hu[:, :, k] <= PADDING_HU
+    return padding
 
 
 def _side_by_side(first: tuple[slice, ...], other: tuple[slice, ...]) -> bool:
@@ -65,19 +149,25 @@ def _side_by_side(first: tuple[slice, ...], other: tuple[slice, ...]) -> bool:
     return apart > 0.5 * max(a.stop - a.start, b.stop - b.start)
 
 
+def _between(piece: tuple[slice, ...], lungs: list[tuple[slice, ...]]) -> bool:
+    """Whether the middle of a box lies within the box around others, and not at its bottom."""
+    low = [min(lung[axis].start for lung in lungs) for axis in range(3)]
+    high = [max(lung[axis].stop for lung in lungs) for axis in range(3)]
+    low[2] += LOWEST_PIECE * (high[2] - low[2])
+    middle = [(side.start + side.stop) / 2 for side in piece]
+    return all(low[axis] < middle[axis] < high[axis] for axis in range(3))
+
+
 def _fill_axial_slices(mask: np.ndarray) -> None:
     """Fill, in place, what the mask encloses within each axial slice."""
-    rows, columns, slices = (
-        np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))
-    )
     # a rim of one voxel, where the volume has it, joins what lies outside into one piece
-    box = mask[
-        max(rows[0] - 1, 0) : rows[-1] + 2,
-        max(columns[0] - 1, 0) : columns[-1] + 2,
-    ]
-    for k in slices:
-        gaps = cc3d.connected_components(np.asfortranarray(~box[:, :, k]), connectivity=4)
+    inner = mask[bounding_box(mask, (1, 1, 0))]
+    for k in range(inner.shape[2]):
+        slice_ = inner[:, :, k]
+        gaps = cc3d.connected_components(in_memory_order(~slice_), connectivity=4)
         rim = np.concatenate([gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]])
-        outside = np.zeros(int(gaps.max()) + 1, bool)
-        outside[rim] = True
-        box[:, :, k] = ~outside[gaps] | box[:, :, k]
+        enclosed = np.ones(int(gaps.max()) + 1, bool)
+        enclosed[rim] = False
+        enclosed[0] = False
+        if enclosed.any():
+            slice_ |= as_laid_out(enclosed[gaps], slice_)

@@ -1,31 +1,97 @@
-"""What a mask's figures say of it."""
+"""Has the segmentation worked? Figures of the lungs and of the mask, and what is odd about them."""
 
 import numpy as np
+from scipy import ndimage
+
+from lungcam.lungs.body import body_middle
+from lungcam.lungs.box import bounding_box
+from lungcam.lungs.components import COARSE_MM, framed
+from lungcam.verdict import Finding
+
+# of both lungs in adults, from full expiration to hyperinflation
+USUAL_ML = (1000.0, 10000.0)
+# the heart makes the left lung the smaller one
+USUAL_LEFT_SHARE = (0.3, 0.7)
+# the tip of a recess may end in the first slice
+LARGEST_CUT_CM2 = 10.0
+SMALLEST_PIECE_ML = 1.0
+MOST_PIECES = 6
+LARGEST_MASK_RATIO = 3.0
 
 
 def mask_quality(
-    lungs: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float, float]
-) -> dict[str, float | bool]:
+    hu: np.ndarray, lungs: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> dict[str, float | int | bool]:
     """Measure the lungs and the mask around them.
 
     Args:
-        lungs: `(W, H, D)` bool in RAS+ order.
+        hu: `(W, H, D)` HU in RAS+ order.
+        lungs: `(W, H, D)` bool, not empty.
         mask: `(W, H, D)` bool.
         spacing_mm: Voxel spacing in mm.
 
     Returns:
-        `lungs_ml`, `mask_ml`, `left_share` (of the lungs' volume on the left of their middle) and
-        `touches_border` (the lungs reach a face of the volume, so part of them may be missing).
+        `lungs_ml`, `mask_ml`, `left_share` (of the lungs' volume on the person's left of the
+        body's middle), `pieces` (of at least 1 mL), `cut_sides_cm2` (area in which the lungs touch
+        the sides of the volume or the padding around a circular field of view), `cut_top_cm2`,
+        `cut_bottom_cm2` (area in the first and last slice) and `touches_border` (any of these).
     """
     voxel_ml = float(np.prod(spacing_mm)) / 1000
+    box = bounding_box(lungs)
+    inside = lungs[box]
     columns = lungs.sum(axis=(1, 2))
-    filled = np.flatnonzero(columns)
-    # in RAS+ order the first axis grows to the right
-    middle = (filled[0] + filled[-1] + 1) // 2
-    faces = (lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1], lungs[:, :, 0], lungs[:, :, -1])
+    steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
+    every = tuple(slice(None, None, step) for step in steps)
+    pieces, _ = ndimage.label(inside[every])
+    sizes_ml = np.bincount(pieces.ravel())[1:] * voxel_ml * np.prod(steps)
+    middle = body_middle(hu[every[0], every[1]], box[2]) * steps[0]
+    slice_cm2 = spacing_mm[0] * spacing_mm[1] / 100
+    # a voxel's side towards the frame, taken in the middle between its two
+    side_cm2 = (spacing_mm[0] + spacing_mm[1]) / 2 * spacing_mm[2] / 100
+    cut = {
+        "cut_sides_cm2": int(lungs[framed(hu)].sum()) * side_cm2,
+        "cut_top_cm2": int(lungs[:, :, -1].sum()) * slice_cm2,
+        "cut_bottom_cm2": int(lungs[:, :, 0].sum()) * slice_cm2,
+    }
     return {
         "lungs_ml": round(float(columns.sum()) * voxel_ml, 1),
         "mask_ml": round(float(mask.sum()) * voxel_ml, 1),
+        # in RAS+ order the first axis grows to the person's right
         "left_share": round(float(columns[:middle].sum() / columns.sum()), 3),
-        "touches_border": bool(any(face.any() for face in faces)),
+        "pieces": int((sizes_ml >= SMALLEST_PIECE_ML).sum()),
+        **{name: round(float(area), 1) for name, area in cut.items()},
+        "touches_border": bool(any(cut.values())),
     }
+
+
+def mask_findings(quality: dict[str, float | int | bool]) -> list[Finding]:
+    """Say what about a mask's figures is unusual, so that a person looks at it.
+
+    Args:
+        quality: From `mask_quality`.
+
+    Returns:
+        Findings that flag, none that refuses: the bounds are of usual adults.
+    """
+    ml, share = quality["lungs_ml"], quality["left_share"]
+    found = []
+    if not USUAL_LEFT_SHARE[0] <= share <= USUAL_LEFT_SHARE[1]:
+        side = "left" if share < 0.5 else "right"
+        found.append(
+            ("one_sided", f"little air on the {side} ({share:.0%} of the lungs lie on the left)")
+        )
+    if ml < USUAL_ML[0]:
+        found.append(("small_lungs", f"the lungs hold only {ml:.0f} mL of air"))
+    if ml > USUAL_ML[1]:
+        found.append(("large_lungs", f"the lungs hold {ml:.0f} mL, more than an adult's"))
+    for side, place in (("sides", "at the sides"), ("top", "at the top"), ("bottom", "below")):
+        area = quality[f"cut_{side}_cm2"]
+        if area >= LARGEST_CUT_CM2:
+            told = f"the field of view cuts the lungs {place} ({area:.0f} cm²)"
+            found.append((f"cut_{side}", told))
+    if quality["pieces"] > MOST_PIECES:
+        found.append(("many_pieces", f"the lungs are in {quality['pieces']} pieces"))
+    if quality["mask_ml"] > LARGEST_MASK_RATIO * ml:
+        ratio = quality["mask_ml"] / ml
+        found.append(("large_mask", f"the mask is {ratio:.1f} times the lungs"))
+    return [Finding(code, "flagged", told, "look at the lung mask") for code, told in found]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lungcam.grid import Grid, resample
+from lungcam.lungs.box import bounding_box
 
 DISPLAY_HU = (-1200, 600)
 
@@ -25,10 +26,9 @@ def lung_grid(
     Returns:
         The grid, centred on the lungs' bounding box.
     """
-    low, high = np.empty(3), np.empty(3)
-    for axis in range(3):
-        filled = np.flatnonzero(lungs.any(axis=tuple({0, 1, 2} - {axis})))
-        low[axis], high[axis] = filled[0] - 0.5, filled[-1] + 0.5
+    box = bounding_box(lungs)
+    low = np.array([side.start - 0.5 for side in box])
+    high = np.array([side.stop - 0.5 for side in box])
     extent_mm = (high - low) * source.spacing_mm
     spacing = max(spacing_mm, float(np.max(extent_mm / shape)))
     directions = source.affine[:3, :3] / source.spacing_mm
@@ -55,6 +55,11 @@ def show_masked(
         float32 HU on `target`, clipped to the display window so that metal and padding do not
         dominate.
     """
-    mean = round(float(np.mean(hu[lungs], dtype=np.float64)))
-    shown = np.where(mask, np.clip(hu, *DISPLAY_HU), np.int16(mean))
-    return resample(shown, source, target, outside=mean)
+    within = bounding_box(lungs)
+    mean = round(float(np.mean(hu[within], where=lungs[within], dtype=np.float64)))
+    # as far as a target voxel at the mask's edge takes its mean from
+    reach = np.ceil(np.maximum(1, max(target.spacing_mm) / np.array(source.spacing_mm)))
+    box = bounding_box(mask, tuple(reach.astype(int)))
+    shown = np.clip(hu[box], *DISPLAY_HU)
+    np.copyto(shown, mean, where=~mask[box])
+    return resample(shown, source.crop(box), target, outside=mean)

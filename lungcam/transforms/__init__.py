@@ -1,8 +1,11 @@
 """TorchIO transforms from a scan to the network's input, thin adapters over `lungcam.lungs`."""
 
 from lungcam.transforms.components import LungComponents
-from lungcam.transforms.dilation import LungDilation
+from lungcam.transforms.contrast import WallContrast
+from lungcam.transforms.mask import LungMask
+from lungcam.transforms.nodule import NoduleView
 from lungcam.transforms.prepare import pipeline, prepare
+from lungcam.transforms.quality import Quality, quality, shows_whole_chest
 from lungcam.transforms.threshold import HUThreshold
 from lungcam.transforms.view import LungView
 from lungcam.transforms.zero_centre import ZeroCentre
@@ -10,9 +13,14 @@ from lungcam.transforms.zero_centre import ZeroCentre
 __all__ = [
     "HUThreshold",
     "LungComponents",
-    "LungDilation",
+    "LungMask",
     "LungView",
+    "NoduleView",
+    "Quality",
+    "WallContrast",
     "ZeroCentre",
     "pipeline",
     "prepare",
+    "quality",
+    "shows_whole_chest",
 ]

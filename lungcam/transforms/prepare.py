@@ -1,6 +1,6 @@
 """From a scan to what the network is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torchio as tio
@@ -19,13 +19,17 @@ def pipeline(transforms: Mapping[str, tio.Transform]) -> tio.Compose:
     return tio.Compose(dict(transforms), copy=False)
 
 
-def prepare(scan: Scan, transforms: tio.Compose) -> tio.Subject:
+def prepare(
+    scan: Scan, transforms: tio.Compose, center_mm: Sequence[float] | None = None
+) -> tio.Subject:
     """Apply the transforms to a scan.
 
     Args:
         scan: The scan; its array is not changed.
         transforms: From `pipeline`; they leave `input` (float32) and `input_lungs` on the
-            network's grid, and `image`, `lungs` and `mask` on the scan's, in RAS+ order.
+            network's grid, and, where they show lungs, `lungs`, `airway` and `mask` on the scan's
+            voxels.
+        center_mm: RAS mm of the nodule, for transforms that show its surroundings.
 
     Returns:
         The subject with these images.
@@ -33,8 +37,15 @@ def prepare(scan: Scan, transforms: tio.Compose) -> tio.Subject:
     Raises:
         InputError: The scan does not suit the transforms; the message names it.
     """
-    image = tio.ScalarImage(tensor=torch.from_numpy(scan.hu)[None], affine=scan.grid.affine)
+    hu = scan.hu
+    # torch knows neither reversed axes nor arrays that may not be written to
+    if any(step < 0 for step in hu.strides) or not hu.flags.writeable:
+        hu = hu.copy()
+    image = tio.ScalarImage(tensor=torch.from_numpy(hu)[None], affine=scan.grid.affine)
+    subject = tio.Subject(image=image)
+    if center_mm is not None:
+        subject["center_mm"] = tuple(center_mm)
     try:
-        return transforms(tio.Subject(image=image))
+        return transforms(subject)
     except ValueError as error:
         raise InputError(f"{scan.source}: {error} Give a CT of the whole chest, in HU.") from error

@@ -3,7 +3,7 @@
 import torchio as tio
 
 from lungcam.lungs import air
-from lungcam.transforms.volumes import add_mask, volume
+from lungcam.transforms.volumes import add_mask, grid, volume
 
 
 class HUThreshold(tio.Transform):
@@ -21,5 +21,6 @@ class HUThreshold(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `air`."""
-        add_mask(subject, "air", air(volume(subject, "image"), self.threshold))
+        mask = air(volume(subject, "image"), self.threshold)
+        add_mask(subject, "air", mask, grid(subject, "image"))
         return subject

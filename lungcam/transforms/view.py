@@ -12,7 +12,7 @@ from lungcam.transforms.volumes import add_image, add_mask, grid, volume
 class LungView(tio.Transform):
     """Add `input`, the masked HU on a grid of fixed size in mm, and `input_lungs` on the same.
 
-    `image`, `lungs` and `mask` stay on the scan's grid.
+    `image`, `lungs` and `mask` stay on the scan's voxels.
 
     Args:
         shape: Voxels of the grid, `(W, H, D)`.
@@ -20,7 +20,12 @@ class LungView(tio.Transform):
         **kwargs: See `torchio.Transform`.
     """
 
-    def __init__(self, shape: Sequence[int] = (64, 48, 64), spacing_mm: float = 5.0, **kwargs):
+    def __init__(
+        self,
+        shape: Sequence[int] = (64, 48, 64),
+        spacing_mm: float = 5.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.shape = tuple(shape)
         self.spacing_mm = spacing_mm

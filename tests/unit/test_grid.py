@@ -191,6 +191,90 @@ def test_agrees_with_simpleitk_where_the_target_is_not_coarser(grids, seed):
 
 @QUICK
 @given(
+    parallel_grids(),
+    st.integers(0, 10**6),
+    st.floats(-1000, 1000),
+    st.sampled_from([bool, np.uint8, np.int16, np.float32, np.float64]),
+)
+def test_agrees_with_weights_written_out_where_the_target_is_coarser_too(
+    grids, seed, outside, kind
+):
+    """Oracle: the triangle's weights for every pair of voxels, in a loop and in float64."""
+    source, target = grids
+    volume = (np.random.default_rng(seed).random(source.shape) * 100).astype(kind)
+    step = np.linalg.solve(source.affine, target.affine)
+    expected, margin = volume.astype(float), np.full(target.shape, np.inf)
+    for at in range(3):
+        # the target's axis that runs along this one
+        axis = int(np.abs(step[at, :3]).argmax())
+        centers = step[at, axis] * np.arange(target.shape[axis]) + step[at, 3]
+        width = max(1.0, abs(step[at, axis]))
+        rows = []
+        for center in centers:
+            row = np.zeros(source.shape[at])
+            for voxel in range(-20, source.shape[at] + 20):
+                share = max(0.0, 1 - abs(voxel - center) / width)
+                row[min(max(voxel, 0), source.shape[at] - 1)] += share
+            rows.append(row / max(row.sum(), 1e-9))
+        expected = np.moveaxis(np.tensordot(rows, expected, (1, at)), 0, at)
+        face = np.minimum(centers + 0.5, source.shape[at] - 0.5 - centers)
+        line = np.moveaxis(face.reshape(-1, 1, 1), 0, axis)
+        margin = np.minimum(margin, line)
+    order = [int(np.abs(step[:3, axis]).argmax()) for axis in range(3)]
+    expected = expected.transpose(order)
+    expected[margin < 0] = outside
+    out = resample(volume, source, target, outside=outside)
+    clear = np.abs(margin) > 1e-4
+    assert np.allclose(out[clear], expected[clear], atol=2e-3)
+
+
+@QUICK
+@given(
+    parallel_grids(),
+    st.integers(0, 10**6),
+    st.sampled_from([0.0, -1000.0]),
+    orders,
+    st.tuples(*[st.booleans()] * 3),
+)
+def test_any_layout_in_memory_gives_the_same(laid_out, grids, seed, outside, order, backwards):
+    source, target = grids
+    volume = np.random.default_rng(seed).integers(-1000, 1000, source.shape).astype(np.int16)
+    expected = resample(volume, source, target, outside)
+    out = resample(laid_out(volume, order, backwards), source, target, outside)
+    assert np.allclose(out, expected, atol=2e-3)
+
+
+@QUICK
+@given(parallel_grids(), st.integers(0, 10**6), st.data())
+def test_cropped_voxels_keep_their_place(grids, seed, data):
+    source, _ = grids
+    box = []
+    for size in source.shape:
+        start = data.draw(st.integers(0, size - 1))
+        box.append(slice(start, data.draw(st.integers(start + 1, size))))
+    box = tuple(box)
+    cropped = source.crop(box)
+    assert cropped.shape == tuple(side.stop - side.start for side in box)
+    first, last = ([side.start for side in box], [side.stop - 1 for side in box])
+    assert cropped.to_world([0, 0, 0]) == pytest.approx(source.to_world(first), abs=1e-6)
+    end = cropped.to_world(np.array(cropped.shape) - 1)
+    assert end == pytest.approx(source.to_world(last), abs=1e-6)
+    volume = np.random.default_rng(seed).integers(-1000, 1000, source.shape).astype(np.int16)
+    assert np.allclose(resample(volume, source, cropped), volume[box], atol=2e-3)
+    assert np.allclose(resample(volume[box], cropped, cropped), volume[box], atol=2e-3)
+
+
+def test_crop_leaves_the_grid_as_it_was():
+    grid = make_grid((5, 6, 7), (1, 2, 3), (10, 20, 30), at=(4, 5, 6))
+    before = grid.affine.copy()
+    cropped = grid.crop((slice(1, 3), slice(0, 6), slice(2, 3)))
+    assert cropped.shape == (2, 6, 1)
+    assert np.array_equal(grid.affine, before)
+    assert cropped.spacing_mm == pytest.approx((1, 2, 3))
+
+
+@QUICK
+@given(
     st.tuples(*[st.integers(1, 3)] * 3),
     st.tuples(*[st.integers(8, 15)] * 3),
     st.tuples(*[st.floats(0, 1)] * 3),

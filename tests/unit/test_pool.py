@@ -20,6 +20,21 @@ def test_results_of_all_jobs_are_on_disk(tmp_path, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_jobs_order(workers):
+    numbers = [(n,) for n in (5, 1, 4, 0, 3)]
+    assert run_all(math.factorial, numbers, "factorials", workers=workers) == [120, 1, 24, 1, 6]
+
+
+def test_every_process_computes_on_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    names = [("OMP_NUM_THREADS",), ("OPENBLAS_NUM_THREADS",)]
+    assert run_all(os.getenv, names, "environment", workers=2) == ["1", "1"]
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_exception_of_a_job_is_raised(workers):
     with pytest.raises(ValueError, match="factorial"):
         run_all(math.factorial, [(3,), (-1,), (4,)], "factorials", workers=workers)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcam.grid import Grid, resample
-from lungcam.lungs import lung_grid, show_masked
+from lungcam.lungs import dilate, lung_grid, show_masked
 
 OBLIQUE = np.array([[0.96, -0.28, 0, -50], [0.28, 0.96, 0, 60], [0, 0, 1, -300], [0, 0, 0, 1]])
 
@@ -52,11 +52,11 @@ def test_axes_are_those_of_the_scan():
 
 
 def test_phantom_in_ras_order_is_seen_along_right_anterior_superior(phantom):
-    _, _, truth, grid = phantom(0)
-    target = lung_grid(truth, grid, (72, 56, 72), 4.5)
+    case = phantom(0)
+    target = lung_grid(case.lungs, case.grid, (72, 56, 72), 4.5)
     assert target.affine[:3, :3] == pytest.approx(4.5 * np.eye(3))
-    seen = resample(truth, grid, target)
-    volume_mm3 = truth.sum() * np.prod(grid.spacing_mm)
+    seen = resample(case.lungs, case.grid, target)
+    volume_mm3 = case.lungs.sum() * np.prod(case.grid.spacing_mm)
     assert seen.sum() * 4.5**3 == pytest.approx(volume_mm3, rel=0.01)
 
 
@@ -102,3 +102,33 @@ def test_scan_is_not_changed(shown):
     before = hu.copy()
     show_masked(hu, lungs, mask, source, source)
     assert np.array_equal(hu, before)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    *[st.permutations(range(3))] * 2,
+    *[st.tuples(*[st.booleans()] * 3)] * 2,
+    st.sampled_from([3.0, 6.0]),
+    st.sampled_from([1.0, 0.4]),
+)
+def test_is_the_masked_volume_resampled_in_any_layout(
+    phantom, found, laid_out, order, mask_order, backwards, mask_backwards, spacing_mm, contrast
+):
+    """The boxes that spare work change nothing."""
+    case, (lungs, _) = phantom(1), found(1)
+    mask = dilate(lungs, case.grid.spacing_mm, 4)
+    target = lung_grid(lungs, case.grid, (30, 25, 28), spacing_mm)
+    mean = round(float(case.hu[lungs].mean()))
+    whole = np.clip(case.hu, -1200, 600).astype(float)
+    whole = np.where(lungs, whole, np.rint((whole - mean) * contrast) + mean)
+    whole = np.where(mask, whole, mean)
+    expected = resample(whole, case.grid, target, outside=mean)
+    out = show_masked(
+        laid_out(case.hu, order, backwards),
+        laid_out(lungs, mask_order, mask_backwards),
+        laid_out(mask, mask_order, mask_backwards),
+        case.grid,
+        target,
+        contrast,
+    )
+    assert np.abs(out - expected).max() < 0.01

@@ -6,12 +6,23 @@ import torch
 import torchio as tio
 
 from lungcam.grid import Grid, resample
-from lungcam.lungs import air, dilate, lung_grid, lung_pockets, show_masked, zero_centre
+from lungcam.lungs import (
+    air,
+    fade_walls,
+    lung_grid,
+    lung_pockets,
+    mask_around,
+    show_masked,
+    trachea,
+    zero_centre,
+)
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
-    LungDilation,
+    LungMask,
     LungView,
+    NoduleView,
+    WallContrast,
     ZeroCentre,
     pipeline,
 )
@@ -21,7 +32,7 @@ SHAPE = (24, 20, 24)
 
 @pytest.fixture
 def chest():
-    """(HU, grid): two lungs of boxes in a body, in air, in RAS+ order."""
+    """(HU, grid): two lungs of boxes with an airway, in a body, in air, in RAS+ order."""
     grid = Grid((60, 40, 30), np.array([[5, 0, 0, -150.0], [0, 5, 0, -100], [0, 0, 8, -300]]))
     grid = Grid(grid.shape, np.vstack([grid.affine, [0, 0, 0, 1]]))
     hu = np.full(grid.shape, -1000, np.int16)
@@ -31,6 +42,7 @@ def chest():
         hu[side, 9:30, 5:25] = -850
         hu[side, 9:30, 5:25] += noise[side, 9:30, 5:25].astype(np.int16)
     hu[40:43, 15:18, 10:13] = 60
+    hu[28:31, 18:21, 20:30] = hu[25:32, 18:21, 18:20] = -1000
     return hu, grid
 
 
@@ -44,9 +56,10 @@ def subject(chest):
 STEPS = {
     "threshold": lambda: HUThreshold(-400),
     "components": LungComponents,
-    "dilation": lambda: LungDilation(distance_mm=7.5),
+    "mask": lambda: LungMask(kind="closed", margin_mm=7.5),
     "view": lambda: LungView(shape=SHAPE, spacing_mm=9.0),
     "normalise": ZeroCentre,
+    "walls": lambda: WallContrast(0.3),
 }
 
 
@@ -67,13 +80,18 @@ def test_each_adapter_equals_its_function(chest, subject):
     assert np.array_equal(array(subject, "air"), air(hu, -400))
 
     subject = step["components"](subject)
-    lungs = lung_pockets(air(hu, -400), grid.spacing_mm)
+    pockets = lung_pockets(air(hu, -400), hu, grid.spacing_mm)
+    airway = trachea(pockets, hu, grid.spacing_mm)
+    lungs = pockets & ~airway
+    assert airway.any()
     assert "air" not in subject
     assert isinstance(subject["lungs"], tio.LabelMap)
+    assert isinstance(subject["airway"], tio.LabelMap)
     assert np.array_equal(array(subject, "lungs"), lungs)
+    assert np.array_equal(array(subject, "airway"), airway)
 
-    subject = step["dilation"](subject)
-    mask = dilate(lungs, grid.spacing_mm, 7.5)
+    subject = step["mask"](subject)
+    mask = mask_around(lungs, airway, grid.spacing_mm, "closed", 7.5)
     assert isinstance(subject["mask"], tio.LabelMap)
     assert np.array_equal(array(subject, "mask"), mask)
 
@@ -90,7 +108,12 @@ def test_each_adapter_equals_its_function(chest, subject):
     subject = step["normalise"](subject)
     assert np.array_equal(array(subject, "input"), zero_centre(seen, seen_lungs))
     assert np.allclose(subject["input"].affine, target.affine)
-    for name in ("image", "lungs", "mask"):
+
+    subject = step["walls"](subject)
+    faded = fade_walls(zero_centre(seen, seen_lungs), seen_lungs, target.spacing_mm, 0.3)
+    assert np.array_equal(array(subject, "input"), faded)
+    assert not np.array_equal(faded, zero_centre(seen, seen_lungs))
+    for name in ("image", "lungs", "airway", "mask"):
         assert subject[name].spatial_shape == grid.shape
         assert np.array_equal(subject[name].affine, grid.affine)
 
@@ -99,8 +122,10 @@ def test_each_adapter_equals_its_function(chest, subject):
     ("transform", "arguments"),
     [
         (HUThreshold(-400), ["-400"]),
-        (LungDilation(7.5), ["7.5"]),
+        (LungMask("recipe", 7.5), ["recipe", "7.5"]),
+        (NoduleView((20, 21, 22), 0.75, (-900, 300)), ["20, 21, 22", "0.75", "-900, 300"]),
         (LungView((24, 20, 16), 9.25), ["24, 20, 16", "9.25"]),
+        (WallContrast(0.35), ["0.35"]),
     ],
 )
 def test_repr_tells_the_arguments(transform, arguments):
@@ -114,10 +139,12 @@ def test_repr_of_a_pipeline_tells_every_argument():
     first = repr(pipeline(steps()))
     for name, change in {
         "threshold": HUThreshold(-401),
-        "dilation": LungDilation(7.6),
+        "mask": LungMask("closed", 7.6),
         "view": LungView(SHAPE, 9.1),
     }.items():
         assert repr(pipeline(steps() | {name: change})) != first
+    assert repr(pipeline(steps() | {"mask": LungMask("recipe", 7.5)})) != first
+    assert repr(pipeline(steps() | {"walls": WallContrast(0.4)})) != first
     assert repr(pipeline(steps())) == first
 
 
@@ -129,7 +156,7 @@ def test_history_replays_to_the_same_result(subject):
     assert kinds == [type(step).__name__ for step in steps().values()]
     replayed = done.get_composed_history()(again)
     assert set(replayed) == set(done)
-    for name in ("image", "lungs", "mask", "input", "input_lungs"):
+    for name in ("image", "lungs", "airway", "mask", "input", "input_lungs"):
         assert torch.equal(replayed[name].data, done[name].data)
         assert np.array_equal(replayed[name].affine, done[name].affine)
 
@@ -143,3 +170,8 @@ def test_alone_an_adapter_leaves_the_subject_as_it_was(subject):
 
 def test_adapters_take_torchio_s_own_arguments(subject):
     assert "air" not in HUThreshold(p=0)(subject)
+
+
+def test_unknown_mask_is_refused_before_any_scan_is_read():
+    with pytest.raises(ValueError, match="choose recipe, closed, cavity"):
+        LungMask("hull")

@@ -5,7 +5,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import torchio as tio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lungcam.cohorts.phantom import make_phantom
 from lungcam.errors import InputError
@@ -15,24 +16,26 @@ from lungcam.scans import Scan
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
-    LungDilation,
+    LungMask,
     LungView,
+    NoduleView,
     ZeroCentre,
     pipeline,
     prepare,
 )
+from lungcam.transforms.volumes import grid, volume
 
 SHAPE = (36, 28, 36)
+ON_THE_SCAN = ("image", "lungs", "airway", "mask")
 
 
 @pytest.fixture(scope="module")
 def transforms():
     return pipeline(
         {
-            "orient": tio.ToCanonical(),
             "threshold": HUThreshold(),
             "components": LungComponents(),
-            "dilation": LungDilation(),
+            "mask": LungMask(),
             "view": LungView(SHAPE, 9.0),
             "normalise": ZeroCentre(),
         }
@@ -51,19 +54,27 @@ def scan_of(hu, affine):
 def test_gives_the_input_and_the_masks(phantom, transforms):
     scan = scan_of(phantom.hu, phantom.affine)
     subject = prepare(scan, transforms)
-    assert set(subject) == {"image", "lungs", "mask", "input", "input_lungs"}
+    assert set(subject) == {*ON_THE_SCAN, "input", "input_lungs"}
     assert subject["input"].data.dtype.is_floating_point
     for name in ("input", "input_lungs"):
         assert subject[name].spatial_shape == SHAPE
         assert subject[name].affine[:3, :3] == pytest.approx(9 * np.eye(3))
     canonical = scan.grid.canonical
-    for name in ("image", "lungs", "mask"):
-        assert nib.aff2axcodes(subject[name].affine) == ("R", "A", "S")
-        assert subject[name].spatial_shape == canonical.shape
-        assert subject[name].affine == pytest.approx(canonical.affine)
+    for name in ON_THE_SCAN:
+        assert volume(subject, name).shape == canonical.shape
+        assert grid(subject, name).affine == pytest.approx(canonical.affine)
     hu = reorient(scan.hu, scan.grid, canonical)
-    assert np.array_equal(subject["image"].numpy()[0], hu)
-    assert np.array_equal(subject["mask"].numpy()[0], lung_mask(hu, canonical.spacing_mm))
+    assert np.array_equal(volume(subject, "image"), hu)
+    assert volume(subject, "airway").any()
+    assert not (volume(subject, "airway") & volume(subject, "lungs")).any()
+    assert np.array_equal(volume(subject, "mask"), lung_mask(hu, canonical.spacing_mm))
+
+
+def test_scan_is_viewed_and_not_copied(phantom, transforms):
+    """A CT holds a hundred million voxels: a copy would cost more than finding its lungs."""
+    scan = scan_of(phantom.hu, phantom.affine)
+    assert all(step > 0 for step in scan.hu.strides)
+    assert np.shares_memory(volume(prepare(scan, transforms), "image"), scan.hu)
 
 
 def test_input_is_normalised_over_the_lungs(phantom, transforms):
@@ -93,10 +104,29 @@ def test_input_is_the_same_in_whatever_order_the_scan_is_stored(phantom, transfo
     other = source.as_reoriented(change)
     assert nib.aff2axcodes(other.affine) == tuple(codes)
     turned = scan_of(np.asanyarray(other.dataobj).copy(), other.affine)
-    first, second = prepare(stored, transforms), prepare(turned, transforms)
-    for name in ("input", "input_lungs", "lungs", "mask"):
-        assert np.allclose(first[name].affine, second[name].affine, atol=1e-6)
-        assert np.array_equal(first[name].numpy(), second[name].numpy())
+    assert_same(prepare(stored, transforms), prepare(turned, transforms))
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.permutations(range(3)), st.tuples(*[st.booleans()] * 3))
+def test_input_is_the_same_however_the_scan_lies_in_memory(
+    phantom, transforms, laid_out, order, backwards
+):
+    """As a view with reversed axes, too, which torch does not know."""
+    hu = laid_out(phantom.hu, order, backwards)
+    assert any(step < 0 for step in hu.strides) == any(backwards)
+    first = prepare(scan_of(phantom.hu, phantom.affine), transforms)
+    assert_same(first, prepare(scan_of(hu, phantom.affine), transforms))
+
+
+def assert_same(first, second):
+    for name in (*ON_THE_SCAN, "input", "input_lungs"):
+        assert np.allclose(grid(first, name).affine, grid(second, name).affine, atol=1e-6)
+        if name == "input":
+            # sums in another order
+            assert np.allclose(volume(first, name), volume(second, name), atol=1e-4)
+        else:
+            assert np.array_equal(volume(first, name), volume(second, name))
 
 
 def test_nodule_is_at_its_place_in_the_input(phantom, transforms):
@@ -117,3 +147,14 @@ def test_scan_without_lungs_is_refused_by_name(transforms, value):
     assert str(scan.source) in message
     assert "No lungs" in message
     assert "\n" not in message
+
+
+def test_nodule_s_centre_reaches_the_transforms(phantom):
+    scan = scan_of(phantom.hu, phantom.affine)
+    view = pipeline({"view": NoduleView((9, 9, 9), 2.0)})
+    subject = prepare(scan, view, phantom.center_mm)
+    assert "lungs" not in subject
+    at = grid(subject, "input").to_world([4, 4, 4])
+    assert at == pytest.approx(np.array(phantom.center_mm), abs=1e-6)
+    middle = grid(prepare(scan, view), "input").to_world([4, 4, 4])
+    assert middle == pytest.approx(scan.grid.to_world((np.array(scan.hu.shape) - 1) / 2), abs=1e-6)

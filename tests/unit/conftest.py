@@ -1,0 +1,16 @@
+"""What the unit tests of several packages share."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def laid_out():
+    """Function of (volume, order, backwards): the same voxels, differently laid out in memory."""
+
+    def lay(volume: np.ndarray, order, backwards) -> np.ndarray:
+        flips = tuple(slice(None, None, -1 if back else 1) for back in backwards)
+        stored = volume[flips].transpose(order).copy()
+        return stored.transpose(np.argsort(order))[flips]
+
+    return lay

@@ -1,0 +1,169 @@
+"""A nodule's surroundings: where the cube stands, and what goes on where the image ends."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+import torchio as tio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from lungcam.grid import Grid, reorient, resample
+from lungcam.transforms import NoduleView
+from lungcam.transforms.volumes import grid, volume
+
+QUICK = settings(deadline=None, max_examples=40)
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+spacings = st.tuples(*[st.sampled_from([0.6, 0.75, 1.0, 1.4, 2.5, 5.0])] * 3)
+shapes = st.tuples(*[st.integers(1, 12)] * 3)
+
+
+@st.composite
+def crops(draw, tilted=40):
+    """Grid of a crop: oblique up to `tilted` degrees, its axes in any order and direction."""
+    degrees = draw(st.tuples(*[st.floats(-tilted, tilted)] * 3))
+    linear = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    affine = np.eye(4)
+    signs = draw(st.tuples(*[st.sampled_from([-1, 1])] * 3))
+    affine[:3, :3] = linear[:, draw(st.permutations(range(3)))] * signs * draw(spacings)
+    affine[:3, 3] = draw(st.tuples(*[st.floats(-200, 200)] * 3))
+    return Grid(draw(shapes), affine)
+
+
+def subject_of(hu: np.ndarray, at: Grid, center_mm=None) -> tio.Subject:
+    image = tio.ScalarImage(tensor=torch.from_numpy(hu)[None], affine=at.affine)
+    subject = tio.Subject(image=image)
+    if center_mm is not None:
+        subject["center_mm"] = tuple(center_mm)
+    return subject
+
+
+def to_sitk(hu: np.ndarray, at: Grid) -> sitk.Image:
+    image = sitk.GetImageFromArray(hu.transpose(2, 1, 0))
+    lps = LPS_TO_RAS @ at.affine
+    image.SetSpacing(at.spacing_mm)
+    image.SetDirection((lps[:3, :3] / at.spacing_mm).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    return image
+
+
+@QUICK
+@given(
+    crops(),
+    st.tuples(*[st.integers(1, 10)] * 3),
+    st.floats(0.3, 8),
+    st.integers(-1024, 1500),
+    st.one_of(st.none(), st.tuples(*[st.floats(-60, 60)] * 3)),
+)
+def test_constant_stays_constant_whatever_the_crops_size(at, shape, spacing_mm, value, off):
+    """Else a border would tell how large the crop was, and with it the nodule."""
+    center = None if off is None else at.to_world((np.array(at.shape) - 1) / 2) + off
+    out = NoduleView(shape, spacing_mm)(subject_of(np.full(at.shape, value, np.int16), at, center))
+    expected = np.clip((value + 1000) / 700 - 1, -1, 1)
+    values = volume(out, "input")
+    assert values.shape == shape
+    assert values.dtype == np.float32
+    assert np.allclose(values, expected, atol=2e-6)
+
+
+@QUICK
+@given(crops(), st.integers(0, 10**6), st.floats(0.3, 1), st.tuples(*[st.floats(-15, 15)] * 3))
+def test_agrees_with_simpleitk_that_goes_on_with_the_nearest_voxel(at, seed, share, off):
+    """Where the cube is not coarser than the crop, linear interpolation is all there is to it."""
+    hu = np.random.default_rng(seed).integers(-1000, 400, at.shape).astype(np.int16)
+    center = at.to_world((np.array(at.shape) - 1) / 2) + off
+    view = NoduleView((7, 8, 9), share * min(at.spacing_mm))
+    out = view(subject_of(hu, at, center))
+    target = grid(out, "input")
+    assert target.to_world([3, 3.5, 4]) == pytest.approx(center, abs=1e-6)
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetReferenceImage(to_sitk(np.zeros(target.shape, np.float32), target))
+    resampler.SetInterpolator(sitk.sitkLinear)
+    resampler.SetUseNearestNeighborExtrapolator(True)
+    expected = resampler.Execute(to_sitk(hu.astype(np.float32), at))
+    expected = sitk.GetArrayFromImage(expected).transpose(2, 1, 0)
+    index = at.to_index(target.to_world(np.moveaxis(np.indices(target.shape), 0, -1)))
+    # SimpleITK takes the nearest voxel along all axes where a point lies beyond the face of one
+    within = ((index > -0.5) & (index < np.array(at.shape) - 0.5)).all(axis=-1)
+    # and beyond all, at just the middle between two voxels, which is the nearest is open
+    corner = ((index < -0.5) | (index > np.array(at.shape) - 0.5)).all(axis=-1)
+    found = (volume(out, "input") + 1) * 700 - 1000
+    for chosen in (within, corner):
+        assert np.allclose(found[chosen], expected[chosen], atol=0.02)
+
+
+@QUICK
+@given(crops(), st.integers(0, 10**6), st.floats(0.3, 6), st.tuples(*[st.floats(-20, 20)] * 3))
+def test_is_as_if_the_crop_had_been_continued_beforehand(at, seed, spacing_mm, off):
+    """Oracle for coarse cubes too: the crop with its edges repeated, and no border in reach."""
+    hu = np.random.default_rng(seed).integers(-1000, 400, at.shape).astype(np.int16)
+    center = at.to_world((np.array(at.shape) - 1) / 2) + off
+    view = NoduleView((4, 5, 6), spacing_mm)
+    beyond = [int(70 / mm) + 3 for mm in at.spacing_mm]
+    affine = at.affine.copy()
+    affine[:3, 3] = at.to_world([-n for n in beyond])
+    continued = np.pad(hu, [(n, n) for n in beyond], mode="edge")
+    out = view(subject_of(hu, at, center))
+    whole = Grid(continued.shape, affine)
+    expected = resample(
+        reorient(continued, whole, whole.canonical), whole.canonical, grid(out, "input")
+    )
+    assert np.allclose((volume(out, "input") + 1) * 700 - 1000, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_crop_of_few_slices_works(slices):
+    """LIDC's smallest nodules come as crops of two slices."""
+    at = Grid((43, 43, slices), np.diag([-0.7, -0.7, 2.5, 1.0]))
+    hu = np.full(at.shape, -800, np.int16)
+    hu[18:25, 18:25, 0] = 0
+    hu[18:25, 18:25, -1] = 100
+    values = volume(NoduleView()(subject_of(hu, at)), "input")
+    assert values.shape == (32, 32, 32)
+    line = (values[16, 16] + 1) * 700 - 1000
+    assert line[0] == pytest.approx(0 if slices == 2 else 100, abs=0.1)
+    assert line[-1] == pytest.approx(100, abs=0.1)
+    assert (np.diff(line) >= -0.01).all()
+
+
+def test_cube_stands_around_the_centre_and_else_around_the_middle():
+    at = Grid((20, 30, 10), np.diag([-1.0, -2.0, 3.0, 1.0]))
+    hu = np.full(at.shape, -900, np.int16)
+    hu[5, 7, 3] = 400
+    view = NoduleView((5, 5, 5), 1.0)
+    out = view(subject_of(hu, at, at.to_world([5, 7, 3])))
+    assert volume(out, "input").argmax() == np.ravel_multi_index((2, 2, 2), (5, 5, 5))
+    assert volume(out, "input").max() == pytest.approx(1, abs=1e-6)
+    assert grid(out, "input").to_world([2, 2, 2]) == pytest.approx([-5, -14, 9])
+    middle = grid(view(subject_of(hu, at)), "input").to_world([2, 2, 2])
+    assert middle == pytest.approx([-9.5, -29, 13.5])
+    assert volume(view(subject_of(hu, at)), "input").max() < 0
+
+
+def test_axes_run_to_the_right_the_front_and_the_head():
+    at = Grid((30, 30, 30), np.diag([-1.0, -1.0, 1.0, 1.0]))
+    hu = np.zeros(at.shape, np.int16)
+    hu += np.arange(30, dtype=np.int16)[:, None, None] * -7  # darker to the person's left
+    out = NoduleView((9, 9, 9), 1.0)(subject_of(hu, at))
+    assert grid(out, "input").affine[:3, :3] == pytest.approx(np.eye(3))
+    assert np.allclose(np.diff(volume(out, "input"), axis=0), 0.01, atol=1e-5)
+
+
+def test_hu_beyond_the_window_are_clipped():
+    at = Grid((4, 1, 1), np.eye(4))
+    hu = np.array([-2000, -900, 300, 3000], np.int16).reshape(at.shape)
+    out = NoduleView((4, 1, 1), 1.0, (-900, 300))(subject_of(hu, at))
+    assert volume(out, "input").ravel().tolist() == [-1, -1, 1, 1]
+
+
+def test_whole_cube_counts_as_lungs_and_the_image_stays():
+    at = Grid((6, 7, 8), np.diag([-1.0, 1.0, 2.0, 1.0]))
+    hu = np.random.default_rng(0).integers(-900, 300, at.shape).astype(np.int16)
+    out = NoduleView((4, 5, 6), 2.0)(subject_of(hu.copy(), at))
+    assert set(out) == {"image", "input", "input_lungs"}
+    assert isinstance(out["input_lungs"], tio.LabelMap)
+    assert volume(out, "input_lungs").all()
+    assert np.allclose(out["input_lungs"].affine, out["input"].affine)
+    assert np.array_equal(out["image"].numpy()[0], hu)
