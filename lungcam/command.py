@@ -57,9 +57,9 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
         with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
             main()
     except InputError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        _refuse(
+        refuse(
             f"{_first_line(error)} `{sys.argv[0]} --help` lists the groups, `--cfg job` the keys."
         )
     except KeyboardInterrupt:
@@ -101,7 +101,7 @@ def _first_line(error: BaseException) -> str:
     return told.rstrip(".") + "."
 
 
-def _refuse(message: str) -> None:
+def refuse(message: str) -> None:
     """Say in one line what is at fault and end with exit code 2."""
     print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(BAD_INPUT)

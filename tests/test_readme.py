@@ -42,7 +42,7 @@ def run(line: str, cwd: Path, *more: str) -> subprocess.CompletedProcess:
 def test_readme_has_the_two_commands_and_the_three_jobs():
     assert [line for line in commands() if line.startswith("make ")] == ["make demo", "make test"]
     scripts = [line.split()[1] for line in commands() if line.startswith("python ")]
-    assert scripts == ["train.py", "train.py", "infer.py"]
+    assert scripts == ["train.py", "train.py", "infer.py", "-m"]
 
 
 def test_make_knows_the_readmes_targets():
@@ -60,7 +60,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def test_train_then_infer(place):
-    train, _, infer = (line for line in commands() if line.startswith("python "))
+    train, _, infer, check = (line for line in commands() if line.startswith("python "))
     done = run(train, place, *SMALL)
     assert done.returncode == 0, done.stderr
     (folder,) = (place / "outputs" / "runs").iterdir()
@@ -71,6 +71,12 @@ def test_train_then_infer(place):
     results = place / "outputs" / "infer" / "phantom-0000"
     for name in ("prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"):
         assert (results / name).is_file()
+    _, *arguments = shlex.split(check.replace("path/to/scans", str(scan)))
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 scan(s): 0 refused" in done.stdout
 
 
 def test_compare(place):

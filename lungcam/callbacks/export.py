@@ -12,7 +12,7 @@ from lungcam.explain import explain
 from lungcam.grid import Grid
 from lungcam.render import RenderError, render_volume, save_png
 from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import prepare
+from lungcam.transforms import prepare, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 
@@ -52,11 +52,13 @@ class HeatmapExport(pl.Callback):
             self._write(sample, heat, trainer.datamodule.transforms)
 
     def _write(self, sample: Sample, heat, transforms: tio.Compose) -> None:
-        scan = read_scan(sample.image)
+        scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), scan.grid)
         self.written.append(folder)
-        subject = prepare(scan, transforms)
+        subject = prepare(scan, transforms, sample.center_mm)
+        if "lungs" not in subject:
+            return  # a crop has no lungs to draw
         canonical: Grid = grid(subject, "image")
         try:
             picture = render_volume(

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import lungcam
 from lungcam.files import whole
 
 # the code that decides what a prepared input looks like
-CODE = ("grid.py", "scans", "lungs", "transforms", "data/preparation.py")
+CODE = ("grid.py", "verdict.py", "scans", "lungs", "transforms", "data/preparation.py")
 
 
 @cache
@@ -42,9 +43,10 @@ def content_hash(scan: Path) -> str:
     return digest.hexdigest()
 
 
-def cache_key(scan: Path, transforms: str) -> str:
-    """Key of a prepared input: the scan's content, the transforms' repr and the code."""
-    parts = [content_hash(scan), transforms, code_version()]
+def cache_key(scan: Path, center_mm: Sequence[float] | None, transforms: str) -> str:
+    """Key of a prepared input: the scan's content, the place, the transforms and the code."""
+    place = "" if center_mm is None else repr([float(x) for x in center_mm])
+    parts = [content_hash(scan), place, transforms, code_version()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -1,5 +1,6 @@
 """Prepared samples as a torch data set."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from lungcam.cohorts.sample import Sample
 from lungcam.data.cache import load
 from lungcam.grid import Grid
+from lungcam.verdict import Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +24,17 @@ class Prepared:
         input: `(W, H, D)` float32.
         lungs: `(W, H, D)` bool.
         grid: Where both stand.
+        quality: Figures of the lung mask; empty where the view has none.
+        findings: Of the scan and of its mask.
+        picture: Thumbnail of the mask, None where the view has none.
     """
 
     input: np.ndarray
     lungs: np.ndarray
     grid: Grid
+    quality: dict[str, float | int | bool]
+    findings: list[Finding]
+    picture: np.ndarray | None
 
 
 class PreparedDataset(Dataset):
@@ -54,8 +62,14 @@ class PreparedDataset(Dataset):
     def prepared(self, index: int) -> Prepared:
         """Read the prepared input of a sample."""
         arrays = load(self.files[self.samples[index].sample_id])
-        grid = Grid(arrays["input"].shape, arrays["affine"])
-        return Prepared(arrays["input"], arrays["lungs"], grid)
+        return Prepared(
+            arrays["input"],
+            arrays["lungs"],
+            Grid(arrays["input"].shape, arrays["affine"]),
+            json.loads(str(arrays["quality"])),
+            [Finding(**one) for one in json.loads(str(arrays["findings"]))],
+            arrays.get("picture"),
+        )
 
     def __getitem__(self, index: int) -> tio.Subject:
         """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""

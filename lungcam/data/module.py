@@ -10,13 +10,15 @@ from lungcam.cohorts.sample import Cohort
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.preparation import prepare_cohort
 from lungcam.data.splits import split_by_patient
+from lungcam.transforms import shows_whole_chest
 
 
 class ScanDataModule(pl.LightningDataModule):
     """Splits a cohort by patient, prepares its scans and serves them in batches.
 
     Args:
-        cohort: Samples and their label rule; samples without a label are left out.
+        cohort: Samples and their label rule; samples without a label are left out, and where the
+            transforms show a nodule's surroundings, those without a centre unless all are (crops).
         transforms: From `lungcam.transforms.pipeline`.
         cache: Folder of prepared inputs.
         val: Share of the patients for validation.
@@ -48,6 +50,9 @@ class ScanDataModule(pl.LightningDataModule):
         self.seed = seed
         self.augmentation = augmentation
         labelled = [sample for sample in cohort.samples if sample.label is not None]
+        located = [sample for sample in labelled if sample.center_mm is not None]
+        if located and not shows_whole_chest(transforms):
+            labelled = located
         self.splits = split_by_patient(labelled, val, test, seed)
         self.datasets: dict[str, PreparedDataset] = {}
 

@@ -22,7 +22,7 @@ from lungcam.runs.predictions import probability
 from lungcam.runs.predictor import Predictor, load_predictor
 from lungcam.runs.table import read_table
 from lungcam.runs.versions import versions
-from lungcam.scans import discover
+from lungcam.scans import discover, scan_name
 from lungcam.trainer import device_settings
 
 COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
@@ -40,16 +40,12 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
-    if table:
-        samples = read_table(scan)
-    else:
-        sources = discover(scan)
-        samples = [Sample(one.name, one.name, one.path, None, "") for one in sources]
+    samples = read_table(scan) if table else _found(scan, config.series)
     file = find_checkpoint(checkpoint)
     predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
     if table or len(samples) > 1:
         if config.series is not None:
-            raise InputError(f"series={config.series}: {scan} holds many scans; give scan= one.")
+            raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
         _many(predictor, samples, out, Wanted(masks=False, picture=bool(config.render)))
         return
     folder = out / samples[0].sample_id
@@ -60,6 +56,16 @@ def infer(config: DictConfig) -> None:
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
     print(f"results: {folder}")
     print(RESEARCH_USE_ONLY)
+
+
+def _found(scan: Path, series: str | None) -> list[Sample]:
+    """The scans under a path; a series by its UID is one, wherever below it lies."""
+    sources = discover(scan) if series is None else []
+    if len(sources) > 1:
+        return [Sample(one.name, one.name, one.path, None, "") for one in sources]
+    # the path as the user gave it: what lies beside the scan is then told too
+    name = sources[0].name if sources else scan_name(scan.resolve())
+    return [Sample(name, name, scan, None, "")]
 
 
 def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wanted) -> None:

@@ -13,14 +13,13 @@ import torch
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.explain import explain, peak_mm
 from lungcam.files import write_text
-from lungcam.grid import reorient
-from lungcam.lungs import mask_quality
+from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
 from lungcam.runs.predictions import probability
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import prepare
+from lungcam.transforms import prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 
@@ -57,31 +56,35 @@ def predict_scan(
     """
     watch = Stopwatch()
     with watch("read"):
-        scan = read_scan(source, series)
+        scan = read_scan(source, series, shows_whole_chest(predictor.transforms))
     with watch("lungs"):
         subject = prepare(scan, predictor.transforms)
+        judged = quality(subject)
     canonical = grid(subject, "image")
-    lungs, mask = volume(subject, "lungs"), volume(subject, "mask")
+    # a crop has neither
+    masks = {name: volume(subject, name) for name in ("mask", "lungs") if name in subject}
     image = subject["input"].data[None].to(next(predictor.classifier.parameters()).device)
     with watch("model"), torch.no_grad():
         logit = float(predictor.classifier(image))
     with watch("explain"):
         heat = explain(predictor.classifier, image, grid(subject, "input"), predictor.layer)
         on_scan = heat.on(scan.grid)
-    warnings = list(scan.warnings)
+    warnings = scan.warnings + [one.sentence for one in judged.findings]
+    if not masks and beyond(grid(subject, "input"), canonical):
+        warnings.append("Only a cube in the scan's middle was looked at; give a nodule's crop.")
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
         if wanted.masks:
-            for name, one in (("mask", mask), ("lungs", lungs)):
+            for name, one in masks.items():
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
-    if wanted.picture:
+    if wanted.picture and masks:
         with watch("render"):
             warnings += _write_picture(
                 folder / "render.png",
                 volume(subject, "image"),
-                lungs,
+                masks["lungs"],
                 reorient(on_scan, scan.grid, canonical),
                 canonical.spacing_mm,
             )
@@ -96,7 +99,9 @@ def predict_scan(
         "calibrated": False,
         "series_uid": scan.series_uid,
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
-        "mask_quality": mask_quality(lungs, mask, canonical.spacing_mm),
+        "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
+        if masks
+        else None,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
         "timings_s": watch.report(("read", "lungs", "model", "explain", "write", "render")),
@@ -106,6 +111,16 @@ def predict_scan(
     }
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
     return prediction
+
+
+def beyond(shown: Grid, scan: Grid) -> bool:
+    """Whether a scan is twice as long or more, along any axis, than what is shown of it."""
+    return any(
+        size * step > 2 * n * mm
+        for n, mm, size, step in zip(
+            shown.shape, shown.spacing_mm, scan.shape, scan.spacing_mm, strict=True
+        )
+    )
 
 
 def _write_picture(

@@ -19,6 +19,7 @@ from lungcam.data import ScanDataModule, write_splits
 from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
+from lungcam.runs.mask_report import report_masks
 from lungcam.runs.outcome import describe
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.versions import versions
@@ -72,6 +73,10 @@ def train(config: DictConfig) -> float:
         augmentation=augmentation,
     )
     write_splits(folder / "splits.csv", data.splits)
+    data.setup()
+    flagged = report_masks(data, folder)
+    if flagged:
+        print(flagged)
     trainer.fit(classifier, datamodule=data)
 
     best = folder / "checkpoints" / "best.ckpt"

@@ -8,20 +8,19 @@ from lungcam.cohorts.phantom import phantom_cohort
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
-    LungDilation,
+    LungMask,
     LungView,
     ZeroCentre,
     pipeline,
 )
 
 
-def make_transforms(distance_mm: float = 4) -> tio.Compose:
+def make_transforms(margin_mm: float = 4) -> tio.Compose:
     return pipeline(
         {
-            "orient": tio.ToCanonical(),
             "threshold": HUThreshold(threshold=-350),
             "components": LungComponents(),
-            "dilation": LungDilation(distance_mm=distance_mm),
+            "mask": LungMask(margin_mm=margin_mm),
             "view": LungView(shape=(24, 20, 16), spacing_mm=18),
             "normalise": ZeroCentre(),
         }

@@ -13,14 +13,15 @@ from lungcam.data.cache import CODE, cache_key, code_version, content_hash, load
 PACKAGE = Path(lungcam.__file__).parent
 
 
-def test_the_scan_and_the_transforms_decide_the_key(tmp_path):
+def test_the_scan_the_place_and_the_transforms_decide_the_key(tmp_path):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"one")
-    key = cache_key(scan, "Compose(a)")
-    assert key == cache_key(scan, "Compose(a)")
-    assert key != cache_key(scan, "Compose(b)")
+    key = cache_key(scan, None, "Compose(a)")
+    assert key == cache_key(scan, None, "Compose(a)")
+    assert key != cache_key(scan, None, "Compose(b)")
+    assert len({key, *(cache_key(scan, (x, 0, 0), "Compose(a)") for x in (1, 2))}) == 3
     scan.write_bytes(b"two")
-    assert key != cache_key(scan, "Compose(a)")
+    assert key != cache_key(scan, None, "Compose(a)")
 
 
 def test_the_name_of_the_scan_does_not(tmp_path):

@@ -1,5 +1,6 @@
 """Scans are prepared once, in parallel, and a bad one is named."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from lungcam.data.cache import load
 from lungcam.data.preparation import prepare_cohort, prepare_sample
 from lungcam.errors import InputError
 from lungcam.scans import read_scan
-from lungcam.transforms import prepare
+from lungcam.transforms import NoduleView, pipeline, prepare
 
 
 def test_prepared_once(phantoms, transforms, tmp_path):
@@ -47,7 +48,7 @@ def test_a_broken_scan_is_named(phantoms, transforms, tmp_path):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"this is no NIfTI")
     sample = replace(phantoms.samples[0], image=broken)
-    with pytest.raises(InputError, match=r"broken\.nii\.gz: cannot be read"):
+    with pytest.raises(InputError, match=r"broken\.nii\.gz: "):
         prepare_cohort([sample], transforms, tmp_path / "cache")
     assert not list(tmp_path.glob("cache/*"))
 
@@ -59,5 +60,22 @@ def test_a_missing_scan_is_named(phantoms, transforms, tmp_path):
 
 
 def test_one_scan_by_itself(phantoms, transforms, tmp_path):
-    prepare_sample(phantoms.samples[0].image, transforms, tmp_path / "one.npz")
-    assert set(load(tmp_path / "one.npz")) == {"input", "lungs", "affine"}
+    prepare_sample(phantoms.samples[0].image, None, transforms, tmp_path / "one.npz")
+    arrays = load(tmp_path / "one.npz")
+    assert set(arrays) == {"input", "lungs", "affine", "quality", "findings", "picture"}
+    assert 1000 < json.loads(str(arrays["quality"]))["lungs_ml"] < 8000
+    assert json.loads(str(arrays["findings"])) == []
+    assert arrays["picture"].shape == (128, 256, 3)
+
+
+def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
+    sample = next(one for one in phantoms.samples if one.center_mm is not None)
+    nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
+    prepare_sample(sample.image, sample.center_mm, nodule, tmp_path / "one.npz")
+    arrays = load(tmp_path / "one.npz")
+    assert "picture" not in arrays
+    assert json.loads(str(arrays["quality"])) == {}
+    middle = arrays["affine"] @ [7.5, 7.5, 7.5, 1]
+    assert np.allclose(middle[:3], sample.center_mm)
+    # the nodule in the middle is denser than the lung around it
+    assert arrays["input"][7:9, 7:9, 7:9].mean() > np.median(arrays["input"]) + 0.2

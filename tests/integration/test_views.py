@@ -1,0 +1,75 @@
+"""The nodule view: from crops and centres to a prediction, without a lung mask."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from lungcam.grid import Grid
+from lungcam.scans import read_scan, write_volume
+
+from .conftest import TINY, command
+
+
+@pytest.fixture(scope="module")
+def nodule_run(workplace, trained):
+    """A run on the cubes around the phantoms' nodules."""
+    small = [one for one in TINY if not one.startswith("view.")]
+    shape = ("view=nodule", "view.shape=[16,16,16]", "view.spacing_mm=2", "data.n=24")
+    done = command("train.py", *small, *shape, "hydra.run.dir=nodule", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    return workplace / "nodule"
+
+
+@pytest.fixture(scope="module")
+def crop(workplace, nodule_run):
+    """Two slices of a phantom, 40 mm wide."""
+    scan = read_scan(next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz")))
+    middle = [n // 2 for n in scan.grid.shape]
+    half = [round(20 / mm) for mm in scan.grid.spacing_mm[:2]]
+    box = (
+        *(slice(m - h, m + h) for m, h in zip(middle, half, strict=False)),
+        slice(middle[2], middle[2] + 2),
+    )
+    grid = scan.grid.crop(box)
+    write_volume(workplace / "crop.nii.gz", scan.hu[box], Grid(grid.shape, grid.affine))
+    return workplace / "crop.nii.gz"
+
+
+def test_only_samples_with_a_centre_are_trained_on(nodule_run):
+    names = {line.split(",")[0] for line in (nodule_run / "splits.csv").read_text().splitlines()}
+    cohort = next((nodule_run.parent / "outputs" / "cache" / "phantoms").iterdir())
+    for name in names - {"sample_id"}:
+        assert json.loads((cohort / f"{name}.json").read_text())["center_mm"] is not None
+    assert len(names) > 8
+
+
+def test_a_crop_of_two_slices_is_good_input(workplace, nodule_run, crop):
+    done = command("infer.py", "ckpt=nodule", f"scan={crop}", "out=crops", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    folder = workplace / "crops" / "crop"
+    assert {path.name for path in folder.iterdir()} == {"prediction.json", "heatmap.nii.gz"}
+    prediction = json.loads((folder / "prediction.json").read_text())
+    assert prediction["mask_quality"] is None
+    assert prediction["warnings"] == []
+    heat, image = nib.load(folder / "heatmap.nii.gz"), nib.load(crop)
+    assert heat.shape == image.shape
+    assert np.allclose(heat.affine, image.affine, atol=1e-4)
+
+
+def test_a_whole_scan_is_told_that_only_its_middle_was_seen(workplace, nodule_run):
+    scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
+    done = command("infer.py", "ckpt=nodule", f"scan={scan}", "out=whole", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    prediction = json.loads((workplace / "whole" / "phantom-0001" / "prediction.json").read_text())
+    assert any("middle" in warning for warning in prediction["warnings"])
+
+
+def test_the_lungs_view_refuses_the_crop_and_says_why(workplace, trained, crop):
+    done = command("infer.py", "ckpt=run", f"scan={crop}", "out=refused", cwd=workplace)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "crop.nii.gz" in line
+    assert "whole chest" in line
+    assert not (workplace / "refused").exists()
