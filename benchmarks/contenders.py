@@ -1,0 +1,93 @@
+"""From a scan in memory to the network's input, in several ways.
+
+A contender takes a scan, brings it into the form it works on, and gives the call to measure.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import SimpleITK as sitk
+
+from benchmarks.itk import itk_input
+from benchmarks.plain import plain_input
+from benchmarks.sample import upright
+from lungcam.grid import Grid, resample
+from lungcam.lungs import (
+    air,
+    lung_grid,
+    lung_pockets,
+    mask_around,
+    show_masked,
+    trachea,
+    zero_centre,
+)
+from lungcam.scans import Scan
+from lungcam.transforms import (
+    HUThreshold,
+    LungComponents,
+    LungMask,
+    LungView,
+    ZeroCentre,
+    pipeline,
+    prepare,
+)
+
+SHAPE = (128, 128, 128)
+SPACING_MM = 2.5
+
+Contender = Callable[[Scan], Callable[[], np.ndarray]]
+
+
+def plain(scan: Scan) -> Callable[[], np.ndarray]:
+    """SciPy and scikit-image."""
+    return partial(plain_input, scan.hu.T, scan.grid.spacing_mm[::-1])
+
+
+def itk(scan: Scan) -> Callable[[], np.ndarray]:
+    """SimpleITK."""
+    image = sitk.GetImageFromArray(scan.hu.T)
+    image.SetSpacing(scan.grid.spacing_mm)
+    return partial(itk_input, image)
+
+
+def functions(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
+    """The functions of lungcam, with one of its masks."""
+    return partial(_functions, kind, *upright(scan))
+
+
+def transforms(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
+    """The TorchIO transforms of lungcam, with one of its masks."""
+    steps = pipeline(
+        {
+            "threshold": HUThreshold(),
+            "components": LungComponents(),
+            "mask": LungMask(kind),
+            "view": LungView(SHAPE, SPACING_MM),
+            "normalise": ZeroCentre(),
+        }
+    )
+    return lambda: prepare(scan, steps)["input"].numpy()[0]
+
+
+def _functions(kind: str, hu: np.ndarray, source: Grid) -> np.ndarray:
+    pockets = lung_pockets(air(hu), hu, source.spacing_mm)
+    airway = trachea(pockets, hu, source.spacing_mm)
+    pockets &= ~airway
+    mask = mask_around(pockets, airway, source.spacing_mm, kind)
+    target = lung_grid(pockets, source, SHAPE, SPACING_MM)
+    shown = show_masked(hu, pockets, mask, source, target)
+    return zero_centre(shown, resample(pockets, source, target) >= 0.5)
+
+
+PLAIN, ITK = "SciPy + scikit-image", "SimpleITK"
+CONTENDERS: dict[str, Contender] = {
+    PLAIN: plain,
+    ITK: itk,
+    "lungcam, recipe": partial(functions, "recipe"),
+    "lungcam, closed": partial(functions, "closed"),
+    "lungcam, cavity": partial(functions, "cavity"),
+    "lungcam, recipe, as transforms": partial(transforms, "recipe"),
+    "lungcam, closed, as transforms": partial(transforms, "closed"),
+    "lungcam, cavity, as transforms": partial(transforms, "cavity"),
+}

@@ -1,0 +1,98 @@
+"""The public scans that are measured on, and the scripts' command line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import ROOT
+from lungcam.errors import InputError
+from lungcam.grid import Grid, reorient
+from lungcam.scans import Scan, read_scan
+
+LIDC = "lidc_idri/LIDC-IDRI-0001"
+LUNG_DX = "lung_pet_ct_dx/Lung_Dx-A0002"
+LUNG_DX_BOXES = "lung_pet_ct_dx/annotation/A0002"
+CIP, CIP_LABELS = "cip/ct-64.nrrd", "cip/lm-64.nrrd"
+ALL = (LIDC, LUNG_DX, LUNG_DX_BOXES, CIP, CIP_LABELS)
+
+
+def read(data: Path, name: str) -> Scan:
+    """Read one of the scans.
+
+    Args:
+        data: Folder of the sample data.
+        name: Path below it.
+
+    Returns:
+        The scan.
+
+    Raises:
+        InputError: It is not there, or cannot be read.
+    """
+    return read_scan(find(data, name))
+
+
+def find(data: Path, name: str) -> Path:
+    """Path of a part of the sample data.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if not (data / name).exists():
+        raise InputError(
+            f"{data / name}: not found; name the folder of the sample data with --data or "
+            "LUNGCAM_SAMPLE_DATA."
+        )
+    return data / name
+
+
+def upright(scan: Scan) -> tuple[np.ndarray, Grid]:
+    """View a scan in RAS+ order, `(W, H, D)` HU and its grid."""
+    return reorient(scan.hu, scan.grid, scan.grid.canonical), scan.grid.canonical
+
+
+def save(scan: Scan, file: Path) -> None:
+    """Keep a scan for another process; the voxels' order in memory is kept."""
+    np.savez(file, hu=scan.hu, affine=scan.grid.affine)
+
+
+def load(file: Path) -> Scan:
+    """Load what `save` kept."""
+    with np.load(file) as kept:
+        hu = kept["hu"]
+        return Scan("scan", file, hu, Grid(hu.shape, kept["affine"]))
+
+
+def thinned(scan: Scan, steps: tuple[int, int, int] = (4, 4, 2)) -> Scan:
+    """Take every nth voxel of a scan."""
+    hu = scan.hu[tuple(slice(None, None, step) for step in steps)]
+    affine = scan.grid.affine @ np.diag([*steps, 1])
+    return Scan(scan.name, scan.source, hu.copy(order="K"), Grid(hu.shape, affine))
+
+
+def data_folder(arguments: list[str] | None = None, about: str | None = None) -> Path:
+    """Read `--data` from the command line."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = os.environ.get("LUNGCAM_SAMPLE_DATA") or ROOT.parent / "shared" / "data"
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(default),
+        help="folder of the sample data (default: $LUNGCAM_SAMPLE_DATA or ../shared/data)",
+    )
+    return parser.parse_args(arguments).data
+
+
+def script(section: Callable[[Path], str], about: str | None) -> None:
+    """Print one benchmark's section; end with 2 and one line where data is missing."""
+    try:
+        print(section(data_folder(about=about)))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
