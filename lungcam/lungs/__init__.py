@@ -6,6 +6,7 @@ from lungcam.lungs.closing import close
 from lungcam.lungs.components import lung_pockets
 from lungcam.lungs.contrast import fade_walls
 from lungcam.lungs.dilation import dilate
+from lungcam.lungs.filling import fill_axial_slices
 from lungcam.lungs.mask import MASKS, lung_mask, mask_around
 from lungcam.lungs.normalise import zero_centre
 from lungcam.lungs.quality import mask_findings, mask_quality
@@ -20,6 +21,7 @@ __all__ = [
     "close",
     "dilate",
     "fade_walls",
+    "fill_axial_slices",
     "lung_grid",
     "lung_mask",
     "lung_pockets",

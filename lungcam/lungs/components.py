@@ -4,7 +4,7 @@ import cc3d
 import numpy as np
 from scipy import ndimage
 
-from lungcam.lungs.box import bounding_box
+from lungcam.lungs.filling import fill_axial_slices
 from lungcam.lungs.layout import as_laid_out, in_memory_order
 
 SMALLEST_LUNG_ML = 100.0
@@ -20,6 +20,8 @@ DARKEST_LUNG_HU = -950
 COARSE_MM = 3.0
 # what `lungcam.scans` writes for voxels without a measurement
 PADDING_HU = -1024
+# a tumour in the lung; the dome of the liver, which the lung surrounds too, is larger
+LARGEST_GAP_CM2 = 15.0
 
 
 def lung_pockets(
@@ -33,7 +35,7 @@ def lung_pockets(
     them, the second lung is the largest other one that stands beside the first: their heights
     overlap by half of the smaller one, as do their depths, and their middles do not coincide.
     Smaller pieces that a scar or a thick slice has cut off belong to the lungs if they lie between
-    them. Vessels and nodules that air surrounds within an axial slice are filled.
+    them. Vessels and nodules that air surrounds within an axial slice are filled, up to 15 cm².
 
     Args:
         air: `(W, H, D)` bool in RAS+ order, from `air`.
@@ -56,8 +58,7 @@ def lung_pockets(
     for other in chosen[1:]:
         lungs |= pockets == other
     del pockets
-    _fill_axial_slices(lungs)
-    return lungs
+    return fill_axial_slices(lungs, spacing_mm, LARGEST_GAP_CM2)
 
 
 def _choose(
@@ -156,18 +157,3 @@ def _between(piece: tuple[slice, ...], lungs: list[tuple[slice, ...]]) -> bool:
     low[2] += LOWEST_PIECE * (high[2] - low[2])
     middle = [(side.start + side.stop) / 2 for side in piece]
     return all(low[axis] < middle[axis] < high[axis] for axis in range(3))
-
-
-def _fill_axial_slices(mask: np.ndarray) -> None:
-    """Fill, in place, what the mask encloses within each axial slice."""
-    # a rim of one voxel, where the volume has it, joins what lies outside into one piece
-    inner = mask[bounding_box(mask, (1, 1, 0))]
-    for k in range(inner.shape[2]):
-        slice_ = inner[:, :, k]
-        gaps = cc3d.connected_components(in_memory_order(~slice_), connectivity=4)
-        rim = np.concatenate([gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]])
-        enclosed = np.ones(int(gaps.max()) + 1, bool)
-        enclosed[rim] = False
-        enclosed[0] = False
-        if enclosed.any():
-            slice_ |= as_laid_out(enclosed[gaps], slice_)

@@ -7,6 +7,7 @@ from lungcam.lungs.cavity import cavity
 from lungcam.lungs.closing import close
 from lungcam.lungs.components import lung_pockets
 from lungcam.lungs.dilation import dilate
+from lungcam.lungs.filling import fill_axial_slices
 from lungcam.lungs.trachea import trachea
 
 MASKS = ("recipe", "closed", "cavity")
@@ -23,9 +24,9 @@ def mask_around(
 ) -> np.ndarray:
     """Make one of the named masks from the lungs.
 
-    `recipe`: the lungs and the trachea, dilated. `closed`: the same, after a closing with a ball of
-    20 mm that brings lesions at the wall back. `cavity`: the hull of both lungs, slice by slice,
-    with what lies between them.
+    `recipe`: the lungs and the trachea, filled in each axial slice and dilated. `closed`: the same,
+    after a closing with a ball of 20 mm that brings lesions at the wall back. `cavity`: the hull of
+    both lungs, slice by slice, with what lies between them.
 
     Args:
         lungs: `(W, H, D)` bool in RAS+ order, not empty.
@@ -40,13 +41,14 @@ def mask_around(
     Raises:
         ValueError: There is no such mask.
     """
-    if kind == "recipe":
-        return dilate(lungs | airway, spacing_mm, margin_mm)
-    if kind == "closed":
-        return dilate(close(lungs | airway, spacing_mm, CLOSING_MM), spacing_mm, margin_mm)
+    if kind not in MASKS:
+        raise ValueError(f"lungs.mask={kind}: choose {', '.join(MASKS)}.")
     if kind == "cavity":
         return cavity(lungs, spacing_mm, margin_mm, SLAB_MM)
-    raise ValueError(f"lungs.mask={kind}: choose {', '.join(MASKS)}.")
+    mask = fill_axial_slices(lungs | airway, spacing_mm)
+    if kind == "closed":
+        mask = close(mask, spacing_mm, CLOSING_MM)
+    return dilate(mask, spacing_mm, margin_mm)
 
 
 def lung_mask(
