@@ -18,6 +18,8 @@ def test_run_folder_holds_what_users_rely_on(trained):
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "splits.csv",
+        "quality.csv",
+        "masks.png",
         "predictions.csv",
         "metrics.json",
     } <= names
