@@ -46,4 +46,5 @@ def _system() -> str:
         name = platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         name = platform.system()
-    return f"{name}, {platform.system()} {platform.release()}"
+    kernel = ".".join(platform.release().split(".")[:2])  # a build may be named after a machine
+    return f"{name}, {platform.system()} {kernel}"
