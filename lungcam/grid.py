@@ -71,6 +71,11 @@ def reorient(volume: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
     return nib.orientations.apply_orientation(volume, change)
 
 
+def memory_axes(volume: np.ndarray) -> np.ndarray:
+    """Axes of an array, the one that runs slowest in memory first."""
+    return np.argsort([-abs(step) for step in volume.strides], kind="stable")
+
+
 def resample(volume: np.ndarray, source: Grid, target: Grid, outside: float = 0.0) -> np.ndarray:
     """Resample between two grids whose axes are parallel (in any order and direction).
 
@@ -128,7 +133,7 @@ def _interpolate(
     Returns:
         float32, axes in the same order; laid out in memory as the volume is.
     """
-    order = np.argsort([-abs(step) for step in volume.strides], kind="stable")
+    order = memory_axes(volume)
     slow, middle, fast = (weights[int(at)] for at in order)
     volume = volume.transpose(order)
 

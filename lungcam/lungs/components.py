@@ -53,7 +53,7 @@ def lung_pockets(
         # it would join a lung that the field of view cuts with the air outside
         air = air & ~padding[:, :, None]
     pockets = as_laid_out(cc3d.connected_components(in_memory_order(air), connectivity=6), air)
-    chosen = _choose(pockets, hu, spacing_mm)
+    chosen = _choose(pockets, hu, _rim(padding), spacing_mm)
     lungs = pockets == chosen[0]
     for other in chosen[1:]:
         lungs |= pockets == other
@@ -64,17 +64,17 @@ def lung_pockets(
 def _choose(
     pockets: np.ndarray,
     hu: np.ndarray,
+    frame: np.ndarray,
     spacing_mm: tuple[float, float, float],
 ) -> list[int]:
     """Labels of the pockets that are lung, the largest first."""
-    steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
-    every = tuple(slice(None, None, step) for step in steps)
+    steps, every = coarsely(spacing_mm)
     coarse, coarse_hu = np.ascontiguousarray(pockets[every], np.int32), hu[every]
     voxel_ml = float(np.prod(spacing_mm) * np.prod(steps)) / 1000
     ml = np.bincount(coarse.ravel()) * voxel_ml
     ml[0] = 0
     boxes = ndimage.find_objects(coarse)
-    at_frame = set(np.unique(pockets[framed(hu)]).tolist())
+    at_frame = set(np.unique(pockets[frame]).tolist())
     may_be_lung = []
     for label in np.argsort(-ml, kind="stable"):
         if ml[label] < SMALLEST_PIECE_ML:
@@ -119,9 +119,18 @@ def _choose(
     return chosen
 
 
+def coarsely(spacing_mm: tuple[float, float, float]) -> tuple[list[int], tuple[slice, ...]]:
+    """Steps in voxels, and slices that take every such voxel, for a grid of about 3 mm."""
+    steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
+    return steps, tuple(slice(None, None, step) for step in steps)
+
+
 def framed(hu: np.ndarray) -> np.ndarray:
     """Columns at the sides of the volume or beside its padding, `(W, H)` bool."""
-    padding = _padding(hu)
+    return _rim(_padding(hu))
+
+
+def _rim(padding: np.ndarray) -> np.ndarray:
     rim = ndimage.binary_dilation(padding) & ~padding
     rim[[0, -1]] = True
     rim[:, [0, -1]] = True

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 
+from lungcam.grid import memory_axes
 from lungcam.lungs.box import bounding_box
 from lungcam.lungs.layout import in_memory_order
 
@@ -26,8 +27,7 @@ def dilate(
     """
     grown = mask.copy(order="K")
     laid = in_memory_order(grown)
-    order = np.argsort([-abs(step) for step in grown.strides], kind="stable")
-    spacing = [spacing_mm[axis] for axis in order]
+    spacing = [spacing_mm[axis] for axis in memory_axes(grown)]
     margins = tuple(int(distance_mm * (1 + 1e-6) / mm) for mm in spacing)
     if not mask.any():
         return grown

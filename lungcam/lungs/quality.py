@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from lungcam.lungs.body import body_middle
 from lungcam.lungs.box import bounding_box
-from lungcam.lungs.components import COARSE_MM, framed
+from lungcam.lungs.components import coarsely, framed
 from lungcam.verdict import Finding
 
 # of both lungs in adults, from full expiration to hyperinflation
@@ -40,8 +40,7 @@ def mask_quality(
     box = bounding_box(lungs)
     inside = lungs[box]
     columns = lungs.sum(axis=(1, 2))
-    steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
-    every = tuple(slice(None, None, step) for step in steps)
+    steps, every = coarsely(spacing_mm)
     pieces, _ = ndimage.label(inside[every])
     sizes_ml = np.bincount(pieces.ravel())[1:] * voxel_ml * np.prod(steps)
     middle = body_middle(hu[every[0], every[1]], box[2]) * steps[0]

@@ -4,10 +4,10 @@ import numpy as np
 from scipy import ndimage
 
 from lungcam.lungs.box import bounding_box
+from lungcam.lungs.view import DISPLAY_HU
 
 SIZE = (128, 128)  # rows and columns of each of the two views
 MM = 3.0
-WINDOW_HU = (-1200, 600)
 LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
@@ -39,7 +39,7 @@ def thumbnail(
         )
         # rows run downwards: from front to back, and from head to foot
         picture, *outlined = (_pick(plane, columns, rows[::-1]) for plane in planes)
-        low, high = WINDOW_HU
+        low, high = DISPLAY_HU
         grey = (np.clip(picture, low, high) - low) * (255 / (high - low))
         view = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
         for one, colour in zip(outlined, (LUNGS_RGB, MASK_RGB), strict=True):
@@ -58,5 +58,5 @@ def _indices(size: int, middle: int, spacing_mm: float, count: int) -> np.ndarra
 def _pick(plane: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`plane[column, row]` as a picture; what lies beyond the volume is its lowest value."""
     picked = plane[np.ix_(columns, rows)].T.copy()
-    picked[(rows < 0)[:, None] | (columns < 0)] = WINDOW_HU[0] if plane.dtype != bool else False
+    picked[(rows < 0)[:, None] | (columns < 0)] = DISPLAY_HU[0] if plane.dtype != bool else False
     return picked
