@@ -7,6 +7,10 @@ from lungcam.lungs.box import bounding_box
 from lungcam.lungs.dilation import dilate
 
 WORKING_SPACING_MM = 3.0
+# just half counts as in, whatever the order of summation makes of its last bit
+HALF = 0.5 - 1e-5
+# radius that tells a lesion's bay from the bays between heart, spine and dome
+BAY_MM = 20.0
 
 
 def close(mask: np.ndarray, spacing_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
@@ -33,9 +37,9 @@ def close(mask: np.ndarray, spacing_mm: tuple[float, float, float], radius_mm: f
     affine = np.diag([*step, 1.0])
     affine[:3, 3] = low + step / 2
     working = Grid(tuple(int(n) for n in np.ceil((high - low) / step)), affine)
-    coarse = resample(mask, source, working) >= 0.5
+    coarse = resample(mask, source, working) >= HALF
     spacing = tuple(float(mm) for mm in step)
     closed = ~dilate(~dilate(coarse, spacing, radius_mm), spacing, radius_mm)
     result = mask.copy(order="K")
-    result[box] |= resample(closed, working, source.crop(box)) >= 0.5
+    result[box] |= resample(closed, working, source.crop(box)) >= HALF
     return result

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from lungcam.lungs.closing import close
-
-BAY_MM = 20.0
+from lungcam.lungs.closing import BAY_MM, close
 
 
 def fade_walls(

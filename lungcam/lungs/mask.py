@@ -4,14 +4,13 @@ import numpy as np
 
 from lungcam.lungs.air import air
 from lungcam.lungs.cavity import cavity
-from lungcam.lungs.closing import close
+from lungcam.lungs.closing import BAY_MM, close
 from lungcam.lungs.components import lung_pockets
 from lungcam.lungs.dilation import dilate
 from lungcam.lungs.filling import fill_axial_slices
 from lungcam.lungs.trachea import trachea
 
 MASKS = ("recipe", "closed", "cavity")
-CLOSING_MM = 20.0
 SLAB_MM = 10.0
 
 
@@ -47,7 +46,7 @@ def mask_around(
         return cavity(lungs, spacing_mm, margin_mm, SLAB_MM)
     mask = fill_axial_slices(lungs | airway, spacing_mm)
     if kind == "closed":
-        mask = close(mask, spacing_mm, CLOSING_MM)
+        mask = close(mask, spacing_mm, BAY_MM)
     return dilate(mask, spacing_mm, margin_mm)
 
 
