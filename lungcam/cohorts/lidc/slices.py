@@ -1,0 +1,120 @@
+"""Where the slices of a series stand, from the headers alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.filereader import read_partial
+
+from lungcam.cohorts.lidc.annotation import Contour
+from lungcam.grid import Grid
+from lungcam.scans.contents import contents_of, note_contents
+from lungcam.scans.discover import list_files
+from lungcam.scans.headers import Header
+from lungcam.scans.placing import note_places
+from lungcam.scans.quiet import quiet
+from lungcam.scans.slice_faults import PLACING, faults_of, note_faults
+from lungcam.scans.stack import SAME_POSITION_MM, Stack, stacks_of
+from lungcam.verdict import Verdict
+
+SOP_INSTANCE_UID = 0x00080018
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# of the distance between slices: how far a contour's height may lie from its slice's
+Z_SHARE = 0.25
+
+
+class FaultySeries(Exception):
+    """A series whose slices cannot be placed; says why in a sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """The slices of one volume.
+
+    Attributes:
+        grid: As `lungcam.scans.read_scan` gives it.
+        index: Index of the slice by SOPInstanceUID.
+        heights: `(D,)` LPS mm of the slices' first pixels.
+    """
+
+    grid: Grid
+    index: dict[str, int]
+    heights: np.ndarray
+
+    def by_uid(self, contour: Contour) -> int | None:
+        """The slice whose SOPInstanceUID the contour names."""
+        return self.index.get(contour.sop_uid)
+
+    def by_height(self, contour: Contour) -> int | None:
+        """The slice at the contour's height."""
+        apart = np.abs(self.heights - contour.z_mm)
+        nearest = int(apart.argmin())
+        return nearest if apart[nearest] <= Z_SHARE * self.grid.spacing_mm[2] else None
+
+    def slice_of(self, contour: Contour) -> int | None:
+        """A contour's slice: by UID, else by height; None where there is none."""
+        found = self.by_uid(contour)
+        return self.by_height(contour) if found is None else found
+
+
+def read_slices(folder: Path, series_uid: str) -> Slices:
+    """Place the slices of a series; no pixel is read.
+
+    Raises:
+        FaultySeries: `read_scan` would refuse the series for the same fault.
+    """
+    verdict = Verdict(str(folder))
+    with quiet():
+        found = contents_of(list_files(verdict, folder, deep=False))
+        found.slices = [one for one in found.slices if one.uid in (series_uid, "")]
+        found.others = []
+        note_contents(verdict, found)
+        placed = [one for one in found.slices if not (one.cut or faults_of(one) & PLACING)]
+        note_faults(verdict, found.slices)
+        stacks = stacks_of(placed)
+        if stacks:
+            kept = _without_repeats(stacks[0])
+            slices = [stacks[0].slices[k] for k in kept]
+            note_places(verdict, slices, stacks[0].places[kept], stacks[0].spacing)
+    refused = verdict.of("refused")
+    if refused or not stacks or len(kept) < 2:
+        raise FaultySeries(refused[0].sentence if refused else "fewer than 2 slices.")
+    # a slice that repeats another one's position stands for the same voxels
+    places = np.searchsorted(kept, range(len(stacks[0].slices)), side="right") - 1
+    index = {_sop_uid(one.file): int(k) for one, k in zip(stacks[0].slices, places, strict=True)}
+    heights = np.array([one.position[2] for one in slices])
+    return Slices(_grid(stacks[0], kept, slices[0]), index, heights)
+
+
+def _without_repeats(stack: Stack) -> list[int]:
+    """Indices of the slices, the first only of those that stand at one position."""
+    kept = [0]
+    for k, height in enumerate(stack.places[:, 2]):
+        if height - stack.places[kept[-1], 2] >= SAME_POSITION_MM:
+            kept.append(k)
+    return kept
+
+
+def _sop_uid(file: Path) -> str:
+    """SOPInstanceUID of a file; reads no further than it stands."""
+    with file.open("rb") as stream:
+        dataset = read_partial(
+            stream,
+            stop_when=lambda tag, vr, length: tag > SOP_INSTANCE_UID,
+            force=True,
+            specific_tags=[pydicom.tag.Tag(SOP_INSTANCE_UID)],
+        )
+    return str(dataset.get("SOPInstanceUID", ""))
+
+
+def _grid(stack: Stack, kept: list[int], first: Header) -> Grid:
+    """The volume's grid: spacing is the mean from the first slice to the last."""
+    row, column, normal = stack.axes
+    between_rows, between_columns = first.pixel_spacing
+    depth = stack.places[kept[-1], 2] - stack.places[kept[0], 2]
+    lps = np.eye(4)
+    lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
+    lps[:3, 2] = normal * depth / (len(kept) - 1)
+    lps[:3, 3] = first.position
+    return Grid((int(first.columns), int(first.rows), len(kept)), LPS_TO_RAS @ lps)

@@ -1,0 +1,250 @@
+"""A small LIDC-IDRI tree, read from end to end, against figures worked by hand."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from lungcam.cohorts.lidc import lidc_cohort
+from lungcam.errors import InputError
+from lungcam.scans import read_scan
+
+ONE, TWO, QUIET, SILENT = "1.2.10.1", "1.2.10.2", "1.2.10.3", "1.2.10.4"
+
+
+@pytest.fixture
+def root(tmp_path, series, message, mark, roi, ring) -> Path:
+    """Three patients: one with two series, one without a nodule, one without a reading."""
+    tree = tmp_path / "tree"
+    first = series(tree / "any name" / "a", ONE, "LIDC-IDRI-9001")
+    series(tree / "b", TWO, "LIDC-IDRI-9001")
+    series(tree / "c" / "d" / "e", QUIET, "LIDC-IDRI-9002")
+    series(tree / "f", SILENT, "LIDC-IDRI-9003")
+    series(tree / "xray", "1.2.10.5", "LIDC-IDRI-9002", shape=(40, 32, 1), modality="DX")
+
+    def nodule(malignancy, x0, y0, x1, y1, slices, **ratings):
+        # by UID alone: the heights are wrong
+        return mark(
+            [roi(ring(x0, y0, x1, y1), 900, first[k]) for k in slices], malignancy, **ratings
+        )
+
+    sessions = [
+        [nodule(5, 10, 10, 13, 15, (2, 3), spiculation=5), nodule(2, 30, 20, 33, 23, (5,))],
+        [nodule(4, 10, 10, 13, 15, (2, 3), spiculation=2)],
+        [nodule(5, 10, 10, 13, 15, (2, 3)), nodule(1, 30, 20, 33, 23, (5,))],
+        [nodule(5, 10, 10, 13, 17, (2, 3))],
+    ]
+    (tree / "b" / "1.xml").write_text(message(ONE, sessions))
+    # no UID: joined by height, 0.4 mm off; and one that lies between two slices
+    by_height = [roi(ring(5, 5, 8, 8), 104.4), roi(ring(5, 5, 8, 8), 107)]
+    (tree / "b" / "2.xml").write_text(message(TWO, [[mark(by_height, 3)], [], [], []]))
+    (tree / "3.xml").write_text(message(QUIET, [[], [], [], []]))
+    (tree / "4.xml").write_text(message("1.2.99", [[], [], [], []]))
+    (tree / "5.xml").write_text(message("1.2.98", [], root="IdriReadMessage"))
+    return tree
+
+
+def read(root: Path, **settings):
+    return lidc_cohort(root, root.parent / "cache", workers=1, **settings)
+
+
+def test_nodules_are_samples_with_place_size_and_label(root):
+    found = read(root)
+    assert [(one.sample_id, one.label) for one in found.samples] == [
+        ("LIDC-IDRI-9001-2.10.1_1", 1),
+        ("LIDC-IDRI-9001-2.10.1_2", 0),
+        ("LIDC-IDRI-9001-2.10.2_1", None),
+    ]
+    big, small, other = found.samples
+    assert {one.patient_id for one in found.samples} == {"LIDC-IDRI-9001"}
+    assert (big.series_uid, big.study_uid, big.image) == (ONE, "1.2.3", root / "any name" / "a")
+    # readers' centres: column 11.5, row 12.5 (the fourth's 13.5), slice 2.5; LPS to RAS
+    center = (20 - 11.5 * 0.5, 10 - 12.75 * 0.75, 100 + 2.5 * 2)
+    assert np.allclose(big.center_mm, center)
+    voxel = 0.5 * 0.75 * 2
+
+    def sphere(voxels):
+        return (6 * voxels * voxel / math.pi) ** (1 / 3)
+
+    assert big.diameter_mm == pytest.approx((3 * sphere(48) + sphere(64)) / 4)
+    assert small.diameter_mm == pytest.approx(sphere(16))
+    assert np.allclose(other.center_mm, (20 - 6.5 * 0.5, 10 - 6.5 * 0.75, 104))
+    assert big.label_source.startswith(
+        "1.xml, nodule 1: malignancy 5, 4, 5, 5 by reader(s) 1, 2, 3, 4, mean 4.75; label 1: mean"
+    )
+
+
+def test_a_mask_holds_what_half_of_the_readers_drew_on_the_scans_grid(root):
+    big = read(root).samples[0]
+    volume = nib.load(big.lesion_mask)
+    mask = np.asanyarray(volume.dataobj).astype(bool)
+    assert mask.sum() == 48
+    grid = read_scan(big.image, whole_chest=False).grid
+    world = nib.affines.apply_affine(volume.affine, np.argwhere(mask))
+    index = grid.to_index(world)
+    assert np.allclose(index, np.rint(index), atol=1e-4)
+    assert np.rint(index).min(axis=0).tolist() == [10, 10, 2]
+    assert np.rint(index).max(axis=0).tolist() == [13, 15, 3]
+    image = sitk.ReadImage(str(big.lesion_mask))
+    at = image.TransformPhysicalPointToIndex([-big.center_mm[0], -big.center_mm[1], 104.0])
+    assert image[at] == 1
+
+
+def test_scans_are_samples_of_their_most_suspicious_nodule(root):
+    found = read(root, unit="scan", features=["readers", "spiculation"])
+    assert [(one.sample_id, one.label) for one in found.samples] == [
+        ("LIDC-IDRI-9001-2.10.1", 1),
+        ("LIDC-IDRI-9001-2.10.2", None),
+        ("LIDC-IDRI-9002", 0),
+    ]
+    first, _, quiet = found.samples
+    assert first.features == {"readers": 4.0, "spiculation": pytest.approx((5 + 2 + 3 + 3) / 4)}
+    assert first.center_mm == read(root).samples[0].center_mm
+    assert (quiet.center_mm, quiet.diameter_mm, quiet.lesion_mask) == (None, 0.0, None)
+    assert quiet.features == {}
+    assert "no nodule of 3 mm or more" in quiet.label_source
+    assert found.label_rule.startswith("LIDC-IDRI, label 1: a nodule's mean")
+
+
+def test_nodules_that_too_few_readers_marked_do_not_count_for_a_scan(root):
+    by_scan = read(root, unit="scan", least_readers=2)
+    assert [one.label for one in by_scan.samples] == [1, 0, 0]
+    uncounted = by_scan.samples[1]
+    assert (uncounted.center_mm, uncounted.diameter_mm) == (None, None)
+    assert [one.label for one in read(root, least_readers=3).samples] == [1, None, None]
+
+
+def test_what_was_left_out_or_stood_in_is_told_with_counts(root):
+    told = read(root).notes
+    for sentence in (
+        "1 XML file(s) of chest X-rays (IdriReadMessage) were skipped.",
+        "1 reading(s) are of series that are not here.",
+        "1 CT series have no reading and are left out.",
+        "1 outline(s) name a slice that is not here and were joined by their height.",
+        "1 outline(s) lie on no slice and were left aside.",
+        "1 nodule(s) have no label by the rule.",
+    ):
+        assert sentence in told
+
+
+def test_a_second_start_reads_no_slice_and_no_outline_again(root):
+    # what has just changed is looked at again
+    for path in (root, *root.rglob("*")):
+        os.utime(path, (1e9, 1e9))
+    first = read(root)
+    # whatever is opened now would fail
+    for file in root.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"\0" * file.stat().st_size)
+            os.utime(file, (1e9, 1e9))
+    assert read(root) == first
+
+
+def test_only_a_lost_mask_is_written_again(root):
+    first = read(root)
+    kept, lost = (one.lesion_mask for one in first.samples[:2])
+    content, stamp = lost.read_bytes(), kept.stat().st_mtime_ns
+    lost.unlink()
+    assert read(root) == first
+    assert lost.read_bytes() == content
+    assert kept.stat().st_mtime_ns == stamp
+
+
+def test_another_reading_gives_other_nodules(root, message):
+    read(root)
+    (root / "b" / "1.xml").write_text(message(ONE, [[], [], [], []]))
+    assert [one.series_uid for one in read(root).samples] == [TWO]
+
+
+def test_damaged_files_in_the_cache_are_made_again(root):
+    first = read(root)
+    for file in (root.parent / "cache").glob("*.json"):
+        file.write_text(file.read_text()[:50])
+    assert read(root) == first
+
+
+def test_a_series_whose_slices_cannot_be_placed_is_named_and_left_out(root):
+    slices = sorted((root / "any name" / "a").iterdir())
+    slices[3].write_bytes(slices[3].read_bytes()[:700])
+    found = read(root)
+    assert [one.series_uid for one in found.samples] == [TWO]
+    (note,) = (one for one in found.notes if "cannot be placed" in one)
+    assert note.startswith(f"1 series are left out, for their slices cannot be placed: {ONE} (")
+
+
+def test_readings_may_lie_elsewhere(root, tmp_path):
+    first = read(root)
+    elsewhere = tmp_path / "xml"
+    elsewhere.mkdir()
+    for file in list(root.rglob("*.xml")):
+        file.rename(elsewhere / file.name)
+    again = read(root, xml=elsewhere)
+    for one, other in zip(first.samples, again.samples, strict=True):
+        assert (one.sample_id, one.label, one.center_mm) == (
+            other.sample_id,
+            other.label,
+            other.center_mm,
+        )
+    with pytest.raises(InputError, match=r"there is no LIDC-IDRI reading"):
+        read(root)
+
+
+def test_no_tag_that_names_a_person_reaches_the_table_or_the_cache(tmp_path, series, message):
+    tree = tmp_path / "tree"
+    series(tree / "s", ONE, "DOE^JANE-4711")
+    (tree / "1.xml").write_text(message(ONE, [[]]))
+    (sample,) = read(tree, unit="scan").samples
+    assert sample.patient_id.startswith("patient-")
+    assert sample.sample_id == sample.patient_id
+    kept = [file.read_bytes() for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+    assert kept
+    assert not any(b"DOE" in one or b"4711" in one for one in kept)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"unit": "lobe"}, "unit is 'lobe'; set it to nodule or scan"),
+        ({"features": ["malignancy"]}, "malignancy, which is the label; leave it out"),
+        ({"features": ["size"]}, "'size'; choose from readers, subtlety"),
+        ({"features": "texture"}, "set it to a list of names"),
+        ({"statistic": "mode"}, "statistic is 'mode'"),
+        ({"xml": "nowhere"}, "nowhere: there is no such file or folder"),
+    ],
+)
+def test_a_wrong_setting_is_named(root, settings, told):
+    with pytest.raises(InputError, match=told) as caught:
+        read(root, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tree_without_ct_or_without_its_readings_is_named(root, tmp_path, message):
+    (tmp_path / "void").mkdir()
+    with pytest.raises(InputError, match=r"void: there is no DICOM CT series; give the folder"):
+        read(tmp_path / "void")
+    (tmp_path / "void" / "1.xml").write_text(message("1.2.99", []))
+    with pytest.raises(InputError, match=r"none of its 4 CT series is among the 1 .*as xml="):
+        read(root, xml=tmp_path / "void")
+
+
+def test_settings_in_the_config_are_those_of_the_function():
+    text = (Path(__file__).parents[4] / "conf" / "data" / "lidc.yaml").read_text()
+    keys = [line.partition(":")[0] for line in text.splitlines() if line[0] not in "#_"]
+    code = lidc_cohort.__code__
+    assert keys == list(code.co_varnames[: code.co_argcount])
+
+
+def test_import_is_light():
+    heavy = ("torch", "vtk", "monai", "lightning", "pytorch_lightning")
+    code = (
+        "import sys, lungcam.cohorts.lidc; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

@@ -1,0 +1,83 @@
+"""Where the slices of a series stand, and which one an outline means."""
+
+import numpy as np
+import pydicom
+import pytest
+
+from lungcam.cohorts.lidc import Contour
+from lungcam.cohorts.lidc.slices import FaultySeries, read_slices
+from lungcam.scans import read_scan
+
+UID = "1.2.10.1"
+
+
+def contour(z_mm: float, sop_uid: str = "") -> Contour:
+    return Contour(z_mm, sop_uid, True, np.zeros((2, 2), int))
+
+
+@pytest.fixture
+def folder(tmp_path, series):
+    series(tmp_path, UID, "LIDC-IDRI-9001")
+    return tmp_path
+
+
+def by_height(folder) -> list:
+    return sorted(folder.iterdir(), key=lambda one: pydicom.dcmread(one).ImagePositionPatient[2])
+
+
+def test_the_grid_is_that_of_the_scan(folder):
+    grid = read_scan(folder, whole_chest=False).grid
+    found = read_slices(folder, UID).grid
+    assert found.shape == grid.shape
+    assert np.allclose(found.affine, grid.affine)
+
+
+def test_turned_slices_stand_where_the_scan_has_them(folder):
+    for file in folder.iterdir():
+        item = pydicom.dcmread(file)
+        item.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
+        item.save_as(file)
+    grid = read_scan(folder, whole_chest=False).grid
+    found = read_slices(folder, UID)
+    assert np.allclose(found.grid.affine, grid.affine)
+    assert found.heights.tolist() == [100 + 2 * k for k in range(8)]
+
+
+def test_an_outline_is_joined_by_uid_first_then_by_height(folder):
+    slices = read_slices(folder, UID)
+    assert slices.slice_of(contour(900, f"{UID}.3")) == 2
+    assert slices.slice_of(contour(108, f"{UID}.3")) == 2
+    assert slices.slice_of(contour(108, "1.9")) == 4
+    # a quarter of the 2 mm between slices
+    assert slices.slice_of(contour(108.5)) == 4
+    assert slices.slice_of(contour(108.51)) is None
+    assert slices.slice_of(contour(90)) is None
+
+
+def test_a_repeated_slice_means_the_one_it_repeats(folder):
+    item = pydicom.dcmread(by_height(folder)[4])
+    item.SOPInstanceUID = item.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    item.save_as(folder / "again")
+    slices = read_slices(folder, UID)
+    assert slices.grid.shape[2] == 8
+    assert slices.slice_of(contour(0, "1.2.3.4")) == slices.slice_of(contour(0, f"{UID}.5")) == 4
+    assert slices.slice_of(contour(0, f"{UID}.6")) == 5
+
+
+def test_another_series_in_the_folder_is_none_of_it(folder, series):
+    series(folder / "other", UID + "11", "LIDC-IDRI-9001")
+    for file in (folder / "other").iterdir():
+        file.rename(folder / f"other {file.name}")
+    (folder / "other").rmdir()
+    assert set(read_slices(folder, UID).index) == {f"{UID}.{k}" for k in range(1, 9)}
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged", "empty"])
+def test_a_series_that_cannot_be_placed_says_why(folder, fault):
+    file = by_height(folder)[3]
+    if fault == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:400] if fault == "damaged" else b"")
+    with pytest.raises(FaultySeries, match=r"slice\(s\) missing|file\(s\)"):
+        read_slices(folder, UID)
