@@ -1,0 +1,121 @@
+"""LUNA16 as a cohort."""
+
+from pathlib import Path
+
+from lungcam.cohorts.lidc import LabelRule, read_readings
+from lungcam.cohorts.lidc.samples import scan_sentence
+from lungcam.cohorts.luna16 import candidate, malignancy, presence
+from lungcam.cohorts.luna16.folder import LunaFolder, look_through
+from lungcam.cohorts.luna16.points import Points
+from lungcam.cohorts.luna16.tables import candidates, excluded_findings, nodules
+from lungcam.cohorts.sample import Cohort
+from lungcam.errors import InputError
+
+UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
+NO_PATIENTS = (
+    "LUNA16 names no patient: the series UID stands in. LIDC-IDRI has 1,018 series of 1,010 "
+    "patients, so two scans of one person may be taken for two persons'."
+)
+PART_OF_LIDC = "LUNA16 is a part of LIDC-IDRI: never train on one and test on the other."
+
+
+def luna16_cohort(
+    root: str | Path,
+    unit: str = "nodule",
+    rule: str | None = None,
+    xml: str | Path | None = None,
+    statistic: str = "mean",
+    benign_below: float = 3.0,
+    malignant_above: float = 3.0,
+    least_readers: int = 1,
+    negatives: int | None = 10,
+    seed: int = 0,
+) -> Cohort:
+    """List the samples of a copy of LUNA16, with the subsets as folds.
+
+    Setio et al. 2017, doi:10.1016/j.media.2017.06.015. Only headers are read, no voxels.
+
+    Args:
+        root: Folder with subset0 to subset9, or some of them, at any depth; the tables lie below or
+            beside it.
+        unit: A sample is a `nodule` or a `scan`.
+        rule: `scan` (of scans): an annotated nodule is present. `candidate` (of nodules): the class
+            in candidates_V2.csv. `malignancy` (of either): by LIDC-IDRI's readers. None for
+            malignancy if there is `xml`, else scan or candidate by the unit.
+        xml: LIDC-IDRI's XML files, in a folder or an archive; see `lidc.read_readings`.
+        statistic: Malignancy: `mean` or `median` of the readers.
+        benign_below: Malignancy below which a nodule is benign.
+        malignant_above: Malignancy above which it is malignant.
+        least_readers: A nodule marked by fewer has no malignancy.
+        negatives: Candidates of class 0 for each of class 1; None for all.
+        seed: Of their draw.
+
+    Returns:
+        Samples in the order of folds, scans and tables.
+
+    Raises:
+        InputError: A folder, table or scan is missing, or a setting is out of range.
+    """
+    if rule is None:
+        rule = "malignancy" if xml is not None else "scan" if unit == "scan" else "candidate"
+    _check(unit, rule, xml, negatives, seed)
+    labels = LabelRule(statistic, benign_below, malignant_above, least_readers)
+    folder = look_through(root)
+    annotations = nodules(folder)
+    notes = [*folder.notes, *annotations.notes, *_absent(folder, annotations)]
+    if rule == "scan":
+        samples, sentence = presence.presence_samples(folder, annotations), presence.SENTENCE
+    elif rule == "candidate":
+        table, told = candidates(folder)
+        excluded, more = excluded_findings(folder)
+        samples, left_out = candidate.candidate_samples(
+            folder, table, annotations, excluded, negatives, seed
+        )
+        notes += [*told, *more, *left_out]
+        sentence = candidate.SENTENCE.format(table=table.name)
+    else:
+        readings = read_readings(Path(xml or ""))
+        make = malignancy.scan_samples if unit == "scan" else malignancy.nodule_samples
+        samples, left_out = make(folder, annotations, readings.readings, labels)
+        notes += [*readings.notes, *left_out]
+        sentence = scan_sentence(labels) if unit == "scan" else labels.sentence
+    if not samples:
+        raise InputError(
+            f"{root}: none of the {len(folder.scans)} scan(s) there has an annotated nodule; add "
+            "more of LUNA16's subsets."
+        )
+    return Cohort(samples, f"LUNA16, {sentence}", [*notes, NO_PATIENTS, PART_OF_LIDC])
+
+
+def _check(unit: str, rule: str, xml: str | Path | None, negatives: int | None, seed: int) -> None:
+    """Refuse settings that contradict each other."""
+    if unit not in ("nodule", "scan"):
+        raise InputError(f"LUNA16's unit is {unit!r}; set it to nodule or scan.")
+    if rule not in UNITS:
+        raise InputError(f"LUNA16's rule is {rule!r}; set it to {', '.join(UNITS)} or null.")
+    if unit not in UNITS[rule]:
+        raise InputError(
+            f"LUNA16's rule {rule} is not for the unit {unit}; set unit to {UNITS[rule][0]}, or "
+            "rule to null."
+        )
+    if rule == "malignancy" and xml is None:
+        raise InputError(
+            "LUNA16 has no malignancy of its own; set data.xml to the folder or archive of "
+            "LIDC-IDRI's XML files."
+        )
+    if negatives is not None and negatives < 1:
+        raise InputError(f"LUNA16's negatives is {negatives}; set it to 1 or more, or to null.")
+    if seed < 0:
+        raise InputError(f"LUNA16's seed is {seed}; set it to 0 or more.")
+
+
+def _absent(folder: LunaFolder, annotations: Points) -> list[str]:
+    """Tell of annotated scans that are not here."""
+    gone = [uid for uid in annotations.by_series if uid not in folder.scans]
+    if not gone:
+        return []
+    rows = sum(len(annotations.of(uid)) for uid in gone)
+    return [
+        f"{rows} of {len(annotations.uids)} annotations are of {len(gone)} scan(s) that are not "
+        "here, and are left out."
+    ]

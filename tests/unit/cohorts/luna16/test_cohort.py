@@ -1,0 +1,93 @@
+"""The cohort's rules and settings."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from lungcam.cohorts.luna16 import luna16_cohort
+from lungcam.config import instantiate, plain, register_schemas
+from lungcam.errors import InputError
+
+CONF = Path(__file__).parents[4] / "conf"
+A, B = "1.2.3", "1.2.4"
+
+
+@pytest.fixture
+def root(luna, table, tmp_path):
+    luna({A: (0, None), B: (9, None)})
+    rows = [(A, 1, 2, -290, 6), (A, -3, 4, -285, 8.5), ("1.2.9", 0, 0, 0, 5), (A, 0, 0, -280, 2)]
+    table(tmp_path / "annotations.csv", "diameter_mm", rows)
+    table(tmp_path / "candidates_V2.csv", "class", [(A, 1, 2, -290, 1)])
+    return tmp_path
+
+
+def test_a_scan_is_positive_if_it_holds_an_annotated_nodule(root):
+    cohort = luna16_cohort(root, unit="scan")
+    with_nodule, without = cohort.samples
+    assert (with_nodule.sample_id, with_nodule.label, with_nodule.fold) == (A, 1, 0)
+    assert with_nodule.center_mm == (3, -4, -285)
+    assert with_nodule.diameter_mm == 8.5
+    assert with_nodule.label_source == "annotations.csv, row 3: the largest of 2"
+    assert (without.sample_id, without.label, without.fold) == (B, 0, 9)
+    # one or two readers may have marked something
+    assert without.diameter_mm is None
+    assert "3 mm or more" in cohort.label_rule
+
+
+def test_annotated_scans_that_are_not_here_are_told(root):
+    notes = luna16_cohort(root, unit="scan").notes
+    told = "1 of 4 annotations are of 1 scan(s) that are not here, and are left out."
+    assert told in notes
+    assert any("names no patient" in note for note in notes)
+    assert any("part of LIDC-IDRI" in note for note in notes)
+
+
+def test_every_note_is_a_sentence(root):
+    (root / "subset9" / f"{B}.raw").unlink()
+    for unit in ("scan", "nodule"):
+        for note in luna16_cohort(root, unit=unit).notes:
+            assert note.endswith(".")
+            assert "\n" not in note
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"unit": "lung"}, "unit is 'lung'; set it to"),
+        ({"rule": "best"}, "rule is 'best'; set it to"),
+        ({"rule": "scan"}, "rule scan is not for the unit nodule; set unit to scan"),
+        ({"unit": "scan", "rule": "candidate"}, "set unit to nodule, or rule to null"),
+        ({"rule": "malignancy"}, r"no malignancy of its own; set data\.xml"),
+        ({"negatives": 0}, "negatives is 0; set it to 1 or more"),
+        ({"seed": -1}, "seed is -1; set it"),
+        ({"statistic": "mode"}, "statistic"),
+        ({"benign_below": 4.0}, "benign_below"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_named(root, settings, told):
+    with pytest.raises(InputError, match=told):
+        luna16_cohort(root, **settings)
+
+
+def test_no_annotations_is_named(root):
+    (root / "annotations.csv").unlink()
+    with pytest.raises(InputError, match=r"no annotations\.csv below or beside it; copy it"):
+        luna16_cohort(root)
+
+
+def test_annotations_without_a_scan_are_refused(root):
+    for fold in ("subset0", "subset9"):
+        shutil.rmtree(root / fold)
+    with pytest.raises(InputError, match=r"no scan <series UID>\.mhd .*unpack"):
+        luna16_cohort(root)
+
+
+def test_the_configuration_makes_the_cohort_of_the_view(root):
+    register_schemas()
+    for view, count in (("lungs", 2), ("nodule", 1)):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("train", [f"view={view}", "data=luna16", f"data.root='{root}'"])
+        cohort = instantiate(plain(config.data), "data")
+        assert len(cohort.samples) == count
