@@ -1,0 +1,12 @@
+"""NLST: screening CT of 26,254 people, with what became of them.
+
+Source: National Lung Screening Trial Research Team, N Engl J Med 2011;365:395-409; images on TCIA
+and IDC, tables on CDAS (cdas.cancer.gov/nlst) and IDC.
+"""
+
+from lungcam.cohorts.nlst.cohort import nlst_cohort
+from lungcam.cohorts.nlst.missing import Missing, value
+from lungcam.cohorts.nlst.outcomes import refuse_outcomes
+from lungcam.cohorts.nlst.risk import risk_targets
+
+__all__ = ["Missing", "nlst_cohort", "refuse_outcomes", "risk_targets", "value"]

@@ -1,0 +1,388 @@
+"""NLST's exams with labels worked out by hand, from public and restricted tables."""
+
+import dataclasses
+
+import pytest
+
+from lungcam.cohorts.nlst import nlst_cohort
+from lungcam.cohorts.nlst.tables import tables_near
+from lungcam.errors import InputError
+
+# canc_rpt_link, can_scr, cancyr, candx_days, canc_free_days, scr_res0-2, scr_days0-2
+NAMES = (
+    *("canc_rpt_link", "can_scr", "cancyr", "candx_days", "canc_free_days"),
+    *("scr_res0", "scr_res1", "scr_res2", "scr_days0", "scr_days1", "scr_days2"),
+)
+PUBLIC = {
+    # found by the T0 screen, 90 days after it
+    "100001": (1, 1, 0, 100, 95, 4, 23, 23, 10, ".N", ".N"),
+    # found by the T1 screen, 60 days after it and 450 after T0
+    "100002": (1, 1, 1, 460, 455, 2, 4, 23, 10, 400, ".N"),
+    # not linked to the screen: an interval cancer
+    "100003": (0, 2, 0, 300, 290, 1, 23, 23, 5, ".N", ".N"),
+    # never cancer, one screen, followed 2,500 days
+    "200004": (0, 0, ".N", ".N", 2500, 1, 15, 15, 0, ".N", ".N"),
+    # never cancer, three screens, followed 2,000 days
+    "200005": (0, 0, ".N", ".N", 2000, 1, 2, 3, 20, 390, 750),
+    # never cancer, one screen, withdrawn after 700 days
+    "200006": (0, 0, ".N", ".N", 700, 1, 11, 11, 12, ".N", ".N"),
+    # the T1 scan came after the diagnosis
+    "100007": (1, 1, 0, 50, 50, 4, 23, 23, 1, ".E", ".N"),
+    # cancer long after: 2,300 days after T0
+    "100008": (0, 4, 6, 2310, 2300, 1, 1, 1, 10, 370, 740),
+}
+YEARS = {"200005": (0, 1, 2), "100002": (0, 1), "100007": (0, 1), "100008": (0,)}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, write_series):
+    folder = tmp_path_factory.mktemp("nlst")
+    for pid in PUBLIC:
+        for year in YEARS.get(pid, (0,)):
+            write_series(folder, pid, year, "1", 2, image_type="LOCALIZER")
+            write_series(folder, pid, year, "2", 12, "5.0")
+            write_series(folder, pid, year, "3", 24, "2.5")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def people(table=PUBLIC):
+    return [
+        {"pid": pid, "age": 60 + i, **dict(zip(NAMES, row, strict=True))}
+        for i, (pid, row) in enumerate(table.items())
+    ]
+
+
+@pytest.fixture
+def public(tmp_path, write_table):
+    """The public tables."""
+    folder = tmp_path / "tables"
+    write_table(folder / "nlst_780_prsn_idc_20210527.csv", people())
+    write_table(
+        folder / "nlst_780_screen_idc_20210527.csv",
+        [
+            {"pid": pid, "study_yr": year, "ctdxqual": 1, "techpara_kvp": 120 + year}
+            for pid in PUBLIC
+            for year in YEARS.get(pid, (0,))
+        ],
+    )
+    nodules = [
+        # pid, study_yr, sct_ab_desc, sct_long_dia, sct_margins
+        ("100001", 0, 51, 12, 1),
+        ("100001", 0, 51, 23, 2),
+        ("100001", 0, 59, 80, ".N"),
+        ("100002", 0, 59, ".N", ".N"),
+        ("100002", 1, 51, 8, 3),
+        ("100003", 0, 51, ".M", 1),
+    ]
+    columns = ("pid", "study_yr", "sct_ab_desc", "sct_long_dia", "sct_margins")
+    write_table(
+        folder / "nlst_780_ctab_idc_20210527.csv",
+        [dict(zip(columns, row, strict=True)) for row in nodules],
+    )
+    # tables of the download that are of no use here
+    write_table(folder / "nlst_780_canc_idc_20210527.csv", [{"pid": 100001, "lc_order": 1}])
+    write_table(folder / "nlst_780_ctabc_idc.csv", [{"pid": 1, "study_yr": 0, "sct_ab_code": 1}])
+    return folder
+
+
+@pytest.fixture
+def restricted(tmp_path, write_table):
+    """The participant file of CDAS."""
+    # rndgroup, lung_cancer, last_screen_studyyr, fup_days
+    more = {
+        "100001": (1, 1, 0, 2600),
+        "100002": (1, 1, 1, 2600),
+        "100003": (1, 1, 0, 2600),
+        "200004": (1, 0, 0, 2550),
+        "200005": (1, 0, 2, 2100),
+        "200006": (2, 0, 0, 700),
+        "100007": (1, 1, 0, 900),
+        "100008": (1, 1, 2, 2500),
+    }
+    names = ("rndgroup", "lung_cancer", "last_screen_studyyr", "fup_days")
+    rows = [row | dict(zip(names, more[row["pid"]], strict=True)) for row in people()]
+    for row in rows:
+        row["pkyr"] = 40.5
+    write_table(tmp_path / "restricted" / "participant_d040722.csv", rows)
+    return tmp_path / "restricted"
+
+
+def labels(cohort):
+    return {sample.sample_id: sample.label for sample in cohort.samples}
+
+
+SCREEN = {
+    "100001_T0": 1,
+    "100002_T0": None,
+    "100003_T0": None,
+    "100007_T0": 1,
+    "100008_T0": None,
+    "200004_T0": 0,
+    "200005_T0": None,
+    "200006_T0": 0,
+}
+
+
+def test_the_screen_rule_from_public_tables(root, cache, public):
+    cohort = nlst_cohort(root, cache, public)
+    assert labels(cohort) == SCREEN
+    assert "T0 screen found" in cohort.label_rule
+    by_id = {sample.sample_id: sample for sample in cohort.samples}
+    one = by_id["100001_T0"]
+    assert (one.patient_id, one.image.name) == ("100001", "3.000000-x")
+    assert (one.study_uid, one.series_uid) == ("1.100001.0", "1.100001.0.3")
+    assert (one.time_days, one.event, one.center_mm) == (90, True, None)
+    assert one.label_source == (
+        "nlst_780_prsn_idc_20210527.csv, row 2; rule screen: lung cancer found by the T0 screen "
+        "(rndgroup=1 from a row in the CT screen table, lung_cancer=1 from cancyr, "
+        "last_screen_studyyr=0 from scr_res0-2, canc_rpt_link=1, can_scr=1, cancyr=0)"
+    )
+    assert (by_id["200006_T0"].time_days, by_id["200006_T0"].event) == (688, False)
+    for told in (
+        "12 series were chosen from 24 of 12 exams",
+        "Series left aside: 12 localizers.",
+        "2 exam(s): label 1, lung cancer found by the T0 screen.",
+        "2 exam(s): label 0, no lung cancer, last screen at T0.",
+        "1 exam(s): no label, no lung cancer, last screen after T0.",
+        "3 exam(s): no label, lung cancer found otherwise or later.",
+        "3 exam(s) of T1, of which rule=screen does not speak are left out.",
+        "In 8 exam(s) a stand-in is used for rndgroup, from a row in the CT screen table.",
+    ):
+        assert any(told in note for note in cohort.notes), told
+
+
+def test_diameters_from_public_tables(root, cache, public):
+    cohort = nlst_cohort(root, cache, public, rule="risk")
+    sizes = {sample.sample_id: sample.diameter_mm for sample in cohort.samples}
+    assert sizes["100001_T0"] == 23  # the larger of two; what is not a nodule does not count
+    assert sizes["100002_T0"] == 0  # read, and another finding only
+    assert sizes["100002_T1"] == 8
+    assert sizes["100003_T0"] is None  # a nodule that was not measured
+    assert sizes["200004_T0"] == 0  # read, and nothing found
+    (public / "nlst_780_screen_idc_20210527.csv").unlink()
+    sizes = {one.sample_id: one.diameter_mm for one in nlst_cohort(root, cache, public).samples}
+    assert sizes["200004_T0"] is None  # no table says that it was read
+
+
+def test_the_screen_rule_from_the_restricted_file(root, cache, restricted):
+    cohort = nlst_cohort(root, cache, restricted)
+    assert labels(cohort) == SCREEN | {"200006_T0": None}  # of the other arm
+    assert not any("stand-in" in note for note in cohort.notes)
+    assert "There is no ctab table: no diameter is known." in cohort.notes
+    assert cohort.samples[0].diameter_mm is None
+    assert " from " not in cohort.samples[0].label_source
+
+
+def test_the_risk_rule_from_public_tables(root, cache, public):
+    cohort = nlst_cohort(root, cache, public, rule="risk")
+    assert labels(cohort) == {
+        "100001_T0": 1,
+        "100002_T0": 1,
+        "100002_T1": 1,
+        "100003_T0": 1,
+        "100007_T0": 1,  # its T1 scan came after the diagnosis and is dropped
+        "100008_T0": 0,  # 2,300 days: after six years
+        "200004_T0": 0,
+        "200005_T0": 0,  # 1,980 days
+        "200005_T1": None,  # 1,610 days: under five years
+        "200005_T2": None,
+        "200006_T0": None,
+    }
+    times = {one.sample_id: (one.time_days, one.event) for one in cohort.samples}
+    assert times["100002_T0"] == (450, True)
+    assert times["100002_T1"] == (60, True)
+    assert times["100008_T0"] == (2300, True)
+    assert times["200005_T1"] == (1610, False)
+    assert any("dropped, the scan came after the diagnosis" in note for note in cohort.notes)
+    assert "In 5 exam(s) a stand-in is used for fup_days, from canc_free_days." in cohort.notes
+
+
+def test_the_risk_rule_from_the_restricted_file(root, cache, restricted):
+    cohort = nlst_cohort(root, cache, restricted, rule="risk")
+    times = {one.sample_id: (one.time_days, one.event) for one in cohort.samples}
+    assert times["200005_T1"] == (1710, False)
+    assert times["200004_T0"] == (2550, False)
+    assert not any("stand-in" in note for note in cohort.notes)
+
+
+def test_several_participant_files_are_joined(root, cache, public, restricted, write_table):
+    (restricted / "participant_d040722.csv").rename(public / "a.csv")
+    cohort = nlst_cohort(root, cache, public, features=["pkyr", "age"])
+    assert labels(cohort) == SCREEN | {"200006_T0": None}
+    assert "a.csv, row 2; nlst_780_prsn_idc_20210527.csv, row 2" in cohort.samples[0].label_source
+    assert cohort.samples[0].features == {"pkyr": 40.5, "age": 60}
+    write_table(public / "b.csv", [{"pid": "100001", "age": 99}])
+    again = nlst_cohort(root, cache, public, features=["age"])
+    assert again.samples[0].features == {"age": 60}
+    assert any("For 1 participant(s) two files differ" in note for note in again.notes)
+
+
+def test_features_of_person_exam_and_nodule(root, cache, public):
+    names = ["age", "techpara_kvp", "sct_long_dia", "sct_margins"]
+    cohort = nlst_cohort(root, cache, public, rule="risk", features=names)
+    by_id = {sample.sample_id: sample.features for sample in cohort.samples}
+    whole = {"age": 60, "techpara_kvp": 120, "sct_long_dia": 23, "sct_margins": 2}
+    assert by_id["100001_T0"] == whole
+    assert by_id["200005_T2"] == {"age": 64, "techpara_kvp": 122}
+    assert "Feature sct_margins empty in 9 exam(s)." in cohort.notes
+
+
+def test_features_that_cannot_be_are_refused(root, cache, public):
+    with pytest.raises(InputError, match="cancyr tells the outcome"):
+        nlst_cohort(root, cache, public, features=["age", "cancyr"])
+    with pytest.raises(InputError, match="no NLST table has a column shoe_size"):
+        nlst_cohort(root, cache, public, features=["shoe_size"])
+
+
+def test_tables_of_other_exports_mean_the_same(root, cache, tmp_path, public, write_table):
+    """As BigQuery gives them: empty, not .N; whole numbers as text; upper case; both ids."""
+    expected = nlst_cohort(root, cache, public, rule="risk")
+    folder = tmp_path / "other"
+    rows = []
+    for row in people():
+        values = {name.upper(): "" if str(v)[0] == "." else f"{v}.0" for name, v in row.items()}
+        values["PID"] = row["pid"]
+        rows.append(values | {"DICOM_PATIENT_ID": row["pid"]})
+    write_table(folder / "prsn.csv", rows)
+    found = nlst_cohort(root, cache, folder, rule="risk")
+    # without its code nobody knows that this scan came after the diagnosis
+    assert labels(found) == labels(expected) | {"100007_T1": None}
+    times = {one.sample_id: (one.time_days, one.event) for one in found.samples}
+    for one in expected.samples:
+        assert times[one.sample_id] == (one.time_days, one.event)
+
+
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({}, 1),
+        ({"conflc": 1}, 1),
+        ({"conflc": 2}, 0),
+        ({"conflc": 3}, None),
+        ({"conflc": 0, "last_screen_studyyr": 1}, None),
+        ({"lung_cancer": 0}, 0),
+        ({"lung_cancer": ".M"}, 1),
+        ({"rndgroup": 2}, None),
+        ({"canc_rpt_link": ".M"}, None),
+        ({"canc_rpt_link": 0}, None),
+        ({"can_scr": 2}, None),
+        ({"cancyr": 1}, None),
+        ({"cancyr": ".N", "candx_days": ".N", "can_scr": 0}, 0),
+        ({"cancyr": ".N", "candx_days": ".N", "can_scr": 0, "scr_res1": 10}, None),
+        ({"cancyr": ".N", "candx_days": ".N", "can_scr": 0, "scr_res1": 17}, 0),
+        (
+            {"cancyr": ".N", "candx_days": ".N", "can_scr": 0, "scr_res2": ".N", "scr_days2": 7},
+            None,
+        ),
+        ({"cancyr": ".N", "candx_days": ".N", "can_scr": 0, "scr_res0": 15}, None),
+        ({"cancyr": ".M", "candx_days": ".M", "can_scr": ".M"}, None),
+    ],
+)
+def test_each_part_of_the_screen_rule(root, cache, tmp_path, write_table, change, label):
+    write_table(tmp_path / "t" / "prsn.csv", [people()[0] | change])
+    cohort = nlst_cohort(root, cache, tmp_path / "t")
+    assert labels(cohort) == {"100001_T0": label}
+    assert any("in no participant table are left out" in note for note in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "label", "told"),
+    [
+        ({"scr_days0": ".W"}, None, "scr_days0 .W (wrong screen administered)"),
+        ({"candx_days": ".N"}, None, "lung cancer not ruled out, candx_days .N"),
+        ({"candx_days": 2200}, 0, "known free into year 6"),
+        ({"canc_free_days": ".M"}, 1, "lung cancer within 6 years"),
+        ({"lung_cancer": 0, "candx_days": ".N", "canc_free_days": ".M"}, None, "follow-up .M"),
+        ({"lung_cancer": 0, "candx_days": ".N", "canc_free_days": 1834}, None, "censored"),
+        ({"lung_cancer": 0, "candx_days": ".N", "canc_free_days": 1835}, 0, "known free"),
+        ({"fup_days": 2000, "lung_cancer": 0, "candx_days": ".N"}, 0, "known free"),
+    ],
+)
+def test_each_part_of_the_risk_rule(root, cache, tmp_path, write_table, change, label, told):
+    write_table(tmp_path / "t" / "prsn.csv", [people()[0] | change])
+    (sample,) = nlst_cohort(root, cache, tmp_path / "t", rule="risk").samples
+    assert sample.label == label
+    assert told in sample.label_source
+
+
+def test_a_scan_after_the_end_of_follow_up_is_dropped(root, cache, tmp_path, write_table):
+    rows = people()
+    rows[3]["canc_free_days"] = -1
+    write_table(tmp_path / "t" / "prsn.csv", rows)
+    cohort = nlst_cohort(root, cache, tmp_path / "t", rule="risk")
+    assert "200004_T0" not in labels(cohort)
+    assert nlst_cohort(root, cache, tmp_path / "t").samples[5].time_days is None
+
+
+def test_a_bad_row_is_left_out_and_noted(root, cache, tmp_path, write_table):
+    rows = people()
+    rows[0]["cancyr"] = "zero"
+    write_table(tmp_path / "t" / "prsn.csv", [*rows, rows[1]])
+    cohort = nlst_cohort(root, cache, tmp_path / "t")
+    assert labels(cohort) == {k: v for k, v in SCREEN.items() if k != "100001_T0"}
+    assert any(
+        "1 exam(s) with bad values are left out" in note and "row 2: cancyr is 'zero'" in note
+        for note in cohort.notes
+    )
+    assert "1 participant row(s) repeat a participant; the first counts." in cohort.notes
+
+
+def test_bad_tables_beside_good_ones_are_noted(root, cache, public):
+    (public / "notes.csv").write_bytes(b"\xff\xfe\x00bad")
+    (public / "nlst_780_ctab_idc_20210527.csv").write_text("pid,study_yr,sct_ab_desc\n")
+    cohort = nlst_cohort(root, cache, public)
+    assert labels(cohort) == SCREEN
+    assert "notes.csv cannot be read as a CSV table in UTF-8 and is left out." in cohort.notes
+    assert "nlst_780_ctab_idc_20210527.csv has no row." in cohort.notes
+
+
+def test_wrong_settings_are_refused_in_one_line(root, cache, tmp_path, public, write_table):
+    def refused(match, *arguments, **settings):
+        with pytest.raises(InputError, match=match) as error:
+            nlst_cohort(*arguments, **settings)
+        assert "\n" not in str(error.value)
+
+    refused(
+        "rule=seed: there is no such label rule; set it to screen, risk",
+        root,
+        cache,
+        public,
+        rule="seed",
+    )
+    refused("no such folder; give the one with NLST's CSV", root, cache, tmp_path / "no")
+    refused("no such folder; give the folder of the DICOM", tmp_path / "no", cache, public)
+    refused("no NLST participant table", root, cache, root)
+    (tmp_path / "none").mkdir()
+    refused("no exam is left", tmp_path / "none", cache, public)
+    write_table(tmp_path / "few" / "p.csv", [{"pid": 100001, "age": 60, "can_scr": 1}])
+    refused("no column canc_rpt_link, cancyr, last_screen", root, cache, tmp_path / "few")
+    refused("no column candx_days, fup_days or canc", root, cache, tmp_path / "few", rule="risk")
+    write_table(tmp_path / "else" / "p.csv", [dict(people()[0], pid=100099)])
+    refused("12 exam.s. whose participant stands in no", root, cache, tmp_path / "else")
+
+
+def test_a_series_repeated_or_of_other_people_changes_nothing(root, cache, public, write_series):
+    before = nlst_cohort(root, cache, public)
+    write_series(root, "555555", 0, "1", PatientID="MUSTERMANN")
+    after = nlst_cohort(root, cache, public)
+    assert [dataclasses.astuple(one) for one in after.samples] == [
+        dataclasses.astuple(one) for one in before.samples
+    ]
+    assert any("1 without an NLST participant" in note for note in after.notes)
+
+
+@pytest.mark.parametrize("where", [".", "tables", "..", "../tables"])
+def test_tables_are_found_in_the_tree_or_beside_it(tmp_path, where):
+    root = tmp_path / "place" / "tree"
+    folder = (root / where).resolve()
+    folder.mkdir(parents=True)
+    root.mkdir(exist_ok=True)
+    (folder / "other.csv").write_text("a,b\n1,2\n")
+    assert tables_near(root) == root
+    (folder / "prsn.csv").write_text("pid,can_scr,cancyr\n100001,0,.N\n")
+    assert tables_near(root).resolve() == folder
