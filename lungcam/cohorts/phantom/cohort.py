@@ -69,8 +69,8 @@ def phantom_cohort(
         raise InputError(f"The phantom cohort's workers is {workers}; set it to 1 or more.")
     folder = Path(root) / cohort_key(seed, difficulty, matrix)
     orders = [
-        Order(folder, f"phantom-{i:04d}", _phantom_seed(seed, i), kind, difficulty, matrix)
-        for i, kind in zip(range(n), _kinds(seed), strict=False)
+        Order(folder, f"phantom-{i:04d}", phantom_seed(seed, i), kind, difficulty, matrix)
+        for i, kind in zip(range(n), phantom_kinds(seed), strict=False)
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def cohort_key(seed: int, difficulty: float, matrix: int) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
 
-def _kinds(seed: int) -> Iterator[str]:
+def phantom_kinds(seed: int) -> Iterator[str]:
     """Kinds without end, balanced in every block of four."""
     block = 0
     while True:
@@ -104,7 +104,7 @@ def _kinds(seed: int) -> Iterator[str]:
         block += 1
 
 
-def _phantom_seed(seed: int, i: int) -> int:
+def phantom_seed(seed: int, i: int) -> int:
     """Seed of sample i, far from those of its neighbours and of other cohorts."""
     return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
 

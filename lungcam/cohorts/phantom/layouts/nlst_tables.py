@@ -1,0 +1,132 @@
+"""Rows of NLST's tables for phantom participants.
+
+Codes are those of the trial's data dictionaries, in which `.N` means that a value does not apply
+and `.M` that it is missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lungcam.cohorts.phantom.layouts.lobe import lobe_of
+from lungcam.cohorts.phantom.layouts.nlst_columns import CANC, CTAB, CTABC, PRSN, RESTRICTED, SCREEN
+from lungcam.cohorts.phantom.layouts.subject import Subject
+from lungcam.cohorts.phantom.phantom import Phantom
+
+NOT_APPLICABLE, MISSING = ".N", ".M"
+VERSION = "lungcam phantom"
+NODULE, EMPHYSEMA = 51, 59
+LOBE_COLUMNS = {1: "locrup", 2: "locrmid", 3: "locrlow", 4: "loclup", 5: "loclin", 6: "locllow"}
+LOBE_SITES = {1: "C34.1", 2: "C34.2", 3: "C34.3", 4: "C34.1", 5: "C34.1", 6: "C34.3"}
+ADENOCARCINOMA = 8140
+EMPHYSEMA_SHARE, SHORT_SHARE = 0.3, 0.25
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What the tables say of one phantom.
+
+    Attributes:
+        person: Values of `RESTRICTED`'s columns.
+        lobe: Code of sct_epi_loc where the nodule lies; None without one.
+        slice_number: InstanceNumber in the thin series of the slice through the nodule's centre.
+        diameter: In whole mm.
+        emphysema: Whether the readers noted it.
+    """
+
+    person: Mapping[str, object]
+    lobe: int | None
+    slice_number: int | None
+    diameter: int
+    emphysema: bool
+
+
+def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Participant:
+    """Draw what the tables say of a phantom.
+
+    Args:
+        pid: The participant's number.
+        subject: The phantom person.
+        phantom: The scan.
+        twice: Whether the person was screened at T1 too; never one with cancer.
+    """
+    rng = subject.rng("participant")
+    ill = phantom.label == 1
+    lobe = None if phantom.center_mm is None else lobe_of(phantom)
+    emphysema = bool(rng.random() < EMPHYSEMA_SHARE)
+    days0, wait = int(rng.integers(0, 60)), int(rng.integers(15, 200))
+    days1 = days0 + int(rng.integers(350, 420))
+    long, short = int(rng.integers(2250, 2700)), int(rng.integers(300, 1500))
+    diagnosed = days0 + wait
+    followed = short if rng.random() < SHORT_SHARE and not twice else long
+    result = 4 if lobe else 2 if emphysema else 1
+    # 13: cancer before the screening window, 15: refused a screen, 5: no significant change
+    later = (13, 13) if ill else (5 if lobe else result, 15) if twice else (15, 15)
+    person = dict.fromkeys(RESTRICTED, NOT_APPLICABLE) | {
+        "pid": pid, "dataset_version": VERSION, "study": 1, "cen": "PH", "elig": 2, "rndgroup": 1,
+        "race": 1, "cigsmok": int(rng.integers(0, 2)), "gender": int(rng.integers(1, 3)),
+        "age": int(rng.integers(55, 75)), "pkyr": int(rng.integers(30, 90)),
+        "conflc": int(ill), "lung_cancer": int(ill), "last_screen_studyyr": int(twice),
+        "fup_days": (diagnosed if ill else followed) + (1500 if ill else int(rng.integers(0, 60))),
+        "deathstat": 0, "scr_res0": result, "scr_res1": later[0], "scr_res2": later[1],
+        "scr_iso0": result, "scr_iso1": result if twice else later[0], "scr_iso2": later[1],
+        "scr_days0": days0, "scr_days1": days1 if twice else NOT_APPLICABLE,
+        "can_scr": int(ill), "canc_rpt_link": int(ill),
+        "canc_free_days": diagnosed - 10 if ill else followed,
+    }  # fmt: skip
+    diameter, number = round(phantom.diameter_mm), None
+    if lobe:
+        k = (phantom.center_mm[2] - phantom.affine[2, 3]) / phantom.affine[2, 2]
+        number = phantom.hu.shape[2] - round(k)
+    if ill:
+        person |= {name: 0 for name in PRSN if name.startswith("loc")} | {LOBE_COLUMNS[lobe]: 1}
+        person |= {
+            "cancyr": 0, "candx_days": diagnosed, "lesionsize": diameter, "de_grade": 3,
+            "de_type": ADENOCARCINOMA, "de_stag": 110, "de_stag_7thed": 110,
+        }  # fmt: skip
+    return Participant(person, lobe, number, diameter, emphysema)
+
+
+def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
+    """Rows of the exam's tables for a study year: screen, ctab, and ctabc after T0."""
+    named = {"pid": one.person["pid"], "study_yr": year, "dataset_version": VERSION}
+    screen = named | {
+        "ctdxqual": 1, "techpara_kvp": 120, "techpara_ma": 80, "techpara_fov": 36,
+        "techpara_effmas": 40, "ct_recon_filter1": MISSING, "ct_recon_filter2": MISSING,
+    }  # fmt: skip
+    found = []
+    if one.lobe:
+        ill = one.person["lung_cancer"] == 1
+        found.append(
+            {
+                "sct_ab_desc": NODULE, "sct_epi_loc": one.lobe, "sct_long_dia": one.diameter,
+                "sct_perp_dia": one.diameter, "sct_margins": 1 if ill else 2, "sct_pre_att": 1,
+                "sct_slice_num": one.slice_number,
+            }
+        )  # fmt: skip
+    if one.emphysema:
+        found.append({"sct_ab_desc": EMPHYSEMA})
+    ctab = [
+        named | finding | {"sct_ab_num": number, "sct_found_after_comp": 0}
+        for number, finding in enumerate(found, start=1)
+    ]
+    compared = {"sct_ab_num": 1, "sct_ab_code": NODULE, "sct_ab_preexist": 1, "sct_ab_gwth": 1}
+    return {
+        "screen": [_row(SCREEN, screen)],
+        "ctab": [_row(CTAB, one) for one in ctab],
+        "ctabc": [_row(CTABC, named | compared)] if year and one.lobe else [],
+    }
+
+
+def cancer_rows(one: Participant) -> list[list[object]]:
+    """Rows of the table of cancers: one, or none."""
+    if one.person["lung_cancer"] != 1:
+        return []
+    cancer = {
+        "lc_topog": LOBE_SITES[one.lobe], "first_lc": 1, "lc_morph": ADENOCARCINOMA, "lc_behav": 3,
+        "lc_grade": 3, "source_best_stage": 1, "study_yr": 0, "lc_order": 1,
+    }  # fmt: skip
+    return [_row(CANC, {**one.person, **cancer})]
+
+
+def _row(columns: tuple[str, ...], values: Mapping[str, object]) -> list[object]:
+    return [values.get(name, NOT_APPLICABLE) for name in columns]

@@ -1,0 +1,67 @@
+"""Outlines: the first pixels outside, one after the other, once around."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from lungcam.cohorts.phantom.layouts.outline import outlines, trace
+
+
+def filled(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """What a closed line encloses, by flooding from outside."""
+    edge = np.zeros(shape, bool)
+    edge[tuple(points.T)] = True
+    return ndimage.binary_fill_holes(edge) & ~edge
+
+
+def test_one_pixel_has_four_around_it():
+    region = np.zeros((5, 5), bool)
+    region[2, 3] = True
+    assert trace(region).tolist() == [[2, 2], [3, 3], [2, 4], [1, 3], [2, 2]]
+
+
+def test_a_notch_is_walked_in_and_out_again():
+    # columns across, rows down; the middle one of the upper row is outside
+    region = np.zeros((5, 4), bool)
+    region[1:4, 1:3] = True
+    region[2, 1] = False
+    walk = [[1, 0], [2, 1], [3, 0], [4, 1], [4, 2], [3, 3], [2, 3], [1, 3], [0, 2], [0, 1], [1, 0]]
+    assert trace(region).tolist() == walk
+
+
+@given(arrays(bool, (8, 7)))
+def test_a_walk_encloses_just_the_region(noise):
+    parts, count = ndimage.label(np.pad(noise, 1))
+    for part in range(1, count + 1):
+        region = ndimage.binary_fill_holes(parts == part)
+        points = trace(region)
+        assert not region[tuple(points.T)].any()
+        assert (points[0] == points[-1]).all()
+        assert np.abs(np.diff(points, axis=0)).max() == 1
+        assert np.array_equal(filled(points, region.shape), region)
+
+
+@given(
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    hole=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+)
+def test_a_hole_has_an_outline_of_its_own(size, hole):
+    mask = np.zeros((16, 16, 3), bool)
+    mask[2 : 4 + size[0], 2 : 4 + size[1], 1] = True
+    inner = slice(3, 3 + min(hole[0], size[0])), slice(3, 3 + min(hole[1], size[1]))
+    mask[(*inner, 1)] = False
+    outer, inside = outlines(mask)
+    assert (outer.index, outer.included, inside.index, inside.included) == (1, True, 1, False)
+    both = filled(outer.points, (16, 16)) & ~filled(inside.points, (16, 16))
+    assert np.array_equal(both, mask[:, :, 1])
+
+
+def test_parts_of_a_slice_are_outlined_apart():
+    mask = np.zeros((9, 9, 4), bool)
+    mask[2:4, 2:4, 1] = mask[4:6, 4:6, 1] = mask[3, 3, 2] = True
+    found = outlines(mask)
+    assert [one.index for one in found] == [1, 1, 2]
+    union = sum(filled(one.points, (9, 9)) for one in found[:2]).astype(bool)
+    assert np.array_equal(union, mask[:, :, 1])
