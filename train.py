@@ -4,7 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from lungcam.command import run
-from lungcam.config import register_schemas
+from lungcam.config import PATH_KEYS, register_schemas
 
 register_schemas()
 
@@ -18,4 +18,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, paths=PATH_KEYS)

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
-from benchmarks import lung_mask, reading, sample, slices, tumour_kept
+from benchmarks import catalogue, lung_mask, reading, sample, slices, tumour_kept
 from benchmarks.machine import machine
 from benchmarks.measure import ROOT, say
 from lungcam.errors import InputError
@@ -28,6 +30,8 @@ def main() -> None:
         for name in sample.ALL:  # before half an hour has gone
             sample.find(data, name)
         parts = [head, *(one.section(data) for one in (lung_mask, slices, tumour_kept, reading))]
+        with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
+            parts.append(catalogue.section(Path(scratch), catalogue.COUNTS))
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,18 +1,17 @@
 """What readers have drawn, as voxels of a scan."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-from skimage.draw import polygon
 
+from lungcam.cohorts.lidc import cluster, read_readings
+from lungcam.cohorts.lidc.outline import draw
 from lungcam.scans import Scan
 
-SPACE = "{http://www.nih.gov}"
 # the Chest Imaging Platform's regions, in the low byte: thirds of the left and of the right lung;
 # the high byte tells airway and vessel apart
 CIP_LUNGS = range(9, 15)
@@ -24,12 +23,10 @@ class Outline:
 
     Attributes:
         reader: Number of the reader, from 1.
-        malignancy: The reader's rating, 1-5.
         voxels: `(W, H, D)` bool in the scan's own axis order.
     """
 
     reader: int
-    malignancy: int
     voxels: np.ndarray
 
 
@@ -43,55 +40,26 @@ def slice_of(scan: Scan) -> dict[str, int]:
     return found
 
 
-def lidc_outlines(scan: Scan) -> list[Outline]:
+def lidc_outlines(scan: Scan) -> list[list[Outline]]:
     """Draw the nodules of at least 3 mm from the XML file beside a LIDC-IDRI scan's slices.
-
-    The outline is the first pixel outside the nodule; a region with inclusion FALSE is taken out.
 
     Args:
         scan: Read from the folder of its slices.
 
     Returns:
-        A nodule of each reader, in the file's order.
+        For each nodule, how each of its readers drew it.
     """
-    slices, outlines = slice_of(scan), []
-    file = next(Path(scan.source).glob("*.xml"))
-    root = ET.parse(file).getroot()
-    for reader, session in enumerate(root.iter(SPACE + "readingSession"), start=1):
-        for nodule in session.iter(SPACE + "unblindedReadNodule"):
-            rating = nodule.findtext(f"{SPACE}characteristics/{SPACE}malignancy")
+    slices = slice_of(scan)
+    (reading,) = read_readings(next(Path(scan.source).glob("*.xml"))).readings.values()
+    nodules = []
+    for nodule in cluster(reading.annotations, scan.grid.spacing_mm[:2]):
+        nodules.append([])
+        for one in nodule.annotations:
             voxels = np.zeros(scan.hu.shape, bool)
-            regions = sorted(_regions(nodule), key=lambda region: not region[1])
-            for sop, included, inside in regions:
-                voxels[:, :, slices[sop]][inside] = included
-            if rating and voxels.any():
-                outlines.append(Outline(reader, int(rating), voxels))
-    return outlines
-
-
-def _regions(nodule: ET.Element) -> Iterator[tuple[str, bool, tuple[np.ndarray, np.ndarray]]]:
-    """SOP instance UID, inclusion, columns and rows of a nodule's regions."""
-    for region in nodule.iter(SPACE + "roi"):
-        edge = region.findall(SPACE + "edgeMap")
-        if len(edge) < 2:
-            continue
-        points = [[int(p.findtext(SPACE + key)) for key in ("xCoord", "yCoord")] for p in edge]
-        columns, rows = np.array(points).T
-        drawn = set(zip(*polygon(columns, rows), strict=True)) - {tuple(p) for p in points}
-        if drawn:
-            inside = tuple(np.array(sorted(drawn)).T)
-            included = region.findtext(SPACE + "inclusion", "").strip() == "TRUE"
-            yield region.findtext(SPACE + "imageSOP_UID").strip(), included, inside
-
-
-def together(outlines: list[Outline]) -> list[list[Outline]]:
-    """Group the outlines that share voxels: those of one nodule."""
-    groups: list[list[Outline]] = []
-    for outline in outlines:
-        near = [g for g in groups if any((one.voxels & outline.voxels).any() for one in g)]
-        groups = [g for g in groups if g not in near]
-        groups.append([one for group in near for one in group] + [outline])
-    return groups
+            region = draw(one.contours, lambda contour: slices[contour.sop_uid], voxels.shape)
+            voxels[region.box] = region.mask
+            nodules[-1].append(Outline(one.reader, voxels))
+    return nodules
 
 
 def voc_boxes(scan: Scan, folder: Path) -> tuple[np.ndarray, int]:

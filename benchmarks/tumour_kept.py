@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import sample
-from benchmarks.contours import cip_lungs, lidc_outlines, together, voc_boxes
+from benchmarks.contours import cip_lungs, lidc_outlines, voc_boxes
 from benchmarks.markdown import table
 from benchmarks.measure import say
 from benchmarks.plain import plain_mask
@@ -152,7 +152,7 @@ def _lidc(scan: Scan) -> Iterator[Case]:
     say("LIDC-IDRI-0001")
     hu, grid = sample.upright(scan)
     masks, lungs = all_masks(hu, grid.spacing_mm), clean_lungs(hu, grid.spacing_mm)
-    for readers in together(lidc_outlines(scan)):
+    for readers in lidc_outlines(scan):
         voxel_ml = np.prod(grid.spacing_mm) / 1000
         wanted = {
             f"reader {one.reader} ({one.voxels.sum() * voxel_ml:.1f} mL)": one.voxels

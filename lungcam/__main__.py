@@ -1,10 +1,11 @@
-"""Small commands: python -m lungcam check PATH... [KEY=VALUE]. Research use only."""
+"""Small commands: python -m lungcam check|phantom ... [KEY=VALUE]. Research use only."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lungcam.command import BAD_INPUT, DONE, refuse
+from lungcam.command import BAD_INPUT, DONE, exit_codes, quote_paths
+from lungcam.config import PATH_KEYS
 from lungcam.errors import InputError
 
 HELP = """\
@@ -19,9 +20,30 @@ python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [ou
   series=UID    the series to take where a folder holds several
   out=DIR       writes check.json, and masks.png with every mask's thumbnail
 
-Exit codes: 0 every scan is usable, 2 one is not. Research use only.
+python -m lungcam check data=NAME [KEY=VALUE]... [out=DIR]
+
+  Says what train.py would train on with the same settings (data=lidc data.root=PATH view=nodule):
+  samples, labels, patients, what is left out and why, scans under two patients, and an estimate of
+  disk and time before anything is kept.
+
+  out=DIR       writes samples.csv, the cohort's table, which data=table reads
+
+python -m lungcam phantom OUT layout=luna16|lidc|nlst [n=N] [seed=N] [difficulty=X] [matrix=N]
+
+  Writes synthetic phantoms into the folder OUT as the data set has its scans, tables and
+  annotations, and prints the command that trains on them. After a stop it goes on where it was.
+
+  n=40            phantoms: half malignant, a quarter benign, a quarter healthy
+  seed=0          another seed is another cohort
+  difficulty=0.3  from 0 (easy) to 1 (hard)
+  matrix=192      rows and columns of a slice
+
+Exit codes: 0 done, 2 the input is at fault or a scan is not usable. Research use only.
 """
-KEYS = ("view", "mask", "series", "out")
+KEYS = {
+    "check": ("view", "mask", "series", "out"),
+    "phantom": ("layout", "n", "seed", "difficulty", "matrix"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,33 +52,63 @@ def main(arguments: Sequence[str]) -> int:
         print(HELP)
         return DONE
     command, *rest = arguments
-    if command != "check":
-        raise InputError(f"{command}: there is no such command; the commands are: check.")
+    if command not in KEYS:
+        raise InputError(
+            f"{command}: there is no such command; the commands are: {', '.join(KEYS)}."
+        )
     if "--help" in rest:
         print(HELP)
         return DONE
+    if command == "check" and any(one.startswith("data=") for one in rest):
+        return _check_cohort(rest)
+    paths, settings = _parsed(rest, KEYS[command])
+    return {"check": _check, "phantom": _phantom}[command](paths, settings)
+
+
+def _parsed(arguments: Sequence[str], keys: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
+    """Part paths from settings."""
     paths, settings = [], {}
-    for argument in rest:
+    for argument in arguments:
         key, equals, value = argument.partition("=")
-        if equals and key in KEYS:
-            settings[key] = Path(value) if key == "out" else value
+        if equals and key in keys:
+            settings[key] = value
         elif equals and key.isidentifier() and not Path(argument).exists():
-            raise InputError(f"{key}: there is no such setting; it takes {', '.join(KEYS)}.")
+            raise InputError(f"{key}: there is no such setting; it takes {', '.join(keys)}.")
         elif argument.startswith("-"):
             raise InputError(f"{argument}: there is no such option; settings are KEY=VALUE.")
         else:
             paths.append(Path(argument))
+    return paths, settings
+
+
+def _check(paths: list[Path], settings: dict[str, str]) -> int:
     if not paths:
         raise InputError("check: name the scans to check: python -m lungcam check PATH...")
     from lungcam.runs.check import check
 
+    if "out" in settings:
+        settings = settings | {"out": Path(settings["out"])}
     return DONE if check(paths, **settings) else BAD_INPUT
 
 
+def _check_cohort(settings: Sequence[str]) -> int:
+    from lungcam.runs.cohort_check import check_cohort
+
+    folders = [one.removeprefix("out=") for one in settings if one.startswith("out=")]
+    rest = [one for one in settings if not one.startswith("out=")]
+    check_cohort(quote_paths(rest, PATH_KEYS), Path(folders[-1]) if folders else None)
+    return DONE
+
+
+def _phantom(paths: list[Path], settings: dict[str, str]) -> int:
+    if len(paths) != 1:
+        raise InputError("phantom: name one folder: python -m lungcam phantom OUT layout=lidc")
+    from lungcam.runs.phantom import phantom
+
+    phantom(paths[0], **settings)
+    return DONE
+
+
 if __name__ == "__main__":
-    try:
+    with exit_codes("train.py"):
         sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        refuse(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)

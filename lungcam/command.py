@@ -3,8 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from io import TextIOBase
 from typing import TextIO
 
@@ -15,6 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from lungcam.errors import InputError
 
 DONE, DEFECT, BAD_INPUT = 0, 1, 2
+# may hold several paths, in brackets
+LIST_KEYS = ("data.table",)
 
 
 def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -27,13 +29,17 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         keys: Keys whose values are paths.
 
     Returns:
-        The arguments with these values quoted; what the user has put in quotes stays.
+        The arguments with these values quoted; what the user has put in quotes stays, and so do
+        lists, where a key takes one and in a sweep.
     """
     quoted = []
+    sweep = bool({"-m", "--multirun"} & set(arguments))
     for argument in arguments:
         key, equals, value = argument.partition("=")
         typed_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-        if equals and key in keys and not typed_quoted:
+        bracketed = key in LIST_KEYS and (value[:1], value[-1:]) == ("[", "]")
+        listed = bracketed or (sweep and "," in value)
+        if equals and key in keys and not typed_quoted and not listed:
             value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
             argument = f"{key}={QuotedString(value, Quote.single).with_quotes()}"
         quoted.append(argument)
@@ -53,17 +59,28 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     sys.argv[1:] = quote_paths(sys.argv[1:], paths)
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    with exit_codes(sys.argv[0]), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+        main()
+
+
+@contextmanager
+def exit_codes(script: str) -> Iterator[None]:
+    """End the process with 2 and one line where the block finds the user's input at fault.
+
+    Args:
+        script: The entry script whose configuration is meant.
+    """
     try:
-        with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
-            main()
+        yield
     except InputError as error:
-        refuse(str(error))
+        message = str(error)
     except (HydraException, OmegaConfBaseException) as error:
-        refuse(
-            f"{_first_line(error)} `{sys.argv[0]} --help` lists the groups, `--cfg job` the keys."
-        )
+        message = f"{_first_line(error)} `{script} --help` lists the groups, `--cfg job` the keys."
     except KeyboardInterrupt:
         sys.exit(130)
+    else:
+        return
+    refuse(message)
 
 
 class _WithoutHydrasLine(TextIOBase):

@@ -12,6 +12,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lungcam.errors import InputError
 
+# settings of train.py that hold paths
+PATH_KEYS = ("cache", "data.root", "data.table", "data.tables", "data.xml", "split.manifest")
 # a config, and so a checkpoint, may name nothing else
 ALLOWED_TARGETS = (
     "lungcam.callbacks.",
@@ -33,6 +35,7 @@ class ViewConfig:
     name: str = MISSING
     shape: list[int] = MISSING
     spacing_mm: float = MISSING
+    unit: str = MISSING
 
 
 @dataclass
@@ -45,10 +48,13 @@ class LungsConfig:
 
 @dataclass
 class SplitConfig:
-    """Shares of the patients."""
+    """Which patients train; see `lungcam.data.SplitRule`."""
 
     val: float = MISSING
     test: float = MISSING
+    folds: Any = MISSING
+    fold: int = MISSING
+    manifest: str | None = MISSING
 
 
 @dataclass
@@ -127,6 +133,16 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="infer_schema", node=InferConfig)
+
+
+def refuse_missing(config: DictConfig) -> None:
+    """Refuse settings without a default that the user has not given.
+
+    Raises:
+        InputError: Names the first.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise InputError(f"{key}: it must be set; add {key}=VALUE.")
 
 
 def plain(node: Any) -> Any:

@@ -77,9 +77,7 @@ def read_rows(file: str | Path, needed: Sequence[str] = ()) -> list[Row]:
             reader = csv.reader(stream)
             header = [name.strip() for name in next(reader, [])]
             rows = [
-                Row(file, reader.line_num, dict(zip(header, map(str.strip, cells), strict=False)))
-                for cells in reader
-                if any(cells)
+                Row(file, reader.line_num, _values(header, cells)) for cells in reader if any(cells)
             ]
     except FileNotFoundError as error:
         raise InputError(f"{file}: there is no such file; check the path.") from error
@@ -96,3 +94,9 @@ def read_rows(file: str | Path, needed: Sequence[str] = ()) -> list[Row]:
     if not rows:
         raise InputError(f"{file}: the table has no row; give one with at least one.")
     return rows
+
+
+def _values(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Text by column; a short row is filled up, and what lies beyond the header is dropped."""
+    missing = [""] * (len(header) - len(cells))
+    return dict(zip(header, (*map(str.strip, cells), *missing), strict=False))

@@ -1,7 +1,27 @@
 """From a cohort to batches: splits, preparation and its cache, the LightningDataModule."""
 
 from lungcam.data.dataset import Prepared, PreparedDataset
-from lungcam.data.module import ScanDataModule
-from lungcam.data.splits import split_by_patient, write_splits
+from lungcam.data.estimate import Estimate, estimate
+from lungcam.data.manifest import read_manifest, write_manifest
+from lungcam.data.module import ScanDataModule, usable_samples
+from lungcam.data.overlap import refuse_shared_scans
+from lungcam.data.pixels import pixel_hash
+from lungcam.data.preparation import plan
+from lungcam.data.splits import SplitRule, split_by_fold, split_by_patient
 
-__all__ = ["Prepared", "PreparedDataset", "ScanDataModule", "split_by_patient", "write_splits"]
+__all__ = [
+    "Estimate",
+    "Prepared",
+    "PreparedDataset",
+    "ScanDataModule",
+    "SplitRule",
+    "estimate",
+    "pixel_hash",
+    "plan",
+    "read_manifest",
+    "refuse_shared_scans",
+    "split_by_fold",
+    "split_by_patient",
+    "usable_samples",
+    "write_manifest",
+]

@@ -1,6 +1,5 @@
 """Prepared inputs on disk, kept by what they were made from."""
 
-import glob
 import hashlib
 from collections.abc import Sequence
 from functools import cache
@@ -10,9 +9,18 @@ import numpy as np
 
 import lungcam
 from lungcam.files import whole
+from lungcam.scans.text_header import read_fields
 
 # the code that decides what a prepared input looks like
-CODE = ("grid.py", "verdict.py", "scans", "lungs", "transforms", "data/preparation.py")
+CODE = (
+    "grid.py",
+    "verdict.py",
+    "scans",
+    "lungs",
+    "transforms",
+    "data/preparation.py",
+    "data/pixels.py",
+)
 
 
 @cache
@@ -33,9 +41,8 @@ def content_hash(scan: Path) -> str:
     # a series may lie deeper
     files = sorted(scan.rglob("*")) if scan.is_dir() else [scan]
     if scan.suffix.lower() == ".mhd":
-        # the voxels lie in a file beside the header
-        beside = scan.parent.glob(f"{glob.escape(scan.stem)}.*")
-        files += sorted(one for one in beside if one != scan)
+        # the voxels lie in the file that the header names
+        files.append(scan.parent / read_fields(scan, "=")[0].get("elementdatafile", ""))
     for file in files:
         if file.is_file():
             with file.open("rb") as stream:
@@ -43,10 +50,19 @@ def content_hash(scan: Path) -> str:
     return digest.hexdigest()
 
 
-def cache_key(scan: Path, center_mm: Sequence[float] | None, transforms: str) -> str:
-    """Key of a prepared input: the scan's content, the place, the transforms and the code."""
+def cache_key(
+    content: str, series: str | None, center_mm: Sequence[float] | None, transforms: str
+) -> str:
+    """Key of a prepared input: what it is made from, and by what.
+
+    Args:
+        content: The scan's `content_hash`.
+        series: SeriesInstanceUID, where a folder may hold several.
+        center_mm: Where the nodule lies.
+        transforms: Their repr.
+    """
     place = "" if center_mm is None else repr([float(x) for x in center_mm])
-    parts = [content_hash(scan), place, transforms, code_version()]
+    parts = [content, series or "", place, transforms, code_version()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -56,7 +72,7 @@ def store(file: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez(stream, **arrays)
 
 
-def load(file: Path) -> dict[str, np.ndarray]:
-    """Read what `store` wrote."""
+def load(file: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Read what `store` wrote, or only some arrays of it."""
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+        return {name: arrays[name] for name in names or arrays.files}

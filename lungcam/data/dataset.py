@@ -71,6 +71,14 @@ class PreparedDataset(Dataset):
             arrays.get("picture"),
         )
 
+    def pixels(self, index: int) -> str:
+        """Pixel hash of a sample's scan."""
+        return str(load(self.files[self.samples[index].sample_id], ("pixels",))["pixels"])
+
+    def extent_mm(self, index: int) -> np.ndarray:
+        """`(3,)`: size of a sample's scan along R, A and S in mm."""
+        return load(self.files[self.samples[index].sample_id], ("extent_mm",))["extent_mm"]
+
     def __getitem__(self, index: int) -> tio.Subject:
         """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""
         prepared = self.prepared(index)

@@ -1,32 +1,70 @@
 """The cohort as Lightning wants it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 import torchio as tio
 
-from lungcam.cohorts.sample import Cohort
+from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.data.dataset import PreparedDataset
-from lungcam.data.preparation import prepare_cohort
-from lungcam.data.splits import split_by_patient
-from lungcam.transforms import shows_whole_chest
+from lungcam.data.estimate import estimate
+from lungcam.data.manifest import read_manifest
+from lungcam.data.overlap import (
+    refuse_crossed_pixels,
+    refuse_shared_pixels,
+    refuse_shared_scans,
+)
+from lungcam.data.preparation import plan, prepare_cohort
+from lungcam.data.splits import SplitRule
+from lungcam.errors import InputError
+from lungcam.transforms import is_crop, shows_whole_chest
+
+# fewer scans are prepared before an estimate would be of use
+ESTIMATED_FROM = 50
+
+
+def usable_samples(
+    samples: Sequence[Sample], transforms: tio.Compose
+) -> tuple[list[Sample], list[str]]:
+    """Samples that can be trained on, and sentences on the others.
+
+    Without a label none can; where the transforms show a nodule's surroundings, none without a
+    centre, unless all are without (crops).
+    """
+    labelled = [sample for sample in samples if sample.label is not None]
+    located = [sample for sample in labelled if sample.center_mm is not None]
+    used = located if located and not shows_whole_chest(transforms) else labelled
+    notes = []
+    if len(labelled) < len(samples):
+        notes.append(
+            f"left out, since the rule gives no label: {len(samples) - len(labelled)} of "
+            f"{len(samples)} samples"
+        )
+    if len(used) < len(labelled):
+        notes.append(
+            f"left out, since there is no centre to show: {len(labelled) - len(used)} of "
+            f"{len(samples)} samples"
+        )
+    return used, notes
 
 
 class ScanDataModule(pl.LightningDataModule):
     """Splits a cohort by patient, prepares its scans and serves them in batches.
 
     Args:
-        cohort: Samples and their label rule; samples without a label are left out, and where the
-            transforms show a nodule's surroundings, those without a centre unless all are (crops).
+        cohort: Samples and their label rule; see `usable_samples`.
         transforms: From `lungcam.transforms.pipeline`.
         cache: Folder of prepared inputs.
-        val: Share of the patients for validation.
-        test: Share of the patients for the test.
+        split: How the samples are split.
         batch_size: Samples a batch.
         workers: Processes that read batches; 0 reads in the main process.
         seed: Of the split and of the order of training samples.
         augmentation: Random TorchIO transforms of the training samples' inputs.
+
+    Raises:
+        InputError: The cohort cannot be split, or leaks.
     """
 
     def __init__(
@@ -34,38 +72,70 @@ class ScanDataModule(pl.LightningDataModule):
         cohort: Cohort,
         transforms: tio.Compose,
         cache: Path,
-        val: float,
-        test: float,
+        split: SplitRule,
         batch_size: int,
         workers: int,
         seed: int,
         augmentation: tio.Transform | None = None,
     ):
         super().__init__()
-        self.cohort = cohort
         self.transforms = transforms
         self.cache = cache
+        self.split = split
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
         self.augmentation = augmentation
-        labelled = [sample for sample in cohort.samples if sample.label is not None]
-        located = [sample for sample in labelled if sample.center_mm is not None]
-        if located and not shows_whole_chest(transforms):
-            labelled = located
-        self.splits = split_by_patient(labelled, val, test, seed)
+        samples, unused = usable_samples(cohort.samples, transforms)
+        refuse_shared_scans(samples)
+        self.splits, notes = split.split(samples, seed)
+        self.notes = [one.rstrip(".") for one in (*cohort.notes, *unused, *notes)]
+        self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
+        self.pixels: dict[str, str] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Prepare what is not in the cache yet."""
+        """Prepare what is not in the cache yet, leave out what cannot be, and look for leaks."""
         if self.datasets:
             return
         everyone = [sample for samples in self.splits.values() for sample in samples]
-        files = prepare_cohort(everyone, self.transforms, self.cache)
-        self.datasets = {
-            name: PreparedDataset(samples, files, self.augmentation if name == "train" else None)
+        planned = plan(everyone, self.transforms, self.cache)
+        if len(planned.jobs) >= ESTIMATED_FROM:
+            cost = estimate(planned.jobs, self.transforms, self.cache)
+            print(cost.sentence)
+            cost.demand_room(self.cache)
+        prepared = prepare_cohort(planned, self.transforms)
+        self.left_out = dict(prepared.left_out)
+        self.splits = {
+            name: [one for one in samples if one.sample_id in prepared.files]
             for name, samples in self.splits.items()
         }
+        for name, samples in self.splits.items():
+            if {sample.label for sample in samples} != {0, 1}:
+                raise InputError(_one_sided(name, samples, self.left_out))
+        self.datasets = {
+            name: PreparedDataset(
+                samples, prepared.files, self.augmentation if name == "train" else None
+            )
+            for name, samples in self.splits.items()
+        }
+        self.pixels = {
+            sample.sample_id: dataset.pixels(index)
+            for dataset in self.datasets.values()
+            for index, sample in enumerate(dataset.samples)
+        }
+        refuse_shared_pixels([s for samples in self.splits.values() for s in samples], self.pixels)
+        if self.split.manifest is not None:
+            refuse_crossed_pixels(self.splits, self.pixels, read_manifest(self.split.manifest))
+
+    def crop_depths(self, split: str) -> dict[str, float]:
+        """Size from foot to head, in mm, of a split's images that are crops, by sample_id."""
+        dataset, found = self.datasets[split], {}
+        for index, sample in enumerate(dataset.samples):
+            extent = dataset.extent_mm(index)
+            if is_crop(extent):
+                found[sample.sample_id] = float(extent[2])
+        return found
 
     def train_dataloader(self) -> tio.SubjectsLoader:
         """Training samples, shuffled anew each epoch from the seed."""
@@ -88,3 +158,12 @@ class ScanDataModule(pl.LightningDataModule):
             persistent_workers=self.workers > 0,
             **options,
         )
+
+
+def _one_sided(name: str, samples: Sequence[Sample], left_out: dict[str, str]) -> str:
+    """Say that a side lacks a label, and why if scans were left out."""
+    positive = sum(sample.label or 0 for sample in samples)
+    told = f"{name}: {positive} positive and {len(samples) - positive} negative samples are left"
+    if left_out:
+        told += f"; {len(left_out)} were left out, the first since {next(iter(left_out.values()))}"
+    return f"{told.rstrip('.')}; give samples of both labels, or change split.* or seed."

@@ -1,23 +1,60 @@
 """Which patient belongs to training, validation or test."""
 
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from lungcam.cohorts.sample import Sample
+from lungcam.data.manifest import read_manifest, split_by_manifest
 from lungcam.errors import InputError
-from lungcam.files import write_text
 
 SPLITS = ("train", "val", "test")
+OFFICIAL = "official"
+Splits = dict[str, list[Sample]]
 
 
-def split_by_patient(
-    samples: Sequence[Sample], val: float, test: float, seed: int
-) -> dict[str, list[Sample]]:
+@dataclass(frozen=True)
+class SplitRule:
+    """How samples are split; a manifest goes before folds, and folds before shares.
+
+    Attributes:
+        val: Share of the patients for validation; with folds, of those outside the test's fold.
+        test: Share of the patients for the test; unused with folds.
+        folds: Number of folds, or "official" for the data set's own.
+        fold: The fold that is the test, from 0.
+        manifest: A splits.csv of another run.
+    """
+
+    val: float
+    test: float
+    folds: int | str | None = None
+    fold: int = 0
+    manifest: str | None = None
+
+    def split(self, samples: Sequence[Sample], seed: int) -> tuple[Splits, list[str]]:
+        """Split samples that all have a label.
+
+        Returns:
+            Samples by the names in `SPLITS`, in the table's order, and sentences on what was left
+            out.
+
+        Raises:
+            InputError: The samples cannot be split so.
+        """
+        if self.manifest is not None:
+            return split_by_manifest(samples, read_manifest(self.manifest))
+        if self.folds is None:
+            return split_by_patient(samples, self.val, self.test, seed), []
+        if self.folds == OFFICIAL:
+            return split_by_official_fold(samples, self.fold, self.val, seed)
+        if not isinstance(self.folds, int):
+            raise InputError(f"split.folds={self.folds}: give a number, or {OFFICIAL}.")
+        return split_by_fold(samples, self.folds, self.fold, self.val, seed), []
+
+
+def split_by_patient(samples: Sequence[Sample], val: float, test: float, seed: int) -> Splits:
     """Split so that no patient stands on two sides, and each side has its share of positives.
 
     Args:
@@ -34,14 +71,8 @@ def split_by_patient(
     """
     if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise InputError(f"split.val={val} split.test={test}: choose shares whose sum is below 1.")
-    label_of: dict[str, int] = defaultdict(int)
-    for sample in samples:
-        label_of[sample.patient_id] = max(label_of[sample.patient_id], int(sample.label or 0))
-    generator = np.random.default_rng(seed)
     side_of = {}
-    for label in (0, 1):
-        patients = sorted(one for one, positive in label_of.items() if positive == label)
-        patients = [patients[i] for i in generator.permutation(len(patients))]
+    for label, patients in _shuffled(samples, seed).items():
         n_test, n_val = round(test * len(patients)), round(val * len(patients))
         if min(n_test, n_val, len(patients) - n_test - n_val) < 1:
             raise InputError(
@@ -50,20 +81,113 @@ def split_by_patient(
             )
         for i, patient in enumerate(patients):
             side_of[patient] = "test" if i < n_test else "val" if i < n_test + n_val else "train"
+    return _sides(samples, side_of)
+
+
+def split_by_fold(
+    samples: Sequence[Sample], folds: int, fold: int, val: float, seed: int
+) -> Splits:
+    """Take one of several folds for the test; over all folds each patient is tested once.
+
+    Patients of each label are dealt to the folds in turn.
+
+    Args:
+        samples: All with a label.
+        folds: How many.
+        fold: The one to test on, from 0.
+        val: Share of the other patients for validation.
+        seed: Of the shuffling, which is the same for every fold.
+
+    Raises:
+        InputError: There are too few patients of a label.
+    """
+    if not (folds >= 2 and 0 <= fold < folds):
+        raise InputError(f"split.folds={folds} split.fold={fold}: choose 2 folds or more, and one.")
+    tested: set[str] = set()
+    dealt = 0
+    for label, patients in _shuffled(samples, seed).items():
+        if len(patients) < folds:
+            raise InputError(
+                f"{len(patients)} patients with label {label} cannot be dealt to {folds} folds: "
+                "give more samples or fewer folds."
+            )
+        # the second label goes on where the first ended, so that folds are alike in size
+        tested |= {one for i, one in enumerate(patients, start=dealt) if i % folds == fold}
+        dealt += len(patients)
+    return _with_validation(samples, tested, val, seed)
+
+
+def split_by_official_fold(
+    samples: Sequence[Sample], fold: int, val: float, seed: int
+) -> tuple[Splits, list[str]]:
+    """Take one of the data set's own folds for the test.
+
+    Args:
+        samples: All with a label.
+        fold: The one to test on.
+        val: Share of the other patients for validation.
+        seed: Of the shuffling.
+
+    Returns:
+        As `SplitRule.split`; samples without a fold are left out.
+
+    Raises:
+        InputError: There is no such fold, or a patient stands in several.
+    """
+    known = [sample for sample in samples if sample.fold is not None]
+    there = sorted({sample.fold for sample in known})
+    if fold not in there:
+        raise InputError(
+            f"split.folds={OFFICIAL} split.fold={fold}: the cohort's folds are "
+            f"{', '.join(map(str, there)) or 'not known'}."
+        )
+    folds_of: dict[str, set[int]] = defaultdict(set)
+    for sample in known:
+        folds_of[sample.patient_id].add(sample.fold)
+    torn = sorted(one for one, found in folds_of.items() if len(found) > 1)
+    if torn:
+        raise InputError(
+            f"leak: patient {', '.join(torn[:5])} ({len(torn)} in all) stands in several official "
+            "folds: give split.folds a number, which splits by patient."
+        )
+    tested = {sample.patient_id for sample in known if sample.fold == fold}
+    left = len(samples) - len(known)
+    notes = [f"{left} samples without an official fold are left out"] if left else []
+    return _with_validation(known, tested, val, seed), notes
+
+
+def _shuffled(samples: Sequence[Sample], seed: int) -> dict[int, list[str]]:
+    """Patients by label, in random order; one with a positive sample is positive."""
+    label_of: dict[str, int] = defaultdict(int)
+    for sample in samples:
+        label_of[sample.patient_id] = max(label_of[sample.patient_id], int(sample.label or 0))
+    generator = np.random.default_rng(seed)
+    shuffled = {}
+    for label in (0, 1):
+        patients = sorted(one for one, positive in label_of.items() if positive == label)
+        shuffled[label] = [patients[i] for i in generator.permutation(len(patients))]
+    return shuffled
+
+
+def _with_validation(samples: Sequence[Sample], tested: set[str], val: float, seed: int) -> Splits:
+    """Part validation from the patients that are not tested."""
+    if not 0 < val < 1:
+        raise InputError(f"split.val={val}: choose a share below 1.")
+    side_of = dict.fromkeys(tested, "test")
+    rest = [sample for sample in samples if sample.patient_id not in tested]
+    for label, patients in _shuffled(rest, seed).items():
+        n_val = round(val * len(patients))
+        if not 1 <= n_val < len(patients):
+            raise InputError(
+                f"{len(patients)} patients with label {label} outside the test's fold cannot be "
+                f"split into training and validation ({val}): give more samples or change split.*."
+            )
+        side_of |= {one: "val" if i < n_val else "train" for i, one in enumerate(patients)}
+    return _sides(samples, side_of)
+
+
+def _sides(samples: Sequence[Sample], side_of: Mapping[str, str]) -> Splits:
     return {
         side: [sample for sample in samples if side_of[sample.patient_id] == side]
         for side in SPLITS
     }
-
-
-def write_splits(path: Path, splits: dict[str, list[Sample]]) -> None:
-    """Write the manifest: sample_id, patient_id, split, label, label_source."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["sample_id", "patient_id", "split", "label", "label_source"])
-    for side, samples in splits.items():
-        for sample in samples:
-            table.writerow(
-                [sample.sample_id, sample.patient_id, side, sample.label, sample.label_source]
-            )
-    write_text(path, text.getvalue())

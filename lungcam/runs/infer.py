@@ -14,13 +14,13 @@ from tqdm import tqdm
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
+from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, summarise
 from lungcam.runs.one_scan import Wanted, predict_scan
 from lungcam.runs.predictions import probability
 from lungcam.runs.predictor import Predictor, load_predictor
-from lungcam.runs.table import read_table
 from lungcam.runs.versions import versions
 from lungcam.scans import discover, scan_name
 from lungcam.trainer import device_settings
@@ -40,9 +40,10 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
-    samples = read_table(scan) if table else _found(scan, config.series)
+    found = None if table else _found(scan, config.series)
     file = find_checkpoint(checkpoint)
     predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
+    samples = read_samples(scan, **predictor.table) if found is None else found
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
@@ -50,7 +51,7 @@ def infer(config: DictConfig) -> None:
         return
     folder = out / samples[0].sample_id
     wanted = Wanted(masks=True, picture=config.render is not False)
-    prediction = predict_scan(predictor, samples[0].image, folder, wanted, config.series)
+    prediction = predict_scan(predictor, samples[0], folder, wanted)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
@@ -65,17 +66,18 @@ def _found(scan: Path, series: str | None) -> list[Sample]:
         return [Sample(one.name, one.name, one.path, None, "") for one in sources]
     # the path as the user gave it: what lies beside the scan is then told too
     name = sources[0].name if sources else scan_name(scan.resolve())
-    return [Sample(name, name, scan, None, "")]
+    return [Sample(name, name, scan, None, "", series_uid=series)]
 
 
 def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wanted) -> None:
     """Predict many scans; a bad one is reported and the rest go on."""
-    rows = []
+    rows, seen = [], 0
     for sample in tqdm(samples, desc="scans"):
         row = {"sample_id": sample.sample_id, "image": str(sample.image)}
         try:
-            prediction = predict_scan(predictor, sample.image, out / sample.sample_id, wanted)
+            prediction = predict_scan(predictor, sample, out / sample.sample_id, wanted)
             row |= {name: prediction[name] for name in ("probability", "logit", "label")}
+            seen += bool(prediction["seen_in_training"])
         except InputError as error:
             row["error"] = str(error)
             tqdm.write(f"skipped {sample.sample_id}: {error}")
@@ -97,11 +99,14 @@ def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wa
         )
         metrics = {
             "test": figures,
+            "seen_in_training": seen,
             "label_rule": predictor.label_rule,
             "auc_ci95_rule": INTERVAL_RULE,
             "versions": versions(),
             "notice": RESEARCH_USE_ONLY,
         }
         write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    if seen:
+        print(f"note: {seen} scans were in this net's training or validation set: it knows them.")
     print(f"{len(done)} of {len(samples)} scans predicted: {out / 'predictions.csv'}")
     print(RESEARCH_USE_ONLY)

@@ -23,36 +23,48 @@ COLUMNS = (
 )
 
 
-def report_masks(data: ScanDataModule, folder: Path) -> str | None:
-    """Write quality.csv, a row a scan, and masks.png, their thumbnails.
+def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
+    """Write quality.csv, a row a sample, and masks.png, their thumbnails.
 
     Args:
         data: After `setup`.
         folder: The run folder.
 
     Returns:
-        A line for the user where masks are flagged.
+        Lines for the user where samples are flagged or left out.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
-    thumbnails, flagged = [], 0
+    thumbnails, flagged = [], []
     for split, dataset in data.datasets.items():
         for index, sample in enumerate(dataset.samples):
             prepared = dataset.prepared(index)
-            flags = [one.code for one in prepared.findings if one.outcome == "flagged"]
-            flagged += bool(flags)
+            found = [one for one in prepared.findings if one.outcome == "flagged"]
+            flags = [one.code for one in found]
+            flagged += [f"{sample.sample_id} ({one.message})" for one in found[:1]]
             told = " ".join(one.sentence for one in prepared.findings)
             row = {"sample_id": sample.sample_id, "split": split, "warnings": told}
             table.writerow(prepared.quality | row | {"flags": " ".join(flags)})
             if prepared.picture is not None:
                 thumbnails.append(Thumbnail(sample.sample_id, prepared.picture, flags))
+    for name, reason in data.left_out.items():
+        table.writerow({"sample_id": name, "flags": "left_out", "warnings": reason})
     write_text(folder / "quality.csv", text.getvalue())
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
-    if not flagged:
-        return None
-    return (
-        f"note: {flagged} of {sum(map(len, data.datasets.values()))} scans are flagged: look at "
-        f"{folder / 'masks.png'} and quality.csv before you trust what is trained on them."
-    )
+    lines = []
+    if data.left_out:
+        first = next(iter(data.left_out.values())).rstrip(".")
+        lines.append(
+            f"note: {len(data.left_out)} samples are left out, the first since {first}; "
+            f"{folder / 'quality.csv'} has all."
+        )
+    if flagged:
+        seen = "masks.png and " if thumbnails else ""
+        lines.append(
+            f"note: {len(flagged)} of {sum(map(len, data.datasets.values()))} samples are flagged, "
+            f"such as {flagged[0]}: look at {seen}quality.csv in {folder} before you trust what is "
+            "trained on them."
+        )
+    return lines

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 
 from lungcam import RESEARCH_USE_ONLY, __version__
+from lungcam.cohorts import Sample
+from lungcam.data import pixel_hash
+from lungcam.errors import InputError
 from lungcam.explain import explain, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
@@ -19,7 +22,7 @@ from lungcam.runs.predictions import probability
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import prepare, quality, shows_whole_chest
+from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 
@@ -37,16 +40,15 @@ class Wanted:
 
 
 def predict_scan(
-    predictor: Predictor, source: Path, folder: Path, wanted: Wanted, series: str | None = None
+    predictor: Predictor, sample: Sample, folder: Path, wanted: Wanted
 ) -> dict[str, object]:
     """Predict and explain one scan and write its files.
 
     Args:
         predictor: The trained net.
-        source: A DICOM folder or a volume file.
+        sample: The scan, and, where it is known, the centre of its nodule.
         folder: Where the files go.
         wanted: Which files.
-        series: SeriesInstanceUID, where the folder holds several.
 
     Returns:
         What stands in prediction.json.
@@ -56,9 +58,15 @@ def predict_scan(
     """
     watch = Stopwatch()
     with watch("read"):
-        scan = read_scan(source, series, shows_whole_chest(predictor.transforms))
+        scan = read_scan(sample.image, sample.series, shows_whole_chest(predictor.transforms))
     with watch("lungs"):
-        subject = prepare(scan, predictor.transforms)
+        center_mm, misplaced = None, []
+        if not shows_whole_chest(predictor.transforms):
+            try:
+                center_mm, misplaced = place_center(scan.grid, sample.center_mm)
+            except ValueError as error:
+                raise InputError(f"{scan.source}: {error}") from error
+        subject = prepare(scan, predictor.transforms, center_mm)
         judged = quality(subject)
     canonical = grid(subject, "image")
     # a crop has neither
@@ -69,8 +77,8 @@ def predict_scan(
     with watch("explain"):
         heat = explain(predictor.classifier, image, grid(subject, "input"), predictor.layer)
         on_scan = heat.on(scan.grid)
-    warnings = scan.warnings + [one.sentence for one in judged.findings]
-    if not masks and beyond(grid(subject, "input"), canonical):
+    warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
+    if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
         warnings.append("Only a cube in the scan's middle was looked at; give a nodule's crop.")
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
@@ -102,6 +110,7 @@ def predict_scan(
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
         if masks
         else None,
+        "seen_in_training": pixel_hash(scan) in predictor.pixels,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
         "timings_s": watch.report(("read", "lungs", "model", "explain", "write", "render")),

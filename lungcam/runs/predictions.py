@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ class Predictions:
     Attributes:
         samples: `N` samples, each with a label.
         logits: `(N,)`.
+        crop_depths: Size from foot to head, in mm, of the images that are crops, by sample_id.
     """
 
     samples: Sequence[Sample]
     logits: np.ndarray
+    crop_depths: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -43,8 +45,13 @@ class Predictions:
     @property
     def baselines(self) -> dict[str, np.ndarray]:
         """Scores `(N,)` that need no network; NaN where unknown."""
-        diameters = [sample.diameter_mm for sample in self.samples]
-        return {"diameter": np.array([np.nan if one is None else one for one in diameters])}
+        scores = {
+            "diameter": [sample.diameter_mm for sample in self.samples],
+            "crop_depth": [self.crop_depths.get(sample.sample_id) for sample in self.samples],
+        }
+        for name in sorted({name for sample in self.samples for name in sample.features}):
+            scores[name] = [sample.features.get(name) for sample in self.samples]
+        return {name: np.array(found, float) for name, found in scores.items()}
 
 
 def probability(logit: np.ndarray) -> np.ndarray:

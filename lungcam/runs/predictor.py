@@ -1,8 +1,10 @@
 """A trained net with all that it needs to be applied to a scan."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchio as tio
@@ -12,6 +14,9 @@ from lungcam.classifier import Classifier
 from lungcam.config import instantiate
 from lungcam.errors import InputError
 from lungcam.transforms import pipeline
+
+# a net that was not trained on a table takes no other column for its label
+TABLE = {"columns": {"label": "label"}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +30,8 @@ class Predictor:
         label_rule: What label 1 means.
         threshold: Probability from which a scan is called positive.
         sha256: Of the checkpoint file.
+        table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
+        pixels: Pixel hashes of the scans it was trained or validated on.
     """
 
     classifier: Classifier
@@ -33,6 +40,8 @@ class Predictor:
     label_rule: str
     threshold: float
     sha256: str
+    table: Mapping[str, Any]
+    pixels: frozenset[str]
 
 
 def load_predictor(file: Path, device: torch.device) -> Predictor:
@@ -67,4 +76,6 @@ def load_predictor(file: Path, device: torch.device) -> Predictor:
         # a checkpoint of an unfinished run has no threshold yet
         carried.get("threshold", 0.5),
         digest,
+        config.get("table") or TABLE,
+        frozenset(carried.get("pixels", ())),
     )

@@ -14,8 +14,16 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.checkpoint import CheckpointMetadata, amend, load_checkpoint
 from lungcam.classifier import Classifier
-from lungcam.config import TrainConfig, check_nodes, check_targets, instantiate, plain
-from lungcam.data import ScanDataModule, write_splits
+from lungcam.cohorts.table import write_samples
+from lungcam.config import (
+    TrainConfig,
+    check_nodes,
+    check_targets,
+    instantiate,
+    plain,
+    refuse_missing,
+)
+from lungcam.data import ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
@@ -26,6 +34,8 @@ from lungcam.runs.versions import versions
 from lungcam.trainer import make_trainer
 from lungcam.transforms import pipeline
 
+# how a table's columns are read; its path and the cohort's stay out of the checkpoint
+TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
 THRESHOLD_RULE = "Youden's index on the validation split"
 
 
@@ -42,6 +52,7 @@ def train(config: DictConfig) -> float:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
+    refuse_missing(config)
     nodes = plain(config)
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
@@ -49,6 +60,7 @@ def train(config: DictConfig) -> float:
     callbacks = list(_each(nodes, "callbacks").values())
     loggers = list(_each(nodes, "logger").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
+    carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
     trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
     pl.seed_everything(config.seed, workers=True)
@@ -67,23 +79,32 @@ def train(config: DictConfig) -> float:
         cohort,
         transforms,
         cache,
-        **nodes["split"],
+        SplitRule(**nodes["split"]),
         **nodes["loader"],
         seed=config.seed,
         augmentation=augmentation,
     )
-    write_splits(folder / "splits.csv", data.splits)
     data.setup()
-    flagged = report_masks(data, folder)
-    if flagged:
-        print(flagged)
+    write_manifest(folder / "splits.csv", data.splits, data.pixels)
+    write_samples(
+        folder / "samples.csv", [sample for found in data.splits.values() for sample in found]
+    )
+    metadata.metadata["pixels"] = sorted(
+        {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
+    )
+    for note in data.notes:
+        print(f"note: {note}.")
+    for line in report_masks(data, folder):
+        print(line)
     trainer.fit(classifier, datamodule=data)
 
     best = folder / "checkpoints" / "best.ckpt"
     classifier.load_state_dict(load_checkpoint(best)["state_dict"])
     batches = trainer.predict(classifier, datamodule=data)
     predictions = {
-        split: Predictions(data.splits[split], torch.cat(logits).float().cpu().numpy())
+        split: Predictions(
+            data.splits[split], torch.cat(logits).float().cpu().numpy(), data.crop_depths(split)
+        )
         for split, logits in zip(("val", "test"), batches, strict=True)
     }
     write_predictions(folder / "predictions.csv", predictions)
@@ -106,6 +127,8 @@ def train(config: DictConfig) -> float:
         metrics[split] = figures
     metrics |= {
         "label_rule": cohort.label_rule,
+        "cohort_notes": data.notes,
+        "left_out": len(data.left_out),
         "auc_ci95_rule": INTERVAL_RULE,
         "threshold_rule": THRESHOLD_RULE,
         "seed": config.seed,

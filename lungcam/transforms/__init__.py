@@ -1,5 +1,6 @@
 """TorchIO transforms from a scan to the network's input, thin adapters over `lungcam.lungs`."""
 
+from lungcam.transforms.center import is_crop, place_center
 from lungcam.transforms.components import LungComponents
 from lungcam.transforms.contrast import WallContrast
 from lungcam.transforms.mask import LungMask
@@ -19,7 +20,9 @@ __all__ = [
     "Quality",
     "WallContrast",
     "ZeroCentre",
+    "is_crop",
     "pipeline",
+    "place_center",
     "prepare",
     "quality",
     "shows_whole_chest",

@@ -14,7 +14,9 @@ class NoduleView(tio.Transform):
 
     The cube stands around `center_mm` of the subject (RAS mm), or around the middle of the image
     where there is none: a crop is its own centre. Where the image ends within the cube, its last
-    voxels go on, so that no constant border tells how large the crop was. There is no lung mask.
+    voxels go on, so that no constant border tells how large the crop was; values are rounded to
+    whole HU, as a scan's are, so that not even the rounding of the interpolation tells it. There is
+    no lung mask.
 
     Args:
         shape: Voxels of the cube, `(W, H, D)`.
@@ -41,7 +43,7 @@ class NoduleView(tio.Transform):
         source = grid(subject, "image")
         target = cube(source, self.shape, self.spacing_mm, subject.get("center_mm"))
         low, high = self.window_hu
-        shown = np.clip(continued(volume(subject, "image"), source, target), low, high)
+        shown = np.rint(continued(volume(subject, "image"), source, target)).clip(low, high)
         add_image(subject, "input", (shown - low) * np.float32(2 / (high - low)) - 1, target)
         add_mask(subject, "input_lungs", np.ones(self.shape, bool), target)
         return subject

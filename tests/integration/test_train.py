@@ -18,6 +18,7 @@ def test_run_folder_holds_what_users_rely_on(trained):
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "splits.csv",
+        "samples.csv",
         "quality.csv",
         "masks.png",
         "predictions.csv",
@@ -87,7 +88,9 @@ def test_end_of_the_run_says_what_matters(trained):
 def test_a_checkpoint_is_plain_tensors_and_dicts(trained):
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     carried = checkpoint["lungcam"]
-    assert set(carried["config"]) == {"model", "view", "transforms", "explain"}
+    assert set(carried["config"]) == {"model", "view", "transforms", "explain", "table"}
+    # the training and validation scans, by their voxels alone
+    assert len(carried["pixels"]) == 12
     assert 0 < carried["threshold"] < 1
     assert "malignant" in carried["label_rule"]
 

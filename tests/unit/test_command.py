@@ -43,6 +43,8 @@ def received(typed: str) -> str:
 def test_a_path_arrives_as_it_was_typed(typed):
     if len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\"":
         return  # the user's own quotes; see below
+    if typed[0] == "[" and typed[-1] == "]":
+        return  # a list of paths; see below
     if typed == "???":
         return  # OmegaConf's word for a value that is missing
     assert received(typed) == typed
@@ -56,6 +58,34 @@ def test_the_users_own_quotes_are_taken_for_quotes(typed):
 def test_only_the_keys_that_are_paths_are_touched():
     arguments = ["scan=a b", "gpus=1", "--help", "out", "-m", "scanner=a b", "=x"]
     assert quote_paths(arguments, ["scan", "out"]) == ["scan='a b'", *arguments[1:]]
+
+
+def parsed(typed: str, *others: str) -> list:
+    """What Hydra makes of `data.table=`: one value, or in a sweep one for each job."""
+    quoted = quote_paths([f"data.table={typed}", *others], ["data.table"])
+    (override,) = PARSER.parse_overrides(quoted[:1])
+    return list(override.sweep_iterator()) if override.is_sweep_override() else override.value()
+
+
+def test_several_paths_in_brackets_are_a_list():
+    assert parsed("[a.csv,b.csv]") == ["a.csv", "b.csv"]
+    assert parsed("['my a.csv','b, c.csv']") == ["my a.csv", "b, c.csv"]
+
+
+def test_a_path_that_only_begins_with_a_bracket_is_a_path():
+    assert str(parsed("[old] scans/a.csv")) == "[old] scans/a.csv"
+
+
+def test_a_folder_whose_name_stands_in_brackets_is_no_list_where_none_is_taken():
+    assert received("[x]") == "[x]"
+
+
+@pytest.mark.parametrize("flag", ["-m", "--multirun"])
+def test_paths_by_commas_are_the_jobs_of_a_sweep(flag):
+    assert parsed("a.csv,b.csv", flag) == ["a.csv", "b.csv"]
+    assert str(parsed("a b.csv", flag)) == "a b.csv"
+    # without a sweep a comma is part of the name
+    assert str(parsed("a.csv,b.csv")) == "a.csv,b.csv"
 
 
 def run_script(tmp_path: Path, body: str, *arguments: str) -> subprocess.CompletedProcess:

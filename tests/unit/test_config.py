@@ -12,7 +12,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lungcam.cohorts.table.columns import USUAL
 from lungcam.config import ALLOWED_TARGETS, check_targets, instantiate, plain, register_schemas
+from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
 
@@ -202,12 +204,37 @@ def test_plain_resolves():
 
 @pytest.mark.parametrize(("group", "choice"), GROUPS, ids=lambda part: part)
 def test_every_choice_composes(composer, group, choice):
-    config = composer("train", f"{group}={choice}")
+    # what only the user knows, such as where a data set lies
+    node = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{choice}.yaml"), resolve=False)
+    asked = [f"{group}.{key}=given" for key, value in node.items() if value == "???"]
+    config = composer("train", f"{group}={choice}", *asked)
     nodes = plain(config)
     check_targets(nodes)
     assert OmegaConf.missing_keys(config) == set()
     for name in ("data", "model", "optimizer"):
         assert nodes[name]["_target_"].startswith(ALLOWED_TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("choice", "asked"),
+    [("table", {"table"}), ("luna16", {"root"}), ("lidc", {"root"}), ("nlst", {"root"})],
+)
+def test_a_data_set_asks_only_where_it_lies(composer, choice, asked):
+    node = OmegaConf.to_container(composer("train", f"data={choice}").data, resolve=False)
+    assert {key for key, value in node.items() if value == "???"} == asked
+
+
+def test_a_tables_columns_are_those_that_can_be_chosen(composer):
+    nodes = plain(composer("train", "data=table", "data.table=a.csv"))
+    assert nodes["data"]["columns"] == dict.fromkeys(USUAL)
+
+
+def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
+    nodes = plain(composer("train"))
+    assert SplitRule(**nodes["split"]) == SplitRule(0.15, 0.25)
+    nodes = plain(composer("train", "split.folds=official", "split.fold=3", "split.manifest=a.csv"))
+    assert SplitRule(**nodes["split"]) == SplitRule(0.15, 0.25, "official", 3, "a.csv")
+    assert plain(composer("train", "split.folds=5"))["split"]["folds"] == 5
 
 
 def test_infer_composes(composer):

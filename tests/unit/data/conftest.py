@@ -1,15 +1,23 @@
-"""Tiny phantoms and the transforms that prepare them."""
+"""Tiny phantoms and crops, and the transforms that prepare them."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torchio as tio
 
-from lungcam.cohorts import Cohort
+from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.phantom import phantom_cohort
+from lungcam.grid import Grid
+from lungcam.scans import write_volume
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
     LungMask,
     LungView,
+    NoduleView,
     ZeroCentre,
     pipeline,
 )
@@ -33,5 +41,57 @@ def transforms() -> tio.Compose:
 
 
 @pytest.fixture(scope="session")
+def nodule() -> tio.Compose:
+    """The transforms of the nodule view, on a small cube."""
+    return pipeline({"view": NoduleView(shape=(8, 8, 8), spacing_mm=4)})
+
+
+@pytest.fixture(scope="session")
 def phantoms(tmp_path_factory) -> Cohort:
     return phantom_cohort(tmp_path_factory.mktemp("phantoms"), n=4, matrix=64, workers=1)
+
+
+def write_crop(file: Path, seed: int, shape=(14, 13, 6), spacing=(2.5, 2.0, 3.0)) -> Grid:
+    """Write noise, another for each seed."""
+    hu = np.random.default_rng(seed).integers(-1000, 400, shape).astype(np.int16)
+    affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
+    affine[:3, 3] = (10, 20, -30)
+    at = Grid(shape, affine)
+    write_volume(file, hu, at)
+    return at
+
+
+@pytest.fixture(scope="session")
+def crops(tmp_path_factory) -> list[Sample]:
+    """Crops of twenty people, by turns of label 0 and 1; the deeper half is positive."""
+    folder = tmp_path_factory.mktemp("crops")
+    found = []
+    for i in range(20):
+        file = folder / f"crop-{i:02d}.nii.gz"
+        at = write_crop(file, i, shape=(14, 13, 4 + i % 2 * 3))
+        center = tuple(float(mm) for mm in at.to_world((np.array(at.shape) - 1) / 2))
+        found.append(
+            Sample(
+                f"crop-{i:02d}",
+                f"person-{i:02d}",
+                file,
+                i % 2,
+                f"row {i}",
+                series_uid=f"1.2.{i}",
+                center_mm=center,
+                diameter_mm=5.0 + i,
+            )
+        )
+    return found
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """Work in this process: with several processors a pool of others would be started."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)

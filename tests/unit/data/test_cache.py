@@ -13,15 +13,26 @@ from lungcam.data.cache import CODE, cache_key, code_version, content_hash, load
 PACKAGE = Path(lungcam.__file__).parent
 
 
-def test_the_scan_the_place_and_the_transforms_decide_the_key(tmp_path):
+def test_the_scan_the_series_the_place_and_the_transforms_decide_the_key():
+    key = cache_key("one", None, None, "Compose(a)")
+    assert key == cache_key("one", None, None, "Compose(a)")
+    others = {
+        cache_key("two", None, None, "Compose(a)"),
+        cache_key("one", "1.2.3", None, "Compose(a)"),
+        cache_key("one", "1.2.4", None, "Compose(a)"),
+        cache_key("one", None, None, "Compose(b)"),
+        *(cache_key("one", None, (x, 0, 0), "Compose(a)") for x in (1, 2)),
+    }
+    assert len(others - {key}) == 6
+    assert cache_key("one", None, (1, 0, 0), "a") == cache_key("one", None, (1.0, 0.0, 0.0), "a")
+
+
+def test_the_bytes_of_the_scan_decide_its_content(tmp_path):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"one")
-    key = cache_key(scan, None, "Compose(a)")
-    assert key == cache_key(scan, None, "Compose(a)")
-    assert key != cache_key(scan, None, "Compose(b)")
-    assert len({key, *(cache_key(scan, (x, 0, 0), "Compose(a)") for x in (1, 2))}) == 3
+    before = content_hash(scan)
     scan.write_bytes(b"two")
-    assert key != cache_key(scan, None, "Compose(a)")
+    assert content_hash(scan) != before
 
 
 def test_the_name_of_the_scan_does_not(tmp_path):
@@ -109,6 +120,7 @@ def test_arrays_read_back(tmp_path):
         assert again[name].dtype == array.dtype
         assert np.array_equal(again[name], array)
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["key.npz"]
+    assert list(load(tmp_path / "folder" / "key.npz", ("lungs",))) == ["lungs"]
 
 
 def test_pickled_objects_are_refused(tmp_path):

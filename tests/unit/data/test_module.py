@@ -1,4 +1,4 @@
-"""What the loaders serve, and in which order."""
+"""What the loaders serve, in which order, and what is left out and told before."""
 
 from dataclasses import replace
 
@@ -6,26 +6,16 @@ import numpy as np
 import pytest
 import torch
 import torchio as tio
+from torchmetrics.functional.classification import binary_auroc
 
-from lungcam.cohorts import Cohort
-from lungcam.data import PreparedDataset, ScanDataModule
+from lungcam.cohorts import Cohort, Sample
+from lungcam.cohorts.table import table_cohort
+from lungcam.data import PreparedDataset, ScanDataModule, SplitRule, usable_samples
 from lungcam.data.cache import load
+from lungcam.errors import InputError
+from lungcam.transforms import NoduleView, pipeline
 
-
-@pytest.fixture(scope="module")
-def cohort(phantoms) -> Cohort:
-    """Twenty people of both labels who share two scans."""
-    people = [
-        replace(
-            phantoms.samples[i % 2],
-            sample_id=f"scan-{i:02d}",
-            patient_id=f"person-{i:02d}",
-            label=i // 2 % 2,
-        )
-        for i in range(20)
-    ]
-    unknown = replace(people[0], sample_id="unknown", patient_id="nobody", label=None)
-    return Cohort([unknown, *people], "a rule")
+pytestmark = pytest.mark.usefixtures("one_processor")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +24,18 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture
-def make_module(cohort, transforms, cache):
-    def make(seed: int = 0) -> ScanDataModule:
+def make_module(crops, nodule, cache):
+    """Function of (samples, ...) that gives a module after its preparation."""
+
+    def make(samples=None, seed: int = 0, split=None, notes=()) -> ScanDataModule:
         module = ScanDataModule(
-            cohort, transforms, cache, val=0.2, test=0.2, batch_size=5, workers=0, seed=seed
+            Cohort(crops if samples is None else samples, "a rule", notes),
+            nodule,
+            cache,
+            split or SplitRule(val=0.2, test=0.2),
+            batch_size=5,
+            workers=0,
+            seed=seed,
         )
         module.setup()
         return module
@@ -49,14 +47,80 @@ def order(loader) -> list[int]:
     return [index for batch in loader for index in batch["index"].tolist()]
 
 
-def test_samples_without_a_label_are_left_out(make_module):
-    splits = make_module().splits
-    assert {side: len(found) for side, found in splits.items()} == {
+def everyone(module: ScanDataModule) -> set[str]:
+    return {sample.sample_id for found in module.splits.values() for sample in found}
+
+
+# what can be trained on
+
+
+def test_samples_without_a_label_are_left_out_and_told(crops, make_module):
+    unknown = replace(crops[0], sample_id="unknown", patient_id="nobody", label=None)
+    module = make_module([unknown, *crops], notes=["A note of the cohort."])
+    assert {side: len(found) for side, found in module.splits.items()} == {
         "train": 12,
         "val": 4,
         "test": 4,
     }
-    assert "unknown" not in [sample.sample_id for found in splits.values() for sample in found]
+    assert "unknown" not in everyone(module)
+    assert module.notes == [
+        "A note of the cohort",
+        "left out, since the rule gives no label: 1 of 21 samples",
+    ]
+
+
+def test_the_nodule_view_leaves_out_what_has_no_centre_unless_none_has_one(crops, nodule):
+    bare = [replace(one, center_mm=None) for one in crops]
+    assert usable_samples(bare, nodule) == (bare, [])
+    used, notes = usable_samples([*crops[:15], *bare[15:]], nodule)
+    assert used == crops[:15]
+    assert notes == ["left out, since there is no centre to show: 5 of 20 samples"]
+
+
+def test_the_lungs_view_needs_no_centre(crops, transforms):
+    bare = [*crops[:3], replace(crops[3], center_mm=None)]
+    assert usable_samples(bare, transforms) == (bare, [])
+
+
+def test_a_bad_scan_among_good_ones_is_left_out_and_told(crops, make_module, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"this is no NIfTI")
+    samples = [*crops[:4], replace(crops[4], image=broken), *crops[5:]]
+    module = make_module(samples)
+    assert set(module.left_out) == {"crop-04"}
+    assert "broken.nii.gz" in module.left_out["crop-04"]
+    assert everyone(module) == {one.sample_id for one in crops} - {"crop-04"}
+    assert everyone(module) == set(module.pixels)
+    assert sum(len(dataset) for dataset in module.datasets.values()) == 19
+
+
+def test_nothing_but_bad_scans_names_the_first(crops, make_module, tmp_path):
+    gone = [replace(one, image=tmp_path / f"{one.sample_id}.nii.gz") for one in crops]
+    with pytest.raises(InputError, match=r"crop-\d\d\.nii\.gz: there is no such file"):
+        make_module(gone)
+
+
+def test_a_side_that_loses_a_label_is_refused_with_the_reason(crops, make_module, tmp_path):
+    rule = SplitRule(val=0.2, test=0.2)
+    splits, _ = rule.split(crops, 0)
+    lost = {one.sample_id for one in splits["val"] if one.label == 1}
+    assert lost
+    gone = tmp_path / "gone.nii.gz"
+    samples = [
+        replace(one, image=gone.with_name(f"{one.sample_id}.nii.gz"))
+        if one.sample_id in lost
+        else one
+        for one in crops
+    ]
+    with pytest.raises(InputError) as error:
+        make_module(samples)
+    told = str(error.value)
+    assert told.startswith("val: 0 positive and 2 negative samples are left; 2 were left out")
+    assert "there is no such file" in told
+    assert "\n" not in told
+
+
+# what is served
 
 
 def test_batches(make_module):
@@ -68,7 +132,7 @@ def test_batches(make_module):
         assert {"input", "label", "index"} <= set(batch)
         images = batch["input"][tio.DATA]
         assert images.dtype == torch.float32
-        assert images.shape[1:] == (1, 24, 20, 16)
+        assert images.shape[1:] == (1, 8, 8, 8)
         for image, label, index in zip(images, batch["label"], batch["index"], strict=True):
             sample = samples[int(index)]
             assert label == sample.label
@@ -107,7 +171,73 @@ def test_a_prepared_sample_stands_on_its_grid(make_module):
     prepared = dataset.prepared(1)
     assert len(dataset) == 4
     assert prepared.lungs.shape == prepared.input.shape == tuple(prepared.grid.shape)
-    assert np.allclose(prepared.grid.spacing_mm, 18)
+    assert np.allclose(prepared.grid.spacing_mm, 4)
+    assert (prepared.findings, prepared.quality, prepared.picture) == ([], {}, None)
     subject = dataset[1]
     assert isinstance(subject, tio.Subject)
     assert np.array_equal(subject["input"].affine, prepared.grid.affine)
+
+
+def test_a_crops_depth_is_known_in_mm(make_module):
+    module = make_module()
+    for side, found in module.splits.items():
+        # by hand: 4 slices of 3 mm, and 7 where the label is 1
+        assert module.crop_depths(side) == {
+            one.sample_id: pytest.approx(21.0 if one.label else 12.0) for one in found
+        }
+
+
+def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
+    whole = [
+        Sample(f"whole-{i}", f"whole-{i}", one.image, i % 2, "", center_mm=one.center_mm)
+        for i, one in enumerate(phantoms.samples)
+        if one.center_mm is not None
+    ]
+    module = ScanDataModule(
+        Cohort([*crops, *whole], "a rule"), nodule, cache, SplitRule(0.2, 0.2), 4, 0, 0
+    )
+    module.setup()
+    depths = {name for side in module.splits for name in module.crop_depths(side)}
+    assert depths == {one.sample_id for one in crops}
+
+
+# the public crops
+
+
+@pytest.fixture(scope="module")
+def public(sample_data, tmp_path_factory) -> ScanDataModule:
+    module = ScanDataModule(
+        table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {}),
+        # what the net is shown has no part in these figures
+        pipeline({"view": NoduleView(shape=(4, 4, 4), spacing_mm=8)}),
+        tmp_path_factory.mktemp("public"),
+        SplitRule(val=0.2, test=0.2),
+        batch_size=8,
+        workers=0,
+        seed=0,
+    )
+    module.setup()
+    return module
+
+
+def test_how_far_size_alone_goes_on_the_public_crops(public):
+    samples = [one for found in public.splits.values() for one in found]
+    assert (len(samples), sum(one.label for one in samples)) == (424, 160)
+    depths = {k: mm for side in public.splits for k, mm in public.crop_depths(side).items()}
+    labels = torch.tensor([one.label for one in samples])
+    diameter = torch.tensor([one.diameter_mm for one in samples]) / 100
+    depth = torch.tensor([depths[one.sample_id] for one in samples]) / 100
+    assert float(binary_auroc(diameter, labels)) == pytest.approx(0.919, abs=0.0006)
+    assert float(binary_auroc(depth, labels)) == pytest.approx(0.884, abs=0.0006)
+
+
+def test_the_centre_outside_its_public_crop_is_flagged_not_fatal(public):
+    assert public.left_out == {}
+    flagged = {
+        sample.sample_id
+        for dataset in public.datasets.values()
+        for i, sample in enumerate(dataset.samples)
+        if "center_outside" in [one.code for one in dataset.prepared(i).findings]
+    }
+    assert flagged <= {"LIDC-IDRI-0332_R_1"}
+    assert flagged == {"LIDC-IDRI-0332_R_1"} & set(public.pixels)

@@ -1,4 +1,4 @@
-"""Scans are prepared once, in parallel, and a bad one is named."""
+"""Scans are prepared once, in parallel, and a bad one is left out and told."""
 
 import json
 from dataclasses import replace
@@ -7,21 +7,29 @@ import numpy as np
 import pytest
 
 from lungcam.data.cache import load
-from lungcam.data.preparation import prepare_cohort, prepare_sample
+from lungcam.data.pixels import pixel_hash
+from lungcam.data.preparation import plan, prepare_cohort, prepare_scan
 from lungcam.errors import InputError
 from lungcam.scans import read_scan
 from lungcam.transforms import NoduleView, pipeline, prepare
 
 
+def prepared(samples, transforms, root):
+    return prepare_cohort(plan(samples, transforms, root), transforms)
+
+
 def test_prepared_once(phantoms, transforms, tmp_path):
     samples = phantoms.samples[:3]
-    files = prepare_cohort(samples, transforms, tmp_path)
+    found = prepared(samples, transforms, tmp_path)
+    files = found.files
+    assert found.left_out == {}
     assert list(files) == [sample.sample_id for sample in samples]
     assert set(tmp_path.iterdir()) == set(files.values())
     assert len(set(files.values())) == 3
     for sample in samples:
         arrays = load(files[sample.sample_id])
-        subject = prepare(read_scan(sample.image), transforms)
+        scan = read_scan(sample.image)
+        subject = prepare(scan, transforms)
         assert arrays["input"].dtype == np.float32
         assert arrays["input"].shape == (24, 20, 16)
         assert np.array_equal(arrays["input"], subject["input"].numpy()[0])
@@ -29,40 +37,118 @@ def test_prepared_once(phantoms, transforms, tmp_path):
         assert np.array_equal(arrays["lungs"], subject["input_lungs"].numpy()[0] > 0)
         assert arrays["lungs"].any()
         assert np.array_equal(arrays["affine"], subject["input"].affine)
+        assert str(arrays["pixels"]) == pixel_hash(scan)
+        assert arrays["extent_mm"] == pytest.approx(
+            np.multiply(scan.grid.shape, scan.grid.spacing_mm)
+        )
     stamps = {file: file.stat().st_mtime_ns for file in files.values()}
-    assert prepare_cohort(samples, transforms, tmp_path) == files
+    assert plan(samples, transforms, tmp_path).jobs == []
+    assert prepared(samples, transforms, tmp_path).files == files
     assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == stamps
 
 
-def test_it_goes_on_where_it_was(phantoms, transforms, tmp_path):
-    first = prepare_cohort(phantoms.samples[:1], transforms, tmp_path)
-    (file,) = first.values()
+def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
+    (file,) = prepared(crops[:1], nodule, tmp_path).files.values()
     stamp = file.stat().st_mtime_ns
-    both = prepare_cohort(phantoms.samples[:2], transforms, tmp_path)
+    (job,) = plan(crops[:2], nodule, tmp_path).jobs
+    assert job.samples == ["crop-01"]
+    both = prepared(crops[:2], nodule, tmp_path).files
     assert len(list(tmp_path.iterdir())) == 2
-    assert both["phantom-0000"] == file
+    assert both["crop-00"] == file
     assert file.stat().st_mtime_ns == stamp
 
 
-def test_a_broken_scan_is_named(phantoms, transforms, tmp_path):
+def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
+    one = crops[0]
+    x, y, z = one.center_mm
+    two = replace(one, sample_id="other", center_mm=(x + 3, y, z))
+    same = replace(one, sample_id="same")
+    (job,) = plan([one, two, same], nodule, tmp_path).jobs
+    assert job.samples == ["crop-00", "other", "same"]
+    files = prepared([one, two, same], nodule, tmp_path).files
+    assert files["same"] == files["crop-00"] != files["other"]
+    middles = [load(files[name])["affine"] @ [3.5, 3.5, 3.5, 1] for name in ("crop-00", "other")]
+    assert middles[1] - middles[0] == pytest.approx([3, 0, 0, 0])
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_bad_scans_among_good_ones_are_left_out_and_told(crops, nodule, tmp_path):
+    (tmp_path / "broken.nii.gz").write_bytes(b"this is no NIfTI")
+    broken = replace(crops[0], sample_id="broken", image=tmp_path / "broken.nii.gz")
+    gone = replace(crops[0], sample_id="gone", image=tmp_path / "gone.nii.gz")
+    found = prepared([broken, crops[1], gone, crops[2]], nodule, tmp_path / "cache")
+    assert list(found.files) == ["crop-01", "crop-02"]
+    assert set(found.left_out) == {"broken", "gone"}
+    assert "broken.nii.gz: " in found.left_out["broken"]
+    assert "gone.nii.gz: there is no such file" in found.left_out["gone"]
+    assert set((tmp_path / "cache").iterdir()) == set(found.files.values())
+
+
+def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_path):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"this is no NIfTI")
     sample = replace(phantoms.samples[0], image=broken)
     with pytest.raises(InputError, match=r"broken\.nii\.gz: "):
-        prepare_cohort([sample], transforms, tmp_path / "cache")
+        prepared([sample], transforms, tmp_path / "cache")
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_a_missing_scan_is_named(phantoms, transforms, tmp_path):
-    sample = replace(phantoms.samples[0], image=tmp_path / "gone.nii.gz")
-    with pytest.raises(InputError, match=r"gone\.nii\.gz: there is no such file"):
-        prepare_cohort([sample], transforms, tmp_path / "cache")
+def test_a_bad_scan_is_tried_again_once_it_is_mended(crops, nodule, tmp_path):
+    image = tmp_path / "scan.nii.gz"
+    image.write_bytes(b"this is no NIfTI")
+    sample = replace(crops[0], sample_id="mended", image=image)
+    with pytest.raises(InputError):
+        prepared([sample], nodule, tmp_path / "cache")
+    image.write_bytes(crops[0].image.read_bytes())
+    assert list(prepared([sample], nodule, tmp_path / "cache").files) == ["mended"]
+
+
+def test_a_centre_outside_a_crop_is_flagged_and_the_middle_shown(crops, nodule, tmp_path):
+    x, y, z = crops[0].center_mm
+    wrong = replace(crops[0], sample_id="wrong", center_mm=(x + 200, y, z))
+    found = prepared([wrong, crops[0]], nodule, tmp_path)
+    assert found.left_out == {}
+    arrays, right = (load(found.files[name]) for name in ("wrong", "crop-00"))
+    (finding,) = json.loads(str(arrays["findings"]))
+    assert (finding["code"], finding["outcome"]) == ("center_outside", "flagged")
+    assert json.loads(str(right["findings"])) == []
+    assert np.array_equal(arrays["input"], right["input"])
+    assert arrays["affine"] == pytest.approx(right["affine"])
+
+
+def test_a_centre_outside_a_whole_scan_leaves_only_that_nodule_out(phantoms, nodule, tmp_path):
+    sample = next(one for one in phantoms.samples if one.center_mm is not None)
+    x, y, z = sample.center_mm
+    outside = replace(sample, sample_id="outside", center_mm=(x + 2000, y, z))
+    found = prepared([outside, sample], nodule, tmp_path)
+    assert list(found.files) == [sample.sample_id]
+    told = found.left_out["outside"]
+    assert str(sample.image) in told
+    assert "outside the image" in told
+    assert "LPS or RAS" in told
+    with pytest.raises(InputError, match="LPS or RAS"):
+        prepared([outside], nodule, tmp_path)
+
+
+def test_the_lungs_view_does_not_mind_where_a_nodule_is(phantoms, transforms, tmp_path):
+    astray = replace(phantoms.samples[0], center_mm=(9e9, 0.0, 0.0))
+    assert prepared([astray], transforms, tmp_path).left_out == {}
 
 
 def test_one_scan_by_itself(phantoms, transforms, tmp_path):
-    prepare_sample(phantoms.samples[0].image, None, transforms, tmp_path / "one.npz")
+    places = [(None, tmp_path / "one.npz")]
+    assert prepare_scan(phantoms.samples[0].image, None, places, transforms) == [None]
     arrays = load(tmp_path / "one.npz")
-    assert set(arrays) == {"input", "lungs", "affine", "quality", "findings", "picture"}
+    assert set(arrays) == {
+        "input",
+        "lungs",
+        "affine",
+        "quality",
+        "findings",
+        "pixels",
+        "extent_mm",
+        "picture",
+    }
     assert 1000 < json.loads(str(arrays["quality"]))["lungs_ml"] < 8000
     assert json.loads(str(arrays["findings"])) == []
     assert arrays["picture"].shape == (128, 256, 3)
@@ -71,7 +157,8 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
 def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     sample = next(one for one in phantoms.samples if one.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    prepare_sample(sample.image, sample.center_mm, nodule, tmp_path / "one.npz")
+    places = [(sample.center_mm, tmp_path / "one.npz")]
+    assert prepare_scan(sample.image, None, places, nodule) == [None]
     arrays = load(tmp_path / "one.npz")
     assert "picture" not in arrays
     assert json.loads(str(arrays["quality"])) == {}

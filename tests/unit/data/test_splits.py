@@ -1,7 +1,7 @@
 """No person on two sides, and each side with its share of positives."""
 
-import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lungcam.cohorts import Sample
-from lungcam.data import split_by_patient, write_splits
+from lungcam.data import SplitRule, split_by_fold, split_by_patient
 from lungcam.errors import InputError
 
 
@@ -94,17 +94,83 @@ def test_impossible_shares(val, test):
         split_by_patient(samples_of([[0], [1]] * 20), val, test, 0)
 
 
-def test_the_manifest_reads_back(tmp_path):
-    samples = samples_of([[0, 0], [1]] * 10)
-    splits = split_by_patient(samples, 0.2, 0.3, 0)
-    write_splits(tmp_path / "run" / "splits.csv", splits)
-    with (tmp_path / "run" / "splits.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["sample_id", "patient_id", "split", "label", "label_source"]
-    for side, found in splits.items():
-        assert [
-            (row["sample_id"], row["patient_id"], int(row["label"]), row["label_source"])
-            for row in rows
-            if row["split"] == side
-        ] == [(one.sample_id, one.patient_id, one.label, one.label_source) for one in found]
-    assert len(rows) == len(samples)
+# folds
+
+
+@settings(deadline=None, max_examples=40)
+@given(cohorts, st.integers(2, 5), st.integers(0, 2**32 - 1))
+def test_over_all_folds_each_patient_is_tested_once(samples, folds, seed):
+    positive = {sample.patient_id for sample in samples if sample.label}
+    negative = {sample.patient_id for sample in samples} - positive
+    assume(min(len(positive), len(negative)) >= 6)
+    tested: Counter[str] = Counter()
+    for fold in range(folds):
+        splits = split_by_fold(samples, folds, fold, 0.3, seed)
+        sides = sides_of(splits)
+        assert sum(map(len, sides.values())) == len(set.union(*sides.values()))
+        assert Counter(one.sample_id for found in splits.values() for one in found) == Counter(
+            one.sample_id for one in samples
+        )
+        for found in splits.values():
+            assert found == [sample for sample in samples if sample in found]
+        for group in (positive, negative):
+            assert abs(len(sides["test"] & group) - len(group) / folds) < 1
+            rest = len(group - sides["test"])
+            assert abs(len(sides["val"] & group) - 0.3 * rest) < 1
+            assert all(side & group for side in sides.values())
+        tested.update(sides["test"])
+        assert split_by_fold(samples, folds, fold, 0.3, seed) == splits
+    assert tested == Counter(positive | negative)
+
+
+@pytest.mark.parametrize(
+    ("folds", "fold"), [(1, 0), (0, 0), (-2, 0), (5, 5), (5, -1), ("five", 0), (2.5, 0), (True, 0)]
+)
+def test_impossible_folds(folds, fold):
+    with pytest.raises(InputError, match=r"split\.folds="):
+        SplitRule(0.2, 0.2, folds, fold).split(samples_of([[0], [1]] * 20), 0)
+
+
+def test_too_few_patients_for_the_folds():
+    with pytest.raises(InputError, match=r"4 patients with label 1 cannot be dealt to 5 folds"):
+        split_by_fold(samples_of([[0]] * 20 + [[1]] * 4), 5, 0, 0.2, 0)
+    with pytest.raises(InputError, match=r"outside the test's fold"):
+        split_by_fold(samples_of([[0]] * 20 + [[1]] * 5), 5, 0, 0.1, 0)
+
+
+def with_folds(*folds: int | None) -> list[Sample]:
+    """One scan a patient, labels by turns in each fold."""
+    samples = samples_of([[i // 5 % 2] for i in range(10 * len(folds))])
+    return [replace(one, fold=folds[i // 10]) for i, one in enumerate(samples)]
+
+
+@pytest.mark.parametrize("fold", [0, 3, 7])
+def test_the_data_sets_own_folds(fold):
+    samples = with_folds(0, 3, 7, None)
+    splits, notes = SplitRule(0.2, 0.9, "official", fold).split(samples, 4)
+    assert [one.fold for one in splits["test"]] == [fold] * 10
+    others = {one.fold for side in ("train", "val") for one in splits[side]}
+    assert others == {0, 3, 7} - {fold}
+    assert len(splits["val"]) == 4
+    assert {one.label for one in splits["val"]} == {0, 1}
+    assert notes == ["10 samples without an official fold are left out"]
+
+
+def test_an_official_fold_that_is_not_there():
+    with pytest.raises(InputError, match=r"split\.folds=official split\.fold=1: .* 0, 3"):
+        SplitRule(0.2, 0.2, "official", 1).split(with_folds(0, 3), 0)
+    with pytest.raises(InputError, match=r"folds are not known"):
+        SplitRule(0.2, 0.2, "official", 0).split(samples_of([[0], [1]] * 20), 0)
+
+
+def test_a_patient_in_two_official_folds_is_refused():
+    samples = with_folds(0, 3, 7)
+    samples[12] = replace(samples[12], patient_id="person-2")
+    with pytest.raises(InputError, match=r"^leak: patient person-2 \(1 in all\) stands in several"):
+        SplitRule(0.2, 0.2, "official", 0).split(samples, 0)
+
+
+def test_shares_are_the_rule_without_folds():
+    samples = samples_of([[0], [1]] * 20)
+    assert SplitRule(0.2, 0.3).split(samples, 5) == (split_by_patient(samples, 0.2, 0.3, 5), [])
+    assert SplitRule(0.2, 0.3, 4, 2).split(samples, 5) == (split_by_fold(samples, 4, 2, 0.2, 5), [])

@@ -8,15 +8,23 @@ from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.phantom import make_phantom
-from lungcam.data import ScanDataModule
+from lungcam.data import ScanDataModule, SplitRule
 from lungcam.grid import Grid
 from lungcam.runs.mask_report import report_masks
 from lungcam.scans import write_volume
-from lungcam.transforms import HUThreshold, LungComponents, LungMask, LungView, ZeroCentre, pipeline
+from lungcam.transforms import (
+    HUThreshold,
+    LungComponents,
+    LungMask,
+    LungView,
+    NoduleView,
+    ZeroCentre,
+    pipeline,
+)
 
 
 @pytest.fixture
-def make_data(tmp_path):
+def make_data(tmp_path, one_processor):
     """Function of (opaque) that gives a module of six people, the first with an opaque lung."""
 
     def make(opaque: bool) -> ScanDataModule:
@@ -39,7 +47,13 @@ def make_data(tmp_path):
             "normalise": ZeroCentre(),
         }
         data = ScanDataModule(
-            Cohort(samples, "a rule"), pipeline(steps), tmp_path / "cache", 0.33, 0.33, 2, 0, 0
+            Cohort(samples, "a rule"),
+            pipeline(steps),
+            tmp_path / "cache",
+            SplitRule(0.33, 0.33),
+            batch_size=2,
+            workers=0,
+            seed=0,
         )
         data.setup()
         return data
@@ -47,13 +61,16 @@ def make_data(tmp_path):
     return make
 
 
+def rows_of(folder) -> dict[str, dict[str, str]]:
+    with (folder / "quality.csv").open() as file:
+        return {row["sample_id"]: row for row in csv.DictReader(file)}
+
+
 def test_a_flagged_mask_is_told_named_and_shown_first(make_data, tmp_path):
-    line = report_masks(make_data(opaque=True), tmp_path / "run")
-    assert line is not None
-    assert "1 of 6 scans are flagged" in line
+    (line,) = report_masks(make_data(opaque=True), tmp_path / "run")
+    assert "1 of 6 samples are flagged, such as scan-0 (" in line
     assert "masks.png" in line
-    with (tmp_path / "run" / "quality.csv").open() as file:
-        rows = {row["sample_id"]: row for row in csv.DictReader(file)}
+    rows = rows_of(tmp_path / "run")
     assert len(rows) == 6
     assert [name for name, row in rows.items() if "one_sided" in row["flags"]] == ["scan-0"]
     assert float(rows["scan-0"]["left_share"]) < 0.1 < float(rows["scan-1"]["left_share"])
@@ -63,5 +80,47 @@ def test_a_flagged_mask_is_told_named_and_shown_first(make_data, tmp_path):
 
 
 def test_nothing_is_said_where_all_is_well(make_data, tmp_path):
-    assert report_masks(make_data(opaque=False), tmp_path / "run") is None
+    assert report_masks(make_data(opaque=False), tmp_path / "run") == []
     assert (tmp_path / "run" / "masks.png").is_file()
+
+
+@pytest.fixture
+def crops(tmp_path, one_processor):
+    """Twelve crops of noise: the first cannot be read, the centre of the second lies outside."""
+    samples = []
+    for i in range(12):
+        hu = np.random.default_rng(i).integers(-1000, 400, (9, 9, 5)).astype(np.int16)
+        write_volume(tmp_path / f"crop-{i}.nii.gz", hu, Grid(hu.shape, np.eye(4)))
+        center = (4.0, 4.0, 60.0 if i == 1 else 2.0)
+        file = tmp_path / f"crop-{i}.nii.gz"
+        samples.append(Sample(f"crop-{i}", f"p-{i}", file, i % 2, "a test", center_mm=center))
+    samples[0].image.write_bytes(b"no NIfTI")
+    data = ScanDataModule(
+        Cohort(samples, "a rule"),
+        pipeline({"view": NoduleView((4, 4, 4), 2.0)}),
+        tmp_path / "cache",
+        SplitRule(0.34, 0.34),
+        batch_size=2,
+        workers=0,
+        seed=0,
+    )
+    data.setup()
+    return data
+
+
+def test_what_is_left_out_or_flagged_among_crops_is_told(crops, tmp_path):
+    left_out, flagged = report_masks(crops, tmp_path / "run")
+    assert left_out.startswith("note: 1 samples are left out, the first since ")
+    assert "crop-0.nii.gz: " in left_out
+    assert left_out.endswith("quality.csv has all.")
+    assert "1 of 11 samples are flagged, such as crop-1 (its centre lies 55.5 mm" in flagged
+    # crops have no mask to look at
+    assert "masks.png" not in flagged
+    assert not (tmp_path / "run" / "masks.png").exists()
+    rows = rows_of(tmp_path / "run")
+    assert len(rows) == 12
+    assert (rows["crop-0"]["flags"], rows["crop-0"]["split"]) == ("left_out", "")
+    assert "crop-0.nii.gz" in rows["crop-0"]["warnings"]
+    assert rows["crop-1"]["flags"] == "center_outside"
+    assert "the crop's middle is shown" in rows["crop-1"]["warnings"]
+    assert {rows[f"crop-{i}"]["flags"] for i in range(2, 12)} == {""}

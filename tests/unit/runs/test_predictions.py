@@ -3,13 +3,16 @@
 import csv
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Sample
+from lungcam.cohorts.table import table_cohort
 from lungcam.runs.predictions import Predictions, probability, write_predictions
 
 
@@ -41,6 +44,42 @@ def test_columns_of_a_split():
     assert predictions.patients.tolist() == ["person-0", "person-0", "person-1"]
     assert predictions.probabilities == pytest.approx([0.5, 0.880797, 0.119203], abs=1e-6)
     assert predictions.baselines["diameter"] == pytest.approx([5.0, np.nan, 0.0], nan_ok=True)
+
+
+def test_every_known_size_and_feature_is_a_baseline():
+    known = [
+        Sample("a", "p", Path("x"), 0, "", diameter_mm=4.0, features={"age": 60.0}),
+        Sample("b", "q", Path("x"), 1, "", features={"age": 70.0, "pack_years": 0.0}),
+        Sample("c", "r", Path("x"), 1, ""),
+    ]
+    baselines = Predictions(known, np.zeros(3), {"a": 10.0, "c": 25.0}).baselines
+    expected = {
+        "diameter": [4, np.nan, np.nan],
+        "crop_depth": [10, np.nan, 25],
+        "age": [60, 70, np.nan],
+        "pack_years": [np.nan, 0, np.nan],
+    }
+    assert list(baselines) == list(expected)
+    for name, scores in expected.items():
+        assert baselines[name] == pytest.approx(scores, nan_ok=True), name
+
+
+def test_whole_scans_have_no_crop_depth():
+    assert np.isnan(make([0.0, 1.0]).baselines["crop_depth"]).all()
+
+
+def test_the_public_crops_by_their_diameter(sample_data):
+    cohort = table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {})
+    known = [one for one in cohort.samples if one.label is not None]
+    depths = {}
+    for one in known:
+        header = nib.load(one.image).header
+        depths[one.sample_id] = float(header["dim"][3] * header["pixdim"][3])
+    predictions = Predictions(known, np.zeros(len(known)), depths)
+    labels = torch.from_numpy(predictions.labels)
+    for name, auc in (("diameter", 0.919), ("crop_depth", 0.884)):
+        scores = torch.from_numpy(predictions.baselines[name]) / 1000
+        assert float(binary_auroc(scores, labels)) == pytest.approx(auc, abs=0.0006), name
 
 
 def test_the_table_reads_back(tmp_path):

@@ -1,0 +1,108 @@
+"""What preparing a cohort will cost, before anything is kept."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torchio as tio
+
+from lungcam.data.preparation import Job, prepare_scan
+from lungcam.errors import InputError
+from lungcam.pool import processors
+
+TRIED = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Disk and time that preparing takes.
+
+    Attributes:
+        scans: Scans to read.
+        inputs: Inputs to store.
+        disk_bytes: All inputs together, None where no scan that was tried could be prepared.
+        seconds: On all processors, likewise.
+        free_bytes: Room where the cache lies.
+    """
+
+    scans: int
+    inputs: int
+    disk_bytes: float | None
+    seconds: float | None
+    free_bytes: int
+
+    @property
+    def sentence(self) -> str:
+        """The estimate in words."""
+        told = f"{self.inputs} inputs to prepare from {self.scans} scans"
+        if self.disk_bytes is None or self.seconds is None:
+            return f"{told}; none of the {min(TRIED, self.scans)} that were tried can be prepared."
+        return (
+            f"{told}: about {_size(self.disk_bytes)} of disk ({_size(self.free_bytes)} free) and "
+            f"{_time(self.seconds)}, judged by {min(TRIED, self.scans)} of them."
+        )
+
+    def demand_room(self, root: Path) -> None:
+        """Refuse to begin what will not fit.
+
+        Raises:
+            InputError: Names the folder.
+        """
+        if self.disk_bytes is not None and self.disk_bytes > self.free_bytes:
+            raise InputError(
+                f"{root}: {_size(self.free_bytes)} free, about {_size(self.disk_bytes)} needed for "
+                f"{self.inputs} prepared inputs; make room, or give cache= another disk."
+            )
+
+
+def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estimate:
+    """Prepare a few scans spread over the cohort and judge by them.
+
+    Args:
+        jobs: From `plan`.
+        transforms: From `lungcam.transforms.pipeline`.
+        root: Folder of the cache; nothing is written there.
+    """
+    inputs = sum(len(job.places) for job in jobs)
+    tried = min(TRIED, len(jobs))
+    chosen = [jobs[i * (len(jobs) - 1) // max(1, tried - 1)] for i in range(tried)]
+    sizes, seconds = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, job in enumerate(chosen):
+            started = time.perf_counter()
+            places = [
+                (center, Path(folder) / f"{i}-{k}.npz") for k, (center, _) in enumerate(job.places)
+            ]
+            prepare_scan(job.image, job.series, places, transforms)
+            stored = [file.stat().st_size for _, file in places if file.exists()]
+            if stored:
+                sizes += stored
+                seconds.append(time.perf_counter() - started)
+    here = next(one for one in (root.absolute(), *root.absolute().parents) if one.exists())
+    free = shutil.disk_usage(here).free
+    if not sizes:
+        return Estimate(len(jobs), inputs, None, None, free)
+    each = sum(seconds) / len(seconds)
+    return Estimate(
+        len(jobs),
+        inputs,
+        sum(sizes) / len(sizes) * inputs,
+        each * len(jobs) / min(processors(), max(1, len(jobs))),
+        free,
+    )
+
+
+def _size(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

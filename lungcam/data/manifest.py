@@ -1,0 +1,146 @@
+"""splits.csv: which sample stood on which side, and how to tell it again."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lungcam.cohorts.rows import read_rows
+from lungcam.cohorts.sample import Sample
+from lungcam.errors import InputError
+from lungcam.files import write_text
+
+SIDES = ("train", "val", "test")
+COLUMNS = (
+    "sample_id",
+    "patient_id",
+    "study_uid",
+    "series_uid",
+    "pixels",
+    "split",
+    "label",
+    "label_source",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Sides by what identifies a sample.
+
+    Attributes:
+        file: The splits.csv.
+        patients: Side of each patient.
+        series: Side of each series UID.
+        pixels: Side of each pixel hash.
+    """
+
+    file: Path
+    patients: Mapping[str, str]
+    series: Mapping[str, str]
+    pixels: Mapping[str, str]
+
+
+def write_manifest(
+    file: Path, splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str]
+) -> None:
+    """Write splits.csv.
+
+    Args:
+        file: The file.
+        splits: Samples by side.
+        pixels: Pixel hash by sample_id.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for side, samples in splits.items():
+        for one in samples:
+            table.writerow(
+                [
+                    one.sample_id,
+                    one.patient_id,
+                    one.study_uid,
+                    one.series_uid,
+                    pixels.get(one.sample_id),
+                    side,
+                    one.label,
+                    one.label_source,
+                ]
+            )
+    write_text(file, text.getvalue())
+
+
+def read_manifest(file: str | Path) -> Manifest:
+    """Read a splits.csv.
+
+    Raises:
+        InputError: It cannot be read, names another side, or parts a patient, a series or pixels.
+    """
+    file = Path(file)
+    rows = read_rows(file, ("patient_id", "split"))
+    sides: dict[str, dict[str, set[str]]] = {
+        name: defaultdict(set) for name in ("patient_id", "series_uid", "pixels")
+    }
+    for row in rows:
+        side = row.text("split")
+        if side not in SIDES:
+            raise InputError(f"{row.place}: split is {side!r}; it takes {', '.join(SIDES)}.")
+        for name, known in sides.items():
+            if row.text(name):
+                known[row.text(name)].add(side)
+    for name, known in sides.items():
+        torn = sorted(one for one, found in known.items() if len(found) > 1)
+        if torn:
+            raise InputError(
+                f"{file}: leak: {name} {', '.join(torn[:5])} ({len(torn)} in all) stands on "
+                "several sides: give each one side."
+            )
+    patients, series, pixels = (
+        {one: next(iter(found)) for one, found in known.items()} for known in sides.values()
+    )
+    return Manifest(file, patients, series, pixels)
+
+
+def split_by_manifest(
+    samples: Sequence[Sample], manifest: Manifest
+) -> tuple[dict[str, list[Sample]], list[str]]:
+    """Put each patient's samples where the patient, or one of the series, stood.
+
+    Args:
+        samples: All with a label.
+        manifest: From `read_manifest`, of this cohort or of another with scans in common.
+
+    Returns:
+        Samples by side, in the table's order, and sentences on what was left out.
+
+    Raises:
+        InputError: A patient's samples stood on several sides, or a side stays empty.
+    """
+    sides_of: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        told = (
+            manifest.patients.get(sample.patient_id),
+            manifest.series.get(sample.series_uid or ""),
+        )
+        sides_of[sample.patient_id] |= {side for side in told if side}
+    torn = sorted(patient for patient, found in sides_of.items() if len(found) > 1)
+    if torn:
+        raise InputError(
+            f"{manifest.file}: leak: patient {', '.join(torn[:5])} ({len(torn)} in all) stood on "
+            "several sides there: give each patient the same patient_id in both."
+        )
+    splits: dict[str, list[Sample]] = {side: [] for side in SIDES}
+    for sample in samples:
+        for side in sides_of[sample.patient_id]:
+            splits[side].append(sample)
+    left = len(samples) - sum(map(len, splits.values()))
+    empty = [side for side, found in splits.items() if not found]
+    if empty:
+        raise InputError(
+            f"{manifest.file}: no sample of this cohort stands there in {' or '.join(empty)}: give "
+            "the splits.csv of a run on this cohort."
+        )
+    notes = [f"{left} samples that {manifest.file} does not name are left out"] if left else []
+    return splits, notes

@@ -1,0 +1,125 @@
+"""Samples that are written are the samples that are read."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lungcam.cohorts import Sample
+from lungcam.cohorts.table import read_samples, table_cohort, write_samples
+
+words = st.text(
+    st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=12
+).filter(lambda text: text == text.strip())
+names = st.from_regex(r"[A-Za-z0-9_][\w.\-]{0,10}", fullmatch=True)
+files = words.filter(lambda text: "/" not in text and text.strip("."))
+places = st.tuples(*[st.floats(-2000, 2000)] * 3)
+
+
+def perhaps(strategy):
+    return st.one_of(st.none(), strategy)
+
+
+@st.composite
+def tables(draw) -> list[dict]:
+    return [
+        {
+            "sample_id": name,
+            "patient_id": draw(words),
+            "image": draw(st.lists(files, min_size=1, max_size=2)),
+            "label": draw(st.sampled_from([0, 1, None])),
+            "study_uid": draw(perhaps(words)),
+            "series_uid": draw(perhaps(words)),
+            "center_mm": draw(perhaps(places)),
+            "diameter_mm": draw(perhaps(st.floats(0, 100))),
+            "lesion_mask": draw(perhaps(files)),
+            "fold": draw(perhaps(st.integers(0, 9))),
+            "time_days": draw(perhaps(st.floats(0, 4000))),
+            "event": draw(perhaps(st.booleans())),
+            "features": draw(
+                st.dictionaries(st.sampled_from(["age", "pack years"]), st.floats(-1e6, 1e6))
+            ),
+        }
+        for name in draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(tables())
+def test_what_is_written_is_read(tmp_path_factory, table):
+    folder = tmp_path_factory.mktemp("table")
+    samples = [
+        Sample(
+            **row
+            | {
+                "image": (folder / "images").joinpath(*row["image"]),
+                "lesion_mask": row["lesion_mask"] and folder / "masks" / row["lesion_mask"],
+                "label_source": "a test",
+            }
+        )
+        for row in table
+    ]
+    file = folder / "run" / "samples.csv"
+    write_samples(file, samples)
+    features = sorted({name for sample in samples for name in sample.features})
+    cohort = table_cohort(str(file), {}, features=features)
+    for before, lone, after in zip(samples, read_samples(file, {}), cohort.samples, strict=True):
+        for found in (lone, after):
+            for name in ("sample_id", "patient_id", "label", "study_uid", "series_uid"):
+                assert getattr(found, name) == getattr(before, name), name
+            for name in ("diameter_mm", "fold", "time_days", "event"):
+                assert getattr(found, name) == getattr(before, name), name
+            assert found.center_mm == (
+                None if before.center_mm is None else pytest.approx(before.center_mm, abs=1e-3)
+            )
+            assert os.path.abspath(found.image) == str(before.image)
+            assert (found.lesion_mask and os.path.abspath(found.lesion_mask)) == (
+                before.lesion_mask and str(before.lesion_mask)
+            )
+        assert dict(after.features) == before.features
+
+
+def sample(**known) -> Sample:
+    return Sample("a", "p", Path("a.nii"), 1, "me", **known)
+
+
+def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
+    write_samples(tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))])
+    with (tmp_path / "samples.csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert [float(row[f"coord{axis}"]) for axis in "XYZ"] == pytest.approx(
+        [-10, 20, 30.1235], abs=1e-4
+    )
+    assert row["image"] == os.path.relpath("a.nii", tmp_path)
+    assert row["diameter_mm"] == row["mask"] == row["event"] == ""
+
+
+def test_a_centre_at_0_is_one(tmp_path):
+    write_samples(tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))])
+    (found,) = read_samples(tmp_path / "samples.csv", {})
+    assert found.center_mm == (0, 0, 0)
+
+
+def test_a_table_can_be_moved_with_its_images(tmp_path):
+    image = tmp_path / "one" / "images" / "a.nii"
+    image.parent.mkdir(parents=True)
+    image.touch()
+    write_samples(tmp_path / "one" / "samples.csv", [Sample("a", "p", image, 1, "me")])
+    (tmp_path / "one").rename(tmp_path / "two")
+    (found,) = read_samples(tmp_path / "two" / "samples.csv", {})
+    assert found.image.is_file()
+
+
+@pytest.mark.parametrize("name", ["diameter_mm", "fold", "label", "coordX"])
+def test_a_feature_by_the_name_of_a_column_spoils_nothing(tmp_path, name):
+    """data.features=[diameter_mm] is a natural wish."""
+    before = sample(
+        center_mm=(1.0, 2.0, 3.0), diameter_mm=5.0, fold=2, features={name: 7.0, "age": 60.0}
+    )
+    write_samples(tmp_path / "samples.csv", [before])
+    (found,) = read_samples(tmp_path / "samples.csv", {})
+    assert (found.label, found.fold, found.diameter_mm) == (1, 2, 5)
+    assert found.center_mm == (1, 2, 3)
