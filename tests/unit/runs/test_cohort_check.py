@@ -33,7 +33,7 @@ def test_a_good_cohort_is_told_in_full(table, capsys):
     told = capsys.readouterr().out
     assert "cohort: 21 samples of 20 patients, 10 positive, 10 negative, 1 without a label" in told
     assert "label rule: label 1: label 1; 0: 0" in told
-    assert "note: 1 of 21 samples are left out: no label by the rule." in told
+    assert "note: left out, since the rule gives no label: 1 of 21 samples." in told
     assert "20 inputs to prepare from 20 scans" in told
     counts = {
         side: int(told.split(f"\n{side}: ")[1].split(" samples")[0])
