@@ -1,5 +1,7 @@
 """Checkpoints that carry all that prediction needs, as plain tensors and plain dicts."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,16 @@ from lungcam.errors import InputError
 from lungcam.files import whole
 
 KEY = "lungcam"
+# stands in a checkpoint for the folder of its run
+RUN = "<run>"
 
 
 class CheckpointMetadata(pl.Callback):
     """Puts the plain config and the label rule into every checkpoint that Lightning writes.
+
+    And takes absolute paths out, such as Lightning's notes on where the best epoch lies: a
+    checkpoint that is given away shall tell nothing of the computer. They come back, for wherever
+    the run folder lies then, when training goes on.
 
     Args:
         metadata: Plain dict; `amend` adds what is known only after training.
@@ -25,8 +33,39 @@ class CheckpointMetadata(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the metadata."""
+        """Add the metadata, and write paths relative to the run folder."""
         checkpoint[KEY] = self.metadata
+        run = os.path.realpath(trainer.default_root_dir)
+
+        def relative(text: str) -> str:
+            return f"{RUN}/{os.path.relpath(text, run)}" if os.path.isabs(text) else text
+
+        # one of the weights alone has no callbacks
+        if "callbacks" in checkpoint:
+            checkpoint["callbacks"] = _map_texts(checkpoint["callbacks"], relative)
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Give Lightning, which compares them, the absolute paths back."""
+        run = os.path.realpath(trainer.default_root_dir)
+
+        def absolute(text: str) -> str:
+            inside = text.removeprefix(f"{RUN}/")
+            return text if inside == text else os.path.normpath(os.path.join(run, inside))
+
+        checkpoint["callbacks"] = _map_texts(checkpoint["callbacks"], absolute)
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Copy nested dicts and lists with every text in them changed, keys too."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {_map_texts(k, change): _map_texts(one, change) for k, one in value.items()}
+    if isinstance(value, list):
+        return [_map_texts(one, change) for one in value]
+    return value
 
 
 def find_checkpoint(path: Path) -> Path:

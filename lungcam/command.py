@@ -1,5 +1,6 @@
 """What the entry scripts share: paths as the user types them, and the exit codes."""
 
+import errno
 import os
 import re
 import sys
@@ -15,6 +16,18 @@ from omegaconf.errors import OmegaConfBaseException
 from lungcam.errors import InputError
 
 DONE, DEFECT, BAD_INPUT = 0, 1, 2
+# what is wrong with a path or a disk is for the user to mend
+USERS_ERRNO = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+)
 # may hold several paths, in brackets
 LIST_KEYS = ("data.table",)
 
@@ -30,7 +43,10 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
 
     Returns:
         The arguments with these values quoted; what the user has put in quotes stays, and so do
-        lists, where a key takes one and in a sweep.
+        null and lists, where a key takes one and in a sweep.
+
+    Raises:
+        InputError: A path is empty.
     """
     quoted = []
     sweep = bool({"-m", "--multirun"} & set(arguments))
@@ -39,7 +55,9 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         typed_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
         bracketed = key in LIST_KEYS and (value[:1], value[-1:]) == ("[", "]")
         listed = bracketed or (sweep and "," in value)
-        if equals and key in keys and not typed_quoted and not listed:
+        if equals and key in keys and not value:
+            raise InputError(f"{key}=: no path is given; add one, or leave {key} out.")
+        if equals and key in keys and not typed_quoted and not listed and value != "null":
             value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
             argument = f"{key}={QuotedString(value, Quote.single).with_quotes()}"
         quoted.append(argument)
@@ -56,10 +74,10 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
         main: Function decorated with `hydra.main`.
         paths: Keys whose values are paths.
     """
-    sys.argv[1:] = quote_paths(sys.argv[1:], paths)
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_codes(sys.argv[0]), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+        sys.argv[1:] = quote_paths(sys.argv[1:], paths)
         main()
 
 
@@ -76,6 +94,10 @@ def exit_codes(script: str) -> Iterator[None]:
         message = str(error)
     except (HydraException, OmegaConfBaseException) as error:
         message = f"{_first_line(error)} `{script} --help` lists the groups, `--cfg job` the keys."
+    except OSError as error:
+        if error.errno not in USERS_ERRNO or error.filename is None:
+            raise
+        message = f"{error.filename}: {error.strerror}; check the path, its rights and the room."
     except KeyboardInterrupt:
         sys.exit(130)
     else:

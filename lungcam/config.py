@@ -1,8 +1,11 @@
 """The schema of the configuration, and the one place that makes objects from it."""
 
 import inspect
+import os
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
@@ -14,6 +17,8 @@ from lungcam.errors import InputError
 
 # settings of train.py that hold paths
 PATH_KEYS = ("cache", "data.root", "data.table", "data.tables", "data.xml", "split.manifest")
+# what a setting may be that is neither a list nor a dict
+PLAIN = {bool, int, float, str, NoneType}
 # a config, and so a checkpoint, may name nothing else
 ALLOWED_TARGETS = (
     "lungcam.callbacks.",
@@ -151,7 +156,7 @@ def plain(node: Any) -> Any:
 
 
 def check_nodes(nodes: dict[str, Any], schema: type) -> None:
-    """Refuse keys that the schema does not know; Hydra lets `+key=value` add them.
+    """Refuse keys that the schema does not know, which `+key=value` adds, and a wrong seed.
 
     Args:
         nodes: Plain config.
@@ -160,6 +165,11 @@ def check_nodes(nodes: dict[str, Any], schema: type) -> None:
     Raises:
         InputError: Names the key.
     """
+    seed = nodes.get("seed", 0)
+    if seed < 0:
+        raise InputError(f"seed={seed}: give 0 or more.")
+    if seed >= 2**32:
+        raise InputError(f"seed={seed}: give less than {2**32}.")
     known = {one.name: one.type for one in fields(schema)}
     for key, value in nodes.items():
         if key not in known:
@@ -229,15 +239,49 @@ def instantiate(config: dict[str, Any], at: str, **arguments: Any) -> Any:
         **arguments: Further arguments of the target.
 
     Raises:
-        InputError: The target is not allowed or refuses its settings.
+        InputError: The target is not allowed, lacks a setting or refuses one.
+        Exception: Whatever else the target raises, as it is: a defect and not the user's fault.
     """
     check_targets(config, at)
+    target = str(config.get("_target_"))
+    if target.startswith("lungcam."):
+        _check_settings(config, at, arguments)
     try:
         return hydra_instantiate(config, **arguments, _convert_="all")
     except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, InputError):
-            raise cause from None
-        if isinstance(cause, (TypeError, ValueError)):
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        # a cohort does its work when it is called, all others only take their settings
+        if not target.startswith("lungcam.cohorts.") and _refuses(cause):
             raise InputError(f"{at}: {cause}") from error
-        raise
+        raise cause from None
+
+
+def _check_settings(config: dict[str, Any], at: str, arguments: dict[str, Any]) -> None:
+    """Refuse settings that the target cannot be called with, before it is called."""
+    settings = {key: value for key, value in config.items() if not key.startswith("_")}
+    signature = inspect.signature(get_object(config["_target_"]))
+    bind = signature.bind_partial if config.get("_partial_") else signature.bind
+    try:
+        bind(*config.get("_args_", ()), **(settings | arguments))
+    except TypeError as error:
+        raise InputError(f"{at}: {error}.") from error
+    for key, value in settings.items():
+        hint = signature.parameters[key].annotation if key in signature.parameters else None
+        kinds = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
+        # a path is given as text
+        kinds -= {Path, os.PathLike[str]}
+        if not kinds or not kinds <= PLAIN or isinstance(value, dict | Path):
+            continue
+        if type(value) not in (kinds | {int} if float in kinds else kinds):
+            names = " or ".join(sorted(kind.__name__ for kind in kinds if kind is not NoneType))
+            raise InputError(f"{at}.{key}={value}: it must be {names}.")
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether an error is a constructor's way to refuse a setting."""
+    # slow to load, and loaded by then wherever it can be raised
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+    return isinstance(error, (TypeError, ValueError, LookupError, MisconfigurationException))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from lungcam.errors import InputError
 
+# as spreadsheets and pandas write it
+MISSING = ("", "na", "n/a", "nan", "none", "null")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -38,13 +41,13 @@ class Row:
         return self.values.get(column, "")
 
     def number_in(self, column: str) -> float | None:
-        """Number in a column; None where it is empty.
+        """Number in a column; None where it is empty or a word of `MISSING`.
 
         Raises:
             InputError: It is not a finite number.
         """
         text = self.text(column)
-        if not text:
+        if text.lower() in MISSING:
             return None
         try:
             value = float(text)

@@ -67,17 +67,24 @@ class PreparedDataset(Dataset):
             arrays["lungs"],
             Grid(arrays["input"].shape, arrays["affine"]),
             json.loads(str(arrays["quality"])),
-            [Finding(**one) for one in json.loads(str(arrays["findings"]))],
+            _findings(arrays["findings"]),
             arrays.get("picture"),
         )
 
-    def pixels(self, index: int) -> str:
-        """Pixel hash of a sample's scan."""
-        return str(load(self.files[self.samples[index].sample_id], ("pixels",))["pixels"])
+    def quality(self, index: int) -> dict[str, float | int | bool]:
+        """Figures of a sample's lung mask, read alone; see `Prepared`."""
+        return json.loads(str(self._array(index, "quality")))
 
-    def extent_mm(self, index: int) -> np.ndarray:
-        """`(3,)`: size of a sample's scan along R, A and S in mm."""
-        return load(self.files[self.samples[index].sample_id], ("extent_mm",))["extent_mm"]
+    def findings(self, index: int) -> list[Finding]:
+        """Findings of a sample's scan and mask, read alone."""
+        return _findings(self._array(index, "findings"))
+
+    def picture(self, index: int) -> np.ndarray | None:
+        """Thumbnail of a sample's mask, read alone; None where the view has none."""
+        try:
+            return self._array(index, "picture")
+        except KeyError:
+            return None
 
     def __getitem__(self, index: int) -> tio.Subject:
         """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""
@@ -89,3 +96,10 @@ class PreparedDataset(Dataset):
             index=index,
         )
         return subject if self.augmentation is None else self.augmentation(subject)
+
+    def _array(self, index: int, name: str) -> np.ndarray:
+        return load(self.files[self.samples[index].sample_id], (name,))[name]
+
+
+def _findings(stored: np.ndarray) -> list[Finding]:
+    return [Finding(**one) for one in json.loads(str(stored))]

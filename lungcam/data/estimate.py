@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torchio as tio
@@ -14,6 +15,7 @@ from lungcam.errors import InputError
 from lungcam.pool import processors
 
 TRIED = 3
+PLACES = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Estimate:
         disk_bytes: All inputs together, None where no scan that was tried could be prepared.
         seconds: On all processors, likewise.
         free_bytes: Room where the cache lies.
+        refused: Why scans that were tried gave no input, a line each.
     """
 
     scans: int
@@ -33,16 +36,21 @@ class Estimate:
     disk_bytes: float | None
     seconds: float | None
     free_bytes: int
+    refused: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """The estimate in words."""
         told = f"{self.inputs} inputs to prepare from {self.scans} scans"
+        tried = min(TRIED, self.scans)
+        why = f", the first since {self.refused[0].rstrip('.')}" if self.refused else ""
         if self.disk_bytes is None or self.seconds is None:
-            return f"{told}; none of the {min(TRIED, self.scans)} that were tried can be prepared."
+            return f"{told}; none of the {tried} that were tried can be prepared{why}."
+        if self.refused:
+            why = f"; {len(self.refused)} of {tried} that were tried cannot be prepared{why}"
         return (
             f"{told}: about {_size(self.disk_bytes)} of disk ({_size(self.free_bytes)} free) and "
-            f"{_time(self.seconds)}, judged by {min(TRIED, self.scans)} of them."
+            f"{_time(self.seconds)}, judged by {tried - len(self.refused)} of them{why}."
         )
 
     def demand_room(self, root: Path) -> None:
@@ -59,7 +67,7 @@ class Estimate:
 
 
 def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estimate:
-    """Prepare a few scans spread over the cohort and judge by them.
+    """Prepare a few inputs of a few scans spread over the cohort and judge by them.
 
     Args:
         jobs: From `plan`.
@@ -69,29 +77,39 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estima
     inputs = sum(len(job.places) for job in jobs)
     tried = min(TRIED, len(jobs))
     chosen = [jobs[i * (len(jobs) - 1) // max(1, tried - 1)] for i in range(tried)]
-    sizes, seconds = [], []
+    sizes, counts, seconds, gaps, refused = [], [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for i, job in enumerate(chosen):
             started = time.perf_counter()
             places = [
-                (center, Path(folder) / f"{i}-{k}.npz") for k, (center, _) in enumerate(job.places)
+                (center, Path(folder) / f"{i}-{k}.npz")
+                for k, (center, _) in enumerate(job.places[:PLACES])
             ]
-            prepare_scan(job.image, job.series, places, transforms)
-            stored = [file.stat().st_size for _, file in places if file.exists()]
+            reasons = prepare_scan(job.image, job.series, places, transforms)
+            taken = time.perf_counter() - started
+            stored = [file.stat() for _, file in places if file.exists()]
             if stored:
-                sizes += stored
-                seconds.append(time.perf_counter() - started)
+                sizes += [one.st_size for one in stored]
+                counts.append(len(stored))
+                seconds.append(taken)
+                # a scan is read once: what a further input takes lies between two files
+                times = [one.st_mtime_ns / 1e9 for one in stored]
+                gaps += [later - one for one, later in pairwise(times)]
+            else:
+                refused += [" ".join(one.split()) for one in reasons if one][:1]
     here = next(one for one in (root.absolute(), *root.absolute().parents) if one.exists())
     free = shutil.disk_usage(here).free
     if not sizes:
-        return Estimate(len(jobs), inputs, None, None, free)
-    each = sum(seconds) / len(seconds)
+        return Estimate(len(jobs), inputs, None, None, free, tuple(refused))
+    each = sum(gaps) / len(gaps) if gaps else 0.0
+    reading = max(0.0, sum(seconds) - each * sum(counts)) / len(seconds)
     return Estimate(
         len(jobs),
         inputs,
         sum(sizes) / len(sizes) * inputs,
-        each * len(jobs) / min(processors(), max(1, len(jobs))),
+        (reading * len(jobs) + each * inputs) / min(processors(), max(1, len(jobs))),
         free,
+        tuple(refused),
     )
 
 

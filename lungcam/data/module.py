@@ -1,13 +1,16 @@
 """The cohort as Lightning wants it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchio as tio
 
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.data.cache import load
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.estimate import estimate
 from lungcam.data.manifest import read_manifest
@@ -48,6 +51,14 @@ def usable_samples(
             f"{len(samples)} samples"
         )
     return used, notes
+
+
+def with_uids(sample: Sample, study_uid: str, series_uid: str) -> Sample:
+    """Add the UIDs of a file's headers where the sample has none."""
+    study_uid, series_uid = sample.study_uid or study_uid, sample.series_uid or series_uid
+    if (study_uid, series_uid) == (sample.study_uid or "", sample.series_uid or ""):
+        return sample
+    return replace(sample, study_uid=study_uid or None, series_uid=series_uid or None)
 
 
 class ScanDataModule(pl.LightningDataModule):
@@ -92,6 +103,7 @@ class ScanDataModule(pl.LightningDataModule):
         self.notes = [one.rstrip(".") for one in (*cohort.notes, *unused, *notes)]
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
+        self.told: dict[str, dict[str, np.ndarray]] = {}
         self.pixels: dict[str, str] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -106,8 +118,17 @@ class ScanDataModule(pl.LightningDataModule):
             cost.demand_room(self.cache)
         prepared = prepare_cohort(planned, self.transforms)
         self.left_out = dict(prepared.left_out)
+        self.told = {
+            name: load(file, ("pixels", "study_uid", "series_uid", "extent_mm"))
+            for name, file in prepared.files.items()
+        }
         self.splits = {
-            name: [one for one in samples if one.sample_id in prepared.files]
+            name: [
+                # a table need not tell the UIDs that its files hold
+                with_uids(one, str(told["study_uid"]), str(told["series_uid"]))
+                for one in samples
+                if (told := self.told.get(one.sample_id))
+            ]
             for name, samples in self.splits.items()
         }
         for name, samples in self.splits.items():
@@ -119,23 +140,19 @@ class ScanDataModule(pl.LightningDataModule):
             )
             for name, samples in self.splits.items()
         }
-        self.pixels = {
-            sample.sample_id: dataset.pixels(index)
-            for dataset in self.datasets.values()
-            for index, sample in enumerate(dataset.samples)
-        }
-        refuse_shared_pixels([s for samples in self.splits.values() for s in samples], self.pixels)
+        self.pixels = {name: str(told["pixels"]) for name, told in self.told.items()}
+        everyone = [sample for samples in self.splits.values() for sample in samples]
+        refuse_shared_scans(everyone)
+        refuse_shared_pixels(everyone, self.pixels)
         if self.split.manifest is not None:
             refuse_crossed_pixels(self.splits, self.pixels, read_manifest(self.split.manifest))
 
     def crop_depths(self, split: str) -> dict[str, float]:
         """Size from foot to head, in mm, of a split's images that are crops, by sample_id."""
-        dataset, found = self.datasets[split], {}
-        for index, sample in enumerate(dataset.samples):
-            extent = dataset.extent_mm(index)
-            if is_crop(extent):
-                found[sample.sample_id] = float(extent[2])
-        return found
+        extents = {
+            one.sample_id: self.told[one.sample_id]["extent_mm"] for one in self.splits[split]
+        }
+        return {name: float(mm[2]) for name, mm in extents.items() if is_crop(mm)}
 
     def train_dataloader(self) -> tio.SubjectsLoader:
         """Training samples, shuffled anew each epoch from the seed."""

@@ -11,14 +11,18 @@ import torchio as tio
 from tqdm import tqdm
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.cache import cache_key, content_hash, store
+from lungcam.data.cache import ContentHashes, cache_key, store
 from lungcam.data.pixels import pixel_hash
 from lungcam.errors import InputError
 from lungcam.pool import run_all
 from lungcam.scans import Scan, read_scan
-from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
+from lungcam.transforms import is_crop, place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
+NO_CENTRE = (
+    "no centre of a nodule is known, and this is no crop of one; give centres, or show both lungs "
+    "by view=lungs."
+)
 Place = tuple[tuple[float, float, float] | None, Path]
 
 
@@ -79,21 +83,22 @@ def plan(samples: Sequence[Sample], transforms: tio.Compose, root: Path) -> Plan
     for sample in samples:
         scans[sample.image, sample.series].append(sample)
     jobs, files, left_out, name = [], {}, {}, repr(transforms)
-    for (image, series), found in tqdm(scans.items(), desc="looking up scans", leave=False):
-        try:
-            content = content_hash(image)
-        except OSError as error:
-            told = f"{image}: cannot be opened ({error.strerror}); check the path."
-            left_out |= {sample.sample_id: told for sample in found}
-            continue
-        missing: dict[str, Place] = {}
-        for one in found:
-            file = root / f"{cache_key(content, series, one.center_mm, name)}.npz"
-            files[one.sample_id] = file
-            if not file.exists():
-                missing[one.sample_id] = (one.center_mm, file)
-        if missing:
-            jobs.append(Job(image, series, list(missing.values()), list(missing)))
+    with ContentHashes(root) as hashes:
+        for (image, series), found in tqdm(scans.items(), desc="looking up scans", leave=False):
+            try:
+                content = hashes.of(image)
+            except OSError as error:
+                told = f"{image}: cannot be opened ({error.strerror}); check the path."
+                left_out |= {sample.sample_id: told for sample in found}
+                continue
+            missing: dict[str, Place] = {}
+            for one in found:
+                file = root / f"{cache_key(content, series, one.center_mm, name)}.npz"
+                files[one.sample_id] = file
+                if not file.exists():
+                    missing[one.sample_id] = (one.center_mm, file)
+            if missing:
+                jobs.append(Job(image, series, list(missing.values()), list(missing)))
     return Plan(jobs, files, left_out)
 
 
@@ -133,7 +138,8 @@ def prepare_scan(
 
     Stored are `input`, `lungs` and `affine` of the network's grid; `quality`, the figures of the
     mask, and `findings` of the scan and of the mask, both as JSON; `pixels`, the scan's
-    `pixel_hash`; `extent_mm`, its size along R, A and S; and `picture`, the mask's thumbnail.
+    `pixel_hash`; `study_uid` and `series_uid`, empty where there is none; `extent_mm`, its size
+    along R, A and S; and `picture`, the mask's thumbnail.
 
     Args:
         image: The file or folder.
@@ -160,7 +166,10 @@ def _prepare(
     file: Path,
 ) -> str | None:
     findings = list(scan.verdict.findings)
+    extent_mm = np.multiply(scan.grid.canonical.shape, scan.grid.canonical.spacing_mm)
     if not shows_whole_chest(transforms):
+        if center_mm is None and not is_crop(extent_mm):
+            return f"{scan.source}: {NO_CENTRE}"
         try:
             center_mm, found = place_center(scan.grid, center_mm)
         except ValueError as error:
@@ -172,7 +181,6 @@ def _prepare(
         return str(error)
     judged = quality(subject)
     findings += judged.findings
-    canonical = scan.grid.canonical
     arrays = {
         "input": volume(subject, "input"),
         "lungs": volume(subject, "input_lungs"),
@@ -180,7 +188,9 @@ def _prepare(
         "quality": np.array(json.dumps(judged.figures)),
         "findings": np.array(json.dumps([asdict(one) for one in findings])),
         "pixels": np.array(pixels),
-        "extent_mm": np.multiply(canonical.shape, canonical.spacing_mm),
+        "study_uid": np.array(scan.study_uid or ""),
+        "series_uid": np.array(scan.series_uid or ""),
+        "extent_mm": extent_mm,
     }
     if judged.picture is not None:
         arrays["picture"] = judged.picture

@@ -48,7 +48,7 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
     cohort: Cohort = instantiate(config["data"], "data")
     _describe(cohort)
     if out is not None:
-        write_samples(out / "samples.csv", cohort.samples)
+        write_samples(out / "samples.csv", cohort.samples, cohort.label_rule)
         print(f"table of samples: {out / 'samples.csv'}")
     samples, unused = usable_samples(cohort.samples, transforms)
     refuse_shared_scans(samples)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
-from lungcam.cohorts.table import read_samples
+from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, summarise
@@ -43,11 +43,15 @@ def infer(config: DictConfig) -> None:
     found = None if table else _found(scan, config.series)
     file = find_checkpoint(checkpoint)
     predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
-    samples = read_samples(scan, **predictor.table) if found is None else found
+    faults: list[Fault] = []
+    if found is None:
+        samples, faults = read_samples(scan, **predictor.table)
+    else:
+        samples = found
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        _many(predictor, samples, out, Wanted(masks=False, picture=bool(config.render)))
+        _many(predictor, samples, faults, out, Wanted(masks=False, picture=bool(config.render)))
         return
     folder = out / samples[0].sample_id
     wanted = Wanted(masks=True, picture=config.render is not False)
@@ -69,8 +73,14 @@ def _found(scan: Path, series: str | None) -> list[Sample]:
     return [Sample(name, name, scan, None, "", series_uid=series)]
 
 
-def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wanted) -> None:
-    """Predict many scans; a bad one is reported and the rest go on."""
+def _many(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    faults: Sequence[Fault],
+    out: Path,
+    wanted: Wanted,
+) -> None:
+    """Predict many scans; a bad scan or row is reported and the rest go on."""
     rows, seen = [], 0
     for sample in tqdm(samples, desc="scans"):
         row = {"sample_id": sample.sample_id, "image": str(sample.image)}
@@ -82,12 +92,15 @@ def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wa
             row["error"] = str(error)
             tqdm.write(f"skipped {sample.sample_id}: {error}")
         rows.append(row)
+    for fault in faults:
+        rows.append({"sample_id": fault.sample_id, "image": fault.image, "error": fault.reason})
+        print(f"skipped {fault.reason}")
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     write_text(out / "predictions.csv", text.getvalue())
-    done = [(s, row) for s, row in zip(samples, rows, strict=True) if "error" not in row]
+    done = [(s, row) for s, row in zip(samples, rows, strict=False) if "error" not in row]
     known = [(s, row) for s, row in done if s.label is not None]
     if known:
         figures = summarise(
@@ -108,5 +121,5 @@ def _many(predictor: Predictor, samples: Sequence[Sample], out: Path, wanted: Wa
         write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     if seen:
         print(f"note: {seen} scans were in this net's training or validation set: it knows them.")
-    print(f"{len(done)} of {len(samples)} scans predicted: {out / 'predictions.csv'}")
+    print(f"{len(done)} of {len(rows)} scans predicted: {out / 'predictions.csv'}")
     print(RESEARCH_USE_ONLY)

@@ -39,15 +39,16 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
     thumbnails, flagged = [], []
     for split, dataset in data.datasets.items():
         for index, sample in enumerate(dataset.samples):
-            prepared = dataset.prepared(index)
-            found = [one for one in prepared.findings if one.outcome == "flagged"]
+            # these alone: whole inputs may hold gigabytes
+            findings, picture = dataset.findings(index), dataset.picture(index)
+            found = [one for one in findings if one.outcome == "flagged"]
             flags = [one.code for one in found]
             flagged += [f"{sample.sample_id} ({one.message})" for one in found[:1]]
-            told = " ".join(one.sentence for one in prepared.findings)
+            told = " ".join(one.sentence for one in findings)
             row = {"sample_id": sample.sample_id, "split": split, "warnings": told}
-            table.writerow(prepared.quality | row | {"flags": " ".join(flags)})
-            if prepared.picture is not None:
-                thumbnails.append(Thumbnail(sample.sample_id, prepared.picture, flags))
+            table.writerow(dataset.quality(index) | row | {"flags": " ".join(flags)})
+            if picture is not None:
+                thumbnails.append(Thumbnail(sample.sample_id, picture, flags))
     for name, reason in data.left_out.items():
         table.writerow({"sample_id": name, "flags": "left_out", "warnings": reason})
     write_text(folder / "quality.csv", text.getvalue())

@@ -87,7 +87,9 @@ def train(config: DictConfig) -> float:
     data.setup()
     write_manifest(folder / "splits.csv", data.splits, data.pixels)
     write_samples(
-        folder / "samples.csv", [sample for found in data.splits.values() for sample in found]
+        folder / "samples.csv",
+        [sample for found in data.splits.values() for sample in found],
+        cohort.label_rule,
     )
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}

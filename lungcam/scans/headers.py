@@ -21,6 +21,7 @@ NAMES = (
     "SOPClassUID",
     "Modality",
     "ConvolutionKernel",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
     "ImagePositionPatient",
     "ImageOrientationPatient",
@@ -58,6 +59,7 @@ class Header:
         sop_class: UID of the kind of object.
         image_type: Upper-case values of ImageType.
         uid: SeriesInstanceUID.
+        study_uid: StudyInstanceUID.
         kernel: ConvolutionKernel.
         position: LPS mm of the first pixel.
         orientation: Six direction cosines, LPS: of growing column index, of growing row index.
@@ -86,6 +88,7 @@ class Header:
     sop_class: str
     image_type: tuple[str, ...]
     uid: str
+    study_uid: str
     kernel: str
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
@@ -214,14 +217,19 @@ def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Heade
     if pixels_at is None and "Rows" not in raw:
         # the rows stand shortly before the pixels, and an image has both
         cut |= text("SOPClassUID") in ("", CT_IMAGE)
-    uid = text("SeriesInstanceUID")
+
+    def uid(name: str) -> str:
+        # of a file that is cut, the UID may be
+        value = text(name)
+        return value if re.fullmatch(r"[0-9.]{1,64}", value) and not cut else ""
+
     return Header(
         file=file,
         modality=text("Modality").upper(),
         sop_class=text("SOPClassUID"),
         image_type=tuple(one.strip().upper() for one in text("ImageType").split("\\")),
-        # of a file that is cut, the UID may be
-        uid=uid if re.fullmatch(r"[0-9.]{1,64}", uid) and not cut else "",
+        uid=uid("SeriesInstanceUID"),
+        study_uid=uid("StudyInstanceUID"),
         kernel=text("ConvolutionKernel"),
         position=numbers("ImagePositionPatient", 3),
         orientation=numbers("ImageOrientationPatient", 6),

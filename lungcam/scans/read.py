@@ -62,7 +62,9 @@ def check_scan(
         return verdict, None
     fill_padding(verdict, volume.hu)
     name = scan_name(path if path.is_file() else path.resolve())
-    return verdict, Scan(name, source, volume.hu, volume.grid, volume.uid, verdict)
+    return verdict, Scan(
+        name, source, volume.hu, volume.grid, volume.uid, volume.study_uid, verdict
+    )
 
 
 def _read(verdict: Verdict, path: Path, series: str | None) -> tuple[Path, Volume] | None:

@@ -19,6 +19,7 @@ class Scan:
         hu: `(W, H, D)` int16 in HU, in the scan's own axis order.
         grid: Its voxel centres in RAS mm.
         series_uid: SeriesInstanceUID, None for other formats.
+        study_uid: StudyInstanceUID, None for other formats.
         verdict: What was found while reading it.
     """
 
@@ -27,6 +28,7 @@ class Scan:
     hu: np.ndarray
     grid: Grid
     series_uid: str | None = None
+    study_uid: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict(""))
 
     @property

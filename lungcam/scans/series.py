@@ -27,12 +27,14 @@ class Volume:
         hu: `(W, H, D)` int16.
         grid: Its place, RAS mm.
         uid: SeriesInstanceUID, None for other formats.
+        study_uid: StudyInstanceUID, None for other formats and where the headers differ.
         folder: Of the files, None for other formats.
     """
 
     hu: np.ndarray
     grid: Grid
     uid: str | None = None
+    study_uid: str | None = None
     folder: Path | None = None
 
 
@@ -119,7 +121,10 @@ def _assemble(verdict: Verdict, taken: Stack) -> Volume | None:
             fill_corners(verdict, hu, round(padding))
     folders = {one.file.parent for one in slices}
     folder = folders.pop() if len(folders) == 1 else None
-    return Volume(hu, _grid(taken, slices[0], places, hu.shape), taken.uid, folder)
+    studies = {one.study_uid for one in slices}
+    study_uid = (studies.pop() or None) if len(studies) == 1 else None
+    grid = _grid(taken, slices[0], places, hu.shape)
+    return Volume(hu, grid, taken.uid, study_uid, folder)
 
 
 def _without_repeats(verdict: Verdict, taken: Stack, values: dict[Header, np.ndarray]) -> list[int]:

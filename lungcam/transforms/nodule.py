@@ -6,6 +6,7 @@ import numpy as np
 import torchio as tio
 
 from lungcam.grid import Grid, resample
+from lungcam.transforms.view import check_grid, is_number
 from lungcam.transforms.volumes import add_image, add_mask, grid, volume
 
 
@@ -23,6 +24,9 @@ class NoduleView(tio.Transform):
         spacing_mm: Its spacing in mm.
         window_hu: Lowest and highest HU told apart.
         **kwargs: See `torchio.Transform`.
+
+    Raises:
+        ValueError: There is no such grid or window.
     """
 
     def __init__(
@@ -33,6 +37,10 @@ class NoduleView(tio.Transform):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_grid(shape, spacing_mm)
+        ends = window_hu if isinstance(window_hu, Sequence) else ()
+        if len(ends) != 2 or not all(map(is_number, ends)) or ends[0] >= ends[1]:
+            raise ValueError(f"window_hu={window_hu}: give two HU, the lower one first.")
         self.shape = tuple(shape)
         self.spacing_mm = spacing_mm
         self.window_hu = tuple(window_hu)

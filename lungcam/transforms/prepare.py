@@ -7,6 +7,7 @@ import torchio as tio
 
 from lungcam.errors import InputError
 from lungcam.scans import Scan
+from lungcam.transforms.quality import shows_whole_chest
 
 
 def pipeline(transforms: Mapping[str, tio.Transform]) -> tio.Compose:
@@ -48,4 +49,5 @@ def prepare(
     try:
         return transforms(subject)
     except ValueError as error:
-        raise InputError(f"{scan.source}: {error} Give a CT of the whole chest, in HU.") from error
+        remedy = " Give a CT of the whole chest, in HU." if shows_whole_chest(transforms) else ""
+        raise InputError(f"{scan.source}: {error}{remedy}") from error

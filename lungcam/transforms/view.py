@@ -1,6 +1,8 @@
 """TorchIO adapter of `lungcam.lungs.lung_grid` and `show_masked`."""
 
 from collections.abc import Sequence
+from math import isfinite
+from numbers import Integral, Real
 
 import torchio as tio
 
@@ -18,6 +20,9 @@ class LungView(tio.Transform):
         shape: Voxels of the grid, `(W, H, D)`.
         spacing_mm: Its spacing in mm; widened only where the lungs would not fit.
         **kwargs: See `torchio.Transform`.
+
+    Raises:
+        ValueError: There is no such grid.
     """
 
     def __init__(
@@ -27,6 +32,7 @@ class LungView(tio.Transform):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_grid(shape, spacing_mm)
         self.shape = tuple(shape)
         self.spacing_mm = spacing_mm
         self.args_names = ["shape", "spacing_mm"]
@@ -39,3 +45,23 @@ class LungView(tio.Transform):
         add_image(subject, "input", show_masked(hu, lungs, mask, source, target), target)
         add_mask(subject, "input_lungs", resample(lungs, source, target) >= 0.5, target)
         return subject
+
+
+def check_grid(shape: Sequence[int], spacing_mm: float) -> None:
+    """Refuse what is no grid's shape or spacing.
+
+    Raises:
+        ValueError: Names the setting.
+    """
+    sizes = shape if isinstance(shape, Sequence) else ()
+    if len(sizes) != 3 or not all(
+        isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in sizes
+    ):
+        raise ValueError(f"shape={shape}: give three whole numbers, 1 or more each.")
+    if not is_number(spacing_mm) or spacing_mm <= 0:
+        raise ValueError(f"spacing_mm={spacing_mm}: give a number of mm above 0.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

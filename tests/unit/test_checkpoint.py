@@ -1,6 +1,7 @@
 """Checkpoints are found, loaded without running what they hold, and amended whole."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lungcam.checkpoint import KEY, CheckpointMetadata, amend, find_checkpoint, load_checkpoint
 from lungcam.classifier import Classifier
@@ -133,3 +135,115 @@ def test_what_lightning_saves_carries_the_metadata_and_loads_safely(tmp_path):
     checkpoint = load_checkpoint(tmp_path / "last.ckpt")
     assert checkpoint[KEY] == metadata
     assert torch.equal(checkpoint["state_dict"]["net.weight"], net.net.weight)
+
+
+class Slope(pl.LightningModule):
+    """Learns one number; its loss on validation is what it is told, an epoch each."""
+
+    def __init__(self, losses: list[float]):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.zeros(1))
+        self.losses = losses
+
+    def training_step(self, batch, _):
+        return ((self.slope - 1) * batch).square().mean()
+
+    def validation_step(self, batch, _):
+        self.log("loss", self.losses[self.current_epoch])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+    def train_dataloader(self):
+        return torch.utils.data.DataLoader(torch.ones(2, 1))
+
+    val_dataloader = train_dataloader
+
+
+def fit(
+    run: Path, losses: list[float], ckpt: Path | None = None, kept: Path | None = None
+) -> ModelCheckpoint:
+    """Train in a run folder, from the beginning or from a checkpoint."""
+    saving = ModelCheckpoint(
+        kept or run / "checkpoints", "best", "loss", save_last=True, enable_version_counter=False
+    )
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        default_root_dir=run,
+        logger=False,
+        # before the saving one, as in a run
+        callbacks=[CheckpointMetadata({"label_rule": "a rule"}), saving],
+        max_epochs=len(losses),
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Slope(losses), ckpt_path=ckpt)
+    return saving
+
+
+fitting = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers.*",
+    "ignore:.*number of training batches.*",
+    "ignore:.*LeafSpec.*",
+    "ignore:Checkpoint directory .* exists and is not empty.*",
+)
+
+
+def texts(value) -> list[str]:
+    """All texts in nested containers, keys too."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple | set):
+        return [text for one in value for text in texts(one)]
+    return [value] if isinstance(value, str) else []
+
+
+@fitting
+def test_a_checkpoint_tells_no_absolute_path(tmp_path):
+    run = tmp_path / "run"
+    saving = fit(run, [0.5, 0.7])
+    # Lightning's own notes go on to be absolute
+    assert Path(saving.best_model_path) == run / "checkpoints" / "best.ckpt"
+    for name in ("best.ckpt", "last.ckpt"):
+        file = run / "checkpoints" / name
+        found = texts(load_checkpoint(file))
+        assert "<run>/checkpoints" in found
+        assert [text for text in found if text.startswith("/")] == []
+        amend(file, threshold=0.5)
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.namelist():
+                assert str(tmp_path).encode() not in archive.read(member)
+
+
+@fitting
+@pytest.mark.parametrize("place", ["same", "moved", "linked"])
+def test_training_goes_on_and_knows_its_best_epoch(tmp_path, place):
+    run = tmp_path / "run"
+    fit(run, [0.5, 0.7])
+    if place == "moved":
+        run = run.rename(tmp_path / "elsewhere")
+    elif place == "linked":
+        (tmp_path / "link").symlink_to(run)
+        run = tmp_path / "link"
+    best, last = (run / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    before = best.read_bytes()
+    # Lightning would warn that the folder has changed, which is an error in a test
+    saving = fit(run, [9.0, 0.7, 0.6], last)
+    # only the first epoch, which is not run again, was as good
+    assert best.read_bytes() == before
+    assert saving.best_model_score == 0.5
+    assert Path(saving.best_model_path) == best.resolve()
+    assert sorted(file.name for file in best.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+    fit(run, [9.0, 9.0, 9.0, 0.4], last)
+    assert load_checkpoint(best)["epoch"] == 3
+
+
+@fitting
+def test_a_folder_outside_the_run_is_found_again_too(tmp_path):
+    run = tmp_path / "a" / "run"
+    outside = tmp_path / "b"
+    fit(run, [0.5], kept=outside)
+    saving = fit(run, [0.5, 0.6], outside / "last.ckpt", outside)
+    assert saving.best_model_score == 0.5
+    assert "<run>/../../b/best.ckpt" in texts(load_checkpoint(outside / "last.ckpt"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from lungcam.command import quote_paths
+from lungcam.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 PARSER = OverridesParser.create()
@@ -37,7 +38,7 @@ def received(typed: str) -> str:
 @example("a\\'b")
 @example("${HOME}/scan")
 @example("a\\${b}\\\\${c}\\")
-@example("null")
+@example("nulls")
 @example("1e3")
 @example("key=value")
 def test_a_path_arrives_as_it_was_typed(typed):
@@ -45,6 +46,8 @@ def test_a_path_arrives_as_it_was_typed(typed):
         return  # the user's own quotes; see below
     if typed[0] == "[" and typed[-1] == "]":
         return  # a list of paths; see below
+    if typed == "null":
+        return  # none; see below
     if typed == "???":
         return  # OmegaConf's word for a value that is missing
     assert received(typed) == typed
@@ -78,6 +81,12 @@ def test_a_path_that_only_begins_with_a_bracket_is_a_path():
 
 def test_a_folder_whose_name_stands_in_brackets_is_no_list_where_none_is_taken():
     assert received("[x]") == "[x]"
+
+
+def test_null_takes_a_path_back_and_an_empty_one_is_refused():
+    assert quote_paths(["data.xml=null"], ["data.xml"]) == ["data.xml=null"]
+    with pytest.raises(InputError, match=r"data\.xml=: no path is given"):
+        quote_paths(["data.xml="], ["data.xml"])
 
 
 @pytest.mark.parametrize("flag", ["-m", "--multirun"])

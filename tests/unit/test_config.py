@@ -13,7 +13,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lungcam.cohorts.table.columns import USUAL
-from lungcam.config import ALLOWED_TARGETS, check_targets, instantiate, plain, register_schemas
+from lungcam.config import (
+    ALLOWED_TARGETS,
+    TrainConfig,
+    check_nodes,
+    check_targets,
+    instantiate,
+    plain,
+    register_schemas,
+)
 from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
@@ -190,6 +198,100 @@ def test_the_targets_own_words_to_the_user_stand(tmp_path):
     node = {"_target_": "lungcam.cohorts.phantom.phantom_cohort", "root": str(tmp_path), "n": 3}
     with pytest.raises(InputError, match=r"^The phantom cohort's n is 3; set it"):
         instantiate(node, "data")
+
+
+@pytest.fixture
+def phantom_node(tmp_path) -> dict[str, object]:
+    return {"_target_": "lungcam.cohorts.phantom.phantom_cohort", "root": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        (
+            {"_target_": "lungcam.cohorts.table.table_cohort"},
+            "missing a required argument: 'table'",
+        ),
+        ({"n": "many"}, "^data.n=many: it must be int.$"),
+        ({"n": 2.5}, "^data.n=2.5: it must be int.$"),
+        ({"n": True}, "^data.n=True: it must be int.$"),
+        ({"n": [20, 30]}, "^data.n=.20, 30.: it must be int.$"),
+        ({"difficulty": "hard"}, "^data.difficulty=hard: it must be float.$"),
+        ({"workers": "all"}, "^data.workers=all: it must be int.$"),
+        ({"root": 2024}, "^data.root=2024: it must be str.$"),
+    ],
+)
+def test_what_a_cohort_cannot_be_called_with_is_the_users_to_mend(phantom_node, node, says):
+    with pytest.raises(InputError, match=says):
+        instantiate(phantom_node | node if "_target_" not in node else node, "data")
+
+
+def test_whole_numbers_and_nothing_stand_where_they_may(phantom_node):
+    node = phantom_node | {"n": 3, "difficulty": 1, "workers": None}
+    with pytest.raises(InputError, match=r"^The phantom cohort's n is 3"):
+        instantiate(node, "data")
+
+
+@pytest.mark.parametrize(
+    "defect", [TypeError, ValueError, AttributeError, KeyError, RuntimeError, OSError]
+)
+def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, defect):
+    """It is to end with a traceback and exit code 1, and not as a fault of the settings."""
+
+    def broken(root: str) -> None:
+        raise defect("a defect")
+
+    broken.__module__ = "lungcam.cohorts.phantom.cohort"
+    monkeypatch.setattr("lungcam.cohorts.phantom.phantom_cohort", broken)
+    with pytest.raises(defect, match="a defect") as caught:
+        instantiate(phantom_node, "data")
+    assert caught.traceback[-1].name == "broken"
+    assert not isinstance(caught.value, HydraException)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        ({"_target_": "torchio.RandomFlip", "axes": 7}, ""),
+        ({"_target_": "torchio.RandomNoise", "std": "much"}, ""),
+        ({"_target_": "monai.networks.nets.resnet18", "spatial_dims": 5}, ""),
+        ({"_target_": "torch.optim.AdamW", "params": []}, "empty parameter list"),
+        ({"_target_": "pytorch_lightning.callbacks.EarlyStopping"}, "monitor"),
+        ({"_target_": "pytorch_lightning.callbacks.ModelCheckpoint", "save_top_k": -5}, "save_top"),
+    ],
+    ids=lambda part: part["_target_"] if isinstance(part, dict) else "",
+)
+def test_what_others_refuse_when_they_are_made_is_the_users_to_mend(node, says):
+    with pytest.raises(InputError, match=rf"(?s)^callbacks\.one: .*{says}"):
+        instantiate(node, "callbacks.one")
+
+
+@pytest.mark.parametrize(
+    ("view", "settings", "says"),
+    [
+        ("LungView", {"shape": [32, 32]}, "shape=[32, 32]: give three whole numbers"),
+        ("NoduleView", {"shape": [0, 32, 32]}, "shape=[0, 32, 32]: give three whole numbers"),
+        ("NoduleView", {"window_hu": [0, 0]}, "window_hu=[0, 0]: give two HU, the lower one first"),
+        ("NoduleView", {"spacing_mm": 0}, "spacing_mm=0: give a number of mm above 0."),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused_in_one_line(view, settings, says):
+    with pytest.raises(InputError) as caught:
+        instantiate({"_target_": f"lungcam.transforms.{view}", **settings}, "transforms.view")
+    assert str(caught.value).startswith(f"transforms.view: {says}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seed", "says"),
+    [(-1, "seed=-1: give 0 or more."), (2**32, f"seed={2**32}: give less than {2**32}.")],
+)
+def test_a_seed_that_no_generator_takes_is_refused(composer, seed, says):
+    with pytest.raises(InputError) as caught:
+        check_nodes(plain(composer("train", f"seed={seed}")), TrainConfig)
+    assert str(caught.value) == says
+    check_nodes(plain(composer("train", f"seed={2**32 - 1}")), TrainConfig)
 
 
 def test_plain_resolves():

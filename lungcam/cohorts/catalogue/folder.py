@@ -1,12 +1,14 @@
 """What one folder of a DICOM tree holds, from as few headers as will do."""
 
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lungcam.cohorts.catalogue.tags import Tags, read_tags
+from lungcam.cohorts.catalogue.order import stand_for
+from lungcam.cohorts.catalogue.tags import Image, Tags, read_image
 from lungcam.scans.headers import DamagedHeader
 from lungcam.scans.quiet import quiet
 
@@ -18,10 +20,17 @@ OTHER_NAMES = ("dicomdir", "license", "readme", "version", "lockfile")
 
 @dataclass(frozen=True)
 class Entry:
-    """A series as found in one folder: what its headers tell, and its slices."""
+    """A series as found in one folder.
+
+    Attributes:
+        tags: What its headers tell.
+        slices: Files that are its images.
+        digest: Of the SOPInstanceUIDs that were read.
+    """
 
     tags: Tags
     slices: int
+    digest: str
 
 
 @dataclass
@@ -50,9 +59,9 @@ def read_folders(folders: Sequence[str]) -> list[Folder | None]:
 def read_folder(folder: str) -> Folder | None:
     """List a folder and read a few headers spread over its sorted file names.
 
-    Files are taken by suffix, since one suffix seldom stands for two kinds. Where the headers of
-    all suffixes are of one series, every file beside them counts as its slice unread; where they
-    differ, all are read.
+    Files are taken by suffix, since one suffix seldom stands for two kinds. Where the headers are
+    of one series and their numbers show that they stand for all files (see `stand_for`), the others
+    count as its slices unread; else all are read.
     """
     found = Folder()
     groups: dict[str, list[str]] = {}
@@ -74,27 +83,40 @@ def read_folder(folder: str) -> Folder | None:
     # before they are read: a change from here on is seen the next time
     found.sampled = sorted(_stamp(here / name) for names in chosen.values() for name in names)
     few = {suffix: {name: _read(here / name) for name in chosen[suffix]} for suffix in groups}
-    kinds = {_kind(tags) for some in few.values() for tags in some.values()}
     dicom = [suffix for suffix, some in few.items() if any(map(_is_dicom, some.values()))]
-    whole = all(all(map(_is_dicom, few[suffix].values())) for suffix in dicom)
-    if len(kinds - {None}) <= 1 and whole and "damaged" not in kinds:
-        read = [tags for suffix in dicom for tags in few[suffix].values()]
-        if read:
-            count = sum(len(groups[suffix]) for suffix in dicom)
-            found.entries = [Entry(_agree(read), count)]
-        return found
-    by_uid: dict[str, list[Tags]] = {}
+    if len(dicom) == 1 and _is_one_series(few[dicom[0]].values()):
+        names = sorted(groups[dicom[0]])
+        if stand_for(few[dicom[0]], names, here.name):
+            found.entries = [_entry(few[dicom[0]].values(), len(names))]
+            return found
+    by_uid: dict[str, list[Image]] = {}
     for suffix in dicom:
         for name in sorted(groups[suffix]):
-            tags = few[suffix][name] if name in few[suffix] else _read(here / name)
-            if tags == "damaged":
+            image = few[suffix][name] if name in few[suffix] else _read(here / name)
+            if image == "damaged":
                 found.damaged += 1
-            elif tags is not None:
-                by_uid.setdefault(tags.series_uid, []).append(tags)
+            elif image is not None:
+                by_uid.setdefault(image.tags.series_uid, []).append(image)
     for uid in sorted(by_uid):
-        images = [tags for tags in by_uid[uid] if not tags.localizer] or by_uid[uid]
-        found.entries.append(Entry(_agree(images), len(images)))
+        images = without_localizers(by_uid[uid])
+        found.entries.append(_entry(images, len(images)))
     return found
+
+
+def read_sop_uids(folder: Path) -> dict[str, set[str]]:
+    """SOPInstanceUIDs of all images directly in a folder, by SeriesInstanceUID."""
+    by_uid: dict[str, list[Image]] = {}
+    with quiet(), os.scandir(folder) as listing:
+        names = [item.name for item in listing if could_be_dicom(item.name) and item.is_file()]
+        for image in (_read(folder / name) for name in names):
+            if isinstance(image, Image):
+                by_uid.setdefault(image.tags.series_uid, []).append(image)
+    return {uid: {one.sop_uid for one in without_localizers(by_uid[uid])} for uid in by_uid}
+
+
+def without_localizers(images: Sequence[Image]) -> Sequence[Image]:
+    """Images of a series; localizers only where there is nothing else."""
+    return [one for one in images if not one.tags.localizer] or images
 
 
 def could_be_dicom(name: str) -> bool:
@@ -125,20 +147,25 @@ def unchanged(folder: str, sampled: Sequence[tuple[str, int, int]]) -> bool:
     return True
 
 
-def _read(file: Path) -> Tags | str | None:
+def _read(file: Path) -> Image | str | None:
     """A file's tags, `"damaged"`, or None if it is not DICOM."""
     try:
-        return read_tags(file)
+        return read_image(file)
     except (OSError, DamagedHeader):
         return "damaged"
 
 
-def _is_dicom(tags: Tags | str | None) -> bool:
-    return tags is not None
+def _is_dicom(image: Image | str | None) -> bool:
+    return image is not None
 
 
-def _kind(tags: Tags | str | None) -> tuple[str, bool] | str | None:
-    return (tags.series_uid, tags.localizer) if isinstance(tags, Tags) else tags
+def _is_one_series(images: Iterable[Image | str | None]) -> bool:
+    """Whether all are images of one series, and all or none of them localizers."""
+    kinds = {
+        (one.tags.series_uid, one.tags.localizer) if isinstance(one, Image) else None
+        for one in images
+    }
+    return len(kinds) == 1 and None not in kinds
 
 
 def _stamp(file: Path) -> tuple[str, int, int]:
@@ -154,6 +181,8 @@ def _suffix(name: str) -> str:
     return "" if suffix[1:].isdigit() else suffix
 
 
-def _agree(read: Sequence[Tags]) -> Tags:
-    """What most of a series' headers say."""
-    return Counter(read).most_common(1)[0][0]
+def _entry(images: Iterable[Image], slices: int) -> Entry:
+    """A series, by what most of its headers say."""
+    told = Counter(one.tags for one in images).most_common(1)[0][0]
+    content = "\n".join(sorted({one.sop_uid for one in images}))
+    return Entry(told, slices, hashlib.sha256(content.encode()).hexdigest()[:16])

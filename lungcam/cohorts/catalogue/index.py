@@ -18,7 +18,7 @@ from lungcam.errors import InputError
 from lungcam.files import whole
 
 # to be raised whenever a line means something else
-VERSION = 1
+VERSION = 2
 
 # by the path below the root: the folder's mtime_ns when it was read, and what was found
 Index = dict[str, tuple[int, Folder]]
@@ -78,11 +78,11 @@ def _head(body: bytes) -> dict[str, object]:
 
 
 def _line(path: str, mtime_ns: int, folder: Folder) -> str:
-    entries = [[entry.slices, *astuple(entry.tags)] for entry in folder.entries]
+    entries = [[entry.slices, entry.digest, *astuple(entry.tags)] for entry in folder.entries]
     return json.dumps([path, mtime_ns, folder.subfolders, folder.sampled, entries, folder.damaged])
 
 
 def _entry(line: bytes) -> tuple[str, tuple[int, Folder]]:
     path, mtime_ns, subfolders, sampled, entries, damaged = json.loads(line)
-    found = [Entry(Tags(*tags), slices) for slices, *tags in entries]
+    found = [Entry(Tags(*tags), slices, digest) for slices, digest, *tags in entries]
     return path, (mtime_ns, Folder(subfolders, sampled, found, damaged))

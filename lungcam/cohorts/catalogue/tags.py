@@ -16,6 +16,7 @@ from lungcam.scans.headers import DamagedHeader, begins_dicom
 # once; no other tag that tells of a person is read
 NAMES = (
     "ImageType",
+    "SOPInstanceUID",
     "StudyDate",
     "Modality",
     "PatientID",
@@ -24,6 +25,7 @@ NAMES = (
     "ConvolutionKernel",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "InstanceNumber",
 )
 TAGS = {name: tag_for_keyword(name) for name in NAMES}
 LAST = max(TAGS.values())
@@ -51,8 +53,23 @@ class Tags:
     disagree: bool
 
 
-def read_tags(file: Path) -> Tags | None:
-    """Read a file's header up to SeriesInstanceUID.
+@dataclass(frozen=True)
+class Image:
+    """One file: what it says of its series, and which one of the series it is.
+
+    Attributes:
+        tags: Alike in all files of a series, but for rare disagreements.
+        sop_uid: SOPInstanceUID; empty where it is missing.
+        number: InstanceNumber; None where it is missing or no whole number.
+    """
+
+    tags: Tags
+    sop_uid: str
+    number: int | None
+
+
+def read_image(file: Path) -> Image | None:
+    """Read a file's header up to InstanceNumber, which stands shortly after SeriesInstanceUID.
 
     Returns:
         None if the file is not DICOM by its first bytes.
@@ -86,7 +103,8 @@ def read_tags(file: Path) -> Tags | None:
             raise DamagedHeader(str(file)) from error
     if not UID.fullmatch(raw.get("SeriesInstanceUID", "")):
         raise DamagedHeader(str(file))
-    return _tags({name: raw.get(name, "") for name in NAMES})
+    tags = _tags({name: raw.get(name, "") for name in NAMES})
+    return Image(tags, raw.get("SOPInstanceUID", ""), _whole(raw.get("InstanceNumber", "")))
 
 
 def _tags(raw: dict[str, str]) -> Tags:
@@ -114,3 +132,7 @@ def _positive(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and value > 0 else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,12}", text) else None

@@ -2,13 +2,11 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 
 from lungcam.cohorts.catalogue.folder import Folder, read_folders, unchanged
+from lungcam.cohorts.catalogue.gather import Catalogue, gather
 from lungcam.cohorts.catalogue.index import Index, index_file, load, many_objects, save
 from lungcam.cohorts.catalogue.series import Series
 from lungcam.errors import InputError
@@ -26,19 +24,6 @@ LEAST_SECONDS = 20.0
 SHARE = 10
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """The series below a root.
-
-    Attributes:
-        series: Sorted by patient, study and series UID; each series UID once.
-        notes: Sentences on what was left out or disagrees, with counts.
-    """
-
-    series: list[Series]
-    notes: list[str]
-
-
 def catalogue(root: Path, cache: Path) -> list[Series]:
     """List every DICOM series below a folder; see `read_catalogue`, which also gives notes."""
     return read_catalogue(root, cache).series
@@ -48,12 +33,15 @@ def read_catalogue(root: Path, cache: Path, workers: int | None = None) -> Catal
     """List every DICOM series below a folder, whatever its subfolders are called.
 
     In each folder 5 headers, spread over the sorted names of each suffix, are read; all of them
-    only where those differ. What was found is kept in `cache`: a folder whose mtime and whose
-    sampled files' sizes and mtimes are as they were is not opened again. A file rewritten in place
-    that is not among those sampled goes unseen; to have it seen, remove the index.
+    only where those are of several series or do not stand for all (see `order.stand_for`). What was
+    found is kept in `cache`: a folder whose mtime and whose sampled files' sizes and mtimes are as
+    they were is not opened again. A file rewritten in place that is not among those sampled goes
+    unseen; to have it seen, remove the index.
 
-    Where a series lies in several folders, the one with the most slices counts. Links are followed,
-    each folder once. DICOMDIR, hidden files and other kinds of files are passed over.
+    Where copies of a series lie in several folders, the one with the most slices counts; a series
+    whose parts do is left out. To tell the two apart, folders whose samples of it differ are read
+    whole, each time. Links are followed, each folder once. DICOMDIR, hidden files and other kinds
+    of files are passed over.
 
     Args:
         root: The folder.
@@ -90,7 +78,7 @@ def read_catalogue(root: Path, cache: Path, workers: int | None = None) -> Catal
     if now != before:
         save(file, now)
     with many_objects():
-        return _gather(root, now, closed)
+        return gather(root, now, closed)
 
 
 def _walk(
@@ -155,50 +143,3 @@ def _read_all(
         alone = 1 if len(batches) < WORTH_PROCESSES else workers
         for found in run_all(read_folders, [(batch,) for batch in batches], label, alone):
             yield from found
-
-
-def _gather(root: Path, index: Index, closed: Sequence[str]) -> Catalogue:
-    """One row for each series UID, and what there is to say."""
-    best: dict[str, Series] = {}
-    told: Counter[str] = Counter()
-    for path, (_, folder) in sorted(index.items()):
-        told["damaged"] += folder.damaged
-        for entry in folder.entries:
-            tags = entry.tags
-            other = best.get(tags.series_uid)
-            told["twice"] += other is not None
-            if other is not None and other.slices >= entry.slices:
-                continue
-            told["nameless"] += tags.nameless and other is None
-            told["disagree"] += tags.disagree and other is None
-            best[tags.series_uid] = Series(
-                folder=root / path,
-                patient_id=tags.patient_id,
-                study_uid=tags.study_uid,
-                series_uid=tags.series_uid,
-                modality=tags.modality,
-                localizer=tags.localizer,
-                slices=entry.slices,
-                thickness_mm=tags.thickness_mm,
-                kernel=tags.kernel,
-                timepoint=tags.timepoint,
-            )
-    notes = [sentence.format(told[key]) for key, sentence in NOTES.items() if told[key]]
-    if closed:
-        notes.append(
-            f"{len(closed)} folder(s) could not be opened and are left out, such as "
-            f"{root / min(closed)}."
-        )
-    order = attrgetter("patient_id", "study_uid", "series_uid")
-    return Catalogue(sorted(best.values(), key=order), notes)
-
-
-NOTES = {
-    "twice": "{} folder(s) repeat a series that lies in another; the one with most slices counts.",
-    "damaged": "{} DICOM file(s) cannot be read or name no series and are left out.",
-    "nameless": "{} series name no patient; each study of theirs counts as a person.",
-    "disagree": (
-        "In {} series StudyDate and ClinicalTrialTimePointID name different screening years; "
-        "StudyDate is taken."
-    ),
-}

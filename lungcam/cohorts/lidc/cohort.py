@@ -12,6 +12,7 @@ from lungcam.cohorts.lidc.notes import tell
 from lungcam.cohorts.lidc.outlined import Outlined, outline_all
 from lungcam.cohorts.lidc.samples import Read, nodule_samples, scan_sample, scan_sentence
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.cohorts.setting import as_choice, as_names, as_path, as_whole
 from lungcam.errors import InputError
 
 UNITS = ("nodule", "scan")
@@ -27,7 +28,7 @@ def lidc_cohort(
     benign_below: float = 3.0,
     malignant_above: float = 3.0,
     least_readers: int = 1,
-    features: Sequence[str] = (),
+    features: str | Sequence[str] = (),
     workers: int | None = None,
 ) -> Cohort:
     """List the nodules or the scans of LIDC-IDRI that have a reading.
@@ -57,13 +58,20 @@ def lidc_cohort(
         InputError: A setting is wrong, or there is no series with a reading.
     """
     rule = LabelRule(statistic, benign_below, malignant_above, least_readers)
-    _check(unit, features, workers)
-    root, cache = Path(root), Path(cache)
+    as_choice("unit", unit, UNITS)
+    names = _features(features)
+    if workers is not None:
+        as_whole("workers", workers, 1, beside=", or to null")
+    root, cache = as_path("root", root), as_path("cache", cache)
+    source = root if xml is None else as_path("xml", xml)
     found = read_catalogue(root, cache, workers)
     series = [one for one in found.series if one.modality == "CT" and not one.localizer]
     if not series:
-        raise InputError(f"{root}: there is no DICOM CT series; give the folder of LIDC-IDRI.")
-    mentions = Mentions(Path(xml) if xml else root, cache)
+        told = "".join(f" {note}" for note in found.notes)
+        raise InputError(
+            f"{root}: there is no DICOM CT series; give the folder of LIDC-IDRI.{told}"
+        )
+    mentions = Mentions(source, cache)
     with_reading = [one for one in series if one.series_uid in mentions.short]
     if not with_reading:
         raise InputError(
@@ -71,7 +79,7 @@ def lidc_cohort(
             f"{mentions.source} has readings of; give the XML files of these series as xml=."
         )
     read = _outline(with_reading, mentions, cache, workers)
-    samples = _samples(read, rule, unit, features, cache)
+    samples = _samples(read, rule, unit, names, cache)
     if not samples:
         raise InputError(
             f"{root}: no {unit} of its {len(with_reading)} CT series with a reading can be used; "
@@ -82,22 +90,15 @@ def lidc_cohort(
     return Cohort(samples, f"LIDC-IDRI, {sentence}", notes)
 
 
-def _check(unit: str, features: Sequence[str], workers: int | None) -> None:
-    if unit not in UNITS:
-        raise InputError(f"LIDC-IDRI's unit is {unit!r}; set it to {' or '.join(UNITS)}.")
-    if isinstance(features, str):
-        raise InputError(f"LIDC-IDRI's features is {features!r}; set it to a list of names.")
-    for name in features:
+def _features(features: str | Sequence[str]) -> tuple[str, ...]:
+    """The features' names, all of them possible."""
+    names = as_names("features", features)
+    for name in names:
         if name == "malignancy":
-            raise InputError(
-                "LIDC-IDRI's features hold malignancy, which is the label; leave it out."
-            )
+            raise InputError("data.features holds malignancy, which is the label; leave it out.")
         if name not in FEATURES:
-            raise InputError(
-                f"LIDC-IDRI's features hold {name!r}; choose from {', '.join(FEATURES)}."
-            )
-    if workers is not None and workers < 1:
-        raise InputError(f"LIDC-IDRI's workers is {workers}; set it to 1 or more.")
+            raise InputError(f"data.features holds {name!r}; choose from {', '.join(FEATURES)}.")
+    return names
 
 
 def _outline(

@@ -1,10 +1,10 @@
 """The rule that turns readers' ratings into a label."""
 
-import math
 from dataclasses import dataclass
 
 from lungcam.cohorts.lidc.annotation import READERS
 from lungcam.cohorts.lidc.nodule import STATISTICS, Nodule
+from lungcam.cohorts.setting import as_choice, as_number, as_whole
 from lungcam.errors import InputError
 
 
@@ -31,20 +31,14 @@ class LabelRule:
     least_readers: int = 1
 
     def __post_init__(self) -> None:
-        if self.statistic not in STATISTICS:
+        as_choice("statistic", self.statistic, tuple(STATISTICS))
+        as_number("benign_below", self.benign_below)
+        as_number("malignant_above", self.malignant_above)
+        as_whole("least_readers", self.least_readers, 1, READERS)
+        if self.benign_below > self.malignant_above:
             raise InputError(
-                f"LIDC-IDRI's statistic is {self.statistic!r}; set it to {' or '.join(STATISTICS)}."
-            )
-        if not all(map(math.isfinite, (self.benign_below, self.malignant_above))) or (
-            self.benign_below > self.malignant_above
-        ):
-            raise InputError(
-                f"LIDC-IDRI's benign_below is {self.benign_below} and malignant_above "
+                f"data.benign_below is {self.benign_below} and data.malignant_above "
                 f"{self.malignant_above}; set benign_below to at most malignant_above."
-            )
-        if self.least_readers not in range(1, READERS + 1):
-            raise InputError(
-                f"LIDC-IDRI's least_readers is {self.least_readers}; set it to 1 to {READERS}."
             )
 
     def counts(self, nodule: Nodule) -> bool:

@@ -12,7 +12,7 @@ from lungcam.cohorts.catalogue import Series
 from lungcam.cohorts.lidc.annotation import Reading
 from lungcam.cohorts.lidc.cluster import cluster
 from lungcam.cohorts.lidc.lesion import Lesion, joins, lesion_from, outline_lesion
-from lungcam.cohorts.lidc.slices import FaultySeries, read_slices
+from lungcam.cohorts.lidc.slices import FaultySeries, Headers, place_slices, read_headers
 from lungcam.files import write_text
 from lungcam.pool import run_all
 
@@ -54,25 +54,44 @@ def outline_all(
         cache: Folder for the masks and for what is known of each series.
         workers: Processes.
     """
-    keys = [_key(one, digest) for one, digest in zip(series, digests, strict=True)]
+    states = {folder: _state(folder) for folder in {one.folder for one in series}}
+    keys = [_key(states[one.folder], digest) for one, digest in zip(series, digests, strict=True)]
     kept = [_load(cache, one.series_uid, key) for one, key in zip(series, keys, strict=True)]
     missing = [at for at, one in enumerate(kept) if one is None]
     if missing:
         known = readings()
+        by_folder: dict[Path, list[int]] = {}
+        for at in missing:
+            by_folder.setdefault(series[at].folder, []).append(at)
         jobs = [
-            (series[at].folder, known[series[at].series_uid], keys[at], cache) for at in missing
+            (folder, [(known[series[at].series_uid], keys[at]) for at in inside], cache)
+            for folder, inside in by_folder.items()
         ]
-        for at, one in zip(
-            missing, run_all(outline_series, jobs, "LIDC series", workers), strict=True
-        ):
-            kept[at] = one
+        drawn = run_all(outline_folder, jobs, "LIDC folders", workers)
+        for inside, found in zip(by_folder.values(), drawn, strict=True):
+            for at, one in zip(inside, found, strict=True):
+                kept[at] = one
     return [one for one in kept if one is not None]
 
 
-def outline_series(folder: Path, reading: Reading, key: str, cache: Path) -> Outlined:
+def outline_folder(
+    folder: Path, wanted: Sequence[tuple[Reading, str]], cache: Path
+) -> list[Outlined]:
+    """Draw the nodules of the series in one folder, whose headers are read once.
+
+    Args:
+        folder: The folder.
+        wanted: Reading and key of each series.
+        cache: Folder for what is found.
+    """
+    headers = read_headers(folder)
+    return [outline_series(headers, reading, key, cache) for reading, key in wanted]
+
+
+def outline_series(headers: Headers, reading: Reading, key: str, cache: Path) -> Outlined:
     """Draw the nodules of one series and keep them, masks first."""
     try:
-        slices = read_slices(folder, reading.series_uid)
+        slices = place_slices(headers, reading.series_uid)
     except FaultySeries as error:
         found = Outlined([], fault=str(error))
     else:
@@ -102,16 +121,20 @@ def _file(cache: Path, series_uid: str) -> Path:
     return cache / f"{series_uid}.json"
 
 
-def _key(series: Series, digest: str) -> str:
-    """Of all that decides a series' lesions."""
-    with os.scandir(series.folder) as entries:
+def _state(folder: Path) -> str:
+    """Digest of a folder's path and of its files' names, sizes and times."""
+    with os.scandir(folder) as entries:
         state = sorted(
             (entry.name, (status := entry.stat()).st_size, status.st_mtime_ns)
             for entry in entries
             if entry.is_file()
         )
-    content = json.dumps([VERSION, digest, str(series.folder), state])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([str(folder), state]).encode()).hexdigest()
+
+
+def _key(state: str, digest: str) -> str:
+    """Of all that decides a series' lesions: its folder's state and its XML file's digest."""
+    return hashlib.sha256(json.dumps([VERSION, digest, state]).encode()).hexdigest()[:16]
 
 
 def _load(cache: Path, series_uid: str, key: str) -> Outlined | None:

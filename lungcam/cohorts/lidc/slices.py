@@ -1,6 +1,6 @@
 """Where the slices of a series stand, from the headers alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from pydicom.filereader import read_partial
 
 from lungcam.cohorts.lidc.annotation import Contour
 from lungcam.grid import Grid
-from lungcam.scans.contents import contents_of, note_contents
+from lungcam.scans.contents import Contents, contents_of, note_contents
 from lungcam.scans.discover import list_files
 from lungcam.scans.headers import Header
 from lungcam.scans.placing import note_places
@@ -58,20 +58,50 @@ class Slices:
         return self.by_height(contour) if found is None else found
 
 
-def read_slices(folder: Path, series_uid: str) -> Slices:
-    """Place the slices of a series; no pixel is read.
+@dataclass(frozen=True, eq=False)
+class Headers:
+    """The headers of a folder, read once for all series in it.
+
+    Attributes:
+        folder: The folder.
+        contents: What lies in it, but for the slices.
+        by_uid: Headers of the slices by SeriesInstanceUID; "" for those that name none.
+        listed: Findings on files that could not be listed.
+    """
+
+    folder: Path
+    contents: Contents
+    by_uid: dict[str, list[Header]]
+    listed: Verdict
+
+
+def read_headers(folder: Path) -> Headers:
+    """Read the headers of all DICOM files directly in a folder; no pixel is read."""
+    listed = Verdict(str(folder))
+    with quiet():
+        found = contents_of(list_files(listed, folder, deep=False))
+    by_uid: dict[str, list[Header]] = {}
+    for one in found.slices:
+        by_uid.setdefault(one.uid, []).append(one)
+    return Headers(folder, replace(found, slices=[], others=[]), by_uid, listed)
+
+
+def place_slices(headers: Headers, series_uid: str) -> Slices:
+    """Place the slices of a series.
 
     Raises:
         FaultySeries: `read_scan` would refuse the series for the same fault.
     """
-    verdict = Verdict(str(folder))
+    verdict = Verdict(str(headers.folder))
+    verdict.findings.extend(headers.listed.findings)
     with quiet():
-        found = contents_of(list_files(verdict, folder, deep=False))
-        found.slices = [one for one in found.slices if one.uid in (series_uid, "")]
-        found.others = []
-        note_contents(verdict, found)
-        placed = [one for one in found.slices if not (one.cut or faults_of(one) & PLACING)]
-        note_faults(verdict, found.slices)
+        slices = sorted(
+            [*headers.by_uid.get(series_uid, ()), *headers.by_uid.get("", ())],
+            key=lambda one: one.file,
+        )
+        note_contents(verdict, replace(headers.contents, slices=slices))
+        placed = [one for one in slices if not (one.cut or faults_of(one) & PLACING)]
+        note_faults(verdict, slices)
         stacks = stacks_of(placed)
         if stacks:
             kept = _without_repeats(stacks[0])
@@ -79,7 +109,9 @@ def read_slices(folder: Path, series_uid: str) -> Slices:
             note_places(verdict, slices, stacks[0].places[kept], stacks[0].spacing)
     refused = verdict.of("refused")
     if refused or not stacks or len(kept) < 2:
-        raise FaultySeries(refused[0].sentence if refused else "fewer than 2 slices.")
+        told = refused[0].sentence if refused else "fewer than 2 slices."
+        # it becomes a note, which goes into the run's files
+        raise FaultySeries(told.replace(str(headers.folder), headers.folder.name))
     # a slice that repeats another one's position stands for the same voxels
     places = np.searchsorted(kept, range(len(stacks[0].slices)), side="right") - 1
     index = {_sop_uid(one.file): int(k) for one, k in zip(stacks[0].slices, places, strict=True)}

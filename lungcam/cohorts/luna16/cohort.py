@@ -9,6 +9,7 @@ from lungcam.cohorts.luna16.folder import LunaFolder, look_through
 from lungcam.cohorts.luna16.points import Points
 from lungcam.cohorts.luna16.tables import candidates, excluded_findings, nodules
 from lungcam.cohorts.sample import Cohort
+from lungcam.cohorts.setting import as_choice, as_path, as_whole
 from lungcam.errors import InputError
 
 UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
@@ -56,11 +57,12 @@ def luna16_cohort(
     Raises:
         InputError: A folder, table or scan is missing, or a setting is out of range.
     """
+    source = None if xml is None else as_path("xml", xml)
     if rule is None:
         rule = "malignancy" if xml is not None else "scan" if unit == "scan" else "candidate"
-    _check(unit, rule, xml, negatives, seed)
+    _check(unit, rule, source, negatives, seed)
     labels = LabelRule(statistic, benign_below, malignant_above, least_readers)
-    folder = look_through(root)
+    folder = look_through(as_path("root", root))
     annotations = nodules(folder)
     notes = [*folder.notes, *annotations.notes, *_absent(folder, annotations)]
     if rule == "scan":
@@ -74,7 +76,8 @@ def luna16_cohort(
         notes += [*told, *more, *left_out]
         sentence = candidate.SENTENCE.format(table=table.name)
     else:
-        readings = read_readings(Path(xml or ""))
+        assert source is not None
+        readings = read_readings(source)
         make = malignancy.scan_samples if unit == "scan" else malignancy.nodule_samples
         samples, left_out = make(folder, annotations, readings.readings, labels)
         notes += [*readings.notes, *left_out]
@@ -87,26 +90,22 @@ def luna16_cohort(
     return Cohort(samples, f"LUNA16, {sentence}", [*notes, NO_PATIENTS, PART_OF_LIDC])
 
 
-def _check(unit: str, rule: str, xml: str | Path | None, negatives: int | None, seed: int) -> None:
+def _check(unit: str, rule: str, xml: Path | None, negatives: int | None, seed: int) -> None:
     """Refuse settings that contradict each other."""
-    if unit not in ("nodule", "scan"):
-        raise InputError(f"LUNA16's unit is {unit!r}; set it to nodule or scan.")
-    if rule not in UNITS:
-        raise InputError(f"LUNA16's rule is {rule!r}; set it to {', '.join(UNITS)} or null.")
-    if unit not in UNITS[rule]:
+    as_choice("unit", unit, ("nodule", "scan"))
+    if unit not in UNITS[as_choice("rule", rule, tuple(UNITS))]:
         raise InputError(
-            f"LUNA16's rule {rule} is not for the unit {unit}; set unit to {UNITS[rule][0]}, or "
-            "rule to null."
+            f"data.rule is {rule}, which is not for the unit {unit}; set data.unit to "
+            f"{UNITS[rule][0]}, or data.rule to null."
         )
     if rule == "malignancy" and xml is None:
         raise InputError(
             "LUNA16 has no malignancy of its own; set data.xml to the folder or archive of "
             "LIDC-IDRI's XML files."
         )
-    if negatives is not None and negatives < 1:
-        raise InputError(f"LUNA16's negatives is {negatives}; set it to 1 or more, or to null.")
-    if seed < 0:
-        raise InputError(f"LUNA16's seed is {seed}; set it to 0 or more.")
+    if negatives is not None:
+        as_whole("negatives", negatives, 1, beside=", or to null")
+    as_whole("seed", seed, 0)
 
 
 def _absent(folder: LunaFolder, annotations: Points) -> list[str]:

@@ -121,17 +121,19 @@ def look_through(root: str | Path) -> LunaFolder:
         try:
             scans[file.stem] = LunaScan(file.stem, file, fold, read_whole_grid(file))
         except InputError as error:
-            faults.append(str(error))
+            faults.append((file, str(error)))
     if not scans:
         raise InputError(
-            faults[0]
+            faults[0][1]
             if faults
             else f"{root}: no scan <series UID>.mhd lies below it; unpack subset0.zip to "
             "subset9.zip of LUNA16 there."
         )
     notes = []
     if faults:
-        notes.append(f"{len(faults)} scan(s) left out, the first is {faults[0]}")
+        file, fault = faults[0]
+        told = fault.replace(str(file), file.relative_to(root).as_posix())
+        notes.append(f"{len(faults)} scan(s) left out, the first is {told}")
     if twice:
         notes.append(f"{twice} file(s) repeat a scan and are left out.")
     loose = sum(one.fold is None for one in scans.values())

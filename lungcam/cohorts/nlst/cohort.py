@@ -21,6 +21,7 @@ from lungcam.cohorts.nlst.tables import (
 )
 from lungcam.cohorts.rows import Row
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.cohorts.setting import as_choice, as_names, as_path
 from lungcam.errors import InputError
 
 # scr_res of an image too poor to be read
@@ -32,8 +33,8 @@ def nlst_cohort(
     cache: str | Path,
     tables: str | Path | None = None,
     rule: str = "screen",
-    kernels: Sequence[str] = (),
-    features: Sequence[str] = (),
+    kernels: str | Sequence[str] = (),
+    features: str | Sequence[str] = (),
 ) -> Cohort:
     """List NLST's exams with their labels.
 
@@ -57,17 +58,16 @@ def nlst_cohort(
     Raises:
         InputError: A setting is wrong, a folder, table or column is missing, or no exam is left.
     """
-    root = Path(root)
-    tables = tables_near(root) if tables is None else Path(tables)
-    if rule not in RULES:
-        raise InputError(f"rule={rule}: there is no such label rule; set it to {', '.join(RULES)}.")
-    law = RULES[rule]
+    root, cache = as_path("root", root), as_path("cache", cache)
+    law = RULES[as_choice("rule", rule, tuple(RULES))]
+    kernels, features = as_names("kernels", kernels), as_names("features", features)
+    tables = tables_near(root, law.columns) if tables is None else as_path("tables", tables)
     refuse_outcomes(features)
     found, notes = find_tables(tables)
     of = {kind: [one for one in found if one.kind == kind] for kind in ("prsn", "screen", "ctab")}
     need(of["prsn"], law.columns, f"rule={rule}")
     kinds = find_features(found, features)
-    known = read_catalogue(root, Path(cache))
+    known = read_catalogue(root, cache)
     exams, chosen = choose_series(known.series, kernels)
     notes += [*known.notes, *chosen]
     pids = {exam.pid for exam in exams}
@@ -96,7 +96,7 @@ def nlst_cohort(
                 values = read_features(kinds, person, screen, ctab, tally.missing)
                 samples.append(_sample(exam, person, label, rule, screen, ctab, values))
             except InputError as error:
-                tally.bad.append(str(error))
+                tally.bad.append(_without_folder(str(error), [*person.rows, *screen, *ctab]))
     notes += tally.sentences()
     if not samples:
         raise InputError(
@@ -133,6 +133,13 @@ def _sample(
         event=time.to_cancer is not None if timed else None,
         features=features,
     )
+
+
+def _without_folder(told: str, rows: Sequence[Row]) -> str:
+    """A fault in one of these rows, with its file's name alone: notes go into the run's files."""
+    for row in rows:
+        told = told.replace(row.place, row.source)
+    return told
 
 
 class Tally:

@@ -23,7 +23,7 @@ def find_features(tables: Sequence[Table], features: Sequence[str]) -> dict[str,
         kinds = {table.kind for table in tables if name.lower() in table.columns}
         if not kinds:
             raise InputError(
-                f"features: no NLST table has a column {name}; remove it or add the table to "
+                f"data.features: no NLST table has a column {name}; remove it or add the table to "
                 f"{tables[0].file.parent}."
             )
         found[name] = next(kind for kind in KINDS if kind in kinds)

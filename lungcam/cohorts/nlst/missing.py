@@ -13,7 +13,7 @@ MEANINGS = {
     ".F": "no form",
 }
 # what exports from SAS, pandas and BigQuery leave where there is no value
-EMPTY = ("", ".", "na", "nan", "null", "none", "<na>")
+EMPTY = ("", ".", "na", "n/a", "nan", "null", "none", "<na>")
 TYPED = re.compile(r"\.[A-Z_]")
 
 
@@ -51,5 +51,6 @@ def value(row: Row, column: str) -> Value:
     if TYPED.fullmatch(text.upper()):
         return Missing(text.upper())
     number = row.number_in(column)
-    assert number is not None
+    if number is None:
+        return Missing()
     return int(number) if number == int(number) else number

@@ -33,6 +33,6 @@ def refuse_outcomes(features: Sequence[str]) -> None:
     found = [name for name in features if OUTCOMES.fullmatch(name.strip())]
     if found:
         raise InputError(
-            f"features: {', '.join(found)} tells the outcome or what came after the screen, which "
-            "no model may see; remove it."
+            f"data.features: {', '.join(found)} tells the outcome or what came after the screen, "
+            "which no model may see; remove it."
         )

@@ -13,7 +13,7 @@ from lungcam.errors import InputError
 
 # v18 of IDC's tables has the participant under both names
 PID = ("pid", "dicom_patient_id")
-PERSON = {"can_scr", "cancyr", "candx_days", "rndgroup", "lung_cancer", "conflc", "fup_days", "age"}
+PERSON = {"can_scr", "cancyr", "candx_days", "rndgroup", "lung_cancer", "conflc", "fup_days"}
 SCREEN = {"ctdxqual", "techpara_kvp", "ct_recon_filter1"}
 
 
@@ -67,23 +67,28 @@ class Person:
         return "; ".join(row.source for row in self.rows)
 
 
-def tables_near(root: Path) -> Path:
+def tables_near(root: Path, groups: Iterable[Sequence[str]] = ()) -> Path:
     """The folder of tables that belongs to a DICOM tree.
 
     Args:
         root: Folder of the DICOM files.
+        groups: Groups of participant columns; of each, one is wanted.
 
     Returns:
-        The first that directly holds a participant table: `root`, its folder `tables`, the folder
-        above, or that one's folder `tables`; `root` where none does.
+        The first that directly holds participant tables with the wanted columns: `root`, its folder
+        `tables`, the folder above, or that one's folder `tables`. Where none does, the first with
+        any participant table, so that what it lacks can be named; else `root`.
     """
+    some: list[Path] = []
     for folder in (root, root / "tables", root.parent, root.parent / "tables"):
         try:
-            find_tables(folder)
+            found, _ = find_tables(folder)
         except InputError:
             continue
-        return folder
-    return root
+        some.append(folder)
+        if not _lacking([one for one in found if one.kind == "prsn"], groups):
+            return folder
+    return some[0] if some else root
 
 
 def find_tables(folder: Path) -> tuple[list[Table], list[str]]:
@@ -223,10 +228,15 @@ def need(tables: Sequence[Table], groups: Iterable[Sequence[str]], why: str) -> 
     Raises:
         InputError: Names what is lacking.
     """
-    has = {name for table in tables for name in table.columns}
-    lacking = [" or ".join(group) for group in groups if not has.intersection(group)]
+    lacking = _lacking(tables, groups)
     if lacking:
         raise InputError(
             f"{tables[0].file}: there is no column {', '.join(lacking)}, which {why} needs; add "
             "a participant file that has it."
         )
+
+
+def _lacking(tables: Sequence[Table], groups: Iterable[Sequence[str]]) -> list[str]:
+    """The groups of which no table has a column, in words."""
+    has = {name for table in tables for name in table.columns}
+    return [" or ".join(group) for group in groups if not has.intersection(group)]

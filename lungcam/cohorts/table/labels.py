@@ -65,10 +65,12 @@ class LabelValues:
         if not text:
             return None
         value = row.number_in(self.column) if isinstance(self.positive[0], float) else text
+        if value is None:
+            return None
         for label, values in ((0, self.negative), (1, self.positive)):
             if value in values or (not isinstance(value, str) and values[0] <= value <= values[1]):
                 return label
-        if (self.negative, self.positive) == BINARY:
+        if self.binary:
             raise InputError(
                 f"{row.place}: {self.column} is {text}, neither 0 nor 1; correct it, or give "
                 "data.negative and data.positive."
@@ -76,10 +78,32 @@ class LabelValues:
         return None
 
     @property
+    def binary(self) -> bool:
+        """Whether the column holds the labels themselves, 0 and 1."""
+        return (self.negative, self.positive) == BINARY
+
+    def demand_scale(self, rows: Sequence[Row]) -> None:
+        """Refuse a column that bears a scale's name and holds other numbers.
+
+        Raises:
+            InputError: Names the first row.
+        """
+        if (self.negative, self.positive) != USUAL.get(self.column):
+            return
+        low, high = self.negative[0], self.positive[1]
+        for row in rows:
+            value = row.number_in(self.column)
+            if value is not None and not low <= value <= high:
+                raise InputError(
+                    f"{row.place}: {self.column} is {value:g}, not on the scale from {low:g} to "
+                    f"{high:g}; correct it, or give data.negative and data.positive."
+                )
+
+    @property
     def sentence(self) -> str:
         """The rule in words."""
         told = f"label 1: {self.column} {_words(self.positive)}; 0: {_words(self.negative)}"
-        return told if (self.negative, self.positive) == BINARY else f"{told}; others left out"
+        return told if self.binary else f"{told}; others left out"
 
 
 def _values(name: str, given: float | str | Sequence[float | str]) -> Values:

@@ -1,155 +1,131 @@
-"""A table of a user's own as a cohort."""
+"""Rows of a table as samples."""
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from lungcam.cohorts.nlst import refuse_outcomes
-from lungcam.cohorts.rows import Row, read_rows
-from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.table.columns import Columns, choose_columns
+from lungcam.cohorts.rows import Row
+from lungcam.cohorts.sample import Sample
+from lungcam.cohorts.table.columns import Columns
 from lungcam.cohorts.table.labels import LabelValues
-from lungcam.cohorts.table.write import COLUMNS
 from lungcam.errors import InputError
 from lungcam.scans.discover import VOLUME_SUFFIXES
 
 # signs that turn a table's coordinates into RAS
 SIGNS = {"LPS": (-1, -1, 1), "RAS": (1, 1, 1)}
+RULE, SOURCE = "label_rule", "label_source"
 
 
-def table_cohort(
-    table: str | Sequence[str],
-    columns: Mapping[str, str | Sequence[str] | None],
-    coordinates: str = "LPS",
-    negative: float | str | Sequence[float | str] | None = None,
-    positive: float | str | Sequence[float | str] | None = None,
-    features: Sequence[str] = (),
-) -> Cohort:
-    """Read one or several tables to train on.
+@dataclass(frozen=True)
+class Fault:
+    """A row that gives no sample.
 
-    Args:
-        table: CSV file, or several: then all are one cohort.
-        columns: The table's columns by lungcam's names; see `choose_columns`.
-        coordinates: Of the centre: LPS, as in LUNA16 and DICOM, or RAS.
-        negative: Values of the label's column that mean 0; see `LabelValues`.
-        positive: Values that mean 1.
-        features: Columns of numbers to keep, each a baseline of its own.
+    Attributes:
+        sample_id: Its id, or the row's number where it has none.
+        image: What stands in the image's column.
+        reason: What is wrong, with file and row.
+    """
 
-    Returns:
-        A sample a row.
+    sample_id: str
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SampleRows:
+    """How rows become samples.
+
+    Attributes:
+        columns: From `choose_columns`.
+        coordinates: Of the centre, a key of `SIGNS`.
+        rule: From a value to a label, None where the table has no label.
+        features: Columns to keep.
 
     Raises:
-        InputError: A table or a setting is at fault; the message names it.
+        InputError: The coordinates are of neither kind.
     """
-    files = [Path(one) for one in ([table] if isinstance(table, str) else table)]
-    if not files:
-        raise InputError("data.table: name a CSV file, or several: data.table=[a.csv,b.csv].")
-    refuse_outcomes(features)
-    known = [name for name in features if name in COLUMNS]
-    if known:
-        raise InputError(f"data.features: {known[0]} is read already; take it out of the list.")
-    samples: list[Sample] = []
-    rules, notes, names = [], [], set()
-    for file in files:
-        rows = read_rows(file, features)
-        chosen = choose_columns(file, list(rows[0].values), columns)
-        if chosen["label"] is None:
-            raise InputError(
-                f"{file}: there is no column `label`; add one, or name yours by data.columns.label."
-            )
-        rule = LabelValues.choose(chosen["label"], negative, positive)
-        rules.append(rule.sentence)
-        notes += _stand_ins(file, chosen)
-        samples += _samples(rows, chosen, coordinates, rule, features, names)
-    return Cohort(samples, "; ".join(dict.fromkeys(rules)), notes)
 
+    columns: Columns
+    coordinates: str
+    rule: LabelValues | None
+    features: Sequence[str] = ()
 
-def read_samples(
-    file: Path,
-    columns: Mapping[str, str | Sequence[str] | None],
-    coordinates: str = "LPS",
-    negative: float | str | Sequence[float | str] | None = None,
-    positive: float | str | Sequence[float | str] | None = None,
-) -> list[Sample]:
-    """Read a table that a trained net is applied to: of all columns only `image` must be there.
+    def __post_init__(self) -> None:
+        if self.coordinates not in SIGNS:
+            raise InputError(f"data.coordinates={self.coordinates}: choose LPS or RAS.")
 
-    Args:
-        file: The table.
-        columns: As in training.
-        coordinates: As in training.
-        negative: As in training.
-        positive: As in training.
+    def read(self, rows: Sequence[Row], names: set[str]) -> tuple[list[Sample], list[Fault]]:
+        """Make a sample of each row that is right; `names`, the ids that are taken, grows."""
+        samples, faults = [], []
+        for row in rows:
+            try:
+                samples.append(self._sample(row, names))
+            except InputError as error:
+                name = self._text(row, "sample_id") or f"row_{row.number}"
+                faults.append(Fault(name, self._text(row, "image") or "", str(error)))
+        return samples, faults
 
-    Raises:
-        InputError: The table is at fault; the message names it.
-    """
-    rows = read_rows(file)
-    chosen = choose_columns(file, list(rows[0].values), columns, lenient=True)
-    rule = chosen["label"] and LabelValues.choose(chosen["label"], negative, positive)
-    return _samples(rows, chosen, coordinates, rule or None, (), set())
-
-
-def _samples(
-    rows: Sequence[Row],
-    columns: Columns,
-    coordinates: str,
-    rule: LabelValues | None,
-    features: Sequence[str],
-    names: set[str],
-) -> list[Sample]:
-    """A sample a row; `names`, the ids that are taken, grows."""
-    if coordinates not in SIGNS:
-        raise InputError(f"data.coordinates={coordinates}: choose LPS or RAS.")
-    samples = []
-    for row in rows:
-
-        def text(name: str, row: Row = row) -> str | None:
-            column = columns[name]
-            return (isinstance(column, str) and row.text(column)) or None
-
-        def number(name: str, row: Row = row) -> float | None:
-            column = columns[name]
-            return row.number_in(column) if isinstance(column, str) else None
-
-        image = text("image")
+    def _sample(self, row: Row, names: set[str]) -> Sample:
+        image = self._text(row, "image")
         if image is None:
             raise InputError(
-                f"{row.place} names no image in column {columns['image']}; fill it in or remove "
-                "the row."
+                f"{row.place} names no image in column {self.columns['image']}; fill it in or "
+                "remove the row."
             )
-        name = _name(row, text("sample_id"), image, names)
-        center = row.numbers_in(columns["center"]) if columns["center"] else None
-        signs = SIGNS[coordinates]
-        mask, fold, event = text("mask"), number("fold"), number("event")
-        if fold is not None and (fold < 0 or fold % 1):
-            raise InputError(f"{row.place}: {columns['fold']} is {fold}; give a number from 0 on.")
-        if event not in (None, 0, 1):
-            raise InputError(f"{row.place}: {columns['event']} is {event}, neither 0 nor 1.")
-        samples.append(
-            Sample(
-                sample_id=name,
-                patient_id=text("patient_id") or text("series_uid") or name,
-                # not resolved: a link's own name is the one that the user knows
-                image=Path(os.path.normpath(row.file.parent / image)),
-                label=rule.label(row) if rule else None,
-                label_source=f"{row.source}: {rule.column} {row.text(rule.column) or 'empty'}"
-                if rule
-                else row.source,
-                study_uid=text("study_uid"),
-                series_uid=text("series_uid"),
-                center_mm=center and tuple(s * mm for s, mm in zip(signs, center, strict=True)),
-                diameter_mm=number("diameter_mm"),
-                lesion_mask=row.file.parent / mask if mask else None,
-                fold=None if fold is None else int(fold),
-                time_days=number("time_days"),
-                event=None if event is None else bool(event),
-                features={
-                    name: value for name in features if (value := row.number_in(name)) is not None
-                },
-            )
+        center = self.columns["center"] and row.numbers_in(self.columns["center"])
+        signs = SIGNS[self.coordinates]
+        mask, fold, event = (
+            self._text(row, "mask"),
+            self._number(row, "fold"),
+            self._number(row, "event"),
         )
-    return samples
+        if fold is not None and (fold < 0 or fold % 1):
+            raise InputError(
+                f"{row.place}: {self.columns['fold']} is {fold}; give a number from 0 on."
+            )
+        if event not in (None, 0, 1):
+            raise InputError(f"{row.place}: {self.columns['event']} is {event}, neither 0 nor 1.")
+        label = self.rule.label(row) if self.rule else None
+        diameter, days = self._number(row, "diameter_mm"), self._number(row, "time_days")
+        features = {
+            name: value for name in self.features if (value := row.number_in(name)) is not None
+        }
+        name = _name(row, self._text(row, "sample_id"), image, names)
+        study, series = self._text(row, "study_uid"), self._text(row, "series_uid")
+        return Sample(
+            sample_id=name,
+            patient_id=self._text(row, "patient_id") or study or series or name,
+            # not resolved: a link's own name is the one that the user knows
+            image=Path(os.path.normpath(row.file.parent / image)),
+            label=label,
+            label_source=self._source(row),
+            study_uid=study,
+            series_uid=series,
+            center_mm=center and tuple(s * mm for s, mm in zip(signs, center, strict=True)),
+            diameter_mm=diameter,
+            lesion_mask=row.file.parent / mask if mask else None,
+            fold=None if fold is None else int(fold),
+            time_days=days,
+            event=None if event is None else bool(event),
+            features=features,
+        )
+
+    def _source(self, row: Row) -> str:
+        """Where a label came from; a table that `write_samples` wrote tells it further back."""
+        if self.rule is None:
+            return row.source
+        told = row.text(SOURCE) or f"{self.rule.column} {row.text(self.rule.column) or 'empty'}"
+        return f"{row.source}: {told}"
+
+    def _text(self, row: Row, name: str) -> str | None:
+        column = self.columns[name]
+        return (isinstance(column, str) and row.text(column)) or None
+
+    def _number(self, row: Row, name: str) -> float | None:
+        column = self.columns[name]
+        return row.number_in(column) if isinstance(column, str) else None
 
 
 def _name(row: Row, given: str | None, image: str, names: set[str]) -> str:
@@ -171,14 +147,3 @@ def _name(row: Row, given: str | None, image: str, names: set[str]) -> str:
         name = f"{first}_{count}"
     names.add(name)
     return name
-
-
-def _stand_ins(file: Path, columns: Columns) -> list[str]:
-    """What stands in for a missing patient."""
-    if columns["patient_id"] is not None:
-        return []
-    other = "series" if columns["series_uid"] is not None else "row"
-    return [
-        f"{file.name} has no column patient_id: every {other} counts as a patient of its own; add "
-        "one if patients have several."
-    ]

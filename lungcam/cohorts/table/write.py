@@ -17,6 +17,7 @@ COLUMNS = (
     "image",
     "label",
     "label_source",
+    "label_rule",
     "coordX",
     "coordY",
     "coordZ",
@@ -28,10 +29,15 @@ COLUMNS = (
 )
 
 
-def write_samples(file: Path, samples: Sequence[Sample]) -> None:
+def write_samples(file: Path, samples: Sequence[Sample], label_rule: str) -> None:
     """Write samples as a CSV that `read_samples` and `data=table` read as it is.
 
     Paths are relative to the file, centres in LPS mm as in LUNA16; what is not known is empty.
+
+    Args:
+        file: The file.
+        samples: The rows.
+        label_rule: Stands in each row, so that tables can be put together.
     """
     # a column of that name is there already
     features = sorted({name for sample in samples for name in sample.features} - set(COLUMNS))
@@ -50,6 +56,7 @@ def write_samples(file: Path, samples: Sequence[Sample]) -> None:
                 "image": _relative(sample.image, folder),
                 "label": sample.label,
                 "label_source": sample.label_source,
+                "label_rule": label_rule,
                 "coordX": x if x is None else round(-x, 4),
                 "coordY": y if y is None else round(-y, 4),
                 "coordZ": z if z is None else round(z, 4),

@@ -50,6 +50,20 @@ def write(folder: Path, count=3, begin=0, name="1-{:03d}.dcm", **tags) -> list[P
     return files
 
 
+def write_numbered(folder: Path, numbers, name="1-{:03d}.dcm", **tags) -> list[Path]:
+    """Slices with InstanceNumbers and SOPInstanceUIDs of their own, one file name after another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    one = slice_of(**tags)
+    series = one.SeriesInstanceUID
+    files = []
+    for k, number in enumerate(numbers):
+        one.InstanceNumber, one.SOPInstanceUID = number, f"{series}.{number}"
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        files.append(folder / name.format(k))
+        one.save_as(files[-1], enforce_file_format=True)
+    return files
+
+
 def settle(root: Path) -> None:
     """Let the folders be old, as those of a data set are: what has just changed is not trusted."""
     for folder, _, _ in os.walk(root):
@@ -106,12 +120,59 @@ def test_what_is_no_image_is_passed_over(root, cache):
     assert found.notes == []
 
 
-def test_of_a_folder_with_one_series_few_files_are_opened(root, cache):
-    files = write(root, 100)
-    for k in set(range(100)) - {0, 24, 49, 74, 99}:
+SAMPLED = {0, 24, 49, 74, 99}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "folder", "name"),
+    [
+        (range(1, 101), "a", "1-{:03d}.dcm"),
+        (range(300, 200, -1), "a", "IM{:04d}"),
+        # in the order 1, 10, 100, 11 ...: even by value
+        (range(1, 101), "a", "IM{}"),
+        # in no order, as TCIA and IDC give them: the folder is named after the series
+        (np.random.default_rng(0).permutation(100) + 1, "1.2.34567", "{:06d}.dcm"),
+        (np.random.default_rng(0).permutation(100) + 1, "CT_1.2.34567", "{:06d}.dcm"),
+        (np.random.default_rng(0).permutation(100) + 1, "3.000000-Lung-34567", "1-{:03d}.dcm"),
+    ],
+)
+def test_of_a_folder_with_one_series_few_files_are_opened(root, cache, numbers, folder, name):
+    files = sorted(write_numbered(root / folder, map(int, numbers), name, series="1.2.34567"))
+    for k in set(range(100)) - SAMPLED:
         poison(files[k])
     (one,) = catalogue(root, cache)
     assert one.slices == 100
+
+
+@pytest.mark.parametrize(
+    ("numbers", "folder"),
+    [
+        # a slice is missing
+        ([*range(1, 30), *range(31, 102)], "1.2.3"),
+        # named after nothing, in no order
+        (np.random.default_rng(0).permutation(100) + 1, "a"),
+        # numbers beyond what 100 files can have
+        (3 * np.random.default_rng(0).permutation(100) + 1, "1.2.3"),
+        ([1] * 100, "1.2.3"),
+    ],
+)
+def test_where_few_files_do_not_stand_for_all_every_one_is_read(root, cache, numbers, folder):
+    files = write_numbered(root / folder, map(int, numbers))
+    poison(files[10])
+    assert catalogue(root, cache)[0].slices == 99
+
+
+@pytest.mark.parametrize("folder", ["both", "1.3"])
+@pytest.mark.parametrize("at", [5, 20, 40])
+def test_a_short_series_among_the_files_of_a_long_one_is_seen(root, cache, folder, at):
+    write_numbered(root / "x", range(1, 58), series="1.3")
+    long = sorted((root / "x").iterdir())
+    short = write_numbered(root / "y", range(1, 8), series="1.4")
+    (root / folder).mkdir()
+    for k, file in enumerate([*long[:at], *short, *long[at:]]):
+        file.rename(root / folder / f"{k:03d}.dcm")
+    found = catalogue(root, cache)
+    assert [(one.series_uid, one.slices) for one in found] == [("1.3", 57), ("1.4", 7)]
 
 
 def test_of_a_mixed_folder_all_are_read(root, cache):
@@ -148,6 +209,45 @@ def test_a_repeated_series_counts_once_where_it_has_most_slices(root, cache):
     assert found.notes == [
         "2 folder(s) repeat a series that lies in another; the one with most slices counts."
     ]
+
+
+@pytest.mark.parametrize("cut", [28, 29, 55])
+def test_a_series_in_parts_is_left_out_and_named(root, cache, cut):
+    write_numbered(root / "p1", range(1, cut + 1))
+    write_numbered(root / "deep" / "p2", range(cut + 1, 58))
+    write_numbered(root / "whole", range(1, 58), series="1.4")
+    for _ in range(2):
+        found = read_catalogue(root, cache)
+        assert [(one.series_uid, one.slices) for one in found.series] == [("1.4", 57)]
+        assert found.notes == [
+            "1 series are left out: 1.2.3 lies in parts in 2 folders (deep/p2, p1); put the files "
+            "of each into one folder."
+        ]
+
+
+def test_parts_beside_the_whole_are_copies(root, cache):
+    write_numbered(root / "p1", range(1, 29))
+    write_numbered(root / "p2", range(29, 58))
+    write_numbered(root / "whole", range(1, 58))
+    found = read_catalogue(root, cache)
+    assert [(one.folder.name, one.slices) for one in found.series] == [("whole", 57)]
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("2 folder(s) repeat a series")
+
+
+def test_copies_under_other_names_are_copies(root, cache):
+    write_numbered(root / "a", range(1, 58))
+    write_numbered(root / "b", range(57, 0, -1), "x{}")
+    write_numbered(root / "c", [5, 9, 2, 44, 31, 17, 8, 50])
+    found = read_catalogue(root, cache)
+    assert [(one.folder.name, one.slices) for one in found.series] == [("a", 57)]
+
+
+def test_a_scout_in_a_folder_of_its_own_is_no_part(root, cache):
+    write_numbered(root / "images", range(2, 20))
+    write_numbered(root / "scout", [1], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    (one,) = catalogue(root, cache)
+    assert (one.folder.name, one.localizer, one.slices) == ("images", False, 18)
 
 
 def test_random_trees_agree_with_reading_every_file(root, cache):
@@ -252,7 +352,7 @@ def test_closed_folders_and_files_are_noted():
         assert [one.series_uid for one in found.series] == ["1.2.3"]
         assert found.notes == [
             "1 DICOM file(s) cannot be read or name no series and are left out.",
-            f"1 folder(s) could not be opened and are left out, such as {closed}.",
+            "1 folder(s) could not be opened and are left out, such as closed.",
         ]
         closed.chmod(0o755)
         file.chmod(0o644)

@@ -63,7 +63,7 @@ def test_numbers(write, text, value):
     assert row.number_in("a") == value
 
 
-@pytest.mark.parametrize("text", ["one", "nan", "inf", "-Infinity", "1,5", "0x10", "1 2", "."])
+@pytest.mark.parametrize("text", ["one", "-nan", "inf", "-Infinity", "1,5", "0x10", "1 2", "."])
 def test_what_is_no_finite_number_is_named_with_file_row_and_column(write, text):
     file = write(f'a,b\n1,2\n"{text}",x\n')
     _, row = read_rows(file)

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.data import ScanDataModule, SplitRule, refuse_shared_scans, write_manifest
 from lungcam.errors import InputError
+
+from ..scans.conftest import _write_series
 
 
 def sample(name: str, patient: str, image: str = "", **known) -> Sample:
@@ -90,6 +93,24 @@ def copy(crops, tmp_path) -> Sample:
     image = sitk.Flip(sitk.ReadImage(str(crops[0].image)), [True, False, True])
     sitk.WriteImage(image, str(tmp_path / "copy.mhd"))
     return replace(crops[0], sample_id="copy", image=tmp_path / "copy.mhd", series_uid="1.2.copy")
+
+
+def test_a_study_that_only_the_headers_tell_is_found_under_two_patients(crops, make, tmp_path):
+    hu = np.random.default_rng(7).integers(-900, 200, (14, 13, 6)).astype(np.int16)
+    twins = []
+    for name, seed in (("thin", 0), ("sharp", 1)):
+        values = hu + np.int16(seed)
+        uid, _, _ = _write_series(tmp_path / name, values, seed=seed, StudyInstanceUID="1.2.77")
+        twins.append(Sample(name, f"patient-{name}", tmp_path / name, 0, "me"))
+    bare = [replace(one, center_mm=None) for one in crops]
+    with pytest.raises(InputError) as error:
+        make([*bare, *twins])
+    assert "leak: the same study stands under several patients: 1.2.77: " in str(error.value)
+    same = [replace(one, patient_id="one") for one in twins]
+    samples = [s for found in make([*bare, *same]).splits.values() for s in found]
+    (thin, sharp) = (next(s for s in samples if s.sample_id == n) for n in ("thin", "sharp"))
+    assert thin.study_uid == sharp.study_uid == "1.2.77"
+    assert thin.series_uid != sharp.series_uid == uid
 
 
 def test_the_same_voxels_under_two_patients_are_refused(crops, make, copy):

@@ -24,7 +24,7 @@ def test_prepared_once(phantoms, transforms, tmp_path):
     files = found.files
     assert found.left_out == {}
     assert list(files) == [sample.sample_id for sample in samples]
-    assert set(tmp_path.iterdir()) == set(files.values())
+    assert set(tmp_path.glob("*.npz")) == set(files.values())
     assert len(set(files.values())) == 3
     for sample in samples:
         arrays = load(files[sample.sample_id])
@@ -44,7 +44,7 @@ def test_prepared_once(phantoms, transforms, tmp_path):
     stamps = {file: file.stat().st_mtime_ns for file in files.values()}
     assert plan(samples, transforms, tmp_path).jobs == []
     assert prepared(samples, transforms, tmp_path).files == files
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == stamps
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")} == stamps
 
 
 def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
@@ -53,7 +53,7 @@ def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
     (job,) = plan(crops[:2], nodule, tmp_path).jobs
     assert job.samples == ["crop-01"]
     both = prepared(crops[:2], nodule, tmp_path).files
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.npz"))) == 2
     assert both["crop-00"] == file
     assert file.stat().st_mtime_ns == stamp
 
@@ -90,7 +90,7 @@ def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_pa
     sample = replace(phantoms.samples[0], image=broken)
     with pytest.raises(InputError, match=r"broken\.nii\.gz: "):
         prepared([sample], transforms, tmp_path / "cache")
-    assert not list(tmp_path.glob("cache/*"))
+    assert not list(tmp_path.glob("cache/*.npz"))
 
 
 def test_a_bad_scan_is_tried_again_once_it_is_mended(crops, nodule, tmp_path):
@@ -146,6 +146,8 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
         "quality",
         "findings",
         "pixels",
+        "study_uid",
+        "series_uid",
         "extent_mm",
         "picture",
     }
@@ -166,3 +168,11 @@ def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     assert np.allclose(middle[:3], sample.center_mm)
     # the nodule in the middle is denser than the lung around it
     assert arrays["input"][7:9, 7:9, 7:9].mean() > np.median(arrays["input"]) + 0.2
+
+
+def test_a_whole_scan_without_a_centre_is_not_shown_as_a_nodule(phantoms, tmp_path):
+    """The middle of a chest is no nodule: nothing may be trained on it in silence."""
+    nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
+    (reason,) = prepare_scan(phantoms.samples[0].image, None, [(None, tmp_path / "a.npz")], nodule)
+    assert "no centre of a nodule is known" in reason
+    assert not (tmp_path / "a.npz").exists()

@@ -1,6 +1,7 @@
 """No failed segmentation is trained on in silence."""
 
 import csv
+import zipfile
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.phantom import make_phantom
 from lungcam.data import ScanDataModule, SplitRule
+from lungcam.data.cache import load
 from lungcam.grid import Grid
 from lungcam.runs.mask_report import report_masks
 from lungcam.scans import write_volume
@@ -77,6 +79,31 @@ def test_a_flagged_mask_is_told_named_and_shown_first(make_data, tmp_path):
     assert "little air on the left" in rows["scan-0"]["warnings"]
     sheet = np.asarray(Image.open(tmp_path / "run" / "masks.png"))
     assert sheet[1, 1].tolist() == [255, 90, 80]
+
+
+def test_only_what_is_told_is_read(make_data, tmp_path):
+    """Inputs that are damaged would not go unnoticed, were they read."""
+    data = make_data(opaque=True)
+    expected = report_masks(data, tmp_path / "run")
+    table = (tmp_path / "run" / "quality.csv").read_bytes()
+    for dataset in data.datasets.values():
+        for index, sample in enumerate(dataset.samples):
+            file = dataset.files[sample.sample_id]
+            prepared = dataset.prepared(index)
+            assert dataset.quality(index) == prepared.quality
+            assert dataset.findings(index) == prepared.findings
+            assert np.array_equal(dataset.picture(index), prepared.picture)
+            arrays = load(file)
+            large = {"input": b"no array", "lungs": b"no array"}
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w") as stream:
+                        if name in large:
+                            stream.write(large[name])
+                        else:
+                            np.lib.format.write_array(stream, array)
+    assert report_masks(data, tmp_path / "run") == expected
+    assert (tmp_path / "run" / "quality.csv").read_bytes() == table
 
 
 def test_nothing_is_said_where_all_is_well(make_data, tmp_path):

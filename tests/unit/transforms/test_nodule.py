@@ -1,5 +1,8 @@
 """A nodule's surroundings: where the cube stands, and what goes on where the image ends."""
 
+import math
+import re
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from torchmetrics.functional.classification import binary_auroc
 from lungcam.cohorts.table import table_cohort
 from lungcam.grid import Grid, reorient, resample
 from lungcam.scans import Scan
-from lungcam.transforms import NoduleView, pipeline, place_center, prepare
+from lungcam.transforms import LungView, NoduleView, pipeline, place_center, prepare
 from lungcam.transforms.volumes import grid, volume
 
 QUICK = settings(deadline=None, max_examples=40)
@@ -94,9 +97,11 @@ def test_agrees_with_simpleitk_that_goes_on_with_the_nearest_voxel(at, seed, sha
     expected = sitk.GetArrayFromImage(expected).transpose(2, 1, 0)
     index = at.to_index(target.to_world(np.moveaxis(np.indices(target.shape), 0, -1)))
     # SimpleITK takes the nearest voxel along all axes where a point lies beyond the face of one
-    within = ((index > -0.5) & (index < np.array(at.shape) - 0.5)).all(axis=-1)
+    # rounding decides about a point on a face
+    face, last = -0.5, np.array(at.shape) - 0.5
+    within = ((index > face + 1e-6) & (index < last - 1e-6)).all(axis=-1)
     # and beyond all, at just the middle between two voxels, which is the nearest is open
-    corner = ((index < -0.5) | (index > np.array(at.shape) - 0.5)).all(axis=-1)
+    corner = ((index < face - 1e-6) | (index > last + 1e-6)).all(axis=-1)
     found = (volume(out, "input") + 1) * 700 - 1000
     for chosen in (within, corner):
         assert np.allclose(found[chosen], expected[chosen], atol=ROUNDED)
@@ -211,6 +216,41 @@ def test_axes_run_to_the_right_the_front_and_the_head():
     out = NoduleView((8, 8, 8), 1.0)(subject_of(hu, at))
     assert grid(out, "input").affine[:3, :3] == pytest.approx(np.eye(3))
     assert np.allclose(np.diff(volume(out, "input"), axis=0), 0.01, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"shape": (32, 32)}, "shape=(32, 32): give three whole numbers, 1 or more each."),
+        ({"shape": (0, 32, 32)}, "shape=(0, 32, 32): give three whole numbers, 1 or more each."),
+        ({"shape": (8, 8, 8.5)}, "shape=(8, 8, 8.5): give three whole numbers, 1 or more each."),
+        ({"shape": (8, 8, True)}, "shape=(8, 8, True): give three whole numbers, 1 or more each."),
+        ({"shape": 32}, "shape=32: give three whole numbers, 1 or more each."),
+        ({"shape": "888"}, "shape=888: give three whole numbers, 1 or more each."),
+        ({"spacing_mm": 0}, "spacing_mm=0: give a number of mm above 0."),
+        ({"spacing_mm": -1.5}, "spacing_mm=-1.5: give a number of mm above 0."),
+        ({"spacing_mm": math.nan}, "spacing_mm=nan: give a number of mm above 0."),
+        ({"spacing_mm": math.inf}, "spacing_mm=inf: give a number of mm above 0."),
+        ({"spacing_mm": "1"}, "spacing_mm=1: give a number of mm above 0."),
+    ],
+)
+@pytest.mark.parametrize("view", [NoduleView, LungView])
+def test_a_grid_that_cannot_be_is_refused(view, settings, says):
+    with pytest.raises(ValueError, match=rf"^{re.escape(says)}$"):
+        view(**settings)
+
+
+@pytest.mark.parametrize(
+    "window", [(400, -1000), (0, 0), (-1000,), (-1000, 0, 400), (math.nan, 400), ("a", "b"), 400]
+)
+def test_a_window_that_cannot_be_is_refused(window):
+    with pytest.raises(ValueError, match=r"^window_hu=.*: give two HU, the lower one first\.$"):
+        NoduleView(window_hu=window)
+
+
+def test_the_smallest_views_are_taken():
+    assert NoduleView([1, 1, 1], 0.1, [0, 0.5]).window_hu == (0, 0.5)
+    assert LungView(np.array([1, 2, 3]).tolist(), np.float32(0.5)).shape == (1, 2, 3)
 
 
 def test_hu_beyond_the_window_are_clipped():

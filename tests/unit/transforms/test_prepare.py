@@ -146,7 +146,18 @@ def test_scan_without_lungs_is_refused_by_name(transforms, value):
     message = str(caught.value)
     assert str(scan.source) in message
     assert "No lungs" in message
+    assert message.endswith(" Give a CT of the whole chest, in HU.")
     assert "\n" not in message
+
+
+def test_who_shows_a_nodule_is_not_told_to_give_a_chest():
+    """A crop of one value, which nothing can be normalised over."""
+    steps = {"view": NoduleView((4, 4, 4), 1.0), "normalise": ZeroCentre()}
+    scan = scan_of(np.full((9, 9, 9), 40, np.int16), np.eye(4))
+    with pytest.raises(InputError) as caught:
+        prepare(scan, pipeline(steps))
+    assert str(caught.value).startswith(f"{scan.source}: The lungs are empty or hold one value")
+    assert "whole chest" not in str(caught.value)
 
 
 def test_nodule_s_centre_reaches_the_transforms(phantom):

@@ -213,7 +213,7 @@ def test_no_tag_that_names_a_person_reaches_the_table_or_the_cache(tmp_path, ser
         ({"unit": "lobe"}, "unit is 'lobe'; set it to nodule or scan"),
         ({"features": ["malignancy"]}, "malignancy, which is the label; leave it out"),
         ({"features": ["size"]}, "'size'; choose from readers, subtlety"),
-        ({"features": "texture"}, "set it to a list of names"),
+        ({"features": "size"}, "'size'; choose from readers, subtlety"),
         ({"statistic": "mode"}, "statistic is 'mode'"),
         ({"xml": "nowhere"}, "nowhere: there is no such file or folder"),
     ],
@@ -222,6 +222,68 @@ def test_a_wrong_setting_is_named(root, settings, told):
     with pytest.raises(InputError, match=told) as caught:
         read(root, **settings)
     assert "\n" not in str(caught.value)
+
+
+WRONG = (1, 1.5, "x", [1], ["x"], {"a": 1}, None, True, float("nan"), "")
+RIGHT = {
+    "xml": (None, "x"),
+    "benign_below": (1, 1.5),
+    "malignant_above": (),
+    "least_readers": (1,),
+    "workers": (1, None),
+    "root": ("x",),
+    "cache": ("x",),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (key, value)
+        for key in lidc_cohort.__code__.co_varnames[: lidc_cohort.__code__.co_argcount]
+        for value in WRONG
+        if not any(value is one or (value == one) is True for one in RIGHT.get(key, ()))
+        or value is True
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_by_its_key(tmp_path, key, value):
+    settings = {"root": tmp_path, "cache": tmp_path / "cache"} | {key: value}
+    with pytest.raises(InputError, match=rf"data\.{key}\b") as caught:
+        lidc_cohort(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_word_is_a_list_of_one(root):
+    for features in ("texture", ["texture"]):
+        assert [list(one.features) for one in read(root, features=features).samples] == [
+            ["texture"],
+            ["texture"],
+            ["texture"],
+        ]
+
+
+def test_series_in_one_folder_are_drawn_as_in_folders_of_their_own(root):
+    alone = read(root).samples
+    flat = root / "flat"
+    flat.mkdir()
+    for folder in (root / "any name" / "a", root / "b"):
+        for file in folder.iterdir():
+            if file.suffix != ".xml":
+                file.rename(flat / f"{folder.name}{file.name}")
+    together = read(root)
+    assert [(one.sample_id, one.label, one.center_mm) for one in together.samples] == [
+        (one.sample_id, one.label, one.center_mm) for one in alone
+    ]
+    assert {one.image for one in together.samples} == {flat}
+
+
+def test_a_series_in_parts_is_named_where_nothing_else_is_left(tmp_path, series):
+    series(tmp_path / "tree" / "p1", ONE, "LIDC-IDRI-9001")
+    (tmp_path / "tree" / "p2").mkdir()
+    for file in sorted((tmp_path / "tree" / "p1").iterdir())[:3]:
+        file.rename(tmp_path / "tree" / "p2" / file.name)
+    with pytest.raises(InputError, match=r"no DICOM CT series.* in parts in 2 folders \(p1, p2\)"):
+        read(tmp_path / "tree")
 
 
 def test_a_tree_without_ct_or_without_its_readings_is_named(root, tmp_path, message):

@@ -54,9 +54,9 @@ def test_the_rule_says_what_it_does():
     ("settings", "told"),
     [
         ({"statistic": "mode"}, "statistic is 'mode'; set it to mean or median"),
-        ({"benign_below": 4}, "benign_below is 4 and malignant_above 3"),
-        ({"malignant_above": float("nan")}, "malignant_above nan"),
-        ({"least_readers": 0}, "least_readers is 0; set it to 1 to 4"),
+        ({"benign_below": 4}, "data.benign_below is 4 and data.malignant_above 3"),
+        ({"malignant_above": float("nan")}, "data.malignant_above is nan; set it to a number"),
+        ({"least_readers": 0}, "least_readers is 0; set it to a whole number, 1 to 4"),
         ({"least_readers": 5}, "least_readers is 5"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from lungcam.cohorts.lidc import cluster, lidc_cohort, read_readings
 from lungcam.cohorts.lidc.outline import draw
-from lungcam.cohorts.lidc.slices import read_slices
+from lungcam.cohorts.lidc.slices import place_slices, read_headers
 from lungcam.scans import read_scan
 
 # the XML tells no pixel spacing: about the median of the collection's scans stands in for it
@@ -71,7 +71,10 @@ def reading(lidc_series):
 
 
 def test_slices_stand_where_the_scan_has_them(lidc_series, reading):
-    slices, scan = read_slices(lidc_series, reading.series_uid), read_scan(lidc_series)
+    slices, scan = (
+        place_slices(read_headers(lidc_series), reading.series_uid),
+        read_scan(lidc_series),
+    )
     assert slices.grid.shape == scan.grid.shape
     assert np.allclose(slices.grid.affine, scan.grid.affine)
     for mark in reading.annotations:
@@ -81,7 +84,7 @@ def test_slices_stand_where_the_scan_has_them(lidc_series, reading):
 
 def test_the_drawn_pixels_are_the_first_outside_and_nothing_is_transposed(lidc_series, reading):
     hu = read_scan(lidc_series).hu
-    slices = read_slices(lidc_series, reading.series_uid)
+    slices = place_slices(read_headers(lidc_series), reading.series_uid)
     for mark in reading.annotations:
         region = draw(mark.contours, slices.slice_of, hu.shape)
         x, y, z = (np.argwhere(region.mask) + region.start).T

@@ -5,10 +5,14 @@ import pydicom
 import pytest
 
 from lungcam.cohorts.lidc import Contour
-from lungcam.cohorts.lidc.slices import FaultySeries, read_slices
+from lungcam.cohorts.lidc.slices import FaultySeries, Slices, place_slices, read_headers
 from lungcam.scans import read_scan
 
 UID = "1.2.10.1"
+
+
+def read_slices(folder, series_uid) -> Slices:
+    return place_slices(read_headers(folder), series_uid)
 
 
 def contour(z_mm: float, sop_uid: str = "") -> Contour:
@@ -70,6 +74,23 @@ def test_another_series_in_the_folder_is_none_of_it(folder, series):
         file.rename(folder / f"other {file.name}")
     (folder / "other").rmdir()
     assert set(read_slices(folder, UID).index) == {f"{UID}.{k}" for k in range(1, 9)}
+
+
+def test_series_in_one_folder_stand_as_they_do_alone(folder, series):
+    other = UID + "11"
+    series(folder / "other", other, "LIDC-IDRI-9001", shape=(40, 32, 5))
+    alone = {UID: read_slices(folder, UID), other: read_slices(folder / "other", other)}
+    for file in (folder / "other").iterdir():
+        file.rename(folder / f"0 {file.name}")
+    (folder / "other").rmdir()
+    headers = read_headers(folder)
+    for file in folder.iterdir():
+        # what follows SOPInstanceUID is not read again
+        file.write_bytes(file.read_bytes()[:600])
+    for uid, before in alone.items():
+        found = place_slices(headers, uid)
+        assert (found.grid.shape, found.index) == (before.grid.shape, before.index)
+        assert np.array_equal(found.grid.affine, before.grid.affine)
 
 
 @pytest.mark.parametrize("fault", ["missing", "damaged", "empty"])

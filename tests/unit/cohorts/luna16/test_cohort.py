@@ -57,10 +57,10 @@ def test_every_note_is_a_sentence(root):
     [
         ({"unit": "lung"}, "unit is 'lung'; set it to"),
         ({"rule": "best"}, "rule is 'best'; set it to"),
-        ({"rule": "scan"}, "rule scan is not for the unit nodule; set unit to scan"),
-        ({"unit": "scan", "rule": "candidate"}, "set unit to nodule, or rule to null"),
+        ({"rule": "scan"}, "rule is scan, which is not for the unit nodule; set data.unit to scan"),
+        ({"unit": "scan", "rule": "candidate"}, "set data.unit to nodule, or data.rule to null"),
         ({"rule": "malignancy"}, r"no malignancy of its own; set data\.xml"),
-        ({"negatives": 0}, "negatives is 0; set it to 1 or more"),
+        ({"negatives": 0}, "negatives is 0; set it to a whole number, 1 or more"),
         ({"seed": -1}, "seed is -1; set it"),
         ({"statistic": "mode"}, "statistic"),
         ({"benign_below": 4.0}, "benign_below"),
@@ -69,6 +69,43 @@ def test_every_note_is_a_sentence(root):
 def test_settings_that_cannot_be_met_are_named(root, settings, told):
     with pytest.raises(InputError, match=told):
         luna16_cohort(root, **settings)
+
+
+WRONG = (1, 1.5, "x", [1], ["x"], {"a": 1}, None, True, float("nan"), "")
+RIGHT = {
+    "root": ("x",),
+    "rule": (None,),
+    "xml": (None, "x"),
+    "benign_below": (1, 1.5),
+    "malignant_above": (),
+    "least_readers": (1,),
+    "negatives": (1, None),
+    "seed": (1,),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (key, value)
+        for key in luna16_cohort.__code__.co_varnames[: luna16_cohort.__code__.co_argcount]
+        for value in WRONG
+        if not any(value is one or (value == one) is True for one in RIGHT.get(key, ()))
+        or value is True
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_by_its_key(tmp_path, key, value):
+    settings = {"root": tmp_path} | {key: value}
+    with pytest.raises(InputError, match=rf"data\.{key}\b") as caught:
+        luna16_cohort(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_note_tells_where_the_data_lie(root):
+    (root / "subset9" / f"{B}.raw").unlink()
+    notes = luna16_cohort(root, unit="scan").notes
+    assert any(f"the first is subset9/{B}.mhd: " in note for note in notes)
+    assert not any(str(root) in note for note in notes)
 
 
 def test_no_annotations_is_named(root):

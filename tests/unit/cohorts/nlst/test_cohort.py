@@ -216,7 +216,7 @@ def test_several_participant_files_are_joined(root, cache, public, restricted, w
     assert labels(cohort) == SCREEN | {"200006_T0": None}
     assert "a.csv, row 2; nlst_780_prsn_idc_20210527.csv, row 2" in cohort.samples[0].label_source
     assert cohort.samples[0].features == {"pkyr": 40.5, "age": 60}
-    write_table(public / "b.csv", [{"pid": "100001", "age": 99}])
+    write_table(public / "b.csv", [{"pid": "100001", "age": 99, "can_scr": 1}])
     again = nlst_cohort(root, cache, public, features=["age"])
     assert again.samples[0].features == {"age": 60}
     assert any("For 1 participant(s) two files differ" in note for note in again.notes)
@@ -326,10 +326,11 @@ def test_a_bad_row_is_left_out_and_noted(root, cache, tmp_path, write_table):
     cohort = nlst_cohort(root, cache, tmp_path / "t")
     assert labels(cohort) == {k: v for k, v in SCREEN.items() if k != "100001_T0"}
     assert any(
-        "1 exam(s) with bad values are left out" in note and "row 2: cancyr is 'zero'" in note
+        "1 exam(s) with bad values are left out" in note and "prsn.csv, row 2: cancyr is" in note
         for note in cohort.notes
     )
     assert "1 participant row(s) repeat a participant; the first counts." in cohort.notes
+    assert not any(str(tmp_path) in note or str(root) in note for note in cohort.notes)
 
 
 def test_bad_tables_beside_good_ones_are_noted(root, cache, public):
@@ -348,7 +349,7 @@ def test_wrong_settings_are_refused_in_one_line(root, cache, tmp_path, public, w
         assert "\n" not in str(error.value)
 
     refused(
-        "rule=seed: there is no such label rule; set it to screen, risk",
+        "data.rule is 'seed'; set it to screen or risk",
         root,
         cache,
         public,
@@ -374,6 +375,44 @@ def test_a_series_repeated_or_of_other_people_changes_nothing(root, cache, publi
         dataclasses.astuple(one) for one in before.samples
     ]
     assert any("1 without an NLST participant" in note for note in after.notes)
+
+
+WRONG = (1, 1.5, [1], {"a": 1}, None, True, float("nan"), "")
+RIGHT = {"tables": (None,)}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (key, value)
+        for key in nlst_cohort.__code__.co_varnames[: nlst_cohort.__code__.co_argcount]
+        for value in (*WRONG, *(["x"] if key in ("rule", "features") else []))
+        if not (value is None and None in RIGHT.get(key, ()))
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_by_its_key(root, cache, public, key, value):
+    settings = {"root": root, "cache": cache, "tables": public} | {key: value}
+    with pytest.raises(InputError, match=rf"data\.{key}\b") as error:
+        nlst_cohort(**settings)
+    assert "\n" not in str(error.value)
+
+
+def test_one_word_is_a_list_of_one(root, cache, public):
+    cohort = nlst_cohort(root, cache, public, kernels="STANDARD", features="age")
+    assert any("by kernel (STANDARD), then least" in note for note in cohort.notes)
+    assert {name for one in cohort.samples for name in one.features} == {"age"}
+
+
+def test_a_table_of_ones_own_does_not_hide_the_trials(root, cache, public, tmp_path, write_table):
+    tree = tmp_path / "place" / "tree"
+    tree.parent.mkdir()
+    tree.symlink_to(root)
+    public.rename(tmp_path / "place" / "tables")
+    write_table(tmp_path / "place" / "mine.csv", [{"pid": 100001, "age": 60, "bmi": 25}])
+    write_table(tmp_path / "place" / "more.csv", [{"pid": 100001, "lung_cancer": 1}])
+    assert labels(nlst_cohort(tree, cache)) == SCREEN
+    (tmp_path / "place" / "more.csv").unlink()
+    assert tables_near(tree) == tmp_path / "place" / "tables"
 
 
 @pytest.mark.parametrize("where", [".", "tables", "..", "../tables"])

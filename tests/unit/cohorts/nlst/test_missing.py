@@ -28,7 +28,7 @@ def test_a_code_keeps_why(code):
     assert value(row(code), "x") == Missing(code.upper())
 
 
-@pytest.mark.parametrize("text", ["", ".", "NA", "NaN", "null", "<NA>"])
+@pytest.mark.parametrize("text", ["", ".", "NA", "n/a", "NaN", "null", "<NA>"])
 def test_empty_values(text):
     assert value(row(text), "x") == Missing()
     assert value(row("1"), "absent") == Missing()

@@ -13,7 +13,9 @@ LINE = "image,patient_id,label\n"
 
 
 def read(file):
-    return read_samples(file, {})
+    samples, faults = read_samples(file, {})
+    assert faults == []
+    return samples
 
 
 def refusal(read_table, *arguments, **settings) -> str:
@@ -93,14 +95,11 @@ def test_a_sample_id_cannot_leave_the_output_folder(write, name):
         ("scan,label\na.nii,1\n", "no column `image`"),
         ("image;label\na.nii;1\n", "no column `image`"),
         ("image,label\na.nii,yes\n", "row 2: label is 'yes', not a number"),
-        ("image,label\na.nii,1\n\nb.nii,2\n", "row 4: label is 2, neither"),
         ("image,label\na.nii,-1\n", "row 2: label is -1, neither"),
         ("image,label\n,1\n", "row 2 names no image"),
-        ("image,label\na.nii,1\n  ,0\n", "row 3 names no image"),
-        ("image,sample_id\na.nii,x 1\nb.nii,x_1\n", "row 3: sample_id x_1 stands twice"),
         ("image,sample_id\na.nii,..\n", "row 2: sample_id .. cannot name a folder"),
         ("image,coordX,coordY,coordZ\na.nii,1,2,three\n", "row 2: coordZ is 'three', not a number"),
-        ("image,diameter_mm\na.nii,nan\n", "row 2: diameter_mm is 'nan', not a number"),
+        ("image,diameter_mm\na.nii,inf\n", "row 2: diameter_mm is 'inf', not a number"),
         ("image,fold\na.nii,first\n", "row 2: fold is 'first', not a number"),
         ("image,fold\na.nii,1.5\n", "row 2: fold is "),
         ("image,event\na.nii,2\n", "row 2: event is "),
@@ -113,13 +112,47 @@ def test_what_is_wrong_is_named_with_its_row(write, text, says):
     assert says in told
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        ("image,label\na.nii,1\n\nb.nii,2\n", "row_4", "row 4: label is 2, neither"),
+        ("image,label\na.nii,1\n  ,0\n", "row_3", "row 3 names no image"),
+        ("image,sample_id\na.nii,x 1\nb.nii,x_1\n", "x_1", "row 3: sample_id x_1 stands twice"),
+        ("image,diameter_mm\na.nii,5\nb.nii,big\n", "row_3", "row 3: diameter_mm is 'big'"),
+    ],
+)
+def test_a_bad_row_among_good_ones_is_told_and_left_out(write, text, name, says):
+    file = write(text)
+    (sample,), (fault,) = read_samples(file, {})
+    assert sample.image.name == "a.nii"
+    assert fault.sample_id == name
+    assert fault.reason.startswith(str(file))
+    assert says in fault.reason
+
+
+def test_bad_rows_are_left_out_of_a_cohort_and_told_without_a_path(write):
+    file = write(LINE + "a.nii,p,1\nb.nii,q,2\n,r,0\n")
+    cohort = table_cohort(str(file), {})
+    assert [one.patient_id for one in cohort.samples] == ["p"]
+    (note,) = cohort.notes
+    assert note.startswith("2 row(s) of scans.csv are left out, the first since scans.csv: row 3")
+    assert str(file.parent) not in note
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "N/A", "None", "null"])
+def test_words_for_nothing_are_nothing(write, word):
+    (sample,) = read(write(f"image,label,diameter_mm\na.nii,{word},{word}\n"))
+    assert sample.label is None
+    assert sample.diameter_mm is None
+
+
 # where a centre lies
 
 
 def test_lps_and_ras_differ_in_the_signs_of_x_and_y(write):
     """By hand: 10 mm to the person's left is -10 in RAS and +10 in LPS."""
     file = write("image,coordX,coordY,coordZ\na.nii,10,-20,30\n")
-    (lps,), (ras,) = (read_samples(file, {}, frame) for frame in ("LPS", "RAS"))
+    (lps,), (ras,) = (read_samples(file, {}, frame)[0] for frame in ("LPS", "RAS"))
     assert lps.center_mm == (-10, 20, 30)
     assert ras.center_mm == (10, -20, 30)
     assert "data.coordinates=lps: choose LPS or RAS" in refusal(read_samples, file, {}, "lps")
@@ -154,7 +187,7 @@ def test_a_cohort_has_its_rule_and_what_stands_in(write):
     assert [one.label for one in cohort.samples] == [1, None, 0]
     assert cohort.label_rule == "label 1: malignancy 4 to 5; 0: 1 to 2; others left out"
     (note,) = cohort.notes
-    assert "scans.csv has no column patient_id: every row counts as a patient" in note
+    assert "3 row(s) of scans.csv name no patient: each row counts as one" in note
     assert table_cohort(str(write(LINE + "a.nii,p,1\n")), {}).notes == []
 
 
@@ -187,7 +220,52 @@ def test_several_tables_are_one_cohort(write):
         "one.csv, row 2: label 1",
         "two.csv, row 2: malignancy 5",
     ]
-    assert "label 1: label 1; 0: 0; label 1: malignancy 4 to 5" in cohort.label_rule
+    assert "label 1: label 1; 0: 0; and: label 1: malignancy 4 to 5" in cohort.label_rule
+    assert "Labels follow 2 rules; a figure of all together mixes them." in cohort.notes
+
+
+def test_a_table_that_was_written_keeps_its_rule_and_sources(write):
+    header = "image,patient_id,label,label_source,label_rule\n"
+    file = write(header + "a.nii,p,1,reader 1,by readers\nb.nii,q,0,reader 2,by readers\n")
+    cohort = table_cohort(str(file), {})
+    assert cohort.label_rule == "by readers"
+    assert [one.label_source for one in cohort.samples] == [
+        "scans.csv, row 2: reader 1",
+        "scans.csv, row 3: reader 2",
+    ]
+    # values of one's own make a rule of one's own
+    assert "label 1: label 0" in table_cohort(str(file), {}, "LPS", [1, 1], [0, 0]).label_rule
+
+
+def test_rows_without_a_patient_are_counted(write):
+    header = "image,patient_id,series_uid,study_uid,label\n"
+    text = header + "a.nii,p,1.1,1.2,1\nb.nii,,1.3,1.2,0\nc.nii,,1.4,,0\nd.nii,,,,0\n"
+    cohort = table_cohort(str(write(text)), {})
+    assert [one.patient_id for one in cohort.samples] == ["p", "1.2", "1.4", "d"]
+    (note,) = cohort.notes
+    assert "3 row(s) of scans.csv name no patient" in note
+
+
+def test_a_series_in_the_place_of_its_patient_gives_way_to_the_patient(write):
+    header = "image,patient_id,series_uid,label\n"
+    named = write(header + "a.nii,p,1.1,1\n", "lidc.csv")
+    unnamed = write(header + "b.mhd,1.1,1.1,1\nc.mhd,1.2,1.2,0\n", "luna.csv")
+    for tables in ([named, unnamed], [unnamed, named]):
+        cohort = table_cohort([str(one) for one in tables], {})
+        assert {one.image.name: one.patient_id for one in cohort.samples} == {
+            "a.nii": "p",
+            "b.mhd": "p",
+            "c.mhd": "1.2",
+        }
+        assert cohort.notes == ["1 sample(s) of an unnamed patient take that of the same series"]
+
+
+def test_a_column_that_is_not_on_its_scale_is_refused(write):
+    file = write("image,patient_id,malignancy\na.nii,p,1\nb.nii,q,0\n")
+    told = refusal(table_cohort, str(file), {})
+    assert told.startswith(f"{file}: row 3: malignancy is 0, not on the scale from 1 to 5")
+    cohort = table_cohort(str(file), {}, "LPS", 0, 1)
+    assert [one.label for one in cohort.samples] == [1, 0]
 
 
 def test_what_cannot_be_trained_on_is_named(write):
@@ -201,6 +279,13 @@ def test_what_cannot_be_trained_on_is_named(write):
         table_cohort, str(write("image,label,cancyr\na.nii,1,0\n")), {}, features=["cancyr"]
     )
     assert "cancyr" in told
+    told = refusal(table_cohort, labelled, {}, features=["label"])
+    assert "data.features: label is read already" in told
+
+
+def test_one_feature_is_a_list_of_one(write):
+    cohort = table_cohort(str(write("image,label,age\na.nii,1,60\n")), {}, features="age")
+    assert cohort.samples[0].features == {"age": 60}
 
 
 # the public crops

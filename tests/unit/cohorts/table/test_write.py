@@ -63,10 +63,10 @@ def test_what_is_written_is_read(tmp_path_factory, table):
         for row in table
     ]
     file = folder / "run" / "samples.csv"
-    write_samples(file, samples)
+    write_samples(file, samples, "a rule")
     features = sorted({name for sample in samples for name in sample.features})
     cohort = table_cohort(str(file), {}, features=features)
-    for before, lone, after in zip(samples, read_samples(file, {}), cohort.samples, strict=True):
+    for before, lone, after in zip(samples, read_samples(file, {})[0], cohort.samples, strict=True):
         for found in (lone, after):
             for name in ("sample_id", "patient_id", "label", "study_uid", "series_uid"):
                 assert getattr(found, name) == getattr(before, name), name
@@ -87,7 +87,7 @@ def sample(**known) -> Sample:
 
 
 def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
-    write_samples(tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))])
+    write_samples(tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))], "a rule")
     with (tmp_path / "samples.csv").open(newline="") as stream:
         (row,) = csv.DictReader(stream)
     assert [float(row[f"coord{axis}"]) for axis in "XYZ"] == pytest.approx(
@@ -98,8 +98,8 @@ def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
 
 
 def test_a_centre_at_0_is_one(tmp_path):
-    write_samples(tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))])
-    (found,) = read_samples(tmp_path / "samples.csv", {})
+    write_samples(tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))], "a rule")
+    (found,), _ = read_samples(tmp_path / "samples.csv", {})
     assert found.center_mm == (0, 0, 0)
 
 
@@ -107,9 +107,9 @@ def test_a_table_can_be_moved_with_its_images(tmp_path):
     image = tmp_path / "one" / "images" / "a.nii"
     image.parent.mkdir(parents=True)
     image.touch()
-    write_samples(tmp_path / "one" / "samples.csv", [Sample("a", "p", image, 1, "me")])
+    write_samples(tmp_path / "one" / "samples.csv", [Sample("a", "p", image, 1, "me")], "a rule")
     (tmp_path / "one").rename(tmp_path / "two")
-    (found,) = read_samples(tmp_path / "two" / "samples.csv", {})
+    (found,), _ = read_samples(tmp_path / "two" / "samples.csv", {})
     assert found.image.is_file()
 
 
@@ -119,7 +119,7 @@ def test_a_feature_by_the_name_of_a_column_spoils_nothing(tmp_path, name):
     before = sample(
         center_mm=(1.0, 2.0, 3.0), diameter_mm=5.0, fold=2, features={name: 7.0, "age": 60.0}
     )
-    write_samples(tmp_path / "samples.csv", [before])
-    (found,) = read_samples(tmp_path / "samples.csv", {})
+    write_samples(tmp_path / "samples.csv", [before], "a rule")
+    (found,), _ = read_samples(tmp_path / "samples.csv", {})
     assert (found.label, found.fold, found.diameter_mm) == (1, 2, 5)
     assert found.center_mm == (1, 2, 3)
