@@ -23,7 +23,7 @@ FLOORS = (
     ("transforms", "nets", "explain", "render"),
     ("cohorts",),
     ("data", "classifier"),
-    ("config",),
+    ("config", "targets"),
     ("callbacks", "report", "trainer", "checkpoint"),
     ("runs",),
     ("__main__",),
@@ -112,8 +112,9 @@ def test_a_right_arrow_is_not(file, source):
     assert faults(source, PACKAGE / file) == []
 
 
-def test_config_stands_on_the_errors_alone():
-    file = PACKAGE / "config.py"
+@pytest.mark.parametrize("name", ["config.py", "targets.py"])
+def test_the_configuration_stands_on_the_errors_alone(name):
+    file = PACKAGE / name
     assert {target for _, target in arrows(file.read_text(), file)} <= {"errors"}
 
 

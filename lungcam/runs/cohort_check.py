@@ -10,17 +10,10 @@ from omegaconf import OmegaConf
 import lungcam
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import write_samples
-from lungcam.config import (
-    TrainConfig,
-    check_nodes,
-    check_targets,
-    instantiate,
-    plain,
-    refuse_missing,
-    register_schemas,
-)
+from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing, register_schemas
 from lungcam.data import SplitRule, estimate, plan, refuse_shared_scans, usable_samples
 from lungcam.errors import InputError
+from lungcam.targets import check_targets, instantiate
 from lungcam.transforms import pipeline
 
 CONFIGS = Path(lungcam.__file__).parents[1] / "conf"

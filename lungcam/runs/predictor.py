@@ -11,8 +11,8 @@ import torchio as tio
 
 from lungcam.checkpoint import KEY, load_checkpoint
 from lungcam.classifier import Classifier
-from lungcam.config import instantiate
 from lungcam.errors import InputError
+from lungcam.targets import instantiate
 from lungcam.transforms import pipeline
 
 # a net that was not trained on a table takes no other column for its label

@@ -15,14 +15,7 @@ from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.checkpoint import CheckpointMetadata, amend, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.cohorts.table import write_samples
-from lungcam.config import (
-    TrainConfig,
-    check_nodes,
-    check_targets,
-    instantiate,
-    plain,
-    refuse_missing,
-)
+from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.files import write_text
@@ -31,6 +24,7 @@ from lungcam.runs.mask_report import report_masks
 from lungcam.runs.outcome import describe
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.versions import versions
+from lungcam.targets import check_targets, instantiate
 from lungcam.trainer import make_trainer
 from lungcam.transforms import pipeline
 

@@ -13,18 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lungcam.cohorts.table.columns import USUAL
-from lungcam.config import (
-    ALLOWED_TARGETS,
-    TrainConfig,
-    check_nodes,
-    check_targets,
-    instantiate,
-    plain,
-    register_schemas,
-)
+from lungcam.config import TrainConfig, check_nodes, plain, register_schemas
 from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
+from lungcam.targets import ALLOWED_TARGETS, check_targets, instantiate
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = [
