@@ -119,7 +119,7 @@ def _many(
             "notice": RESEARCH_USE_ONLY,
         }
         write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    if seen:
-        print(f"note: {seen} scans were in this net's training or validation set: it knows them.")
     print(f"{len(done)} of {len(rows)} scans predicted: {out / 'predictions.csv'}")
+    if seen:
+        print(f"note: the net knows {seen} of them from its training or validation set.")
     print(RESEARCH_USE_ONLY)

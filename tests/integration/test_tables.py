@@ -123,7 +123,7 @@ def test_infer_reads_a_table_by_the_columns_of_the_training(run, place):
     assert (metrics["test"]["n"], metrics["test"]["n_positive"]) == (16, 8)
     # training and validation, but not the test
     assert metrics["seen_in_training"] == 12
-    assert "12 scans were in this net's training or validation set" in done.stdout
+    assert "the net knows 12 of them from its training or validation set" in done.stdout
 
 
 def test_infer_takes_a_table_of_images_alone(run, place):
