@@ -11,6 +11,9 @@ import nibabel as nib
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
+# DICOM and ITK count towards left and back, NIfTI and TorchIO towards right and front
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:

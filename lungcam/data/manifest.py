@@ -1,7 +1,5 @@
 """splits.csv: which sample stood on which side, and how to tell it again."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +8,9 @@ from pathlib import Path
 from lungcam.cohorts.rows import read_rows
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
-from lungcam.files import write_text
+from lungcam.files import write_table
 
-SIDES = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 COLUMNS = (
     "sample_id",
     "patient_id",
@@ -52,24 +50,24 @@ def write_manifest(
         splits: Samples by side.
         pixels: Pixel hash by sample_id.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for side, samples in splits.items():
-        for one in samples:
-            table.writerow(
-                [
-                    one.sample_id,
-                    one.patient_id,
-                    one.study_uid,
-                    one.series_uid,
-                    pixels.get(one.sample_id),
-                    side,
-                    one.label,
-                    one.label_source,
-                ]
-            )
-    write_text(file, text.getvalue())
+    write_table(
+        file,
+        COLUMNS,
+        (
+            {
+                "sample_id": one.sample_id,
+                "patient_id": one.patient_id,
+                "study_uid": one.study_uid,
+                "series_uid": one.series_uid,
+                "pixels": pixels.get(one.sample_id),
+                "split": side,
+                "label": one.label,
+                "label_source": one.label_source,
+            }
+            for side, samples in splits.items()
+            for one in samples
+        ),
+    )
 
 
 def read_manifest(file: str | Path) -> Manifest:
@@ -85,8 +83,8 @@ def read_manifest(file: str | Path) -> Manifest:
     }
     for row in rows:
         side = row.text("split")
-        if side not in SIDES:
-            raise InputError(f"{row.place}: split is {side!r}; it takes {', '.join(SIDES)}.")
+        if side not in SPLITS:
+            raise InputError(f"{row.place}: split is {side!r}; it takes {', '.join(SPLITS)}.")
         for name, known in sides.items():
             if row.text(name):
                 known[row.text(name)].add(side)
@@ -131,7 +129,7 @@ def split_by_manifest(
             f"{manifest.file}: leak: patient {', '.join(torn[:5])} ({len(torn)} in all) stood on "
             "several sides there: give each patient the same patient_id in both."
         )
-    splits: dict[str, list[Sample]] = {side: [] for side in SIDES}
+    splits: dict[str, list[Sample]] = {side: [] for side in SPLITS}
     for sample in samples:
         for side in sides_of[sample.patient_id]:
             splits[side].append(sample)

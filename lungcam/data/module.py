@@ -13,7 +13,6 @@ from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.data.cache import load
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.estimate import estimate
-from lungcam.data.manifest import read_manifest
 from lungcam.data.overlap import (
     refuse_crossed_pixels,
     refuse_shared_pixels,
@@ -144,8 +143,8 @@ class ScanDataModule(pl.LightningDataModule):
         everyone = [sample for samples in self.splits.values() for sample in samples]
         refuse_shared_scans(everyone)
         refuse_shared_pixels(everyone, self.pixels)
-        if self.split.manifest is not None:
-            refuse_crossed_pixels(self.splits, self.pixels, read_manifest(self.split.manifest))
+        if self.split.told is not None:
+            refuse_crossed_pixels(self.splits, self.pixels, self.split.told)
 
     def crop_depths(self, split: str) -> dict[str, float]:
         """Size from foot to head, in mm, of a split's images that are crops, by sample_id."""

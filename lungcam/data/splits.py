@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.manifest import read_manifest, split_by_manifest
+from lungcam.data.manifest import SPLITS, Manifest, read_manifest, split_by_manifest
 from lungcam.errors import InputError
 
-SPLITS = ("train", "val", "test")
 OFFICIAL = "official"
 Splits = dict[str, list[Sample]]
 
@@ -33,6 +33,11 @@ class SplitRule:
     fold: int = 0
     manifest: str | None = None
 
+    @cached_property
+    def told(self) -> Manifest | None:
+        """The manifest that is followed, read once."""
+        return None if self.manifest is None else read_manifest(self.manifest)
+
     def split(self, samples: Sequence[Sample], seed: int) -> tuple[Splits, list[str]]:
         """Split samples that all have a label.
 
@@ -43,8 +48,8 @@ class SplitRule:
         Raises:
             InputError: The samples cannot be split so.
         """
-        if self.manifest is not None:
-            return split_by_manifest(samples, read_manifest(self.manifest))
+        if self.told is not None:
+            return split_by_manifest(samples, self.told)
         if self.folds is None:
             return split_by_patient(samples, self.val, self.test, seed), []
         if self.folds == OFFICIAL:

@@ -1,7 +1,5 @@
 """Apply a trained net to one scan or to many."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
-from lungcam.files import write_text
+from lungcam.files import write_table, write_text
 from lungcam.metrics import INTERVAL_RULE, summarise
 from lungcam.runs.one_scan import Wanted, predict_scan
 from lungcam.runs.predictions import probability
@@ -95,11 +93,7 @@ def _many(
     for fault in faults:
         rows.append({"sample_id": fault.sample_id, "image": fault.image, "error": fault.reason})
         print(f"skipped {fault.reason}")
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    write_text(out / "predictions.csv", text.getvalue())
+    write_table(out / "predictions.csv", COLUMNS, rows)
     done = [(s, row) for s, row in zip(samples, rows, strict=False) if "error" not in row]
     known = [(s, row) for s, row in done if s.label is not None]
     if known:

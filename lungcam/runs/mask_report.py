@@ -1,11 +1,9 @@
 """What a training run says of its scans and masks before it trains on them."""
 
-import csv
-import io
 from pathlib import Path
 
 from lungcam.data import ScanDataModule
-from lungcam.files import write_text
+from lungcam.files import write_table
 from lungcam.report import Thumbnail, write_sheet
 
 COLUMNS = (
@@ -33,10 +31,7 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
     Returns:
         Lines for the user where samples are flagged or left out.
     """
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-    table.writeheader()
-    thumbnails, flagged = [], []
+    rows, thumbnails, flagged = [], [], []
     for split, dataset in data.datasets.items():
         for index, sample in enumerate(dataset.samples):
             # these alone: whole inputs may hold gigabytes
@@ -46,12 +41,13 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
             flagged += [f"{sample.sample_id} ({one.message})" for one in found[:1]]
             told = " ".join(one.sentence for one in findings)
             row = {"sample_id": sample.sample_id, "split": split, "warnings": told}
-            table.writerow(dataset.quality(index) | row | {"flags": " ".join(flags)})
+            known = {name: one for name, one in dataset.quality(index).items() if name in COLUMNS}
+            rows.append(known | row | {"flags": " ".join(flags)})
             if picture is not None:
                 thumbnails.append(Thumbnail(sample.sample_id, picture, flags))
     for name, reason in data.left_out.items():
-        table.writerow({"sample_id": name, "flags": "left_out", "warnings": reason})
-    write_text(folder / "quality.csv", text.getvalue())
+        rows.append({"sample_id": name, "flags": "left_out", "warnings": reason})
+    write_table(folder / "quality.csv", COLUMNS, rows)
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
     lines = []

@@ -1,7 +1,5 @@
 """Pooled predictions of a split, and the files made from them."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from lungcam.cohorts import Sample
-from lungcam.files import write_text
+from lungcam.files import write_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +59,21 @@ def probability(logit: np.ndarray) -> np.ndarray:
 
 def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
     """Write one row a sample: sample_id, patient_id, split, label, probability, logit."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["sample_id", "patient_id", "split", "label", "probability", "logit"])
-    for name, predictions in splits.items():
-        for sample, p, logit in zip(
-            predictions.samples, predictions.probabilities, predictions.logits, strict=True
-        ):
-            table.writerow(
-                [
-                    sample.sample_id,
-                    sample.patient_id,
-                    name,
-                    sample.label,
-                    f"{p:.6f}",
-                    f"{logit:.6f}",
-                ]
+    write_table(
+        file,
+        ("sample_id", "patient_id", "split", "label", "probability", "logit"),
+        (
+            {
+                "sample_id": sample.sample_id,
+                "patient_id": sample.patient_id,
+                "split": name,
+                "label": sample.label,
+                "probability": f"{p:.6f}",
+                "logit": f"{logit:.6f}",
+            }
+            for name, found in splits.items()
+            for sample, p, logit in zip(
+                found.samples, found.probabilities, found.logits, strict=True
             )
-    write_text(file, text.getvalue())
+        ),
+    )

@@ -19,6 +19,7 @@ from pydicom.dataelem import RawDataElement
 NAMES = (
     "ImageType",
     "SOPClassUID",
+    "SOPInstanceUID",
     "Modality",
     "ConvolutionKernel",
     "StudyInstanceUID",
@@ -57,6 +58,7 @@ class Header:
         file: The file.
         modality: Such as CT.
         sop_class: UID of the kind of object.
+        sop_uid: SOPInstanceUID.
         image_type: Upper-case values of ImageType.
         uid: SeriesInstanceUID.
         study_uid: StudyInstanceUID.
@@ -86,6 +88,7 @@ class Header:
     file: Path
     modality: str
     sop_class: str
+    sop_uid: str
     image_type: tuple[str, ...]
     uid: str
     study_uid: str
@@ -227,6 +230,7 @@ def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Heade
         file=file,
         modality=text("Modality").upper(),
         sop_class=text("SOPClassUID"),
+        sop_uid=uid("SOPInstanceUID"),
         image_type=tuple(one.strip().upper() for one in text("ImageType").split("\\")),
         uid=uid("SeriesInstanceUID"),
         study_uid=uid("StudyInstanceUID"),

@@ -60,7 +60,7 @@ def read_metaimage(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray
     if channels != 1 or dtype is None:
         verdict.add("colour", "refused", "more than one value a voxel", ONE_3D)
         return None
-    affine = _affine(verdict, fields, len(size)) if len(size) == 3 else np.eye(4)
+    affine = affine_of(verdict, fields, len(size)) if len(size) == 3 else np.eye(4)
     big = _field(fields, MSB) or "False"
     values = _voxels(
         verdict,
@@ -77,8 +77,17 @@ def _field(fields: dict[str, str], names: tuple[str, ...]) -> str | None:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _affine(verdict: Verdict, fields: dict[str, str], dimensions: int) -> np.ndarray | None:
-    """The affine to LPS, None if it is refused."""
+def affine_of(verdict: Verdict, fields: dict[str, str], dimensions: int) -> np.ndarray | None:
+    """Place the voxels by a header's fields.
+
+    Args:
+        verdict: Takes the findings.
+        fields: From `read_fields`.
+        dimensions: Of the volume.
+
+    Returns:
+        `(4, 4)` affine from voxel index to LPS mm, None if it is refused.
+    """
     matrix = numbers(_field(fields, MATRIX) or "")
     offset = numbers(_field(fields, OFFSET) or "")
     spacing = numbers(_field(fields, SPACING) or "")

@@ -16,8 +16,6 @@ from lungcam.scans.slice_faults import PLACING, UNSCALED, faults_of, note_faults
 from lungcam.scans.stack import SAME_POSITION_MM, Stack, difference, stacks_of
 from lungcam.verdict import Outcome, Verdict
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -123,17 +121,14 @@ def _assemble(verdict: Verdict, taken: Stack) -> Volume | None:
     folder = folders.pop() if len(folders) == 1 else None
     studies = {one.study_uid for one in slices}
     study_uid = (studies.pop() or None) if len(studies) == 1 else None
-    grid = _grid(taken, slices[0], places, hu.shape)
-    return Volume(hu, grid, taken.uid, study_uid, folder)
+    return Volume(hu, taken.grid(kept), taken.uid, study_uid, folder)
 
 
 def _without_repeats(verdict: Verdict, taken: Stack, values: dict[Header, np.ndarray]) -> list[int]:
     """Indices of the slices, the first only of those that stand at one position."""
-    kept, repeats, different = [0], [], []
-    for k in range(1, len(taken.slices)):
-        last = kept[-1]
-        if taken.places[k, 2] - taken.places[last, 2] >= SAME_POSITION_MM:
-            kept.append(k)
+    kept, repeats, different = taken.without_repeats, [], []
+    for k, last in enumerate(taken.stands_for):
+        if k == last:
             continue
         one, other = (values.get(taken.slices[at]) for at in (last, k))
         aside = np.abs(taken.places[k] - taken.places[last]).max() > SAME_POSITION_MM
@@ -188,15 +183,3 @@ def _note_others(verdict: Verdict, stacks: Sequence[Stack], found: Contents) -> 
             )
         remedy = "" if outcome == "skipped" else "keep one reconstruction in a folder"
         verdict.add(code, outcome, message, remedy)
-
-
-def _grid(taken: Stack, first: Header, places: np.ndarray, shape: Sequence[int]) -> Grid:
-    """Place the volume: spacing is the mean from the first slice to the last."""
-    row, column, normal = taken.axes
-    between_rows, between_columns = first.pixel_spacing
-    spacing = (places[-1, 2] - places[0, 2]) / (len(places) - 1)
-    lps = np.eye(4)
-    lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
-    lps[:3, 2] = normal * spacing
-    lps[:3, 3] = first.position
-    return Grid(tuple(int(n) for n in shape), LPS_TO_RAS @ lps)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.headers import Header
 
 SAME_SPACING_MM = 1e-3
@@ -38,6 +39,36 @@ class Stack:
     def places(self) -> np.ndarray:
         """`(D, 3)` mm: positions along the three axes."""
         return np.array([one.position for one in self.slices]) @ self.axes.T
+
+    @cached_property
+    def stands_for(self) -> list[int]:
+        """For each slice the first one at its position: mostly itself."""
+        first = []
+        for k, height in enumerate(self.places[:, 2]):
+            last = first[-1] if first else k
+            first.append(last if height - self.places[last, 2] < SAME_POSITION_MM else k)
+        return first
+
+    @property
+    def without_repeats(self) -> list[int]:
+        """Indices of the slices, the first only of those that stand at one position."""
+        return [k for k, first in enumerate(self.stands_for) if k == first]
+
+    def grid(self, kept: Sequence[int]) -> Grid:
+        """The grid of a volume of some slices: spacing is the mean from the first to the last.
+
+        Args:
+            kept: Indices of at least two slices, in their order.
+        """
+        first = self.slices[kept[0]]
+        row, column, normal = self.axes
+        between_rows, between_columns = first.pixel_spacing
+        depth = self.places[kept[-1], 2] - self.places[kept[0], 2]
+        lps = np.eye(4)
+        lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
+        lps[:3, 2] = normal * depth / (len(kept) - 1)
+        lps[:3, 3] = first.position
+        return Grid((int(first.columns), int(first.rows), len(kept)), LPS_TO_RAS @ lps)
 
     @property
     def spacing(self) -> float:

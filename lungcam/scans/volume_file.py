@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.grid import Grid
+from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.hounsfield import note_overflow, rounded
 from lungcam.scans.metaimage import read_metaimage
 from lungcam.scans.nifti import read_nifti
 from lungcam.scans.nrrd import read_nrrd
-from lungcam.scans.series import LPS_TO_RAS, Volume
+from lungcam.scans.series import Volume
 from lungcam.scans.text_header import AGAIN, ONE_3D, SINGULAR
 from lungcam.verdict import Verdict
 

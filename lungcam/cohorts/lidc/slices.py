@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pydicom
-from pydicom.filereader import read_partial
 
 from lungcam.cohorts.lidc.annotation import Contour
 from lungcam.grid import Grid
@@ -15,11 +13,9 @@ from lungcam.scans.headers import Header
 from lungcam.scans.placing import note_places
 from lungcam.scans.quiet import quiet
 from lungcam.scans.slice_faults import PLACING, faults_of, note_faults
-from lungcam.scans.stack import SAME_POSITION_MM, Stack, stacks_of
+from lungcam.scans.stack import stacks_of
 from lungcam.verdict import Verdict
 
-SOP_INSTANCE_UID = 0x00080018
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # of the distance between slices: how far a contour's height may lie from its slice's
 Z_SHARE = 0.25
 
@@ -104,7 +100,7 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
         note_faults(verdict, slices)
         stacks = stacks_of(placed)
         if stacks:
-            kept = _without_repeats(stacks[0])
+            kept = stacks[0].without_repeats
             slices = [stacks[0].slices[k] for k in kept]
             note_places(verdict, slices, stacks[0].places[kept], stacks[0].spacing)
     refused = verdict.of("refused")
@@ -113,40 +109,10 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
         # it becomes a note, which goes into the run's files
         raise FaultySeries(told.replace(str(headers.folder), headers.folder.name))
     # a slice that repeats another one's position stands for the same voxels
-    places = np.searchsorted(kept, range(len(stacks[0].slices)), side="right") - 1
-    index = {_sop_uid(one.file): int(k) for one, k in zip(stacks[0].slices, places, strict=True)}
+    slot = {first: k for k, first in enumerate(kept)}
+    index = {
+        one.sop_uid: slot[first]
+        for one, first in zip(stacks[0].slices, stacks[0].stands_for, strict=True)
+    }
     heights = np.array([one.position[2] for one in slices])
-    return Slices(_grid(stacks[0], kept, slices[0]), index, heights)
-
-
-def _without_repeats(stack: Stack) -> list[int]:
-    """Indices of the slices, the first only of those that stand at one position."""
-    kept = [0]
-    for k, height in enumerate(stack.places[:, 2]):
-        if height - stack.places[kept[-1], 2] >= SAME_POSITION_MM:
-            kept.append(k)
-    return kept
-
-
-def _sop_uid(file: Path) -> str:
-    """SOPInstanceUID of a file; reads no further than it stands."""
-    with file.open("rb") as stream:
-        dataset = read_partial(
-            stream,
-            stop_when=lambda tag, vr, length: tag > SOP_INSTANCE_UID,
-            force=True,
-            specific_tags=[pydicom.tag.Tag(SOP_INSTANCE_UID)],
-        )
-    return str(dataset.get("SOPInstanceUID", ""))
-
-
-def _grid(stack: Stack, kept: list[int], first: Header) -> Grid:
-    """The volume's grid: spacing is the mean from the first slice to the last."""
-    row, column, normal = stack.axes
-    between_rows, between_columns = first.pixel_spacing
-    depth = stack.places[kept[-1], 2] - stack.places[kept[0], 2]
-    lps = np.eye(4)
-    lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
-    lps[:3, 2] = normal * depth / (len(kept) - 1)
-    lps[:3, 3] = first.position
-    return Grid((int(first.columns), int(first.rows), len(kept)), LPS_TO_RAS @ lps)
+    return Slices(stacks[0].grid(kept), index, heights)

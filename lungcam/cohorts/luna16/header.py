@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.errors import InputError
-from lungcam.grid import Grid
-from lungcam.scans.metaimage import MATRIX, OFFSET, SPACING, TYPES
-from lungcam.scans.series import LPS_TO_RAS
-from lungcam.scans.text_header import AGAIN, is_singular, numbers, read_fields
+from lungcam.grid import LPS_TO_RAS, Grid
+from lungcam.scans.metaimage import TYPES, affine_of
+from lungcam.scans.text_header import AGAIN, numbers, read_fields
+from lungcam.verdict import Verdict
 
 
 def read_grid(file: str | Path) -> Grid:
@@ -60,21 +60,11 @@ def _fields(file: Path) -> dict[str, str]:
 
 
 def _grid(file: Path, fields: dict[str, str]) -> Grid:
-    size, matrix, offset, spacing = (
-        next((numbers(fields[name]) for name in names if name in fields), None) or []
-        for names in (("dimsize",), MATRIX, OFFSET, SPACING)
-    )
-    if (
-        [len(one) for one in (size, matrix, offset, spacing)] != [3, 9, 3, 3]
-        or min(size) < 1
-        or min(spacing) <= 0
-        or is_singular(np.reshape(matrix, (3, 3)))
-    ):
+    size = numbers(fields.get("dimsize", "")) or []
+    affine = affine_of(Verdict(str(file)), fields, 3)
+    if len(size) != 3 or min(size) < 1 or affine is None:
         raise InputError(
             f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "
             f"ElementSpacing); {AGAIN}."
         )
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(matrix, (3, 3)).T * spacing
-    affine[:3, 3] = offset
     return Grid(tuple(int(n) for n in size), LPS_TO_RAS @ affine)

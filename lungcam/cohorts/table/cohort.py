@@ -7,6 +7,7 @@ from pathlib import Path
 from lungcam.cohorts.nlst import refuse_outcomes
 from lungcam.cohorts.rows import Row, read_rows
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.cohorts.setting import as_names
 from lungcam.cohorts.table.columns import Columns, choose_columns
 from lungcam.cohorts.table.labels import LabelValues
 from lungcam.cohorts.table.samples import RULE, Fault, SampleRows
@@ -43,7 +44,7 @@ def table_cohort(
     files = [Path(one) for one in ([table] if isinstance(table, str) else table)]
     if not files:
         raise InputError("data.table: name a CSV file, or several: data.table=[a.csv,b.csv].")
-    features = [features] if isinstance(features, str) else list(features)
+    features = as_names("features", features)
     refuse_outcomes(features)
     samples: list[Sample] = []
     rules, notes, names = [], [], set()

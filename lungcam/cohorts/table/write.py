@@ -1,13 +1,11 @@
 """The table of samples that every cohort becomes, as a file."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lungcam.cohorts.sample import Sample
-from lungcam.files import write_text
+from lungcam.files import write_table
 
 COLUMNS = (
     "sample_id",
@@ -41,34 +39,38 @@ def write_samples(file: Path, samples: Sequence[Sample], label_rule: str) -> Non
     """
     # a column of that name is there already
     features = sorted({name for sample in samples for name in sample.features} - set(COLUMNS))
-    text = io.StringIO()
-    table = csv.DictWriter(text, [*COLUMNS, *features], lineterminator="\n")
-    table.writeheader()
     folder = file.resolve().parent
-    for sample in samples:
-        x, y, z = sample.center_mm or (None, None, None)
-        table.writerow(
-            {
-                "sample_id": sample.sample_id,
-                "patient_id": sample.patient_id,
-                "study_uid": sample.study_uid,
-                "series_uid": sample.series_uid,
-                "image": _relative(sample.image, folder),
-                "label": sample.label,
-                "label_source": sample.label_source,
-                "label_rule": label_rule,
-                "coordX": x if x is None else round(-x, 4),
-                "coordY": y if y is None else round(-y, 4),
-                "coordZ": z if z is None else round(z, 4),
-                "diameter_mm": sample.diameter_mm,
-                "mask": sample.lesion_mask and _relative(sample.lesion_mask, folder),
-                "fold": sample.fold,
-                "time_days": sample.time_days,
-                "event": None if sample.event is None else int(sample.event),
-                **{name: sample.features.get(name) for name in features},
-            }
-        )
-    write_text(file, text.getvalue())
+    write_table(
+        file,
+        [*COLUMNS, *features],
+        (
+            _row(sample, folder)
+            | {"label_rule": label_rule}
+            | {name: sample.features.get(name) for name in features}
+            for sample in samples
+        ),
+    )
+
+
+def _row(sample: Sample, folder: Path) -> dict[str, object]:
+    x, y, z = sample.center_mm or (None, None, None)
+    return {
+        "sample_id": sample.sample_id,
+        "patient_id": sample.patient_id,
+        "study_uid": sample.study_uid,
+        "series_uid": sample.series_uid,
+        "image": _relative(sample.image, folder),
+        "label": sample.label,
+        "label_source": sample.label_source,
+        "coordX": x if x is None else round(-x, 4),
+        "coordY": y if y is None else round(-y, 4),
+        "coordZ": z if z is None else round(z, 4),
+        "diameter_mm": sample.diameter_mm,
+        "mask": sample.lesion_mask and _relative(sample.lesion_mask, folder),
+        "fold": sample.fold,
+        "time_days": sample.time_days,
+        "event": None if sample.event is None else int(sample.event),
+    }
 
 
 def _relative(path: Path, folder: Path) -> str:
