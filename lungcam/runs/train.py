@@ -1,28 +1,21 @@
 """One training run, from the configuration to metrics.json."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lungcam import RESEARCH_USE_ONLY
-from lungcam.callbacks import HeatmapExport, Localisation
-from lungcam.checkpoint import CheckpointMetadata, amend, load_checkpoint
+from lungcam.checkpoint import CheckpointMetadata
 from lungcam.classifier import Classifier
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
-from lungcam.files import write_text
-from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
+from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
-from lungcam.runs.outcome import describe
-from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.versions import versions
 from lungcam.targets import check_targets, instantiate
 from lungcam.trainer import make_trainer
@@ -30,7 +23,6 @@ from lungcam.transforms import pipeline
 
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
-THRESHOLD_RULE = "Youden's index on the validation split"
 
 
 def train(config: DictConfig) -> float:
@@ -94,46 +86,7 @@ def train(config: DictConfig) -> float:
         print(line)
     trainer.fit(classifier, datamodule=data)
 
-    best = folder / "checkpoints" / "best.ckpt"
-    classifier.load_state_dict(load_checkpoint(best)["state_dict"])
-    batches = trainer.predict(classifier, datamodule=data)
-    predictions = {
-        split: Predictions(
-            data.splits[split], torch.cat(logits).float().cpu().numpy(), data.crop_depths(split)
-        )
-        for split, logits in zip(("val", "test"), batches, strict=True)
-    }
-    write_predictions(folder / "predictions.csv", predictions)
-    val = predictions["val"]
-    threshold = youden_threshold(val.labels, val.probabilities)
-    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE)
-
-    metrics: dict[str, object] = {}
-    for split, answers in predictions.items():
-        figures = summarise(
-            answers.labels,
-            answers.probabilities,
-            answers.patients,
-            threshold,
-            answers.baselines,
-            config.seed,
-        )
-        for localisation in (one for one in callbacks if isinstance(one, Localisation)):
-            figures |= localisation.shares([sample.sample_id for sample in answers.samples])
-        metrics[split] = figures
-    metrics |= {
-        "label_rule": cohort.label_rule,
-        "cohort_notes": data.notes,
-        "left_out": len(data.left_out),
-        "auc_ci95_rule": INTERVAL_RULE,
-        "threshold_rule": THRESHOLD_RULE,
-        "seed": config.seed,
-        "versions": versions(),
-        "notice": RESEARCH_USE_ONLY,
-    }
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
-    print(describe(metrics, folder, exports))
+    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
     return metrics["val"]["auc"]
 
 

@@ -1,0 +1,89 @@
+"""What a trained net is worth: predictions, figures and the files made from them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+
+from lungcam import RESEARCH_USE_ONLY
+from lungcam.callbacks import HeatmapExport, Localisation
+from lungcam.checkpoint import amend, load_checkpoint
+from lungcam.classifier import Classifier
+from lungcam.data import ScanDataModule
+from lungcam.files import write_text
+from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
+from lungcam.runs.outcome import describe
+from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runs.versions import versions
+
+THRESHOLD_RULE = "Youden's index on the validation split"
+
+
+def evaluate(
+    trainer: pl.Trainer,
+    classifier: Classifier,
+    data: ScanDataModule,
+    folder: Path,
+    label_rule: str,
+    seed: int,
+    callbacks: Sequence[pl.Callback],
+) -> dict:
+    """Predict validation and test with the best epoch's weights, and report.
+
+    Writes predictions.csv and metrics.json, adds the threshold to best.ckpt, and prints.
+
+    Args:
+        trainer: That has trained.
+        classifier: The net; it takes on the best epoch's weights.
+        data: After `setup`.
+        folder: The run folder, with checkpoints/best.ckpt.
+        label_rule: What label 1 means.
+        seed: Of the bootstrap.
+        callbacks: Whose heat-maps are reported.
+
+    Returns:
+        What stands in metrics.json.
+    """
+    best = folder / "checkpoints" / "best.ckpt"
+    classifier.load_state_dict(load_checkpoint(best)["state_dict"])
+    batches = trainer.predict(classifier, datamodule=data)
+    predictions = {
+        split: Predictions(
+            data.splits[split], torch.cat(logits).float().cpu().numpy(), data.crop_depths(split)
+        )
+        for split, logits in zip(("val", "test"), batches, strict=True)
+    }
+    write_predictions(folder / "predictions.csv", predictions)
+    val = predictions["val"]
+    threshold = youden_threshold(val.labels, val.probabilities)
+    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE)
+
+    metrics: dict[str, object] = {}
+    for split, answers in predictions.items():
+        figures = summarise(
+            answers.labels,
+            answers.probabilities,
+            answers.patients,
+            threshold,
+            answers.baselines,
+            seed,
+        )
+        for localisation in (one for one in callbacks if isinstance(one, Localisation)):
+            figures |= localisation.shares([sample.sample_id for sample in answers.samples])
+        metrics[split] = figures
+    metrics |= {
+        "label_rule": label_rule,
+        "cohort_notes": data.notes,
+        "left_out": len(data.left_out),
+        "auc_ci95_rule": INTERVAL_RULE,
+        "threshold_rule": THRESHOLD_RULE,
+        "seed": seed,
+        "versions": versions(),
+        "notice": RESEARCH_USE_ONLY,
+    }
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
+    print(describe(metrics, folder, exports))
+    return metrics
