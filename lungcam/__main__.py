@@ -7,6 +7,7 @@ from pathlib import Path
 from lungcam.command import BAD_INPUT, DONE, exit_codes, quote_paths
 from lungcam.config import PATH_KEYS
 from lungcam.errors import InputError
+from lungcam.installation import TRAIN
 
 HELP = """\
 python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [out=DIR]
@@ -22,7 +23,7 @@ python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [ou
 
 python -m lungcam check data=NAME [KEY=VALUE]... [out=DIR]
 
-  Says what train.py would train on with the same settings (data=lidc data.root=PATH view=nodule):
+  Says what a training with the same settings (data=lidc data.root=PATH view=nodule) would use:
   samples, labels, patients, what is left out and why, scans under two patients, and an estimate of
   disk and time before anything is kept.
 
@@ -110,5 +111,5 @@ def _phantom(paths: list[Path], settings: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    with exit_codes("train.py"):
+    with exit_codes(TRAIN):
         sys.exit(main(sys.argv[1:]))

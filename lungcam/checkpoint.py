@@ -10,6 +10,7 @@ import torch
 
 from lungcam.errors import InputError
 from lungcam.files import whole
+from lungcam.installation import TRAIN
 
 KEY = "lungcam"
 # stands in a checkpoint for the folder of its run
@@ -97,7 +98,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
             f"{file}: not a checkpoint of plain tensors and dicts; give one that lungcam wrote."
         ) from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
-        raise InputError(f"{file}: not written by lungcam; train with train.py first.")
+        raise InputError(f"{file}: not written by lungcam; train with {TRAIN} first.")
     return checkpoint
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import TextIOBase
+from pathlib import Path
 from typing import TextIO
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -76,7 +77,9 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     """
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    with exit_codes(sys.argv[0]), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+    # an installed command is called by its bare name
+    script = sys.argv[0] if sys.argv[0].endswith(".py") else Path(sys.argv[0]).stem
+    with exit_codes(script), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
         sys.argv[1:] = quote_paths(sys.argv[1:], paths)
         main()
 

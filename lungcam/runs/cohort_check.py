@@ -7,16 +7,15 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import lungcam
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing, register_schemas
 from lungcam.data import SplitRule, estimate, plan, refuse_shared_scans, usable_samples
 from lungcam.errors import InputError
+from lungcam.installation import CONFIGS
 from lungcam.targets import check_targets, instantiate
 from lungcam.transforms import pipeline
 
-CONFIGS = Path(lungcam.__file__).parents[1] / "conf"
 NODES = ("data", "view", "lungs", "transforms", "split", "seed", "cache")
 
 
@@ -71,7 +70,7 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
 def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     """The nodes of conf/train.yaml that decide on a cohort, resolved."""
     if not CONFIGS.is_dir():
-        raise InputError(f"{CONFIGS}: there is no such folder; run from a checkout of lungcam.")
+        raise InputError(f"{CONFIGS}: there is no such folder; install lungcam again.")
     register_schemas()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         # what else stands there needs a running job to be resolved

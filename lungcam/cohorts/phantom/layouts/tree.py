@@ -19,6 +19,7 @@ from lungcam.cohorts.phantom.phantom import check_settings, make_phantom
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 from lungcam.files import write_text
+from lungcam.installation import TRAIN
 from lungcam.pool import run_all
 
 LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST}
@@ -94,7 +95,7 @@ def write_layout(
 def train_command(out: Path, layout: str) -> str:
     """The command that trains on a tree, quoted for the shell."""
     settings = [one.format(out=out) for one in LAYOUTS[layout].settings]
-    return shlex.join(["python", "train.py", f"data={layout}", *settings])
+    return shlex.join([*TRAIN.split(), f"data={layout}", *settings])
 
 
 def _record(out: Path, subject: Subject) -> Path:

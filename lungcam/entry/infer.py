@@ -1,0 +1,24 @@
+"""Apply a trained net to scans."""
+
+import hydra
+from omegaconf import DictConfig
+
+from lungcam.command import run
+from lungcam.config import register_schemas
+from lungcam.installation import CONFIGS
+
+register_schemas()
+
+
+# Hydra names the job after this module
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="infer")
+def job(config: DictConfig) -> None:
+    """Predict and explain one scan or many."""
+    from lungcam.runs.infer import infer
+
+    infer(config)
+
+
+def main() -> None:
+    """Run what the command line asks for, and end with lungcam's exit codes."""
+    run(job, paths=("ckpt", "scan", "out"))

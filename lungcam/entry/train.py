@@ -1,0 +1,24 @@
+"""Train a 3D CNN on chest CT."""
+
+import hydra
+from omegaconf import DictConfig
+
+from lungcam.command import run
+from lungcam.config import PATH_KEYS, register_schemas
+from lungcam.installation import CONFIGS
+
+register_schemas()
+
+
+# Hydra names the job after this module
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+def job(config: DictConfig) -> float:
+    """Train one run and return the figure that sweeps compare."""
+    from lungcam.runs.train import train
+
+    return train(config)
+
+
+def main() -> None:
+    """Run what the command line asks for, and end with lungcam's exit codes."""
+    run(job, paths=PATH_KEYS)
