@@ -1,0 +1,45 @@
+"""The nets that `model=` names: the layer that each explains is fine enough and has its place."""
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from lungcam.config import plain, register_schemas
+from lungcam.explain import explain
+from lungcam.grid import Grid
+from lungcam.installation import CONFIGS
+from lungcam.targets import instantiate
+
+MODELS = sorted(file.stem for file in CONFIGS.glob("model/*.yaml"))
+VIEWS = sorted(file.stem for file in CONFIGS.glob("view/*.yaml"))
+# along the shortest side: 30 mm of the lungs, 4 mm of a nodule's cube
+LEAST_CELLS = 8
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("model", MODELS)
+def test_heat_map_of_the_layer_that_a_model_explains(model, view):
+    register_schemas()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", [f"model={model}", f"view={view}"])
+    shape, mm = tuple(config.view.shape), float(config.view.spacing_mm)
+    grid = Grid(shape, np.diag([mm, mm, mm, 1]))
+    torch.manual_seed(0)
+    net = instantiate(plain(config.model), "model").eval()
+    image = torch.randn(1, 1, *shape)
+    with torch.no_grad():
+        assert net(image).shape == (1, 1)
+
+    heat = explain(net, image, grid, config.explain.layer)
+    assert min(heat.values.shape) >= LEAST_CELLS
+    assert np.isfinite(heat.values).all()
+    assert heat.values.min() >= 0
+    # the cells share out the view: none beyond it, none of it farther than a cell from one
+    ends = np.array([(0, 0, 0), np.subtract(heat.cells.shape, 1)])
+    within = grid.to_index(heat.cells.to_world(ends))
+    step = np.divide(heat.cells.spacing_mm, mm)
+    assert (within[0] >= 0).all()
+    assert (within[0] <= step).all()
+    assert (within[1] <= np.subtract(shape, 1)).all()
+    assert (within[1] >= np.subtract(shape, 1) - step).all()
