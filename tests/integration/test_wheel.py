@@ -1,0 +1,121 @@
+"""The wheel and its commands, from an empty folder outside the checkout."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, TINY
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,
+    reason="building the wheel without a network needs hatchling and pip: pip install '.[test]'",
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is built from the checkout: a source archive, and a folder with the wheel installed."""
+
+    folder: Path
+    sdist: Path
+
+    def run(self, program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+        """Run one of the wheel's commands, or Python, with the wheel before all else."""
+        start = [sys.executable] if program == "python" else [str(self.folder / "bin" / program)]
+        return subprocess.run(
+            [*start, *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200"},
+        )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Installed:
+    out = tmp_path_factory.mktemp("dist")
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+    offline = ("--no-deps", "--no-index", "--quiet", "--disable-pip-version-check")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *offline, "--target", str(folder), str(wheel)],
+        check=True,
+        capture_output=True,
+    )
+    return Installed(folder, sdist)
+
+
+def names(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*.yaml")}
+
+
+def test_the_wheel_holds_every_configuration(installed):
+    assert names(installed.folder / "lungcam" / "conf") == names(ROOT / "conf")
+
+
+def test_the_source_archive_holds_what_a_checkout_does_and_no_outputs(installed):
+    with tarfile.open(installed.sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"conf/{name}" for name in names(ROOT / "conf")} <= held
+    assert {"train.py", "infer.py", "Makefile", "tests/test_floors.py", "LICENSE"} <= held
+    assert not [name for name in held if name.startswith("outputs")]
+
+
+def test_the_configurations_come_from_the_wheel_and_nothing_is_written(installed, tmp_path):
+    done = installed.run("lungcam-train", "--info", "searchpath", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"file://{installed.folder / 'lungcam' / 'conf'}" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["train", "infer"])
+def test_the_commands_help_is_that_of_the_scripts(installed, name, tmp_path):
+    done = installed.run(f"lungcam-{name}", "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    script = [sys.executable, ROOT / f"{name}.py", "--help"]
+    assert done.stdout == subprocess.run(script, capture_output=True, text=True).stdout
+
+
+def test_a_refusal_names_the_command_that_was_run(installed, tmp_path):
+    done = installed.run("lungcam-train", "model=small4d", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`lungcam-train --help`" in done.stderr
+    # what the small commands name, without loading all that a check needs
+    told = "from lungcam.installation import TRAIN; print(TRAIN)"
+    assert installed.run("python", "-c", told, cwd=tmp_path).stdout == "lungcam-train\n"
+
+
+def test_a_sweep_over_an_experiment_of_ones_own_then_infer(installed, workplace, trained):
+    # the workplace holds phantoms, and no checkout
+    mine = workplace / "mine" / "experiment"
+    mine.mkdir(parents=True)
+    (mine / "narrow.yaml").write_text("# @package _global_\nmodel:\n  channels: [4, 8, 8]\n")
+    done = installed.run(
+        "lungcam-train",
+        "-m",
+        "--config-dir=mine",
+        "experiment=narrow",
+        "model.hidden=[8,8],[16,8]",
+        *TINY,
+        "callbacks=checkpoint",
+        "hydra.sweep.dir=packed",
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(workplace.glob("packed/*/metrics.json"))) == 2
+    config = (workplace / "packed" / "0" / ".hydra" / "config.yaml").read_text()
+    assert "channels:\n  - 4\n  - 8\n  - 8\n" in config
+
+    scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
+    chosen = ("ckpt=packed/1", f"scan={scan}", "out=inferred", "render=false")
+    done = installed.run("lungcam-infer", *chosen, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert (workplace / "inferred" / "phantom-0000" / "heatmap.nii.gz").is_file()
