@@ -1,0 +1,132 @@
+"""A net that outlines a nodule, measures it, and judges it by what it measured."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool3d, interpolate, max_pool3d
+
+from lungcam.nets.measures import MEASURES, measure
+from lungcam.nets.reading import Reading
+
+# lower and upper end, in HU, of what each input channel tells apart: lung, soft tissue, calcium
+WINDOWS_HU = ((-1000, 400), (-150, 150), (0, 1000))
+# sub-voxels of a half-resolution cell along an axis
+FINER = 2
+
+
+class NoduleNet(nn.Module):
+    """Outlines a nodule in its cube, measures it, and gives a logit by the measures.
+
+    A pyramid of convolutions at 1/2, 1/4 and 1/8 of the resolution is joined at 1/2; from there the
+    nodule's outline is told at full resolution. The logit is a linear function of measures of what
+    the outline holds (size, density, its spread, calcium: see `lungcam.nets.measures`) and of what
+    readers said of the nodule (`attributes`), which the net learns to tell. With a few hundred
+    nodules so narrow a way from image to answer learns what a wide one does not. Without outlines
+    and attributes to learn from, it learns from the labels alone.
+
+    Args:
+        window_hu: HU that the input's -1 and 1 stand for.
+        shape: `(W, H, D)` of the input, multiples of 8.
+        attributes: Names of what is told of the nodule; see `lungcam.nets.Reading`.
+        width: Channels of the first convolution; the joined map has three times as many.
+        hidden: Width of the layer that tells the attributes.
+        dropout: Probability, before and after that layer.
+    """
+
+    def __init__(
+        self,
+        window_hu: Sequence[float] = (-1000, 1000),
+        shape: Sequence[int] = (32, 32, 32),
+        attributes: Sequence[str] = (),
+        width: int = 12,
+        hidden: int = 48,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        if any(size % 8 for size in shape):
+            raise ValueError(f"model.shape={list(shape)}: give multiples of 8.")
+        self.attributes = tuple(attributes)
+        self.low_hu, self.high_hu = map(float, window_hu)
+        ends = torch.tensor(WINDOWS_HU, dtype=torch.float32).view(1, -1, 2, 1, 1, 1)
+        self.register_buffer("windows", ends, persistent=False)
+        self.register_buffer("distance", _distance(shape), persistent=False)
+        shown = len(WINDOWS_HU) + 1
+        fine, coarse = width * 3 // 2, width * 3
+        # an even kernel: cells stand midway between two voxels, the same from either side
+        self.stem = _convolution(shown, width, kernel=4, stride=2)
+        self.half = nn.Sequential(_convolution(width, fine), _convolution(fine, fine))
+        self.quarter = nn.Sequential(_convolution(fine, coarse), _convolution(coarse, coarse))
+        self.eighth = _convolution(coarse, coarse)
+        self.from_half = nn.Conv3d(fine, coarse, 1, bias=False)
+        self.from_quarter = nn.Conv3d(coarse, coarse, 1, bias=False)
+        self.from_eighth = nn.Conv3d(coarse, coarse, 1, bias=False)
+        self.joined = nn.Sequential(nn.BatchNorm3d(coarse), nn.ReLU())
+        sketched = 4
+        self.sketch = nn.Conv3d(coarse, sketched * FINER**3, 1)
+        self.outline = nn.Sequential(
+            nn.Conv3d(sketched + shown, 8, 1, bias=False),
+            nn.BatchNorm3d(8),
+            nn.ReLU(),
+            nn.Conv3d(8, 1, 1),
+        )
+        self.describe = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(2 * coarse + len(MEASURES), hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, max(1, len(self.attributes))),
+        )
+        self.judge = nn.Linear(len(MEASURES) + max(1, len(self.attributes)), 1)
+        # undecided at first, and a nodule fills a twentieth of its cube
+        nn.init.zeros_(self.judge.weight)
+        nn.init.constant_(self.outline[-1].bias, -3.0)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
+        return self.read(image).logit
+
+    def read(self, image: torch.Tensor) -> Reading:
+        """Tell all that the net sees in images `(B, 1, W, H, D)`."""
+        hu = self.low_hu + (image + 1) / 2 * (self.high_hu - self.low_hu)
+        low, high = self.windows[:, :, 0], self.windows[:, :, 1]
+        seen = ((hu - low) / (high - low) * 2 - 1).clamp(-1, 1)
+        seen = torch.cat([seen, self.distance.expand(len(image), -1, -1, -1, -1)], dim=1)
+        half = self.half(self.stem(seen))
+        quarter = self.quarter(max_pool3d(half, 2))
+        eighth = self.eighth(max_pool3d(quarter, 2))
+        below = self.from_quarter(quarter) + interpolate(self.from_eighth(eighth), scale_factor=2.0)
+        joined = self.joined(self.from_half(half) + interpolate(below, scale_factor=2.0))
+        sketch = _spread(self.sketch(joined))
+        outline = self.outline(torch.cat([sketch, seen], dim=1)).float()
+        within = outline.sigmoid()
+        measures = measure(within, hu.float())
+        inside = avg_pool3d(within, FINER)
+        told = joined.float() * inside
+        mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
+        features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
+        attributes = self.describe(features)
+        return Reading(self.judge(torch.cat([measures, attributes], dim=1)), outline, attributes)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    padding = (kernel - 1) // 2
+    return nn.Sequential(
+        nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False),
+        nn.BatchNorm3d(outputs),
+        nn.ReLU(),
+    )
+
+
+def _distance(shape: Sequence[int]) -> torch.Tensor:
+    """How far each voxel is from the cube's middle, where the nodule is; about -1 to 1."""
+    axes = [torch.arange(size) - (size - 1) / 2 for size in shape]
+    squares = sum(one**2 for one in torch.meshgrid(*axes, indexing="ij"))
+    return (squares.sqrt() / 10 - 1)[None, None]
+
+
+def _spread(cells: torch.Tensor) -> torch.Tensor:
+    """Lay the channels of each cell out over its sub-voxels: `(B, C * 8, w, h, d)` to full size."""
+    batch, channels, w, h, d = cells.shape
+    parts = cells.reshape(batch, channels // FINER**3, FINER, FINER, FINER, w, h, d)
+    return parts.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, w * FINER, h * FINER, d * FINER)
