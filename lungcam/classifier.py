@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 import pytorch_lightning as pl
 import torch
-import torchio as tio
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -74,7 +73,7 @@ class Classifier(pl.LightningModule):
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """Logits of a batch, `(B,)`."""
-        return self(batch["input"][tio.DATA])
+        return self(batch["input"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimizer and the learning rate's schedule."""
@@ -88,5 +87,5 @@ class Classifier(pl.LightningModule):
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
     def _loss(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        logits, label = self(batch["input"][tio.DATA]), batch["label"]
+        logits, label = self(batch["input"]), batch["label"]
         return logits, label, binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
