@@ -53,16 +53,16 @@ CASES = (
     Case("view=nodule, batches of 16", (32, 32, 32), 424, 16),
     Case("view=nodule, batches of 32", (32, 32, 32), 424, 32),
 )
-HOW = f"""\
+HOW = """\
 ## An epoch from the warm cache
 
-`small3d` with `optimizer=adamw` and `scheduler=cosine` on {torch.get_num_threads()} threads: an epoch of
-lungcam (Lightning's `Trainer.fit`, inputs from the cache, TensorBoard, progress bar, AUC of
-training and validation, best and last checkpoint), beside one of a bare loop (the same tensors in
-memory, the same batches, weights, optimizer, schedule and memory format; training, then the loss of
+`small3d` with `optimizer=adamw` and `scheduler=cosine` on {threads} threads: an epoch of lungcam
+(Lightning's `Trainer.fit`, inputs from the cache, TensorBoard, progress bar, AUC of training and
+validation, best and last checkpoint), beside one of a bare loop (the same tensors in memory, the
+same batches, weights, optimizer, schedule and memory format; training, then the loss of
 validation). Inputs are noise: what they show costs nothing. No augmentation in either. Epochs
-alternate in one process; median (least-most) of {EPOCHS} after the first one. "Waiting" is the share of
-lungcam's training time spent in the loader.
+alternate in one process; median (least-most) of {epochs} after the first one. "Waiting" is the
+share of lungcam's time spent in the training samples' loader.
 """
 MEMORY = """\
 How memory grows with the cohort: one epoch of `Trainer.fit` over inputs of 16^3 (batches of 32, a
@@ -207,7 +207,14 @@ def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
     grown = [memory(count) for count in COHORTS]
     memory_head = ["samples", "peak, MiB", "anonymous, MiB"]
     return "\n".join(
-        [HOW, table(head, rows), "", MEMORY.format(n=COHORTS[-1]), table(memory_head, grown), ""]
+        [
+            HOW.format(threads=torch.get_num_threads(), epochs=epochs),
+            table(head, rows),
+            "",
+            MEMORY.format(n=COHORTS[-1]),
+            table(memory_head, grown),
+            "",
+        ]
     )
 
 

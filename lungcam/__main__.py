@@ -40,9 +40,9 @@ python -m lungcam phantom OUT layout=luna16|lidc|nlst [n=N] [seed=N] [difficulty
 
 python -m lungcam cache info|clear [cache=DIR] [stale=true]
 
-  info says what the cache of prepared inputs holds: how many, how large, how old, which of them this
-  version can use, and which are damaged. clear removes them, and nothing that lungcam did not write;
-  train.py prepares anew what it needs.
+  info says what the cache of prepared inputs holds: how many, how large, how old, which of them
+  this version can use, and which are damaged. clear removes them, and nothing that lungcam did not
+  write; train.py prepares anew what it needs.
 
   cache=outputs/cache  as for train.py
   stale=true           clears only what is damaged, left over or of other versions
