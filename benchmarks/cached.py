@@ -1,5 +1,12 @@
-"""A cohort whose inputs are in the cache, without scans."""
+"""A cohort whose inputs are in the cache, without scans: `python -m benchmarks.cached N`.
 
+By itself it prints by how much memory grows, in MiB, from before a cohort of N samples is known to
+the end of an epoch: the peak of resident memory, and anonymous memory.
+"""
+
+import gc
+import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +20,8 @@ from lungcam.data.entry import store
 from lungcam.data.key import cache_key, code_version, describe
 from lungcam.data.preparation import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
+
+ROLLUP = Path("/proc/self/smaps_rollup")
 
 
 def cached_cohort(
@@ -57,3 +66,31 @@ def cached_cohort(
     return ScanDataModule(
         Cohort(samples, "drawn"), transforms, root / "inputs", split, batch, workers=0, seed=0
     )
+
+
+def main() -> None:
+    """Measure the epoch's memory."""
+    from benchmarks.epoch import SMALL, SPLIT, fit
+    from benchmarks.measure import extra_bytes
+
+    count = int(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="cached-") as name:
+        folder = Path(name)
+        # what loading and compiling take is not the cohort's
+        few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
+        fit(SMALL, few, folder / "first", 1)
+        module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
+        gc.collect()
+        before = anonymous()
+        peak = extra_bytes(lambda: fit(SMALL, module, folder / "run", 1))
+        print(*(f"{size / 2**20:.1f}" for size in (peak, anonymous() - before)))
+
+
+def anonymous() -> int:
+    """Bytes that this process holds beside files that it has mapped."""
+    lines = ROLLUP.read_text().splitlines()
+    return 1024 * int(next(one for one in lines if one.startswith("Anonymous:")).split()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -53,6 +53,7 @@ CASES = (
     Case("view=nodule, batches of 16", (32, 32, 32), 424, 16),
     Case("view=nodule, batches of 32", (32, 32, 32), 424, 32),
 )
+SMALL = Case("memory", (16, 16, 16), 0, 32)
 HOW = """\
 ## An epoch from the warm cache
 
@@ -65,10 +66,10 @@ alternate in one process; median (least-most) of {epochs} after the first one. "
 share of lungcam's time spent in the training samples' loader.
 """
 MEMORY = """\
-How memory grows with the cohort: one epoch of `Trainer.fit` over inputs of 16^3 (batches of 32, a
-file each, {n} of them and fewer), each in a process of its own, from before the cohort is
-known to the end. "Peak" is of resident memory, mapped pages of the cache among it; "anonymous" is
-what the process itself holds at the end.
+By how much memory grows in one epoch of `Trainer.fit`, the look-up of all samples in the cache
+before it included; inputs of 16^3, a file each, batches of 32, a process of its own for each number
+of samples. "Peak" is of resident memory, mapped pages of the cache among it; "anonymous" is what
+the process itself holds more at the end.
 """
 
 

@@ -1,8 +1,10 @@
 """Prepared samples as a torch data set, read a batch at a time."""
 
+import math
+import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +77,9 @@ class PreparedDataset(Dataset):
         # arrays: to touch an object of a list copies its page into each process that reads
         self._labels = torch.tensor([sample.label for sample in samples])
         self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
+        # of the inputs in their files, once they are known; all have one shape
+        self._begins = np.zeros(len(self.samples), np.int64)
+        self._shape: tuple[int, ...] = ()
         self._checked: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -118,18 +123,32 @@ class PreparedDataset(Dataset):
         """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`."""
         batch = None
         for row, index in enumerate(indices):
-            entry = self._entry(index, ("input",))
-            shown = entry.array("input")
+            shown = self._input(index)
             if batch is None:
                 batch = torch.empty((len(indices), 1, *shown.shape))
-            batch[row, 0].numpy()[...] = shown
+                rows = batch.numpy()
+            rows[row, 0] = shown
             if self.augmentation is not None:
-                batch[row] = self._augmented(batch[row], entry, index)
+                batch[row] = self._augmented(batch[row], index)
         chosen = torch.tensor(indices)
         return {"input": batch, "label": self._labels[chosen], "index": chosen}
 
-    def _augmented(self, shown: torch.Tensor, entry: Entry, index: int) -> torch.Tensor:
-        image = tio.ScalarImage(tensor=shown, affine=np.array(entry.facts["affine"]))
+    def _input(self, index: int) -> np.ndarray:
+        """Map an input; a header that this process has read once is not read again."""
+        shape, begin = self._shape, self._begins[index]
+        if begin and shape:
+            with suppress(OSError, ValueError), open(self._files[index], "rb", 0) as stream:
+                memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+                return np.frombuffer(memory, "<f4", math.prod(shape), begin).reshape(shape)
+        entry = self._entry(index, ("input",))
+        shown = entry.array("input")
+        self._shape = shown.shape
+        self._begins[index] = entry.begin + entry.places["input"].offset
+        return shown
+
+    def _augmented(self, shown: torch.Tensor, index: int) -> torch.Tensor:
+        affine = np.array(self._entry(index).facts["affine"])
+        image = tio.ScalarImage(tensor=shown, affine=affine)
         with _drawing_from(mixed(self.seed, int(self.epoch), index)):
             return self.augmentation(tio.Subject(input=image))["input"].data
 
