@@ -62,8 +62,8 @@ def main() -> None:
         left = sum(one.get("left over", 0) > 0 for one in found)
         print(
             f"{kills} kills of a building of {len(expected)} inputs, {left} of them with "
-            f"unfinished files left over: 0 damaged, all bytes as in a cache that was never disturbed; so are "
-            "those of two processes that built one cache at once."
+            "unfinished files left over: 0 damaged, all bytes as in a cache that was never "
+            "disturbed; so are those of two processes that built one cache at once."
         )
 
 
