@@ -37,8 +37,11 @@ def main() -> None:
         while kills < arguments.kills:
             job = build(folder, "killed")
             # from the first file on that this start adds, so that the kill meets the building
-            begun = len(list((folder / "killed").glob("inputs/*")))
-            while job.poll() is None and len(list((folder / "killed").glob("inputs/*"))) <= begun:
+            begun = len(list((folder / "killed").glob("inputs/*.prepared")))
+            while (
+                job.poll() is None
+                and len(list((folder / "killed").glob("inputs/*.prepared"))) <= begun
+            ):
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 0.3))
             if job.poll() is None:
