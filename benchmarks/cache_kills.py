@@ -37,11 +37,8 @@ def main() -> None:
         while kills < arguments.kills:
             job = build(folder, "killed")
             # from the first file on that this start adds, so that the kill meets the building
-            begun = len(list((folder / "killed").glob("inputs/*.prepared")))
-            while (
-                job.poll() is None
-                and len(list((folder / "killed").glob("inputs/*.prepared"))) <= begun
-            ):
+            begun = names(folder / "killed")
+            while job.poll() is None and names(folder / "killed") <= begun:
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 0.3))
             if job.poll() is None:
@@ -93,9 +90,14 @@ def build(folder: Path, cache: str) -> subprocess.Popen:
     )
 
 
+def names(cache: Path) -> set[str]:
+    """Of all prepared inputs; those being written begin with a point."""
+    return {one.name for one in cache.glob("inputs/[0-9a-f]*.prepared")}
+
+
 def contents(cache: Path) -> dict[str, bytes]:
     """Bytes of all prepared inputs, by name."""
-    return {one.name: one.read_bytes() for one in cache.glob("inputs/[0-9a-f]*.prepared")}
+    return {name: (cache / "inputs" / name).read_bytes() for name in names(cache)}
 
 
 if __name__ == "__main__":
