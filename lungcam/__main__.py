@@ -1,4 +1,4 @@
-"""Small commands: python -m lungcam check|phantom ... [KEY=VALUE]. Research use only."""
+"""Small commands: python -m lungcam check|phantom|cache ... [KEY=VALUE]. Research use only."""
 
 import sys
 from collections.abc import Sequence
@@ -39,10 +39,20 @@ python -m lungcam phantom OUT layout=luna16|lidc|nlst [n=N] [seed=N] [difficulty
   difficulty=0.3  from 0 (easy) to 1 (hard)
   matrix=192      rows and columns of a slice
 
+python -m lungcam cache info|clear [cache=DIR] [stale=true]
+
+  info says what the cache of prepared inputs holds: how many, how large, how old, which of them
+  this version can use, and which are damaged. clear removes them, and nothing that lungcam did not
+  write; train.py prepares anew what it needs.
+
+  cache=outputs/cache  as for train.py
+  stale=true           clears only what is damaged, left over or of other versions
+
 Exit codes: 0 done, 2 the input is at fault or a scan is not usable. Research use only.
 """
 KEYS = {
     "check": ("view", "mask", "series", "out"),
+    "cache": ("cache", "stale"),
     "phantom": ("layout", "n", "seed", "difficulty", "matrix"),
 }
 
@@ -63,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     if command == "check" and any(one.startswith("data=") for one in rest):
         return _check_cohort(rest)
     paths, settings = _parsed(rest, KEYS[command])
-    return {"check": _check, "phantom": _phantom}[command](paths, settings)
+    return {"check": _check, "phantom": _phantom, "cache": _cache}[command](paths, settings)
 
 
 def _parsed(arguments: Sequence[str], keys: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
@@ -107,6 +117,18 @@ def _phantom(paths: list[Path], settings: dict[str, str]) -> int:
     from lungcam.runs.phantom import phantom
 
     phantom(paths[0], **settings)
+    return DONE
+
+
+def _cache(paths: list[Path], settings: dict[str, str]) -> int:
+    if [str(path) for path in paths] not in (["info"], ["clear"]):
+        raise InputError("cache: say what to do: python -m lungcam cache info, or clear")
+    stale = settings.get("stale", "false")
+    if stale not in ("true", "false") or (stale == "true" and str(paths[0]) == "info"):
+        raise InputError(f"stale={stale}: clear takes true or false; info takes no stale.")
+    from lungcam.runs.cache_command import cache_command
+
+    cache_command(str(paths[0]), Path(settings.get("cache", "outputs/cache")), stale == "true")
     return DONE
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 import pytorch_lightning as pl
 import torch
-import torchio as tio
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -48,33 +47,43 @@ class Classifier(pl.LightningModule):
                 "recall": BinaryRecall(),
             }
         )
-        self.train_auc = BinaryAUROC()
+        self.train_metrics = MetricCollection({"auc": BinaryAUROC()}, prefix="train/")
         self.val_metrics = metrics.clone(prefix="val/")
+        # logits and labels of the epoch's batches
+        self._answers: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {"train": [], "val": []}
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B,)`."""
         image = image.contiguous(memory_format=torch.channels_last_3d)
         return self.net(image).reshape(len(image))
 
+    def on_train_epoch_start(self) -> None:
+        """Forget what an epoch that was broken off has answered."""
+        self._answers["train"].clear()
+
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Loss of a batch."""
-        logits, label, loss = self._loss(batch)
-        self.train_auc.update(logits.detach().sigmoid(), label)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
-        self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
-        return loss
+        return self._loss(batch, "train")
+
+    def on_train_epoch_end(self) -> None:
+        """Log loss and AUC of the epoch."""
+        self._log("train", self.train_metrics)
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin anew."""
+        self._answers["val"].clear()
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
-        """Loss and metrics over all validation samples."""
-        logits, label, loss = self._loss(batch)
-        # torchmetrics would take logits for probabilities where a batch's all lie in [0, 1]
-        self.val_metrics.update(logits.sigmoid(), label)
-        self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
-        self.log_dict(self.val_metrics, prog_bar=True)
+        """Answer a batch."""
+        self._loss(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log loss and metrics over all validation samples."""
+        self._log("val", self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """Logits of a batch, `(B,)`."""
-        return self(batch["input"][tio.DATA])
+        return self(batch["input"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimizer and the learning rate's schedule."""
@@ -87,6 +96,18 @@ class Classifier(pl.LightningModule):
         scheduler = self.scheduler(optimizer, total_steps=steps)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
-    def _loss(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        logits, label = self(batch["input"][tio.DATA]), batch["label"]
-        return logits, label, binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
+    def _loss(self, batch: dict, split: str) -> torch.Tensor:
+        logits, label = self(batch["input"]), batch["label"]
+        self._answers[split].append((logits.detach(), label))
+        return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
+
+    def _log(self, split: str, metrics: MetricCollection, **options) -> None:
+        """Log once an epoch: to log every step takes as long as a step of a small net."""
+        logits, labels = (torch.cat(parts) for parts in zip(*self._answers[split], strict=True))
+        self._answers[split].clear()
+        logits = logits.float()
+        loss = binary_cross_entropy_with_logits(logits, labels.float())
+        # torchmetrics would take logits for probabilities where all lie in [0, 1]
+        metrics.update(logits.sigmoid(), labels)
+        self.log(f"{split}/loss", loss, sync_dist=True, **options)
+        self.log_dict(metrics, **options)

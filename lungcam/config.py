@@ -98,6 +98,7 @@ class TrainConfig:
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     seed: int = MISSING
     cache: str = MISSING
+    prepare: str | None = MISSING
 
 
 @dataclass

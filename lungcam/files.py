@@ -3,24 +3,58 @@
 import csv
 import io
 import os
+import re
+import secrets
+import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+TEMPORARY = re.compile(r"\.(?P<host>.+)~(?P<pid>\d+)~[0-9a-f]{8}\..+")
+# another machine's process cannot be asked whether it lives
+FORGOTTEN_S = 24 * 3600
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
 
-    The temporary name keeps the suffixes, by which many writers choose the format.
+    The temporary name keeps the suffixes, by which many writers choose the format, and is no other
+    process' or thread's. The bytes are on the disk before the name is: not even a power cut leaves
+    an empty file under it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    own = f"{socket.gethostname()}~{os.getpid()}~{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{own}.{path.name}")
     try:
         yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a path is a temporary one of `whole`."""
+    return TEMPORARY.fullmatch(path.name) is not None
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a temporary path's process was killed, so that nobody will rename it any more."""
+    found = TEMPORARY.fullmatch(path.name)
+    if found is None:
+        return False
+    if found["host"] != socket.gethostname():
+        return time.time() - path.stat().st_mtime > FORGOTTEN_S
+    try:
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # it lives, and is another user's
+    return False
 
 
 def write_text(path: Path, text: str) -> None:

@@ -47,7 +47,7 @@ class HeatmapExport(pl.Callback):
             sample = dataset.samples[index]
             if sample.sample_id not in chosen:
                 continue
-            image = batch["input"][tio.DATA][row : row + 1]
+            image = batch["input"][row : row + 1]
             heat = explain(pl_module, image, dataset.prepared(index).grid, f"net.{self.layer}")
             self._write(sample, heat, trainer.datamodule.transforms)
 

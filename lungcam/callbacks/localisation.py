@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytorch_lightning as pl
-import torchio as tio
 
 from lungcam.data import PreparedDataset
 from lungcam.explain import explain, is_hit, peak_mm, random_hit_share
@@ -47,7 +46,7 @@ class Localisation(pl.Callback):
             if sample.label != 1 or sample.center_mm is None or not sample.diameter_mm:
                 continue
             prepared = dataset.prepared(index)
-            image = batch["input"][tio.DATA][row : row + 1]
+            image = batch["input"][row : row + 1]
             heat = explain(pl_module, image, prepared.grid, f"net.{self.layer}")
             peak, center = peak_mm(heat.values, heat.cells), np.array(sample.center_mm)
             self.peaks[sample.sample_id] = Peak(

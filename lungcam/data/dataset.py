@@ -1,7 +1,10 @@
-"""Prepared samples as a torch data set."""
+"""Prepared samples as a torch data set, read a batch at a time."""
 
-import json
-from collections.abc import Mapping, Sequence
+import math
+import mmap
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import torchio as tio
 from torch.utils.data import Dataset
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.cache import load
+from lungcam.data.entry import DamagedEntry, Entry, read
+from lungcam.data.order import mixed
+from lungcam.data.preparation import prepare_scan
+from lungcam.errors import InputError
 from lungcam.grid import Grid
 from lungcam.verdict import Finding
 
@@ -21,8 +27,8 @@ class Prepared:
     """What the network is shown of one sample.
 
     Attributes:
-        input: `(W, H, D)` float32.
-        lungs: `(W, H, D)` bool.
+        input: `(W, H, D)` float32, read-only.
+        lungs: `(W, H, D)` bool, read-only.
         grid: Where both stand.
         quality: Figures of the lung mask; empty where the view has none.
         findings: Of the scan and of its mask.
@@ -38,68 +44,143 @@ class Prepared:
 
 
 class PreparedDataset(Dataset):
-    """Reads prepared inputs from the cache, one subject at a time.
+    """Reads prepared inputs from the cache.
+
+    Inputs are mapped into memory, copied into their batch and let go, so that what a data set
+    holds is some hundred bytes a sample. Of each array the checksum is compared when this process
+    reads it first; a damaged entry is prepared again from its scan.
 
     Args:
         samples: The split's samples, each with a label.
         files: File of the prepared input by sample_id.
-        augmentation: Random TorchIO transforms, applied anew each time a subject is read.
+        transforms: That prepared them.
+        augmentation: Random TorchIO transforms of each input by itself, drawn anew each epoch.
+        seed: Of the augmentation.
+
+    Attributes:
+        epoch: The epoch whose augmentation is drawn; shared with the processes that read batches.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
         files: Mapping[str, Path],
+        transforms: tio.Compose,
         augmentation: tio.Transform | None = None,
+        seed: int = 0,
     ):
         self.samples = list(samples)
-        self.files = files
+        self.transforms = transforms
         self.augmentation = augmentation
+        self.seed = seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        # arrays: to touch an object of a list copies its page into each process that reads
+        self._labels = torch.tensor([sample.label for sample in samples])
+        self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
+        # of the inputs in their files, once they are known; all have one shape
+        self._begins = np.zeros(len(self.samples), np.int64)
+        self._shape: tuple[int, ...] = ()
+        self._checked: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._labels)
+
+    def file(self, index: int) -> Path:
+        """File of a sample's prepared input."""
+        return Path(os.fsdecode(self._files[index]))
 
     def prepared(self, index: int) -> Prepared:
         """Read the prepared input of a sample."""
-        arrays = load(self.files[self.samples[index].sample_id])
+        entry = self._entry(index, ("input", "lungs", "picture"))
+        shown = entry.array("input")
         return Prepared(
-            arrays["input"],
-            arrays["lungs"],
-            Grid(arrays["input"].shape, arrays["affine"]),
-            json.loads(str(arrays["quality"])),
-            _findings(arrays["findings"]),
-            arrays.get("picture"),
+            shown,
+            entry.array("lungs"),
+            Grid(shown.shape, np.array(entry.facts["affine"])),
+            dict(entry.facts["quality"]),
+            [Finding(**one) for one in entry.facts["findings"]],
+            entry.array("picture") if "picture" in entry.places else None,
         )
 
     def quality(self, index: int) -> dict[str, float | int | bool]:
         """Figures of a sample's lung mask, read alone; see `Prepared`."""
-        return json.loads(str(self._array(index, "quality")))
+        return dict(self._entry(index).facts["quality"])
 
     def findings(self, index: int) -> list[Finding]:
         """Findings of a sample's scan and mask, read alone."""
-        return _findings(self._array(index, "findings"))
+        return [Finding(**one) for one in self._entry(index).facts["findings"]]
 
     def picture(self, index: int) -> np.ndarray | None:
         """Thumbnail of a sample's mask, read alone; None where the view has none."""
+        entry = self._entry(index, ("picture",))
+        return entry.array("picture") if "picture" in entry.places else None
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Give one sample as a batch of one."""
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`."""
+        batch = None
+        for row, index in enumerate(indices):
+            shown = self._input(index)
+            if batch is None:
+                batch = torch.empty((len(indices), 1, *shown.shape))
+                rows = batch.numpy()
+            rows[row, 0] = shown
+            if self.augmentation is not None:
+                batch[row] = self._augmented(batch[row], index)
+        chosen = torch.tensor(indices)
+        return {"input": batch, "label": self._labels[chosen], "index": chosen}
+
+    def _input(self, index: int) -> np.ndarray:
+        """Map an input; a header that this process has read once is not read again."""
+        shape, begin = self._shape, self._begins[index]
+        if begin and shape:
+            with suppress(OSError, ValueError), open(self._files[index], "rb", 0) as stream:
+                memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+                return np.frombuffer(memory, "<f4", math.prod(shape), begin).reshape(shape)
+        entry = self._entry(index, ("input",))
+        shown = entry.array("input")
+        self._shape = shown.shape
+        self._begins[index] = entry.begin + entry.places["input"].offset
+        return shown
+
+    def _augmented(self, shown: torch.Tensor, index: int) -> torch.Tensor:
+        affine = np.array(self._entry(index).facts["affine"])
+        image = tio.ScalarImage(tensor=shown, affine=affine)
+        with _drawing_from(mixed(self.seed, int(self.epoch), index)):
+            return self.augmentation(tio.Subject(input=image))["input"].data
+
+    def _entry(self, index: int, names: Sequence[str] = ()) -> Entry:
+        """Read an entry and make sure of those of these arrays that it has."""
         try:
-            return self._array(index, "picture")
-        except KeyError:
-            return None
+            return self._sound(index, names)
+        except DamagedEntry:
+            sample, file = self.samples[index], self.file(index)
+            place = [(sample.center_mm, file)]
+            (reason,) = prepare_scan(sample.image, sample.series, place, self.transforms)
+            if reason:
+                raise InputError(reason) from None
+        return self._sound(index, names)
 
-    def __getitem__(self, index: int) -> tio.Subject:
-        """Give a subject with `input` `(1, W, H, D)`, `label` and `index`."""
-        prepared = self.prepared(index)
-        tensor = torch.from_numpy(prepared.input)[None]
-        subject = tio.Subject(
-            input=tio.ScalarImage(tensor=tensor, affine=prepared.grid.affine),
-            label=self.samples[index].label,
-            index=index,
-        )
-        return subject if self.augmentation is None else self.augmentation(subject)
-
-    def _array(self, index: int, name: str) -> np.ndarray:
-        return load(self.files[self.samples[index].sample_id], (name,))[name]
+    def _sound(self, index: int, names: Sequence[str]) -> Entry:
+        entry = read(self.file(index))
+        for name in names:
+            checked = self._checked.setdefault(name, np.zeros(len(self), bool))
+            if name in entry.places and not checked[index]:
+                if not entry.intact(name):
+                    raise DamagedEntry(f"{self.file(index)}: {name} is damaged.")
+                checked[index] = True
+        return entry
 
 
-def _findings(stored: np.ndarray) -> list[Finding]:
-    return [Finding(**one) for one in json.loads(str(stored))]
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Let what is drawn within hang on the seed alone, and nothing after it on that."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)

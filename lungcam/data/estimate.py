@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torchio as tio
 
-from lungcam.data.preparation import Job, prepare_scan
+from lungcam.data.preparation import SUFFIX, Job, prepare_scan
 from lungcam.errors import InputError
 from lungcam.pool import processors
 
@@ -49,8 +49,8 @@ class Estimate:
         if self.refused:
             why = f"; {len(self.refused)} of {tried} that were tried cannot be prepared{why}"
         return (
-            f"{told}: about {_size(self.disk_bytes)} of disk ({_size(self.free_bytes)} free) and "
-            f"{_time(self.seconds)}, judged by {tried - len(self.refused)} of them{why}."
+            f"{told}: about {disk_size(self.disk_bytes)} of disk ({disk_size(self.free_bytes)} "
+            f"free) and {_time(self.seconds)}, judged by {tried - len(self.refused)} of them{why}."
         )
 
     def demand_room(self, root: Path) -> None:
@@ -61,8 +61,8 @@ class Estimate:
         """
         if self.disk_bytes is not None and self.disk_bytes > self.free_bytes:
             raise InputError(
-                f"{root}: {_size(self.free_bytes)} free, about {_size(self.disk_bytes)} needed for "
-                f"{self.inputs} prepared inputs; make room, or give cache= another disk."
+                f"{root}: {disk_size(self.free_bytes)} free, about {disk_size(self.disk_bytes)} "
+                f"needed for {self.inputs} prepared inputs; make room, or give cache= another disk."
             )
 
 
@@ -82,7 +82,7 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estima
         for i, job in enumerate(chosen):
             started = time.perf_counter()
             places = [
-                (center, Path(folder) / f"{i}-{k}.npz")
+                (center, Path(folder) / f"{i}-{k}{SUFFIX}")
                 for k, (center, _) in enumerate(job.places[:PLACES])
             ]
             reasons = prepare_scan(job.image, job.series, places, transforms)
@@ -113,7 +113,8 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estima
     )
 
 
-def _size(count: float) -> str:
+def disk_size(count: float) -> str:
+    """Bytes in kB, MB or GB."""
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:.3g} {unit}"

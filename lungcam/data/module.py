@@ -1,30 +1,36 @@
 """The cohort as Lightning wants it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchio as tio
+from torch.utils.data import DataLoader
 
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.data.cache import load
 from lungcam.data.dataset import PreparedDataset
+from lungcam.data.entry import read
 from lungcam.data.estimate import estimate
+from lungcam.data.order import EpochOrder, mixed
 from lungcam.data.overlap import (
     refuse_crossed_pixels,
     refuse_shared_pixels,
     refuse_shared_scans,
 )
-from lungcam.data.preparation import plan, prepare_cohort
+from lungcam.data.preparation import Preparation, plan, prepare_cohort
 from lungcam.data.splits import SplitRule
 from lungcam.errors import InputError
 from lungcam.transforms import is_crop, shows_whole_chest
 
 # fewer scans are prepared before an estimate would be of use
 ESTIMATED_FROM = 50
+# of a batch of inputs, drawn from the generator
+BatchAugmentation = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+# of an entry's facts, those that are kept for every sample
+TOLD = ("pixels", "study_uid", "series_uid", "extent_mm")
 
 
 def usable_samples(
@@ -70,8 +76,10 @@ class ScanDataModule(pl.LightningDataModule):
         split: How the samples are split.
         batch_size: Samples a batch.
         workers: Processes that read batches; 0 reads in the main process.
-        seed: Of the split and of the order of training samples.
-        augmentation: Random TorchIO transforms of the training samples' inputs.
+        seed: Of the split, of the order of training samples and of their augmentation.
+        augmentation: Random TorchIO transforms of each training sample's input.
+        batch_augmentation: Function of a training batch's inputs `(B, 1, W, H, D)`, where the net
+            runs, and of a generator on the CPU, that gives what the net is shown instead.
 
     Raises:
         InputError: The cohort cannot be split, or leaks.
@@ -87,6 +95,7 @@ class ScanDataModule(pl.LightningDataModule):
         workers: int,
         seed: int,
         augmentation: tio.Transform | None = None,
+        batch_augmentation: BatchAugmentation | None = None,
     ):
         super().__init__()
         self.transforms = transforms
@@ -96,35 +105,40 @@ class ScanDataModule(pl.LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.augmentation = augmentation
+        self.batch_augmentation = batch_augmentation
         samples, unused = usable_samples(cohort.samples, transforms)
         refuse_shared_scans(samples)
         self.splits, notes = split.split(samples, seed)
         self.notes = [one.rstrip(".") for one in (*cohort.notes, *unused, *notes)]
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
-        self.told: dict[str, dict[str, np.ndarray]] = {}
+        self.told: dict[str, dict[str, Any]] = {}
         self.pixels: dict[str, str] = {}
+
+    def prepare(self, samples: Sequence[Sample]) -> Preparation:
+        """Prepare what is not in the cache yet of some samples.
+
+        Raises:
+            InputError: There is no room for it, or nothing can be prepared.
+        """
+        planned = plan(samples, self.transforms, self.cache)
+        if len(planned.jobs) >= ESTIMATED_FROM:
+            cost = estimate(planned.jobs, self.transforms, self.cache)
+            print(cost.sentence)
+            cost.demand_room(self.cache)
+        return prepare_cohort(planned, self.transforms)
 
     def setup(self, stage: str | None = None) -> None:
         """Prepare what is not in the cache yet, leave out what cannot be, and look for leaks."""
         if self.datasets:
             return
-        everyone = [sample for samples in self.splits.values() for sample in samples]
-        planned = plan(everyone, self.transforms, self.cache)
-        if len(planned.jobs) >= ESTIMATED_FROM:
-            cost = estimate(planned.jobs, self.transforms, self.cache)
-            print(cost.sentence)
-            cost.demand_room(self.cache)
-        prepared = prepare_cohort(planned, self.transforms)
+        prepared = self.prepare([one for samples in self.splits.values() for one in samples])
         self.left_out = dict(prepared.left_out)
-        self.told = {
-            name: load(file, ("pixels", "study_uid", "series_uid", "extent_mm"))
-            for name, file in prepared.files.items()
-        }
+        self.told = {name: _told(file) for name, file in prepared.files.items()}
         self.splits = {
             name: [
                 # a table need not tell the UIDs that its files hold
-                with_uids(one, str(told["study_uid"]), str(told["series_uid"]))
+                with_uids(one, told["study_uid"], told["series_uid"])
                 for one in samples
                 if (told := self.told.get(one.sample_id))
             ]
@@ -135,11 +149,16 @@ class ScanDataModule(pl.LightningDataModule):
                 raise InputError(_one_sided(name, samples, self.left_out))
         self.datasets = {
             name: PreparedDataset(
-                samples, prepared.files, self.augmentation if name == "train" else None
+                samples,
+                prepared.files,
+                self.transforms,
+                # to make a subject of an input and then not change it costs time
+                self.augmentation if name == "train" and changes(self.augmentation) else None,
+                self.seed,
             )
             for name, samples in self.splits.items()
         }
-        self.pixels = {name: str(told["pixels"]) for name, told in self.told.items()}
+        self.pixels = {name: told["pixels"] for name, told in self.told.items()}
         everyone = [sample for samples in self.splits.values() for sample in samples]
         refuse_shared_scans(everyone)
         refuse_shared_pixels(everyone, self.pixels)
@@ -153,27 +172,55 @@ class ScanDataModule(pl.LightningDataModule):
         }
         return {name: float(mm[2]) for name, mm in extents.items() if is_crop(mm)}
 
-    def train_dataloader(self) -> tio.SubjectsLoader:
-        """Training samples, shuffled anew each epoch from the seed."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return self._loader("train", shuffle=True, generator=generator)
+    def train_dataloader(self) -> DataLoader:
+        """Training samples, in an order that hangs on the seed and the epoch alone."""
+        dataset = self.datasets["train"]
+        together = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        return self._loader(dataset, sampler=EpochOrder(dataset, self.seed, *together))
 
-    def val_dataloader(self) -> tio.SubjectsLoader:
+    def val_dataloader(self) -> DataLoader:
         """Validation samples in the table's order."""
-        return self._loader("val")
+        return self._loader(self.datasets["val"])
 
-    def predict_dataloader(self) -> list[tio.SubjectsLoader]:
+    def predict_dataloader(self) -> list[DataLoader]:
         """Validation samples, then test samples, in the table's order."""
-        return [self._loader("val"), self._loader("test")]
+        return [self._loader(self.datasets[name]) for name in ("val", "test")]
 
-    def _loader(self, split: str, **options) -> tio.SubjectsLoader:
-        return tio.SubjectsLoader(
-            self.datasets[split],
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Augment a training batch as a whole, where it is."""
+        if self.batch_augmentation is not None and self.trainer.training:
+            # an index is served once in an epoch, whatever the number of processes
+            epoch, index = int(self.datasets["train"].epoch), int(batch["index"][0])
+            generator = torch.Generator().manual_seed(mixed(self.seed, epoch, index))
+            batch["input"] = self.batch_augmentation(batch["input"], generator)
+        return batch
+
+    def _loader(self, dataset: PreparedDataset, **options) -> DataLoader:
+        return DataLoader(
+            dataset,
             batch_size=self.batch_size,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            collate_fn=_collated,
+            # without one of its own, to read a batch would move the training's dice
+            generator=torch.Generator().manual_seed(self.seed),
             **options,
         )
+
+
+def changes(augmentation: tio.Transform | None) -> bool:
+    """Whether there is anything to apply; an empty Compose has nothing."""
+    return len(augmentation) > 0 if isinstance(augmentation, tio.Compose) else bool(augmentation)
+
+
+def _collated(batch: dict) -> dict:
+    """Leave a batch as it is: the data set gives whole ones."""
+    return batch
+
+
+def _told(file: Path) -> dict[str, Any]:
+    facts = read(file).facts
+    return {name: facts[name] for name in TOLD}
 
 
 def _one_sided(name: str, samples: Sequence[Sample], left_out: dict[str, str]) -> str:

@@ -1,6 +1,5 @@
 """Prepare a cohort's inputs, in parallel, once."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,9 @@ import torchio as tio
 from tqdm import tqdm
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.cache import ContentHashes, cache_key, store
+from lungcam.data.content import ContentHashes
+from lungcam.data.entry import DamagedEntry, read, store
+from lungcam.data.key import cache_key, code_version, describe
 from lungcam.data.pixels import pixel_hash
 from lungcam.errors import InputError
 from lungcam.pool import run_all
@@ -23,6 +24,7 @@ NO_CENTRE = (
     "no centre of a nodule is known, and this is no crop of one; give centres, or show both lungs "
     "by view=lungs."
 )
+SUFFIX = ".prepared"
 Place = tuple[tuple[float, float, float] | None, Path]
 
 
@@ -61,7 +63,7 @@ class Plan:
     """What is to be prepared.
 
     Attributes:
-        jobs: One for each scan with inputs that are not in the cache.
+        jobs: One for each scan with inputs that are not in the cache, or damaged there.
         files: File of the prepared input by sample_id, there or not.
         left_out: Why a sample can have none, by sample_id.
     """
@@ -82,7 +84,7 @@ def plan(samples: Sequence[Sample], transforms: tio.Compose, root: Path) -> Plan
     scans: dict[tuple[Path, str | None], list[Sample]] = defaultdict(list)
     for sample in samples:
         scans[sample.image, sample.series].append(sample)
-    jobs, files, left_out, name = [], {}, {}, repr(transforms)
+    jobs, files, left_out, name = [], {}, {}, describe(transforms)
     with ContentHashes(root) as hashes:
         for (image, series), found in tqdm(scans.items(), desc="looking up scans", leave=False):
             try:
@@ -93,13 +95,21 @@ def plan(samples: Sequence[Sample], transforms: tio.Compose, root: Path) -> Plan
                 continue
             missing: dict[str, Place] = {}
             for one in found:
-                file = root / f"{cache_key(content, series, one.center_mm, name)}.npz"
+                file = root / f"{cache_key(content, series, one.center_mm, name)}{SUFFIX}"
                 files[one.sample_id] = file
-                if not file.exists():
+                if not _is_there(file):
                     missing[one.sample_id] = (one.center_mm, file)
             if missing:
                 jobs.append(Job(image, series, list(missing.values()), list(missing)))
     return Plan(jobs, files, left_out)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        read(file)
+    except DamagedEntry:
+        return False
+    return True
 
 
 def prepare_cohort(planned: Plan, transforms: tio.Compose) -> Preparation:
@@ -136,10 +146,11 @@ def prepare_scan(
 ) -> list[str | None]:
     """Read one scan and store the inputs prepared from it.
 
-    Stored are `input`, `lungs` and `affine` of the network's grid; `quality`, the figures of the
-    mask, and `findings` of the scan and of the mask, both as JSON; `pixels`, the scan's
-    `pixel_hash`; `study_uid` and `series_uid`, empty where there is none; `extent_mm`, its size
-    along R, A and S; and `picture`, the mask's thumbnail.
+    An entry's arrays are `input` and `lungs` on the network's grid and `picture`, the mask's
+    thumbnail; its facts are `affine` of that grid; `quality`, the figures of the mask, and
+    `findings` of the scan and of the mask; `pixels`, the scan's `pixel_hash`; `study_uid` and
+    `series_uid`, empty where there is none; `extent_mm`, its size along R, A and S; and `code`, the
+    `code_version`.
 
     Args:
         image: The file or folder.
@@ -181,18 +192,18 @@ def _prepare(
         return str(error)
     judged = quality(subject)
     findings += judged.findings
-    arrays = {
-        "input": volume(subject, "input"),
-        "lungs": volume(subject, "input_lungs"),
-        "affine": grid(subject, "input").affine,
-        "quality": np.array(json.dumps(judged.figures)),
-        "findings": np.array(json.dumps([asdict(one) for one in findings])),
-        "pixels": np.array(pixels),
-        "study_uid": np.array(scan.study_uid or ""),
-        "series_uid": np.array(scan.series_uid or ""),
-        "extent_mm": extent_mm,
+    facts = {
+        "affine": grid(subject, "input").affine.tolist(),
+        "quality": judged.figures,
+        "findings": [asdict(one) for one in findings],
+        "pixels": pixels,
+        "study_uid": scan.study_uid or "",
+        "series_uid": scan.series_uid or "",
+        "extent_mm": extent_mm.tolist(),
+        "code": code_version(),
     }
+    arrays = {"input": volume(subject, "input"), "lungs": volume(subject, "input_lungs")}
     if judged.picture is not None:
         arrays["picture"] = judged.picture
-    store(file, arrays)
+    store(file, facts, arrays)
     return None

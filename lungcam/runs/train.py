@@ -16,6 +16,7 @@ from lungcam.data import ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
+from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
 from lungcam.targets import check_targets, instantiate
 from lungcam.trainer import make_trainer
@@ -70,6 +71,8 @@ def train(config: DictConfig) -> float:
         seed=config.seed,
         augmentation=augmentation,
     )
+    if config.prepare is not None:
+        return prepare_part(data, config.prepare)
     data.setup()
     write_manifest(folder / "splits.csv", data.splits, data.pixels)
     write_samples(

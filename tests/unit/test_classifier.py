@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import pytorch_lightning as pl
 import torch
-import torchio as tio
+from torch.utils.data import DataLoader
 from torchmetrics.functional.classification import (
     binary_accuracy,
     binary_auroc,
@@ -28,21 +28,17 @@ def net() -> Small3D:
     return Small3D(channels=(2, 3, 4), hidden=(6, 5), dropout=0.0)
 
 
-def subjects(n: int) -> list[tio.Subject]:
+def samples(n: int) -> list[dict]:
     generator = torch.Generator().manual_seed(1)
     return [
-        tio.Subject(
-            input=tio.ScalarImage(tensor=torch.randn(1, *SHAPE, generator=generator)),
-            label=i % 2,
-            index=i,
-        )
+        {"input": torch.randn(1, *SHAPE, generator=generator), "label": i % 2, "index": i}
         for i in range(n)
     ]
 
 
 @pytest.fixture
-def loader() -> tio.SubjectsLoader:
-    return tio.SubjectsLoader(subjects(10), batch_size=4)
+def loader() -> DataLoader:
+    return DataLoader(samples(10), batch_size=4)
 
 
 @pytest.fixture
@@ -89,8 +85,8 @@ def test_the_loss_is_binary_cross_entropy(loader):
     classifier = Classifier(net()).eval()
     batch = next(iter(loader))
     with torch.no_grad():
-        _, _, loss = classifier._loss(batch)
-        p = torch.sigmoid(classifier(batch["input"][tio.DATA]).double())
+        loss = classifier._loss(batch, "train")
+        p = torch.sigmoid(classifier(batch["input"]).double())
     y = batch["label"].double()
     by_hand = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
     assert float(loss) == pytest.approx(float(by_hand), rel=1e-5)
@@ -99,11 +95,11 @@ def test_the_loss_is_binary_cross_entropy(loader):
 def test_validation_figures_are_of_all_samples_together(loader, trainer):
     classifier = Classifier(net()).eval()
     with torch.no_grad():
-        logits = torch.cat([classifier(batch["input"][tio.DATA]) for batch in loader])
+        logits = torch.cat([classifier(batch["input"]) for batch in loader])
         # spread about the threshold, so that no figure is trivial
         middle = logits[:4].min()
         classifier.net.fc3.bias -= middle
-        logits = torch.cat([classifier(batch["input"][tio.DATA]) for batch in loader])
+        logits = torch.cat([classifier(batch["input"]) for batch in loader])
     # some batch's logits all lie in [0, 1], where they might be taken for probabilities
     assert any(((part >= 0) & (part <= 1)).all() for part in logits.split(4))
     labels = torch.arange(10) % 2
@@ -141,7 +137,7 @@ def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
 def test_prediction_gives_the_logits_in_order(loader, trainer):
     classifier = Classifier(net()).eval()
     answers = torch.cat(trainer.predict(classifier, loader))
-    images = torch.stack([one["input"].data for one in subjects(10)])
+    images = torch.stack([one["input"] for one in samples(10)])
     with torch.no_grad():
         assert torch.allclose(answers, classifier(images), atol=1e-5)
 

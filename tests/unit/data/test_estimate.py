@@ -20,12 +20,12 @@ def test_the_disk_is_judged_within_a_fifth_and_nothing_is_kept(crops, nodule, tm
     second = replace(crops[3], sample_id="second", center_mm=(x + 2, y, z))
     planned = plan([*crops, second], nodule, root)
     cost = estimate(planned.jobs, nodule, root)
-    assert not list(tmp_path.rglob("*.npz"))
+    assert not list(tmp_path.rglob("*.prepared"))
     assert (cost.scans, cost.inputs) == (20, 21)
     assert cost.seconds > 0
     assert cost.free_bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
     prepare_cohort(planned, nodule)
-    taken = sum(file.stat().st_size for file in root.glob("*.npz"))
+    taken = sum(file.stat().st_size for file in root.glob("*.prepared"))
     assert cost.disk_bytes == pytest.approx(taken, rel=0.2)
     assert "21 inputs to prepare from 20 scans: about " in cost.sentence
     assert estimate(plan(crops, nodule, root).jobs, nodule, root).inputs == 0
@@ -35,7 +35,7 @@ def test_the_lungs_view_is_judged_as_well(phantoms, transforms, tmp_path):
     planned = plan(phantoms.samples, transforms, tmp_path / "cache")
     cost = estimate(planned.jobs, transforms, tmp_path / "cache")
     prepare_cohort(planned, transforms)
-    taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.npz"))
+    taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.prepared"))
     assert cost.disk_bytes == pytest.approx(taken, rel=0.2)
 
 
@@ -86,7 +86,7 @@ def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
     # one reading, and 300 times what a view takes at least
     assert cost.seconds > 300 * Counted.SECONDS
     prepare_cohort(planned, nodule)
-    taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.npz"))
+    taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.prepared"))
     assert cost.disk_bytes == pytest.approx(taken, rel=0.2)
 
 

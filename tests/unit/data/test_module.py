@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torchio as tio
 from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import table_cohort
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule, usable_samples
-from lungcam.data.cache import load
+from lungcam.data.entry import read
+from lungcam.data.order import EpochOrder
 from lungcam.errors import InputError
 from lungcam.transforms import NoduleView, pipeline
 
@@ -130,24 +130,53 @@ def test_batches(make_module):
     samples = module.datasets["train"].samples
     for batch in batches:
         assert {"input", "label", "index"} <= set(batch)
-        images = batch["input"][tio.DATA]
+        images = batch["input"]
         assert images.dtype == torch.float32
         assert images.shape[1:] == (1, 8, 8, 8)
         for image, label, index in zip(images, batch["label"], batch["index"], strict=True):
             sample = samples[int(index)]
             assert label == sample.label
-            stored = load(module.datasets["train"].files[sample.sample_id])["input"]
+            place = samples.index(sample)
+            stored = read(module.datasets["train"].file(place)).array("input")
             assert np.array_equal(image[0].numpy(), stored)
 
 
 def test_training_order_is_shuffled_by_the_seed(make_module):
-    loader = make_module().train_dataloader()
-    first, second = order(loader), order(loader)
+    def orders(*epochs: int, seed: int = 0) -> list[list[int]]:
+        loader = make_module(seed=seed).train_dataloader()
+        found = []
+        for epoch in epochs:
+            loader.sampler.set_epoch(epoch)
+            found.append(order(loader))
+        return found
+
+    first, second = orders(0, 1)
     assert sorted(first) == sorted(second) == list(range(12))
     assert first != second
-    again = make_module().train_dataloader()
-    assert [order(again), order(again)] == [first, second]
-    assert order(make_module(seed=1).train_dataloader()) != first
+    # whatever came before: a run that is resumed goes on as if it had not stopped
+    assert orders(1, 0) == [second, first]
+    # neither the order of another seed's epoch, nor that of its neighbour
+    assert not {tuple(one) for one in orders(0, 1, 2, seed=1)} & {tuple(first), tuple(second)}
+
+
+def test_to_read_batches_leaves_the_training_dice_alone(make_module):
+    module = make_module()
+    for loader in (module.train_dataloader(), module.val_dataloader()):
+        torch.manual_seed(3)
+        order(loader)
+        after = torch.rand(1)
+        torch.manual_seed(3)
+        assert torch.equal(torch.rand(1), after)
+
+
+def test_processes_that_train_together_share_an_epoch(make_module):
+    dataset = make_module().datasets["train"]
+    orders = [EpochOrder(dataset, 0, 2, rank) for rank in range(2)]
+    alone = EpochOrder(dataset, 0)
+    for sampler in (*orders, alone):
+        sampler.set_epoch(4)
+    one, other = map(list, orders)
+    assert [index for pair in zip(one, other, strict=True) for index in pair] == list(alone)
 
 
 def test_validation_and_test_keep_the_order_of_the_table(make_module):
@@ -173,9 +202,8 @@ def test_a_prepared_sample_stands_on_its_grid(make_module):
     assert prepared.lungs.shape == prepared.input.shape == tuple(prepared.grid.shape)
     assert np.allclose(prepared.grid.spacing_mm, 4)
     assert (prepared.findings, prepared.quality, prepared.picture) == ([], {}, None)
-    subject = dataset[1]
-    assert isinstance(subject, tio.Subject)
-    assert np.array_equal(subject["input"].affine, prepared.grid.affine)
+    batch = dataset[1]
+    assert np.array_equal(batch["input"][0, 0].numpy(), prepared.input)
 
 
 def test_a_crops_depth_is_known_in_mm(make_module):

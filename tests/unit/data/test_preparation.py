@@ -1,12 +1,12 @@
 """Scans are prepared once, in parallel, and a bad one is left out and told."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lungcam.data.cache import load
+from lungcam.data.entry import read
+from lungcam.data.key import code_version
 from lungcam.data.pixels import pixel_hash
 from lungcam.data.preparation import plan, prepare_cohort, prepare_scan
 from lungcam.errors import InputError
@@ -24,10 +24,11 @@ def test_prepared_once(phantoms, transforms, tmp_path):
     files = found.files
     assert found.left_out == {}
     assert list(files) == [sample.sample_id for sample in samples]
-    assert set(tmp_path.glob("*.npz")) == set(files.values())
+    assert set(tmp_path.glob("*.prepared")) == set(files.values())
     assert len(set(files.values())) == 3
     for sample in samples:
-        arrays = load(files[sample.sample_id])
+        entry = read(files[sample.sample_id])
+        arrays = {name: entry.array(name) for name in entry.places}
         scan = read_scan(sample.image)
         subject = prepare(scan, transforms)
         assert arrays["input"].dtype == np.float32
@@ -36,15 +37,16 @@ def test_prepared_once(phantoms, transforms, tmp_path):
         assert arrays["lungs"].dtype == bool
         assert np.array_equal(arrays["lungs"], subject["input_lungs"].numpy()[0] > 0)
         assert arrays["lungs"].any()
-        assert np.array_equal(arrays["affine"], subject["input"].affine)
-        assert str(arrays["pixels"]) == pixel_hash(scan)
-        assert arrays["extent_mm"] == pytest.approx(
+        assert np.array_equal(entry.facts["affine"], subject["input"].affine)
+        assert entry.facts["pixels"] == pixel_hash(scan)
+        assert entry.facts["code"] == code_version()
+        assert entry.facts["extent_mm"] == pytest.approx(
             np.multiply(scan.grid.shape, scan.grid.spacing_mm)
         )
     stamps = {file: file.stat().st_mtime_ns for file in files.values()}
     assert plan(samples, transforms, tmp_path).jobs == []
     assert prepared(samples, transforms, tmp_path).files == files
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")} == stamps
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.prepared")} == stamps
 
 
 def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
@@ -53,9 +55,33 @@ def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
     (job,) = plan(crops[:2], nodule, tmp_path).jobs
     assert job.samples == ["crop-01"]
     both = prepared(crops[:2], nodule, tmp_path).files
-    assert len(list(tmp_path.glob("*.npz"))) == 2
+    assert len(list(tmp_path.glob("*.prepared"))) == 2
     assert both["crop-00"] == file
     assert file.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("damage", ["empty", "short", "header"])
+def test_a_damaged_entry_is_prepared_again(crops, nodule, tmp_path, damage):
+    files = list(prepared(crops[:2], nodule, tmp_path).files.values())
+    whole = [file.read_bytes() for file in files]
+    harmed = {"empty": b"", "short": whole[0][:-1], "header": b"x" + whole[0][1:]}[damage]
+    files[0].write_bytes(harmed)
+    (job,) = plan(crops[:2], nodule, tmp_path).jobs
+    assert job.samples == ["crop-00"]
+    assert list(prepared(crops[:2], nodule, tmp_path).files.values()) == files
+    assert [file.read_bytes() for file in files] == whole
+
+
+def test_a_changed_transform_is_never_served_what_the_old_one_made(crops, tmp_path):
+    def shown(window_hu):
+        transforms = pipeline({"view": NoduleView((8, 8, 8), 4, window_hu)})
+        (file,) = prepared(crops[:1], transforms, tmp_path).files.values()
+        return np.array(read(file).array("input"))
+
+    first, other = shown((-1000, 400)), shown((-900, 400))
+    assert not np.array_equal(first, other)
+    assert np.array_equal(shown((-1000, 400)), first)
+    assert len(list(tmp_path.glob("*.prepared"))) == 2
 
 
 def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
@@ -67,7 +93,10 @@ def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
     assert job.samples == ["crop-00", "other", "same"]
     files = prepared([one, two, same], nodule, tmp_path).files
     assert files["same"] == files["crop-00"] != files["other"]
-    middles = [load(files[name])["affine"] @ [3.5, 3.5, 3.5, 1] for name in ("crop-00", "other")]
+    middles = [
+        np.array(read(files[name]).facts["affine"]) @ [3.5, 3.5, 3.5, 1]
+        for name in ("crop-00", "other")
+    ]
     assert middles[1] - middles[0] == pytest.approx([3, 0, 0, 0])
 
 
@@ -81,7 +110,7 @@ def test_bad_scans_among_good_ones_are_left_out_and_told(crops, nodule, tmp_path
     assert set(found.left_out) == {"broken", "gone"}
     assert "broken.nii.gz: " in found.left_out["broken"]
     assert "gone.nii.gz: there is no such file" in found.left_out["gone"]
-    assert set((tmp_path / "cache").glob("*.npz")) == set(found.files.values())
+    assert set((tmp_path / "cache").glob("*.prepared")) == set(found.files.values())
 
 
 def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_path):
@@ -90,7 +119,7 @@ def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_pa
     sample = replace(phantoms.samples[0], image=broken)
     with pytest.raises(InputError, match=r"broken\.nii\.gz: "):
         prepared([sample], transforms, tmp_path / "cache")
-    assert not list(tmp_path.glob("cache/*.npz"))
+    assert not list(tmp_path.glob("cache/*.prepared"))
 
 
 def test_a_bad_scan_is_tried_again_once_it_is_mended(crops, nodule, tmp_path):
@@ -108,12 +137,12 @@ def test_a_centre_outside_a_crop_is_flagged_and_the_middle_shown(crops, nodule, 
     wrong = replace(crops[0], sample_id="wrong", center_mm=(x + 200, y, z))
     found = prepared([wrong, crops[0]], nodule, tmp_path)
     assert found.left_out == {}
-    arrays, right = (load(found.files[name]) for name in ("wrong", "crop-00"))
-    (finding,) = json.loads(str(arrays["findings"]))
+    shown, right = (read(found.files[name]) for name in ("wrong", "crop-00"))
+    (finding,) = shown.facts["findings"]
     assert (finding["code"], finding["outcome"]) == ("center_outside", "flagged")
-    assert json.loads(str(right["findings"])) == []
-    assert np.array_equal(arrays["input"], right["input"])
-    assert arrays["affine"] == pytest.approx(right["affine"])
+    assert right.facts["findings"] == []
+    assert np.array_equal(shown.array("input"), right.array("input"))
+    assert np.allclose(shown.facts["affine"], right.facts["affine"])
 
 
 def test_a_centre_outside_a_whole_scan_leaves_only_that_nodule_out(phantoms, nodule, tmp_path):
@@ -136,12 +165,11 @@ def test_the_lungs_view_does_not_mind_where_a_nodule_is(phantoms, transforms, tm
 
 
 def test_one_scan_by_itself(phantoms, transforms, tmp_path):
-    places = [(None, tmp_path / "one.npz")]
+    places = [(None, tmp_path / "one.prepared")]
     assert prepare_scan(phantoms.samples[0].image, None, places, transforms) == [None]
-    arrays = load(tmp_path / "one.npz")
-    assert set(arrays) == {
-        "input",
-        "lungs",
+    entry = read(tmp_path / "one.prepared")
+    assert set(entry.places) == {"input", "lungs", "picture"}
+    assert set(entry.facts) == {
         "affine",
         "quality",
         "findings",
@@ -149,30 +177,33 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
         "study_uid",
         "series_uid",
         "extent_mm",
-        "picture",
+        "code",
     }
-    assert 1000 < json.loads(str(arrays["quality"]))["lungs_ml"] < 8000
-    assert json.loads(str(arrays["findings"])) == []
-    assert arrays["picture"].shape == (128, 256, 3)
+    assert 1000 < entry.facts["quality"]["lungs_ml"] < 8000
+    assert entry.facts["findings"] == []
+    assert entry.array("picture").shape == (128, 256, 3)
 
 
 def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     sample = next(one for one in phantoms.samples if one.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    places = [(sample.center_mm, tmp_path / "one.npz")]
+    places = [(sample.center_mm, tmp_path / "one.prepared")]
     assert prepare_scan(sample.image, None, places, nodule) == [None]
-    arrays = load(tmp_path / "one.npz")
-    assert "picture" not in arrays
-    assert json.loads(str(arrays["quality"])) == {}
-    middle = arrays["affine"] @ [7.5, 7.5, 7.5, 1]
+    entry = read(tmp_path / "one.prepared")
+    assert "picture" not in entry.places
+    assert entry.facts["quality"] == {}
+    middle = np.array(entry.facts["affine"]) @ [7.5, 7.5, 7.5, 1]
     assert np.allclose(middle[:3], sample.center_mm)
     # the nodule in the middle is denser than the lung around it
-    assert arrays["input"][7:9, 7:9, 7:9].mean() > np.median(arrays["input"]) + 0.2
+    shown = entry.array("input")
+    assert shown[7:9, 7:9, 7:9].mean() > np.median(shown) + 0.2
 
 
 def test_a_whole_scan_without_a_centre_is_not_shown_as_a_nodule(phantoms, tmp_path):
     """The middle of a chest is no nodule: nothing may be trained on it in silence."""
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    (reason,) = prepare_scan(phantoms.samples[0].image, None, [(None, tmp_path / "a.npz")], nodule)
+    (reason,) = prepare_scan(
+        phantoms.samples[0].image, None, [(None, tmp_path / "a.prepared")], nodule
+    )
     assert "no centre of a nodule is known" in reason
-    assert not (tmp_path / "a.npz").exists()
+    assert not (tmp_path / "a.prepared").exists()

@@ -1,44 +1,18 @@
-"""Prepared inputs on disk, kept by what they were made from."""
+"""What a scan is known by: its bytes, and a memory of them."""
 
 import hashlib
 import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
-import lungcam
-from lungcam.files import whole, write_text
+from lungcam.files import write_text
 from lungcam.scans.text_header import read_fields
 
-# the code that decides what a prepared input looks like
-CODE = (
-    "grid.py",
-    "verdict.py",
-    "scans",
-    "lungs",
-    "transforms",
-    "data/preparation.py",
-    "data/pixels.py",
-)
 # within the clock of a file system a file may change again and bear the same time
 SETTLED_NS = 2 * 10**9
-
-
-@cache
-def code_version() -> str:
-    """Hash of the preparing code: when it changes, nothing old is served."""
-    digest = hashlib.sha256()
-    package = Path(lungcam.__file__).parent
-    for name in CODE:
-        files = [package / name] if name.endswith(".py") else sorted((package / name).glob("*.py"))
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def content_hash(scan: Path) -> str:
@@ -138,31 +112,3 @@ def _is_entry(entry: object) -> bool:
     return (
         isinstance(entry, list) and len(entry) == 2 and all(isinstance(one, str) for one in entry)
     )
-
-
-def cache_key(
-    content: str, series: str | None, center_mm: Sequence[float] | None, transforms: str
-) -> str:
-    """Key of a prepared input: what it is made from, and by what.
-
-    Args:
-        content: The scan's `content_hash`.
-        series: SeriesInstanceUID, where a folder may hold several.
-        center_mm: Where the nodule lies.
-        transforms: Their repr.
-    """
-    place = "" if center_mm is None else repr([float(x) for x in center_mm])
-    parts = [content, series or "", place, transforms, code_version()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def store(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays by name, whole or not at all."""
-    with whole(file) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
-
-
-def load(file: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Read what `store` wrote, or only some arrays of it."""
-    with np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in names or arrays.files}

@@ -1,0 +1,104 @@
+"""Kill the building of a cache at random moments: `python -m benchmarks.cache_kills [--kills N]`.
+
+`train.py prepare=1/1` is killed with SIGKILL, with all its processes, as often as asked, each time
+at another moment of the building, and begun again; once more two are left to build one cache at
+once. Then every file is compared with that of a cache that was never disturbed.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.measure import ROOT, say
+from lungcam.data.inventory import inventory
+
+SCANS = 48
+
+
+def main() -> None:
+    """Kill, build to the end, compare, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory(prefix="kills-") as name:
+        folder = Path(name)
+        whole = build(folder, "whole").wait()
+        assert whole == 0, "the undisturbed building failed"
+        expected = contents(folder / "whole")
+        kills, found = 0, []
+        while kills < arguments.kills:
+            job = build(folder, "killed")
+            # from the first file on that this start adds, so that the kill meets the building
+            begun = names(folder / "killed")
+            while job.poll() is None and names(folder / "killed") <= begun:
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.3))
+            if job.poll() is None:
+                os.killpg(job.pid, signal.SIGKILL)
+                kills += 1
+            job.wait()
+            states = [one.state for one in inventory(folder / "killed" / "inputs")]
+            found.append({state: states.count(state) for state in sorted(set(states))})
+            say(f"kill {kills}: {found[-1]}")
+            assert "damaged" not in states
+            if states.count("current") > len(expected) - 6:
+                # most is built: begin anew, with what was left over
+                for one in inventory(folder / "killed" / "inputs"):
+                    if one.state == "current":
+                        one.file.unlink()
+        assert build(folder, "killed").wait() == 0
+        pair = [build(folder, "shared") for _ in range(2)]
+        assert [job.wait() for job in pair] == [0, 0]
+        for which in ("killed", "shared"):
+            assert contents(folder / which) == expected, f"{which}: not the same"
+        left = sum(one.get("left over", 0) > 0 for one in found)
+        print(
+            f"{kills} kills of a building of {len(expected)} inputs, {left} of them with "
+            "unfinished files left over: 0 damaged, all bytes as in a cache that was never "
+            "disturbed; so are those of two processes that built one cache at once."
+        )
+
+
+def build(folder: Path, cache: str) -> subprocess.Popen:
+    """Begin to prepare the phantoms, which all caches share."""
+    (folder / cache).mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "train.py"),
+            "prepare=1/1",
+            f"cache={cache}",
+            f"data.root={folder / 'phantoms'}",
+            f"data.n={SCANS}",
+            "data.matrix=64",
+            "hydra.run.dir=.",
+            "hydra.output_subdir=null",
+        ],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # a group of its own, to be killed with its processes
+        start_new_session=True,
+    )
+
+
+def names(cache: Path) -> set[str]:
+    """Of all prepared inputs; those being written begin with a point."""
+    return {one.name for one in cache.glob("inputs/[0-9a-f]*.prepared")}
+
+
+def contents(cache: Path) -> dict[str, bytes]:
+    """Bytes of all prepared inputs, by name."""
+    return {name: (cache / "inputs" / name).read_bytes() for name in names(cache)}
+
+
+if __name__ == "__main__":
+    main()

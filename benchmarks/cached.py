@@ -1,0 +1,96 @@
+"""A cohort whose inputs are in the cache, without scans: `python -m benchmarks.cached N`.
+
+By itself it prints by how much memory grows, in MiB, from before a cohort of N samples is known to
+the end of an epoch: the peak of resident memory, and anonymous memory.
+"""
+
+import gc
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from lungcam.cohorts import Cohort, Sample
+from lungcam.data import ScanDataModule, SplitRule
+from lungcam.data.content import content_hash
+from lungcam.data.entry import store
+from lungcam.data.key import cache_key, code_version, describe
+from lungcam.data.preparation import SUFFIX
+from lungcam.transforms import NoduleView, pipeline
+
+ROLLUP = Path("/proc/self/smaps_rollup")
+
+
+def cached_cohort(
+    root: Path, shape: Sequence[int], count: int, split: SplitRule, batch: int
+) -> ScanDataModule:
+    """Fill a cache with noise for scans that are never read, and give a module that will use it.
+
+    Args:
+        root: Folder for the cache and for the scans' files, which hold their number alone.
+        shape: Of the inputs, `(W, H, D)`.
+        count: Samples.
+        split: How they are split.
+        batch: Samples a batch.
+    """
+    folder = root / "scans"
+    folder.mkdir(parents=True)
+    for i in range(count):
+        (folder / f"{i}.nii.gz").write_text(str(i))
+    samples = [Sample(f"{i}", f"{i}", folder / f"{i}.nii.gz", i % 2, "drawn") for i in range(count)]
+    transforms = pipeline({"view": NoduleView(shape=tuple(shape))})
+    told, noise = describe(transforms), np.random.default_rng(0)
+    tensors = noise.standard_normal((min(count, 512), *shape), np.float32)
+
+    def fill(i: int) -> None:
+        key = cache_key(content_hash(samples[i].image), None, None, told)
+        facts = {
+            "affine": np.eye(4).tolist(),
+            "quality": {},
+            "findings": [],
+            "pixels": f"{i:032x}",
+            "study_uid": "",
+            "series_uid": "",
+            "extent_mm": [32.0, 32.0, 32.0],
+            "code": code_version(),
+        }
+        shown = {"input": tensors[i % len(tensors)], "lungs": np.ones(shape, bool)}
+        store(root / "inputs" / f"{key}{SUFFIX}", facts, shown)
+
+    # to wait for the disk is what most of the time goes into
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(fill, range(count)))
+    return ScanDataModule(
+        Cohort(samples, "drawn"), transforms, root / "inputs", split, batch, workers=0, seed=0
+    )
+
+
+def main() -> None:
+    """Measure the epoch's memory."""
+    from benchmarks.epoch import SMALL, SPLIT, fit
+    from benchmarks.measure import extra_bytes
+
+    count = int(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="cached-") as name:
+        folder = Path(name)
+        # what loading and compiling take is not the cohort's
+        few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
+        fit(SMALL, few, folder / "first", 1)
+        module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
+        gc.collect()
+        before = anonymous()
+        peak = extra_bytes(lambda: fit(SMALL, module, folder / "run", 1))
+        print(*(f"{size / 2**20:.1f}" for size in (peak, anonymous() - before)))
+
+
+def anonymous() -> int:
+    """Bytes that this process holds beside files that it has mapped."""
+    lines = ROLLUP.read_text().splitlines()
+    return 1024 * int(next(one for one in lines if one.startswith("Anonymous:")).split()[1])
+
+
+if __name__ == "__main__":
+    main()

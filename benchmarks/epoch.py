@@ -1,0 +1,234 @@
+"""An epoch of training from the warm cache beside a bare PyTorch loop over the same tensors."""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.profilers import SimpleProfiler
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from benchmarks.cached import cached_cohort
+from benchmarks.markdown import table
+from benchmarks.measure import ROOT, say
+from lungcam.classifier import Classifier
+from lungcam.config import TrainerConfig
+from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
+from lungcam.nets import Small3D
+from lungcam.trainer import make_trainer
+
+EPOCHS = 9
+SPLIT = SplitRule(val=0.15, test=0.25)
+COHORTS = (1_000, 20_000)
+WAITING = "[_TrainingEpochLoop].train_dataloader_next"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training to measure.
+
+    Attributes:
+        name: Of the row.
+        shape: Of the input, `(W, H, D)`.
+        samples: Split as by default: 60 % train, 15 % validate.
+        batch: Samples a batch.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    samples: int
+    batch: int
+
+
+CASES = (
+    Case("view=lungs, batches of 4", (64, 48, 64), 280, 4),
+    Case("view=nodule, batches of 16", (32, 32, 32), 424, 16),
+    Case("view=nodule, batches of 32", (32, 32, 32), 424, 32),
+)
+SMALL = Case("memory", (16, 16, 16), 0, 32)
+HOW = """\
+## An epoch from the warm cache
+
+`small3d` with `optimizer=adamw` and `scheduler=cosine` on {threads} threads: an epoch of lungcam
+(Lightning's `Trainer.fit`, inputs from the cache, TensorBoard, progress bar, AUC of training and
+validation, best and last checkpoint), beside one of a bare loop (the same tensors in memory, the
+same batches, weights, optimizer, schedule and memory format; training, then the loss of
+validation). Inputs are noise: what they show costs nothing. No augmentation in either. Epochs
+alternate in one process; median (least-most) of {epochs} after the first one. "Waiting" is the
+share of lungcam's time spent in the training samples' loader.
+"""
+MEMORY = """\
+By how much memory grows in one epoch of `Trainer.fit`, the look-up of all samples in the cache
+before it included; inputs of 16^3, a file each, batches of 32, a process of its own for each number
+of samples. "Peak" is of resident memory, mapped pages of the cache among it; "anonymous" is what
+the process itself holds more at the end.
+"""
+
+
+class Alternating(pl.Callback):
+    """Runs an epoch of the bare loop before each of lungcam's, and times both."""
+
+    def __init__(self, bare):
+        self.bare = bare
+        self.seconds: dict[str, list[float]] = {"lungcam": [], "bare": []}
+        self._started: float | None = None
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        """End lungcam's epoch, run the bare one, and begin lungcam's next."""
+        now = time.perf_counter()
+        if self._started is not None:
+            self.seconds["lungcam"].append(now - self._started)
+        self.bare(trainer.current_epoch)
+        self.seconds["bare"].append(time.perf_counter() - now)
+        self._started = time.perf_counter()
+
+
+class BareLoop:
+    """What one would write by hand."""
+
+    def __init__(self, case: Case, module: ScanDataModule, epochs: int):
+        self.case, self.order = case, module.train_dataloader().sampler
+        self.data = {name: everything(module.datasets[name]) for name in ("train", "val")}
+        self.net = make_net(case).to(memory_format=torch.channels_last_3d)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=2e-3, weight_decay=1e-4)
+        steps = epochs * -(-len(self.data["train"][1]) // case.batch)
+        self.scheduler = make_schedule(self.optimizer, total_steps=steps)
+        self.losses: list[float] = []
+
+    def __call__(self, epoch: int) -> None:
+        """Train and validate once."""
+        inputs, labels = self.data["train"]
+        self.order.set_epoch(epoch)
+        order = list(self.order)
+        self.net.train()
+        for begin in range(0, len(order), self.case.batch):
+            chosen = order[begin : begin + self.case.batch]
+            loss = self.loss(inputs[chosen], labels[chosen])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.scheduler.step()
+        inputs, labels = self.data["val"]
+        self.net.eval()
+        with torch.no_grad():
+            parts = zip(inputs.split(self.case.batch), labels.split(self.case.batch), strict=True)
+            self.losses.append(sum(float(self.loss(*part)) * len(part[1]) for part in parts))
+
+    def loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Binary cross-entropy of a batch."""
+        logits = self.net(inputs.contiguous(memory_format=torch.channels_last_3d)).reshape(-1)
+        return binary_cross_entropy_with_logits(logits, labels)
+
+
+def everything(dataset: PreparedDataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """All inputs and labels of a split, in memory."""
+    batch = dataset.__getitems__(range(len(dataset)))
+    return batch["input"], batch["label"].float()
+
+
+def make_net(case: Case) -> Small3D:
+    """The same weights every time."""
+    torch.manual_seed(0)
+    return Small3D(input_shape=case.shape)
+
+
+make_schedule = partial(
+    torch.optim.lr_scheduler.OneCycleLR,
+    max_lr=2e-3,
+    div_factor=1,
+    pct_start=0.02,
+    cycle_momentum=False,
+)
+
+
+def fit(
+    case: Case,
+    module: ScanDataModule,
+    folder: Path,
+    epochs: int,
+    callbacks: Sequence[pl.Callback] = (),
+) -> tuple[Classifier, SimpleProfiler]:
+    """Train as `train.py` does."""
+    classifier = Classifier(
+        make_net(case), partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4), make_schedule
+    )
+    checkpoint = pl.callbacks.ModelCheckpoint(
+        folder, "best", monitor="val/loss", save_last=True, enable_version_counter=False
+    )
+    logger = pl.loggers.TensorBoardLogger(folder, name="", version="")
+    settings = TrainerConfig(0, epochs, "32-true", "warn", 1, None, 10)
+    trainer = make_trainer(vars(settings), folder, [logger], [checkpoint, *callbacks])
+    trainer.profiler = profiler = SimpleProfiler(folder, "profile")
+    trainer.fit(classifier, datamodule=module)
+    return classifier, profiler
+
+
+def measure(case: Case, folder: Path, epochs: int) -> list[str]:
+    """A row of the table."""
+    module = cached_cohort(folder / "cache", case.shape, case.samples, SPLIT, case.batch)
+    module.setup()
+    bare = BareLoop(case, module, epochs + 2)
+    alternating = Alternating(bare)
+    # the last epoch only ends the one before it
+    _, profiler = fit(case, module, folder / "run", epochs + 2, [alternating])
+    ours, theirs = (alternating.seconds[name][1 : epochs + 1] for name in ("lungcam", "bare"))
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    pairs = [one / other for one, other in zip(ours, theirs, strict=True)]
+    waiting = profiler.recorded_durations[WAITING]
+    share = sum(waiting) / sum(alternating.seconds["lungcam"])
+    say(f"{case.name}: {ratio:.3f}, waiting {share:.1%}")
+    return [
+        case.name,
+        *(f"{statistics.median(x):.2f} ({min(x):.2f}-{max(x):.2f})" for x in (theirs, ours)),
+        f"{ratio:.3f}",
+        f"{statistics.median(pairs):.3f} ({min(pairs):.3f}-{max(pairs):.3f})",
+        f"{share:.1%}",
+    ]
+
+
+def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
+    """Measure all.
+
+    Returns:
+        Markdown.
+    """
+    rows = []
+    for case in cases:
+        with tempfile.TemporaryDirectory(prefix="epoch-") as folder:
+            rows.append(measure(case, Path(folder), epochs))
+    head = ["", "bare loop, s", "lungcam, s", "ratio of medians", "ratio, pair by pair", "waiting"]
+    grown = [memory(count) for count in COHORTS]
+    memory_head = ["samples", "peak, MiB", "anonymous, MiB"]
+    return "\n".join(
+        [
+            HOW.format(threads=torch.get_num_threads(), epochs=epochs),
+            table(head, rows),
+            "",
+            MEMORY.format(n=COHORTS[-1]),
+            table(memory_head, grown),
+            "",
+        ]
+    )
+
+
+def memory(count: int) -> list[str]:
+    """Measure in a process of its own."""
+    say(f"memory with {count} samples")
+    command = [sys.executable, "-m", "benchmarks.cached", str(count)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return [str(count), *done.stdout.split()[-2:]]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    arguments = parser.parse_args()
+    print(section(epochs=arguments.epochs))

@@ -1,0 +1,200 @@
+"""Batches from the cache: whole, checked, mended, and drawn by seed and epoch alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+import torchio as tio
+
+from lungcam.classifier import Classifier
+from lungcam.cohorts import Cohort
+from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
+from lungcam.data.entry import read
+from lungcam.data.preparation import plan, prepare_cohort
+from lungcam.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("one_processor")
+NOISE = tio.RandomNoise(std=(0.5, 1.0))
+
+
+@pytest.fixture
+def make_dataset(crops, nodule, tmp_path):
+    """Function of (augmentation, seed) that gives eight crops; the crops' files may be changed."""
+
+    def make(augmentation=None, seed: int = 0, samples=crops[:8]) -> PreparedDataset:
+        files = prepare_cohort(plan(samples, nodule, tmp_path), nodule).files
+        return PreparedDataset(samples, files, nodule, augmentation, seed)
+
+    return make
+
+
+def harm(dataset: PreparedDataset, index: int, name: str) -> bytes:
+    """Turn a bit in the middle of an array on the disk; give what the file was."""
+    file = dataset.file(index)
+    before = file.read_bytes()
+    entry = read(file)
+    at = entry.begin + entry.places[name].offset + entry.places[name].size // 2
+    file.write_bytes(before[:at] + bytes([before[at] ^ 4]) + before[at + 1 :])
+    assert not read(file).intact(name)
+    return before
+
+
+def test_a_batch_is_what_was_prepared(make_dataset):
+    dataset = make_dataset()
+    batch = dataset.__getitems__([5, 2, 3])
+    assert batch["index"].tolist() == [5, 2, 3]
+    assert batch["label"].tolist() == [1, 0, 1]
+    assert batch["input"].shape == (3, 1, 8, 8, 8)
+    for row, index in enumerate([5, 2, 3]):
+        assert np.array_equal(batch["input"][row, 0], dataset.prepared(index).input)
+    # a batch is the caller's own
+    batch["input"].zero_()
+    assert dataset[5]["input"].abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["input", "lungs"])
+def test_a_damaged_array_is_found_and_prepared_again(make_dataset, name):
+    expected = make_dataset().prepared(3)
+    expected = (expected.input.copy(), expected.lungs.copy())
+    dataset = make_dataset()
+    before = harm(dataset, 3, name)
+    if name == "input":
+        assert np.array_equal(dataset[3]["input"][0, 0], expected[0])
+    found = dataset.prepared(3)
+    assert np.array_equal(found.input, expected[0])
+    assert np.array_equal(found.lungs, expected[1])
+    assert dataset.file(3).read_bytes() == before
+
+
+def test_an_entry_that_was_cleared_away_is_prepared_again(make_dataset):
+    dataset = make_dataset()
+    expected = dataset[0]["input"]
+    dataset.file(0).unlink()
+    assert torch.equal(dataset[0]["input"], expected)
+
+
+def test_damage_whose_scan_is_gone_names_the_scan(make_dataset, crops):
+    samples = [replace(crops[0], image=crops[0].image.with_name("gone.nii.gz")), *crops[1:8]]
+    dataset = make_dataset()
+    dataset.samples[0] = samples[0]
+    harm(dataset, 0, "input")
+    with pytest.raises(InputError, match=r"gone\.nii\.gz: there is no such file"):
+        dataset[0]
+
+
+# what is random
+
+
+def test_augmentation_hangs_on_seed_epoch_and_sample_alone(make_dataset):
+    dataset = make_dataset(NOISE)
+    first = dataset.__getitems__([1, 2])["input"]
+    # another batch, other dice
+    torch.manual_seed(99)
+    again = dataset.__getitems__([2, 4, 1])["input"]
+    assert torch.equal(again[2], first[0])
+    assert torch.equal(again[0], first[1])
+    dataset.epoch.fill_(1)
+    second = dataset.__getitems__([1, 2])["input"]
+    assert not torch.equal(second, first)
+    assert not torch.equal(make_dataset(NOISE, seed=1).__getitems__([1, 2])["input"], first)
+    dataset.epoch.fill_(0)
+    assert torch.equal(dataset.__getitems__([1, 2])["input"], first)
+
+
+def test_augmentation_leaves_the_training_dice_alone(make_dataset):
+    dataset = make_dataset(NOISE)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    dataset.__getitems__([1, 2])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_process_that_reads_gives_the_same_in_every_epoch(crops, nodule, tmp_path):
+    def epochs(workers: int) -> list[torch.Tensor]:
+        module = ScanDataModule(
+            Cohort(crops, "a rule"),
+            nodule,
+            tmp_path,
+            SplitRule(0.2, 0.2),
+            batch_size=5,
+            workers=workers,
+            seed=0,
+            augmentation=tio.Compose([NOISE]),
+        )
+        module.setup()
+        loader = module.train_dataloader()
+        found = []
+        for epoch in (0, 1):
+            loader.sampler.set_epoch(epoch)
+            found.append(torch.cat([batch["input"] for batch in loader]))
+        return found
+
+    alone = epochs(0)
+    assert not torch.equal(*alone)
+    assert all(torch.equal(one, other) for one, other in zip(alone, epochs(1), strict=True))
+
+
+class Recorded(pl.Callback):
+    """Keeps what the net was shown."""
+
+    def __init__(self):
+        self.shown: list[tuple[bool, torch.Tensor, list[int]]] = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.shown.append((True, batch["input"], batch["index"].tolist()))
+
+    def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.shown.append((False, batch["input"], batch["index"].tolist()))
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_path):
+    from lungcam.trainer import _quiet
+
+    _quiet()
+
+    def run(start: int) -> list[tuple[bool, torch.Tensor, list[int]]]:
+        module = ScanDataModule(
+            Cohort(crops, "a rule"),
+            nodule,
+            tmp_path,
+            SplitRule(0.2, 0.2),
+            batch_size=5,
+            workers=0,
+            seed=0,
+            batch_augmentation=lambda x, dice: x + torch.rand(len(x), 1, 1, 1, 1, generator=dice),
+        )
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(512, 1))
+        recorded = Recorded()
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            max_epochs=2,
+            callbacks=[recorded],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit_loop.epoch_progress.current.processed = start
+        trainer.fit_loop.epoch_progress.current.completed = start
+        torch.manual_seed(start)
+        trainer.fit(Classifier(net, lambda p: torch.optim.SGD(p, lr=0.1)), datamodule=module)
+        plain = module.datasets
+        for training, shown, index in recorded.shown:
+            stored = plain["train" if training else "val"].__getitems__(index)["input"]
+            added = (shown - stored).flatten(1)
+            assert torch.allclose(added, added[:, :1].expand_as(added), atol=1e-6)
+            assert bool((added > 1e-4).any()) == training
+        return recorded.shown
+
+    both, resumed = run(0), run(1)
+    # three batches of training and one of validation in each epoch
+    assert [training for training, _, _ in both] == [True, True, True, False] * 2
+    assert both[0][2] != both[4][2]
+    # from the second epoch on, as if the first had been
+    for one, other in zip(both[4:], resumed, strict=True):
+        assert one[2] == other[2]
+        assert torch.equal(one[1], other[1])

@@ -1,0 +1,92 @@
+"""The cache says what it holds, and gives up only what lungcam wrote."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lungcam.data.entry import store
+from lungcam.data.inventory import clear, inventory
+from lungcam.data.key import code_version
+from lungcam.files import whole
+
+
+def key(i: int) -> str:
+    return f"{i:032x}"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A cache with one file of every state, and some that are not lungcam's."""
+    arrays = {"input": np.zeros((2, 2, 2), np.float32), "lungs": np.ones((2, 2, 2), bool)}
+    store(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays)
+    store(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays)
+    store(tmp_path / f"{key(3)}.prepared", {"code": code_version()}, arrays)
+    content = bytearray((tmp_path / f"{key(3)}.prepared").read_bytes())
+    content[-64] ^= 1
+    (tmp_path / f"{key(3)}.prepared").write_bytes(content)
+    (tmp_path / f"{key(4)}.prepared").write_bytes(b"")
+    (tmp_path / f"{key(5)}.npz").write_bytes(b"of an earlier version")
+    (tmp_path / "hashes.json").write_text("{}")
+    for name in ("mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"):
+        (tmp_path / name).write_text("not lungcam's")
+    killed = (
+        "import os, signal, sys; from pathlib import Path; from lungcam.files import whole\n"
+        "with whole(Path(sys.argv[1])) as file:\n"
+        "    file.write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    file = tmp_path / f"{key(8)}.prepared"
+    done = subprocess.run([sys.executable, "-c", killed, str(file)])
+    assert done.returncode == -9
+    return tmp_path
+
+
+def states(root) -> dict[str, str]:
+    return {one.file.name.split("~")[-1][-41:]: one.state for one in inventory(root)}
+
+
+def test_every_file_of_lungcams_is_told_by_its_state(root):
+    assert states(root) == {
+        f"{key(1)}.prepared": "current",
+        f"{key(2)}.prepared": "stale",
+        f"{key(3)}.prepared": "damaged",
+        f"{key(4)}.prepared": "damaged",
+        f"{key(5)}.npz": "stale",
+        f"{key(8)}.prepared": "left over",
+        "hashes.json": "memory",
+    }
+
+
+def test_clear_leaves_what_is_not_lungcams_and_what_is_being_written(root):
+    others = {"mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"}
+    with whole(root / f"{key(9)}.prepared") as writing:
+        writing.write_bytes(b"half")
+        assert len(clear(root)) == 7
+        assert {file.name for file in root.iterdir()} == others | {writing.name}
+    assert (root / f"{key(9)}.prepared").exists()
+
+
+def test_clear_of_what_is_stale_keeps_what_serves(root):
+    before = {one.file for one in inventory(root) if one.state in ("current", "memory")}
+    removed = clear(root, stale=True)
+    assert len(removed) == 5
+    assert {one.file for one in inventory(root)} == before
+
+
+def test_another_machines_file_is_left_over_only_after_a_day(root):
+    file = root / f".elsewhere~1~0123abcd.{key(1)}.prepared"
+    file.write_bytes(b"half")
+    told = {one.file: one.state for one in inventory(root)}
+    assert told[file] == "unfinished"
+    then = file.stat().st_mtime - 25 * 3600
+    os.utime(file, (then, then))
+    told = {one.file: one.state for one in inventory(root)}
+    assert told[file] == "left over"
+
+
+def test_no_folder_is_an_empty_cache(tmp_path):
+    assert list(inventory(tmp_path / "gone")) == []
+    assert clear(tmp_path / "gone") == []
