@@ -17,6 +17,8 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
+from lungcam.nets import attribute_loss, outline_loss
+
 
 class Classifier(pl.LightningModule):
     """A net that gives one logit for each scan, trained with binary cross-entropy.
@@ -26,6 +28,9 @@ class Classifier(pl.LightningModule):
         optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
         scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
             number of optimizer steps in the whole training; stepped after each. None: constant.
+        outline_weight: Of the loss of the lesion's outline, in training.
+        attributes_weight: Of the loss of the attributes. Where either is above 0 the net gives a
+            `lungcam.nets.Reading` by its method `read`.
     """
 
     def __init__(
@@ -33,12 +38,16 @@ class Classifier(pl.LightningModule):
         net: nn.Module,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
+        outline_weight: float = 0.0,
+        attributes_weight: float = 0.0,
     ):
         super().__init__()
         # 1.4 times faster 3D convolutions on the CPU, and tensor cores on a GPU
         self.net = net.to(memory_format=torch.channels_last_3d)
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.outline_weight = outline_weight
+        self.attributes_weight = attributes_weight
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -54,16 +63,24 @@ class Classifier(pl.LightningModule):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B,)`."""
-        image = image.contiguous(memory_format=torch.channels_last_3d)
-        return self.net(image).reshape(len(image))
+        return self.net(_laid_out(image)).reshape(len(image))
 
     def on_train_epoch_start(self) -> None:
         """Forget what an epoch that was broken off has answered."""
         self._answers["train"].clear()
 
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
-        """Loss of a batch."""
-        return self._loss(batch, "train")
+        """Loss of a batch; what else the net learns to tell is weighed in."""
+        if not (self.outline_weight or self.attributes_weight):
+            return self._loss(batch, "train", self(batch["input"]))
+        reading = self.net.read(_laid_out(batch["input"]))
+        loss = self._loss(batch, "train", reading.logit.reshape(len(reading.logit)))
+        if self.outline_weight:
+            loss = loss + self.outline_weight * outline_loss(reading.outline, batch["lesion"])
+        if self.attributes_weight:
+            told = attribute_loss(reading.attributes.float(), batch["attributes"])
+            loss = loss + self.attributes_weight * told
+        return loss
 
     def on_train_epoch_end(self) -> None:
         """Log loss and AUC of the epoch."""
@@ -75,7 +92,7 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Answer a batch."""
-        self._loss(batch, "val")
+        self._loss(batch, "val", self(batch["input"]))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
@@ -96,8 +113,8 @@ class Classifier(pl.LightningModule):
         scheduler = self.scheduler(optimizer, total_steps=steps)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
-    def _loss(self, batch: dict, split: str) -> torch.Tensor:
-        logits, label = self(batch["input"]), batch["label"]
+    def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
+        label = batch["label"]
         self._answers[split].append((logits.detach(), label))
         return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
 
@@ -111,3 +128,7 @@ class Classifier(pl.LightningModule):
         metrics.update(logits.sigmoid(), labels)
         self.log(f"{split}/loss", loss, sync_dist=True, **options)
         self.log_dict(metrics, **options)
+
+
+def _laid_out(image: torch.Tensor) -> torch.Tensor:
+    return image.contiguous(memory_format=torch.channels_last_3d)

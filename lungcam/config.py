@@ -78,6 +78,22 @@ class TrainerConfig:
 
 
 @dataclass
+class AuxiliaryConfig:
+    """Weights of what the net learns beside the label, in training; see `lungcam.nets.Reading`."""
+
+    outline: float = MISSING
+    attributes: float = MISSING
+
+
+@dataclass
+class CrossValidationConfig:
+    """Whether one run trains on every fold in turn; see `lungcam.runs.cross_validate`."""
+
+    folds: Any = MISSING
+    repeats: int = MISSING
+
+
+@dataclass
 class TrainConfig:
     """Everything `train.py` composes."""
 
@@ -93,7 +109,9 @@ class TrainConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: dict[str, Any] = MISSING
     callbacks: dict[str, Any] = MISSING
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    cv: CrossValidationConfig = field(default_factory=CrossValidationConfig)
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     seed: int = MISSING

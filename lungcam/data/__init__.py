@@ -3,13 +3,14 @@
 from lungcam.data.dataset import Prepared, PreparedDataset
 from lungcam.data.estimate import Estimate, estimate
 from lungcam.data.manifest import read_manifest, write_manifest
-from lungcam.data.module import ScanDataModule, usable_samples
+from lungcam.data.module import BatchAugmentation, ScanDataModule, usable_samples
 from lungcam.data.overlap import refuse_shared_scans
 from lungcam.data.pixels import pixel_hash
 from lungcam.data.preparation import plan
 from lungcam.data.splits import SplitRule, split_by_fold, split_by_patient
 
 __all__ = [
+    "BatchAugmentation",
     "Estimate",
     "Prepared",
     "PreparedDataset",

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data.entry import DamagedEntry, Entry, read
+from lungcam.data.lesion import WHOLE
 from lungcam.data.order import mixed
-from lungcam.data.preparation import prepare_scan
+from lungcam.data.preparation import Place, prepare_scan
 from lungcam.errors import InputError
 from lungcam.grid import Grid
 from lungcam.verdict import Finding
@@ -56,6 +57,8 @@ class PreparedDataset(Dataset):
         transforms: That prepared them.
         augmentation: Random TorchIO transforms of each input by itself, drawn anew each epoch.
         seed: Of the augmentation.
+        attributes: `(N, A)` float32 that is learnt beside the label, NaN where unknown.
+        lesions: Whether the lesions' masks are learnt too.
 
     Attributes:
         epoch: The epoch whose augmentation is drawn; shared with the processes that read batches.
@@ -68,14 +71,18 @@ class PreparedDataset(Dataset):
         transforms: tio.Compose,
         augmentation: tio.Transform | None = None,
         seed: int = 0,
+        attributes: np.ndarray | None = None,
+        lesions: bool = False,
     ):
         self.samples = list(samples)
         self.transforms = transforms
         self.augmentation = augmentation
         self.seed = seed
+        self.lesions = lesions
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         # arrays: to touch an object of a list copies its page into each process that reads
         self._labels = torch.tensor([sample.label for sample in samples])
+        self._attributes = None if attributes is None else torch.from_numpy(attributes)
         self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
         # of the inputs in their files, once they are known; all have one shape
         self._begins = np.zeros(len(self.samples), np.int64)
@@ -120,7 +127,11 @@ class PreparedDataset(Dataset):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`."""
+        """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`.
+
+        And what is learnt beside the label: `lesion`, like `input` from 0 to 1 and all 0 where it
+        is unknown, and `attributes` `(B, A)`.
+        """
         batch = None
         for row, index in enumerate(indices):
             shown = self._input(index)
@@ -131,7 +142,18 @@ class PreparedDataset(Dataset):
             if self.augmentation is not None:
                 batch[row] = self._augmented(batch[row], index)
         chosen = torch.tensor(indices)
-        return {"input": batch, "label": self._labels[chosen], "index": chosen}
+        given = {"input": batch, "label": self._labels[chosen], "index": chosen}
+        if self.lesions:
+            masks = [self._lesion(index) for index in indices]
+            given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / WHOLE
+        if self._attributes is not None:
+            given["attributes"] = self._attributes[chosen]
+        return given
+
+    def _lesion(self, index: int) -> np.ndarray:
+        entry = self._entry(index, ("input", "lesion"))
+        known = "lesion" in entry.places
+        return entry.array("lesion") if known else np.zeros_like(entry.array("input"), np.uint8)
 
     def _input(self, index: int) -> np.ndarray:
         """Map an input; a header that this process has read once is not read again."""
@@ -158,8 +180,8 @@ class PreparedDataset(Dataset):
             return self._sound(index, names)
         except DamagedEntry:
             sample, file = self.samples[index], self.file(index)
-            place = [(sample.center_mm, file)]
-            (reason,) = prepare_scan(sample.image, sample.series, place, self.transforms)
+            place = Place(sample.center_mm, file, sample.lesion_mask if self.lesions else None)
+            (reason,) = prepare_scan(sample.image, sample.series, [place], self.transforms)
             if reason:
                 raise InputError(reason) from None
         return self._sound(index, names)

@@ -82,12 +82,12 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estima
         for i, job in enumerate(chosen):
             started = time.perf_counter()
             places = [
-                (center, Path(folder) / f"{i}-{k}{SUFFIX}")
-                for k, (center, _) in enumerate(job.places[:PLACES])
+                place._replace(file=Path(folder) / f"{i}-{k}{SUFFIX}")
+                for k, place in enumerate(job.places[:PLACES])
             ]
             reasons = prepare_scan(job.image, job.series, places, transforms)
             taken = time.perf_counter() - started
-            stored = [file.stat() for _, file in places if file.exists()]
+            stored = [place.file.stat() for place in places if place.file.exists()]
             if stored:
                 sizes += [one.st_size for one in stored]
                 counts.append(len(stored))

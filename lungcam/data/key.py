@@ -21,6 +21,7 @@ CODE = (
     "lungs",
     "transforms",
     "data/entry.py",
+    "data/lesion.py",
     "data/preparation.py",
     "data/pixels.py",
 )
@@ -88,7 +89,11 @@ def _described(value: object) -> str:
 
 
 def cache_key(
-    content: str, series: str | None, center_mm: Sequence[float] | None, transforms: str
+    content: str,
+    series: str | None,
+    center_mm: Sequence[float] | None,
+    transforms: str,
+    lesion: str | None = None,
 ) -> str:
     """Key of a prepared input: what it is made from, and by what.
 
@@ -97,7 +102,8 @@ def cache_key(
         series: SeriesInstanceUID, where a folder may hold several.
         center_mm: Where the nodule lies.
         transforms: From `describe`.
+        lesion: Content hash of the lesion's mask, where it is stored too.
     """
     place = "" if center_mm is None else repr([float(x) for x in center_mm])
-    parts = [content, series or "", place, transforms, code_version()]
+    parts = [content, series or "", place, transforms, code_version(), lesion or ""]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,6 +1,6 @@
 """The cohort as Lightning wants it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torchio as tio
 from torch.utils.data import DataLoader
 
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.data.attributes import attribute_table, standardise
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.entry import read
 from lungcam.data.estimate import estimate
@@ -27,8 +28,8 @@ from lungcam.transforms import is_crop, shows_whole_chest
 
 # fewer scans are prepared before an estimate would be of use
 ESTIMATED_FROM = 50
-# of a batch of inputs, drawn from the generator
-BatchAugmentation = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+# of a batch, drawn from the generator
+BatchAugmentation = Callable[[Mapping[str, torch.Tensor], torch.Generator], dict[str, torch.Tensor]]
 # of an entry's facts, those that are kept for every sample
 TOLD = ("pixels", "study_uid", "series_uid", "extent_mm")
 
@@ -78,11 +79,13 @@ class ScanDataModule(pl.LightningDataModule):
         workers: Processes that read batches; 0 reads in the main process.
         seed: Of the split, of the order of training samples and of their augmentation.
         augmentation: Random TorchIO transforms of each training sample's input.
-        batch_augmentation: Function of a training batch's inputs `(B, 1, W, H, D)`, where the net
-            runs, and of a generator on the CPU, that gives what the net is shown instead.
+        batch_augmentation: Function of a training batch, where the net runs, and of a generator on
+            the CPU, that gives what the net is shown instead; see `lungcam.transforms.RandomPoses`.
+        attributes: Names of what is learnt beside the label; see `attribute_table`.
+        lesions: Whether the lesions' masks are learnt too.
 
     Raises:
-        InputError: The cohort cannot be split, or leaks.
+        InputError: The cohort cannot be split, or leaks, or what is to be learnt is not known.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class ScanDataModule(pl.LightningDataModule):
         seed: int,
         augmentation: tio.Transform | None = None,
         batch_augmentation: BatchAugmentation | None = None,
+        attributes: Sequence[str] = (),
+        lesions: bool = False,
     ):
         super().__init__()
         self.transforms = transforms
@@ -106,6 +111,13 @@ class ScanDataModule(pl.LightningDataModule):
         self.seed = seed
         self.augmentation = augmentation
         self.batch_augmentation = batch_augmentation
+        self.attributes = tuple(attributes)
+        self.lesions = lesions
+        if lesions and changes(augmentation):
+            raise InputError(
+                "auxiliary.outline: TorchIO's transforms would move the input and leave the mask; "
+                "choose augmentation=poses or none."
+            )
         samples, unused = usable_samples(cohort.samples, transforms)
         refuse_shared_scans(samples)
         self.splits, notes = split.split(samples, seed)
@@ -121,7 +133,7 @@ class ScanDataModule(pl.LightningDataModule):
         Raises:
             InputError: There is no room for it, or nothing can be prepared.
         """
-        planned = plan(samples, self.transforms, self.cache)
+        planned = plan(samples, self.transforms, self.cache, self.lesions)
         if len(planned.jobs) >= ESTIMATED_FROM:
             cost = estimate(planned.jobs, self.transforms, self.cache)
             print(cost.sentence)
@@ -147,23 +159,30 @@ class ScanDataModule(pl.LightningDataModule):
         for name, samples in self.splits.items():
             if {sample.label for sample in samples} != {0, 1}:
                 raise InputError(_one_sided(name, samples, self.left_out))
-        self.datasets = {
-            name: PreparedDataset(
-                samples,
-                prepared.files,
-                self.transforms,
-                # to make a subject of an input and then not change it costs time
-                self.augmentation if name == "train" and changes(self.augmentation) else None,
-                self.seed,
-            )
-            for name, samples in self.splits.items()
-        }
+        self.datasets = {name: self._dataset(name, prepared.files) for name in self.splits}
         self.pixels = {name: told["pixels"] for name, told in self.told.items()}
         everyone = [sample for samples in self.splits.values() for sample in samples]
         refuse_shared_scans(everyone)
         refuse_shared_pixels(everyone, self.pixels)
         if self.split.told is not None:
             refuse_crossed_pixels(self.splits, self.pixels, self.split.told)
+
+    def _dataset(self, name: str, files: Mapping[str, Path]) -> PreparedDataset:
+        samples, training = self.splits[name], name == "train"
+        attributes = None
+        if training and self.attributes:
+            known = attribute_table(samples, self.attributes)
+            attributes = standardise(known, self.attributes)
+        return PreparedDataset(
+            samples,
+            files,
+            self.transforms,
+            # to make a subject of an input and then not change it costs time
+            self.augmentation if training and changes(self.augmentation) else None,
+            self.seed,
+            attributes,
+            self.lesions,
+        )
 
     def crop_depths(self, split: str) -> dict[str, float]:
         """Size from foot to head, in mm, of a split's images that are crops, by sample_id."""
@@ -192,7 +211,7 @@ class ScanDataModule(pl.LightningDataModule):
             # an index is served once in an epoch, whatever the number of processes
             epoch, index = int(self.datasets["train"].epoch), int(batch["index"][0])
             generator = torch.Generator().manual_seed(mixed(self.seed, epoch, index))
-            batch["input"] = self.batch_augmentation(batch["input"], generator)
+            return self.batch_augmentation(batch, generator)
         return batch
 
     def _loader(self, dataset: PreparedDataset, **options) -> DataLoader:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torchio as tio
@@ -13,6 +14,7 @@ from lungcam.cohorts.sample import Sample
 from lungcam.data.content import ContentHashes
 from lungcam.data.entry import DamagedEntry, read, store
 from lungcam.data.key import cache_key, code_version, describe
+from lungcam.data.lesion import lesion_share
 from lungcam.data.pixels import pixel_hash
 from lungcam.errors import InputError
 from lungcam.pool import run_all
@@ -25,7 +27,20 @@ NO_CENTRE = (
     "by view=lungs."
 )
 SUFFIX = ".prepared"
-Place = tuple[tuple[float, float, float] | None, Path]
+
+
+class Place(NamedTuple):
+    """An input to prepare from a scan.
+
+    Attributes:
+        center_mm: Centre of the nodule in RAS mm, None where unknown.
+        file: Where the input is stored.
+        lesion: Mask of the lesion that is stored with it, if it is learnt from.
+    """
+
+    center_mm: tuple[float, float, float] | None
+    file: Path
+    lesion: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Job:
     Attributes:
         image: The file or folder.
         series: SeriesInstanceUID, where the folder may hold several.
-        places: Centre in RAS mm, or None, and file of each input.
+        places: The inputs.
         samples: Ids, in the same order.
     """
 
@@ -73,13 +88,16 @@ class Plan:
     left_out: Mapping[str, str]
 
 
-def plan(samples: Sequence[Sample], transforms: tio.Compose, root: Path) -> Plan:
+def plan(
+    samples: Sequence[Sample], transforms: tio.Compose, root: Path, lesions: bool = False
+) -> Plan:
     """Look up which inputs are missing in the cache.
 
     Args:
         samples: The cohort's samples.
         transforms: From `lungcam.transforms.pipeline`.
         root: Folder of the cache.
+        lesions: Whether the masks of lesions are stored with the inputs.
     """
     scans: dict[tuple[Path, str | None], list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -89,16 +107,18 @@ def plan(samples: Sequence[Sample], transforms: tio.Compose, root: Path) -> Plan
         for (image, series), found in tqdm(scans.items(), desc="looking up scans", leave=False):
             try:
                 content = hashes.of(image)
+                masks = [one.lesion_mask if lesions else None for one in found]
+                outlined = [mask and hashes.of(mask) for mask in masks]
             except OSError as error:
-                told = f"{image}: cannot be opened ({error.strerror}); check the path."
+                told = f"{error.filename}: cannot be opened ({error.strerror}); check the path."
                 left_out |= {sample.sample_id: told for sample in found}
                 continue
             missing: dict[str, Place] = {}
-            for one in found:
-                file = root / f"{cache_key(content, series, one.center_mm, name)}{SUFFIX}"
-                files[one.sample_id] = file
+            for one, mask, outline in zip(found, masks, outlined, strict=True):
+                key = cache_key(content, series, one.center_mm, name, outline)
+                files[one.sample_id] = file = root / f"{key}{SUFFIX}"
                 if not _is_there(file):
-                    missing[one.sample_id] = (one.center_mm, file)
+                    missing[one.sample_id] = Place(one.center_mm, file, mask)
             if missing:
                 jobs.append(Job(image, series, list(missing.values()), list(missing)))
     return Plan(jobs, files, left_out)
@@ -146,16 +166,16 @@ def prepare_scan(
 ) -> list[str | None]:
     """Read one scan and store the inputs prepared from it.
 
-    An entry's arrays are `input` and `lungs` on the network's grid and `picture`, the mask's
-    thumbnail; its facts are `affine` of that grid; `quality`, the figures of the mask, and
-    `findings` of the scan and of the mask; `pixels`, the scan's `pixel_hash`; `study_uid` and
-    `series_uid`, empty where there is none; `extent_mm`, its size along R, A and S; and `code`, the
-    `code_version`.
+    An entry's arrays are `input` and `lungs` on the network's grid, `lesion` on the same (see
+    `lesion_share`) and `picture`, the mask's thumbnail; its facts are `affine` of that grid;
+    `quality`, the figures of the mask, and `findings` of the scan and of the mask; `pixels`, the
+    scan's `pixel_hash`; `study_uid` and `series_uid`, empty where there is none; `extent_mm`, its
+    size along R, A and S; and `code`, the `code_version`.
 
     Args:
         image: The file or folder.
         series: SeriesInstanceUID, where the folder may hold several.
-        places: Centre in RAS mm, or None, and file of each input.
+        places: The inputs.
         transforms: From `lungcam.transforms.pipeline`.
 
     Returns:
@@ -166,16 +186,11 @@ def prepare_scan(
     except InputError as error:
         return [str(error)] * len(places)
     pixels = pixel_hash(scan)
-    return [_prepare(scan, pixels, center, transforms, file) for center, file in places]
+    return [_prepare(scan, pixels, place, transforms) for place in places]
 
 
-def _prepare(
-    scan: Scan,
-    pixels: str,
-    center_mm: Sequence[float] | None,
-    transforms: tio.Compose,
-    file: Path,
-) -> str | None:
+def _prepare(scan: Scan, pixels: str, place: Place, transforms: tio.Compose) -> str | None:
+    center_mm: Sequence[float] | None = place.center_mm
     findings = list(scan.verdict.findings)
     extent_mm = np.multiply(scan.grid.canonical.shape, scan.grid.canonical.spacing_mm)
     if not shows_whole_chest(transforms):
@@ -188,12 +203,14 @@ def _prepare(
         findings += found
     try:
         subject = prepare(scan, transforms, center_mm)
+        shown = grid(subject, "input")
+        lesion = None if place.lesion is None else lesion_share(place.lesion, shown)
     except InputError as error:
         return str(error)
     judged = quality(subject)
     findings += judged.findings
     facts = {
-        "affine": grid(subject, "input").affine.tolist(),
+        "affine": shown.affine.tolist(),
         "quality": judged.figures,
         "findings": [asdict(one) for one in findings],
         "pixels": pixels,
@@ -203,7 +220,9 @@ def _prepare(
         "code": code_version(),
     }
     arrays = {"input": volume(subject, "input"), "lungs": volume(subject, "input_lungs")}
+    if lesion is not None:
+        arrays["lesion"] = lesion
     if judged.picture is not None:
         arrays["picture"] = judged.picture
-    store(file, facts, arrays)
+    store(place.file, facts, arrays)
     return None

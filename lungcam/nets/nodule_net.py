@@ -52,18 +52,18 @@ class NoduleNet(nn.Module):
         self.register_buffer("windows", ends, persistent=False)
         self.register_buffer("distance", _distance(shape), persistent=False)
         shown = len(WINDOWS_HU) + 1
-        fine, coarse = width * 3 // 2, width * 3
+        few, many = width * 3 // 2, width * 3
         # an even kernel: cells stand midway between two voxels, the same from either side
         self.stem = _convolution(shown, width, kernel=4, stride=2)
-        self.half = nn.Sequential(_convolution(width, fine), _convolution(fine, fine))
-        self.quarter = nn.Sequential(_convolution(fine, coarse), _convolution(coarse, coarse))
-        self.eighth = _convolution(coarse, coarse)
-        self.from_half = nn.Conv3d(fine, coarse, 1, bias=False)
-        self.from_quarter = nn.Conv3d(coarse, coarse, 1, bias=False)
-        self.from_eighth = nn.Conv3d(coarse, coarse, 1, bias=False)
-        self.joined = nn.Sequential(nn.BatchNorm3d(coarse), nn.ReLU())
+        self.fine = nn.Sequential(_convolution(width, few), _convolution(few, few))
+        self.middle = nn.Sequential(_convolution(few, many), _convolution(many, many))
+        self.coarse = _convolution(many, many)
+        self.from_fine = nn.Conv3d(few, many, 1, bias=False)
+        self.from_middle = nn.Conv3d(many, many, 1, bias=False)
+        self.from_coarse = nn.Conv3d(many, many, 1, bias=False)
+        self.joined = nn.Sequential(nn.BatchNorm3d(many), nn.ReLU())
         sketched = 4
-        self.sketch = nn.Conv3d(coarse, sketched * FINER**3, 1)
+        self.sketch = nn.Conv3d(many, sketched * FINER**3, 1)
         self.outline = nn.Sequential(
             nn.Conv3d(sketched + shown, 8, 1, bias=False),
             nn.BatchNorm3d(8),
@@ -72,7 +72,7 @@ class NoduleNet(nn.Module):
         )
         self.describe = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(2 * coarse + len(MEASURES), hidden),
+            nn.Linear(2 * many + len(MEASURES), hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, max(1, len(self.attributes))),
@@ -92,11 +92,11 @@ class NoduleNet(nn.Module):
         low, high = self.windows[:, :, 0], self.windows[:, :, 1]
         seen = ((hu - low) / (high - low) * 2 - 1).clamp(-1, 1)
         seen = torch.cat([seen, self.distance.expand(len(image), -1, -1, -1, -1)], dim=1)
-        half = self.half(self.stem(seen))
-        quarter = self.quarter(max_pool3d(half, 2))
-        eighth = self.eighth(max_pool3d(quarter, 2))
-        below = self.from_quarter(quarter) + interpolate(self.from_eighth(eighth), scale_factor=2.0)
-        joined = self.joined(self.from_half(half) + interpolate(below, scale_factor=2.0))
+        fine = self.fine(self.stem(seen))
+        middle = self.middle(max_pool3d(fine, 2))
+        coarse = self.coarse(max_pool3d(middle, 2))
+        below = self.from_middle(middle) + interpolate(self.from_coarse(coarse), scale_factor=2.0)
+        joined = self.joined(self.from_fine(fine) + interpolate(below, scale_factor=2.0))
         sketch = _spread(self.sketch(joined))
         outline = self.outline(torch.cat([sketch, seen], dim=1)).float()
         within = outline.sigmoid()

@@ -16,7 +16,7 @@ from lungcam.installation import CONFIGS
 from lungcam.targets import check_targets, instantiate
 from lungcam.transforms import pipeline
 
-NODES = ("data", "view", "lungs", "transforms", "split", "seed", "cache")
+NODES = ("data", "view", "lungs", "transforms", "split", "auxiliary", "seed", "cache")
 
 
 def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
@@ -58,7 +58,7 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
         absent = next(one for side in splits.values() for one in side if not one.image.exists())
         print(f"note: {wanted - len(here)} of {wanted} images are missing, such as {absent.image}.")
     root = Path(config["cache"]) / "inputs"
-    planned = plan(here, transforms, root)
+    planned = plan(here, transforms, root, config["auxiliary"]["outline"] > 0)
     if not planned.jobs:
         print(f"all inputs are prepared already in {root}.")
         return

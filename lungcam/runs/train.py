@@ -12,7 +12,7 @@ from lungcam.checkpoint import CheckpointMetadata
 from lungcam.classifier import Classifier
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
-from lungcam.data import ScanDataModule, SplitRule, write_manifest
+from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
@@ -52,12 +52,17 @@ def train(config: DictConfig) -> float:
     trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
-    augmentation = tio.Compose(_each(nodes, "augmentation"), copy=False)
+    augmentation, batch_augmentation = _augmentations(nodes)
     net = instantiate(nodes["model"], "model")
     if config.explain.layer not in dict(net.named_modules()):
         raise InputError(f"explain.layer={config.explain.layer}: the model has no such layer.")
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
-    classifier = Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler)
+    outline, attributes = (nodes["auxiliary"][name] for name in ("outline", "attributes"))
+    if (outline or attributes) and not hasattr(net, "read"):
+        raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
+    classifier = Classifier(
+        net, instantiate(nodes["optimizer"], "optimizer"), scheduler, outline, attributes
+    )
 
     cohort = instantiate(nodes["data"], "data")
     metadata.metadata["label_rule"] = cohort.label_rule
@@ -70,6 +75,9 @@ def train(config: DictConfig) -> float:
         **nodes["loader"],
         seed=config.seed,
         augmentation=augmentation,
+        batch_augmentation=batch_augmentation,
+        attributes=net.attributes if attributes else (),
+        lesions=outline > 0,
     )
     if config.prepare is not None:
         return prepare_part(data, config.prepare)
@@ -96,3 +104,13 @@ def train(config: DictConfig) -> float:
 def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
     """Make every named object of a group."""
     return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}
+
+
+def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:
+    """TorchIO's transforms, for each sample by itself, and at most one for a whole batch."""
+    made = _each(nodes, "augmentation")
+    single = {name: one for name, one in made.items() if isinstance(one, tio.Transform)}
+    whole = [one for name, one in made.items() if name not in single]
+    if len(whole) > 1:
+        raise InputError("augmentation: one transform of whole batches can be applied; choose one.")
+    return tio.Compose(single, copy=False), next(iter(whole), None)

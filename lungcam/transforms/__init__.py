@@ -5,6 +5,7 @@ from lungcam.transforms.components import LungComponents
 from lungcam.transforms.contrast import WallContrast
 from lungcam.transforms.mask import LungMask
 from lungcam.transforms.nodule import NoduleView
+from lungcam.transforms.poses import RandomPoses
 from lungcam.transforms.prepare import pipeline, prepare
 from lungcam.transforms.quality import Quality, quality, shows_whole_chest
 from lungcam.transforms.threshold import HUThreshold
@@ -18,6 +19,7 @@ __all__ = [
     "LungView",
     "NoduleView",
     "Quality",
+    "RandomPoses",
     "WallContrast",
     "ZeroCentre",
     "is_crop",

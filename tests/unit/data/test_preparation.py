@@ -165,7 +165,7 @@ def test_the_lungs_view_does_not_mind_where_a_nodule_is(phantoms, transforms, tm
 
 
 def test_one_scan_by_itself(phantoms, transforms, tmp_path):
-    places = [(None, tmp_path / "one.prepared")]
+    places = [Place(None, tmp_path / "one.prepared")]
     assert prepare_scan(phantoms.samples[0].image, None, places, transforms) == [None]
     entry = read(tmp_path / "one.prepared")
     assert set(entry.places) == {"input", "lungs", "picture"}
@@ -187,7 +187,7 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
 def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     sample = next(one for one in phantoms.samples if one.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    places = [(sample.center_mm, tmp_path / "one.prepared")]
+    places = [Place(sample.center_mm, tmp_path / "one.prepared")]
     assert prepare_scan(sample.image, None, places, nodule) == [None]
     entry = read(tmp_path / "one.prepared")
     assert "picture" not in entry.places
