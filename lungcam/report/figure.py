@@ -61,7 +61,7 @@ def blank(width: float, height: float) -> Figure:
 def plot(shown: Shown, title: str, height: float = 6.6) -> tuple[Figure, Axes]:
     """A figure of one plot with its title, its counts, the label rule and the notice."""
     figure = blank(6.4, height)
-    axes = figure.add_axes((0.115, 1.16 / height, 0.845, 1 - 2.06 / height))
+    axes = figure.add_axes((0.115, 1.02 / height, 0.845, 1 - 1.86 / height))
     tidy(axes)
     annotate(figure, title, shown.counts, shown.label_rule)
     return figure, axes

@@ -68,7 +68,7 @@ def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
     """
     count = len(tiles)
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
-    height = 3 * (SIDE + GAP) + 2.35
+    height = 3 * (SIDE + GAP) + 2.05
     figure = blank(width, height)
     annotate(figure, "What the net looked at (Grad-CAM)", below, label_rule, 0.2 / width)
     top = max(max(float(t.axial.heat.max()), float(t.coronal.heat.max())) for t in tiles)
@@ -101,9 +101,12 @@ def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
             (2 * SIDE + GAP) / height,
         )
     )
-    # over a middle grey, as it looks on a scan
+    # over a grey, as it looks on a scan
     bar.set_facecolor("#555555")
-    figure.colorbar(ScalarMappable(scale, colours), cax=bar).outline.set_visible(False)
+    mapped = ScalarMappable(scale, colours)
+    drawn = figure.colorbar(mapped, cax=bar, ticks=[0, scale.vmax])
+    drawn.outline.set_visible(False)
+    bar.set_yticklabels(["0", f"{scale.vmax:.1e}"])
     bar.tick_params(labelsize=7.5, colors=GREY, length=0)
     bar.set_title("heat", size=8, color=GREY)
     return figure
@@ -118,5 +121,9 @@ def _show(axes: Axes, one: Slice, scale: Normalize | None, colours: ListedColorm
         x, y, radius = one.lesion
         ring = Circle((x, y), radius, fill=False, color="#5be3ff", linewidth=0.9, linestyle="--")
         axes.add_patch(ring)
-    axes.set(xticks=[], yticks=[], anchor="C")
+    # a square of black, whatever the slice's shape
+    height, width = one.hu.shape
+    half = max(height, width) / 2
+    x, y = (width - 1) / 2, (height - 1) / 2
+    axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

@@ -46,7 +46,7 @@ def cut(
         scan: With axes along right, front and head (RAS+).
         heat: Of the same scan.
         box: What the net was shown: the plane covers the part of it that lies in the scan.
-        point_mm: RAS mm; the plane goes through it.
+        point_mm: RAS mm; the plane goes through it, or as near as the scan reaches.
         plane: A key of `PLANES`.
         lesion: Centre (RAS mm) and diameter in mm, where known.
     """
@@ -59,7 +59,9 @@ def cut(
     )
     low, high = np.maximum(low, box_low), np.minimum(high, box_high)
     step = max(high[across] - low[across], high[up] - low[up], 1.0) / (PIXELS - 1)
-    shape, start = np.ones(3, int), np.asarray(point_mm, float) @ axes
+    shape = np.ones(3, int)
+    # a net's input may reach beyond a crop, and its peak with it: the crop's last slice is shown
+    start = np.clip(np.asarray(point_mm, float) @ axes, low, high)
     for axis in (across, up):
         shape[axis] = max(1, round((high[axis] - low[axis]) / step) + 1)
         start[axis] = low[axis]
