@@ -61,7 +61,7 @@ def test_a_peak_beyond_a_thin_crop_shows_its_last_slice(scan):
     hu = hu.copy()
     hu[..., -1] = 200
     nothing = HeatMap(np.zeros(grid.shape, np.float32), grid)
-    above = cut(hu, grid, nothing, grid, [*POINT, 0, 0, 50], "axial", (POINT, 4.0))
+    above = cut(hu, grid, nothing, grid, POINT + np.array([0, 0, 50]), "axial", (POINT, 4.0))
     assert above.hu == pytest.approx(200, abs=1e-3)
     # 6 mm from the ball's centre
     assert above.lesion is None

@@ -40,7 +40,8 @@ def test_two_runs_are_compared_on_what_both_predicted(tmp_path, cases, capsys):
     out = tmp_path / "out"
     assert main(["compare", str(first), str(second), f"out={out}"]) == 0
     found = json.loads((out / "compare.json").read_text())
-    paired = paired_difference(labels[10:], good[10:], poor[10:], np.arange(10, 60) // 2)
+    people = np.array([f"p{i // 2}" for i in range(10, 60)])
+    paired = paired_difference(labels[10:], good[10:], poor[10:], people)
     assert (found["n"], found["only_in_first"], found["only_in_second"]) == (50, 10, 0)
     assert found["first"]["auc"] == auc(labels[10:], good[10:])
     assert found["difference"] == paired.difference
@@ -75,7 +76,7 @@ def test_nothing_is_written_unless_asked(tmp_path, cases):
         (lambda y, s: {"labels": 1 - y, "scores": s}, "sample s0 has label 1, but 0"),
         (
             lambda y, s: {"labels": y, "scores": s, "split": "val"},
-            "no sample of split=test; it has val",
+            "split=test; it has val",
         ),
         (lambda y, s: {"labels": y, "scores": s + 7}, "line 2 has no label or probability"),
     ],
