@@ -8,7 +8,7 @@ import numpy as np
 
 from lungcam.cohorts import Sample
 from lungcam.files import write_table
-from lungcam.metrics import Calibration
+from lungcam.metrics import Calibration, Scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,17 @@ class Predictions:
         for name in sorted({name for sample in self.samples for name in sample.features}):
             scores[name] = [sample.features.get(name) for sample in self.samples]
         return {name: np.array(found, float) for name, found in scores.items()}
+
+
+def scored(answers: Predictions) -> Scored:
+    """A fold's answers, on the calibrated scale, for `pool_folds` and `pool_seeds`."""
+    return Scored(
+        np.array([sample.sample_id for sample in answers.samples]),
+        answers.labels,
+        answers.calibration.logit(answers.logits),
+        answers.patients,
+        answers.baselines,
+    )
 
 
 def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:

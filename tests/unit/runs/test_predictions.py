@@ -14,8 +14,8 @@ from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import table_cohort
-from lungcam.metrics import Calibration
-from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.metrics import Calibration, pool_folds
+from lungcam.runs.predictions import Predictions, scored, write_predictions
 
 
 def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:
@@ -52,6 +52,14 @@ def test_probabilities_are_calibrated_and_logits_stay():
     predictions = replace(make([0.0, 2.0, -2.0]), calibration=Calibration(0.5, 1.0))
     assert predictions.probabilities == pytest.approx(1 / (1 + np.exp([-1.0, -2.0, 0.0])))
     assert predictions.logits.tolist() == [0.0, 2.0, -2.0]
+
+
+def test_a_fold_is_pooled_on_the_calibrated_scale():
+    predictions = replace(make([0.0, 2.0, -2.0], [5.0, None, 0.0]), calibration=Calibration(0.5, 1))
+    fold = scored(predictions)
+    assert fold.scores.tolist() == [1.0, 2.0, 0.0]
+    assert fold.sample_ids.tolist() == ["scan, 0", "scan, 1", "scan, 2"]
+    assert pool_folds([fold])["against_baselines"]["diameter"]["n"] == 2
 
 
 def test_every_known_size_and_feature_is_a_baseline():
