@@ -77,6 +77,8 @@ def draw_figures(
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(f"test/{name}", picture, dataformats="HWC")
+                # Lightning closed the file when training ended, and nothing would close it again
+                logger.experiment.flush()
 
 
 def _tiles(classifier: Classifier, data: ScanDataModule, answers: Predictions, layer: str) -> list:
