@@ -1,4 +1,4 @@
-"""Small commands: python -m lungcam check|phantom|cache ... [KEY=VALUE]. Research use only."""
+"""Small commands: python -m lungcam check|compare|phantom|cache ... [KEY=VALUE]."""
 
 import sys
 from collections.abc import Sequence
@@ -48,11 +48,20 @@ python -m lungcam cache info|clear [cache=DIR] [stale=true]
   cache=outputs/cache  as for train.py
   stale=true           clears only what is damaged, left over or of other versions
 
+python -m lungcam compare RUN_A RUN_B [split=test] [out=DIR]
+
+  Compares two training runs, or two cross-validations, on the samples that both predicted: each
+  AUC, and their difference with its 95 % interval and p by a paired bootstrap over patients.
+
+  split=test    or val
+  out=DIR       writes compare.json
+
 Exit codes: 0 done, 2 the input is at fault or a scan is not usable. Research use only.
 """
 KEYS = {
     "check": ("view", "mask", "series", "out"),
     "cache": ("cache", "stale"),
+    "compare": ("split", "out"),
     "phantom": ("layout", "n", "seed", "difficulty", "matrix"),
 }
 
@@ -73,7 +82,8 @@ def main(arguments: Sequence[str]) -> int:
     if command == "check" and any(one.startswith("data=") for one in rest):
         return _check_cohort(rest)
     paths, settings = _parsed(rest, KEYS[command])
-    return {"check": _check, "phantom": _phantom, "cache": _cache}[command](paths, settings)
+    commands = {"check": _check, "compare": _compare, "phantom": _phantom, "cache": _cache}
+    return commands[command](paths, settings)
 
 
 def _parsed(arguments: Sequence[str], keys: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
@@ -108,6 +118,16 @@ def _check_cohort(settings: Sequence[str]) -> int:
     folders = [one.removeprefix("out=") for one in settings if one.startswith("out=")]
     rest = [one for one in settings if not one.startswith("out=")]
     check_cohort(quote_paths(rest, PATH_KEYS), Path(folders[-1]) if folders else None)
+    return DONE
+
+
+def _compare(paths: list[Path], settings: dict[str, str]) -> int:
+    if len(paths) != 2:
+        raise InputError("compare: name two runs: python -m lungcam compare RUN_A RUN_B")
+    from lungcam.runs.compare import compare
+
+    out = Path(settings["out"]) if "out" in settings else None
+    compare(*paths, split=settings.get("split", "test"), out=out)
     return DONE
 
 

@@ -1,18 +1,54 @@
-"""Figures with their rule, interval and baseline. Plain numpy."""
+"""Figures with their rule, interval and baseline. Plain numpy and scipy."""
 
-from lungcam.metrics.auc import INTERVAL_RULE, auc, auc_interval, newcombe_interval
+from lungcam.metrics.auc import INTERVAL_RULE, auc, auc_interval, newcombe_interval, weighted_auc
+from lungcam.metrics.average_precision import (
+    PR_AUC_RULE,
+    average_precision,
+    average_precision_interval,
+)
 from lungcam.metrics.calibration import brier, expected_calibration_error
+from lungcam.metrics.paired import PAIRED_RULE, Paired, paired_difference
+from lungcam.metrics.platt import CALIBRATION_RULE, Calibration, fit_platt
+from lungcam.metrics.pooled import POOLED_RULE, Scored, pool_folds, pool_seeds
+from lungcam.metrics.resampling import bootstrap
+from lungcam.metrics.sensitivity import SENSITIVITY_RULE, sensitivity_at, sensitivity_interval
 from lungcam.metrics.summary import summarise
 from lungcam.metrics.threshold import at_threshold, youden_threshold
 
+RULES = {
+    "auc_ci95": INTERVAL_RULE,
+    "pr_auc": PR_AUC_RULE,
+    "sensitivity_at": SENSITIVITY_RULE,
+    "against_baselines": PAIRED_RULE,
+}
+
 __all__ = [
+    "CALIBRATION_RULE",
     "INTERVAL_RULE",
+    "PAIRED_RULE",
+    "POOLED_RULE",
+    "PR_AUC_RULE",
+    "RULES",
+    "SENSITIVITY_RULE",
+    "Calibration",
+    "Paired",
+    "Scored",
     "at_threshold",
     "auc",
     "auc_interval",
+    "average_precision",
+    "average_precision_interval",
+    "bootstrap",
     "brier",
     "expected_calibration_error",
+    "fit_platt",
     "newcombe_interval",
+    "paired_difference",
+    "pool_folds",
+    "pool_seeds",
+    "sensitivity_at",
+    "sensitivity_interval",
     "summarise",
+    "weighted_auc",
     "youden_threshold",
 ]

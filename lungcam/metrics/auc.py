@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.stats import rankdata
 
-RESAMPLES = 2000
+from lungcam.metrics.cuts import cuts
+from lungcam.metrics.resampling import RESAMPLES, Statistic, bootstrap, percentile_interval
+
 INTERVAL_RULE = (
     f"95 % percentile interval of {RESAMPLES} bootstrap resamples of patients; where the scores "
     "separate the labels without error the bootstrap has no spread, and Newcombe's method 5 "
@@ -29,6 +31,28 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(above / (positive * negative))
 
 
+def weighted_auc(labels: np.ndarray, scores: np.ndarray) -> Statistic:
+    """Function that gives the AUC of every row of weights `(R, N)` as `(R,)`.
+
+    A weight of 2 counts as the row twice; NaN where the weights leave one class.
+
+    Args:
+        labels: `(N,)` of 0 and 1.
+        scores: `(N,)`.
+    """
+    sorted_once = cuts(labels, scores)
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        positive, negative = sorted_once.groups(weights)
+        # negatives with a lower score, and half of those with the same
+        below = negative.sum(axis=1, keepdims=True) - negative.cumsum(axis=1) + negative / 2
+        pairs = positive.sum(axis=1) * negative.sum(axis=1)
+        won = (positive * below).sum(axis=1)
+        return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
+
+    return of
+
+
 def auc_interval(
     labels: np.ndarray, scores: np.ndarray, patients: np.ndarray, seed: int = 0
 ) -> tuple[float, float]:
@@ -48,18 +72,7 @@ def auc_interval(
         return np.nan, np.nan
     if estimate in (0.0, 1.0):
         return newcombe_interval(estimate, int(labels.sum()), int((1 - labels).sum()))
-    generator = np.random.default_rng(seed)
-    _, person = np.unique(patients, return_inverse=True)
-    rows_of = [np.flatnonzero(person == one) for one in range(person.max() + 1)]
-    values = []
-    while len(values) < RESAMPLES:
-        drawn = generator.integers(0, len(rows_of), len(rows_of))
-        rows = np.concatenate([rows_of[one] for one in drawn])
-        value = auc(labels[rows], scores[rows])
-        if not np.isnan(value):
-            values.append(value)
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(bootstrap(labels, patients, weighted_auc(labels, scores), seed))
 
 
 def newcombe_interval(estimate: float, n_positive: int, n_negative: int) -> tuple[float, float]:

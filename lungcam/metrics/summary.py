@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lungcam.metrics.auc import auc, auc_interval
 from lungcam.metrics.calibration import brier, expected_calibration_error
+from lungcam.metrics.ranking import ranking
 from lungcam.metrics.threshold import at_threshold
 
 
@@ -21,35 +21,20 @@ def summarise(
 
     Args:
         labels: `(N,)` of 0 and 1.
-        probabilities: `(N,)` in [0, 1].
+        probabilities: `(N,)` in [0, 1], calibrated where they can be.
         patients: `(N,)` patient of each sample.
-        threshold: Operating threshold, chosen elsewhere.
+        threshold: Operating threshold on these probabilities, chosen elsewhere.
         baselines: Scores `(N,)` that need no network, such as the diameter; NaN where unknown.
         seed: Of the bootstrap.
 
     Returns:
-        A dict for metrics.json; what cannot be computed is None.
+        A dict for metrics.json, as of `ranking`, with the figures at the threshold and those of
+        the calibration.
     """
-    low, high = auc_interval(labels, probabilities, patients, seed)
-    figures: dict[str, object] = {
-        "n": len(labels),
-        "n_positive": int(labels.sum()),
-        "auc": _known(auc(labels, probabilities)),
-        "auc_ci95": [_known(low), _known(high)],
+    return {
+        **ranking(labels, probabilities, patients, baselines, seed),
         **at_threshold(labels, probabilities, threshold),
         "brier": brier(labels, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
         "threshold": threshold,
     }
-    known = {name: ~np.isnan(scores) for name, scores in baselines.items()}
-    figures["baselines"] = {
-        f"auc_{name}": _known(auc(labels[known[name]], scores[known[name]]))
-        for name, scores in baselines.items()
-        if known[name].any()
-    }
-    return figures
-
-
-def _known(value: float) -> float | None:
-    """NaN has no place in JSON."""
-    return None if np.isnan(value) else value

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,12 +14,22 @@ from lungcam.checkpoint import amend, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
 from lungcam.files import write_text
-from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
+from lungcam.metrics import (
+    CALIBRATION_RULE,
+    RULES,
+    Calibration,
+    brier,
+    expected_calibration_error,
+    fit_platt,
+    summarise,
+    youden_threshold,
+)
+from lungcam.runs.figures import draw_figures
 from lungcam.runs.outcome import describe
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.versions import versions
 
-THRESHOLD_RULE = "Youden's index on the validation split"
+THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"
 
 
 def evaluate(
@@ -32,7 +43,8 @@ def evaluate(
 ) -> dict:
     """Predict validation and test with the best epoch's weights, and report.
 
-    Writes predictions.csv and metrics.json, adds the threshold to best.ckpt, and prints.
+    Calibration and threshold come from validation alone. Writes predictions.csv, metrics.json and
+    figures/, adds calibration and threshold to best.ckpt, and prints.
 
     Args:
         trainer: That has trained.
@@ -55,13 +67,19 @@ def evaluate(
         )
         for split, logits in zip(("val", "test"), batches, strict=True)
     }
+    calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
+    predictions = {
+        split: replace(answers, calibration=calibration) for split, answers in predictions.items()
+    }
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE)
+    carried = {**asdict(calibration), "rule": CALIBRATION_RULE}
+    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
 
     metrics: dict[str, object] = {}
     for split, answers in predictions.items():
+        raw = Calibration().probability(answers.logits)
         figures = summarise(
             answers.labels,
             answers.probabilities,
@@ -69,7 +87,10 @@ def evaluate(
             threshold,
             answers.baselines,
             seed,
-        )
+        ) | {
+            "brier_uncalibrated": brier(answers.labels, raw),
+            "ece_uncalibrated": expected_calibration_error(answers.labels, raw),
+        }
         for localisation in (one for one in callbacks if isinstance(one, Localisation)):
             figures |= localisation.shares([sample.sample_id for sample in answers.samples])
         metrics[split] = figures
@@ -77,13 +98,15 @@ def evaluate(
         "label_rule": label_rule,
         "cohort_notes": data.notes,
         "left_out": len(data.left_out),
-        "auc_ci95_rule": INTERVAL_RULE,
-        "threshold_rule": THRESHOLD_RULE,
+        "rules": RULES | {"threshold": THRESHOLD_RULE, "calibration": CALIBRATION_RULE},
+        "calibration": asdict(calibration),
         "seed": seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
+    layer = exports[0].layer if exports else None
+    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, layer)
     print(describe(metrics, folder, exports))
     return metrics

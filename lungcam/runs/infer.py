@@ -15,9 +15,9 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
 from lungcam.files import write_table, write_text
-from lungcam.metrics import INTERVAL_RULE, summarise
+from lungcam.metrics import RULES, Calibration, summarise
 from lungcam.runs.one_scan import Wanted, predict_scan
-from lungcam.runs.predictions import probability
+from lungcam.runs.predictions import Predictions
 from lungcam.runs.predictor import Predictor, load_predictor
 from lungcam.runs.versions import versions
 from lungcam.scans import discover, scan_name
@@ -97,18 +97,23 @@ def _many(
     done = [(s, row) for s, row in zip(samples, rows, strict=False) if "error" not in row]
     known = [(s, row) for s, row in done if s.label is not None]
     if known:
-        figures = summarise(
-            np.array([s.label for s, _ in known]),
-            probability(np.array([row["logit"] for _, row in known])),
-            np.array([s.patient_id for s, _ in known]),
-            predictor.threshold,
-            baselines={},
+        answers = Predictions(
+            [s for s, _ in known],
+            np.array([row["logit"] for _, row in known]),
+            calibration=predictor.calibration or Calibration(),
         )
         metrics = {
-            "test": figures,
+            "test": summarise(
+                answers.labels,
+                answers.probabilities,
+                answers.patients,
+                predictor.threshold,
+                answers.baselines,
+            ),
             "seen_in_training": seen,
             "label_rule": predictor.label_rule,
-            "auc_ci95_rule": INTERVAL_RULE,
+            "rules": RULES,
+            "calibrated": predictor.calibration is not None,
             "versions": versions(),
             "notice": RESEARCH_USE_ONLY,
         }

@@ -18,7 +18,6 @@ from lungcam.explain import explain, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
-from lungcam.runs.predictions import probability
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -97,14 +96,15 @@ def predict_scan(
                 canonical.spacing_mm,
             )
     peak = peak_mm(heat.values, heat.cells)
+    probability = predictor.probability(logit)
     prediction = {
         "scan": folder.name,
-        "probability": round(float(probability(logit)), 6),
+        "probability": round(probability, 6),
         "logit": logit,
-        "label": int(probability(logit) >= predictor.threshold),
+        "label": int(probability >= predictor.threshold),
         "threshold": predictor.threshold,
         "label_rule": predictor.label_rule,
-        "calibrated": False,
+        "calibrated": predictor.calibration is not None,
         "series_uid": scan.series_uid,
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}

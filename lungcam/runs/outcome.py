@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport
+from lungcam.metrics.words import p_value, with_interval
 
 
 def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> str:
@@ -16,18 +17,14 @@ def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> s
         exports: Callbacks that wrote heat-maps.
     """
     test = metrics["test"]
-    low, high = test["auc_ci95"]
     lines = [
         "",
-        f"test AUC {test['auc']:.3f} (95 % interval {low:.3f} to {high:.3f}; "
-        f"{test['n']} scans, {test['n_positive']} positive)",
+        f"test AUC {with_interval(test['auc'], test['auc_ci95'])}; "
+        f"{test['n']} scans, {test['n_positive']} positive",
         f"  label rule: {metrics['label_rule']}",
     ]
-    lines += [
-        f"  baseline: {name.removeprefix('auc_')} alone has AUC {value:.3f}"
-        for name, value in test["baselines"].items()
-        if value is not None
-    ]
+    lines += [f"  {one}" for one in against_baselines(test["against_baselines"])]
+    lines.append(f"  calibration: {calibration(test)}")
     if "peak_share" in test:
         lines.append(
             f"Grad-CAM peak within the nodule's radius + 5 mm: {test['peak_share']:.1%} of "
@@ -40,5 +37,26 @@ def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> s
             lines.append(f"heat-map: {written / 'heatmap.nii.gz'}")
             if (written / "render.png").exists():
                 lines.append(f"picture: {written / 'render.png'}")
-    lines += [f"run folder: {folder}", RESEARCH_USE_ONLY]
+    lines += [f"figures: {folder / 'figures'}", f"run folder: {folder}", RESEARCH_USE_ONLY]
     return "\n".join(lines)
+
+
+def against_baselines(compared: dict[str, dict]) -> list[str]:
+    """A line for each baseline: its AUC alone, and by how much the net's differs from it."""
+    lines = []
+    for name, one in compared.items():
+        if one["difference"] is None:
+            continue
+        difference = with_interval(one["difference"], one["difference_ci95"], "+")
+        lines.append(
+            f"baseline: {name} alone has AUC {one['baseline_auc']:.3f}; net less baseline "
+            f"{difference}, {p_value(one['p'])}, n = {one['n']}"
+        )
+    return lines
+
+
+def calibration(figures: dict) -> str:
+    """What calibration did to probabilities, in words."""
+    before, after = figures["ece_uncalibrated"], figures["ece"]
+    told = f"probabilities are off by {after:.3f} on average (ECE), {before:.3f} before"
+    return f"{told}; Brier score {figures['brier']:.3f}, {figures['brier_uncalibrated']:.3f} before"

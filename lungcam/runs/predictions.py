@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 
 from lungcam.cohorts import Sample
 from lungcam.files import write_table
+from lungcam.metrics import Calibration, Scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,18 +17,20 @@ class Predictions:
 
     Attributes:
         samples: `N` samples, each with a label.
-        logits: `(N,)`.
+        logits: `(N,)`, as the net gives them.
         crop_depths: Size from foot to head, in mm, of the images that are crops, by sample_id.
+        calibration: From logit to probability; as it stands it changes nothing.
     """
 
     samples: Sequence[Sample]
     logits: np.ndarray
     crop_depths: Mapping[str, float] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def probabilities(self) -> np.ndarray:
-        """`(N,)` in [0, 1]."""
-        return probability(self.logits)
+        """`(N,)` in [0, 1], calibrated."""
+        return self.calibration.probability(self.logits)
 
     @property
     def labels(self) -> np.ndarray:
@@ -52,13 +54,22 @@ class Predictions:
         return {name: np.array(found, float) for name, found in scores.items()}
 
 
-def probability(logit: np.ndarray) -> np.ndarray:
-    """Turn logits into probabilities."""
-    return expit(np.asarray(logit, float))
+def scored(answers: Predictions) -> Scored:
+    """A fold's answers, on the calibrated scale, for `pool_folds` and `pool_seeds`."""
+    return Scored(
+        np.array([sample.sample_id for sample in answers.samples]),
+        answers.labels,
+        answers.calibration.logit(answers.logits),
+        answers.patients,
+        answers.baselines,
+    )
 
 
 def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
-    """Write one row a sample: sample_id, patient_id, split, label, probability, logit."""
+    """Write one row a sample: sample_id, patient_id, split, label, probability, logit.
+
+    The probability is calibrated, the logit is the net's own.
+    """
     write_table(
         file,
         ("sample_id", "patient_id", "split", "label", "probability", "logit"),
@@ -68,7 +79,8 @@ def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
                 "patient_id": sample.patient_id,
                 "split": name,
                 "label": sample.label,
-                "probability": f"{p:.6f}",
+                # a score for `compare`: near 0 six decimals would make many alike
+                "probability": f"{p:.9g}",
                 "logit": f"{logit:.6f}",
             }
             for name, found in splits.items()

@@ -12,6 +12,7 @@ import torchio as tio
 from lungcam.checkpoint import KEY, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
+from lungcam.metrics import Calibration
 from lungcam.targets import instantiate
 from lungcam.transforms import pipeline
 
@@ -28,7 +29,8 @@ class Predictor:
         transforms: From a scan to the net's input.
         layer: Layer that Grad-CAM explains, by its name in the classifier.
         label_rule: What label 1 means.
-        threshold: Probability from which a scan is called positive.
+        threshold: Probability, calibrated where it can be, from which a scan is called positive.
+        calibration: From logit to probability; None where the checkpoint holds none.
         sha256: Of the checkpoint file.
         table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
         pixels: Pixel hashes of the scans it was trained or validated on.
@@ -39,9 +41,14 @@ class Predictor:
     layer: str
     label_rule: str
     threshold: float
+    calibration: Calibration | None
     sha256: str
     table: Mapping[str, Any]
     pixels: frozenset[str]
+
+    def probability(self, logit: float) -> float:
+        """Probability of a logit, calibrated where it can be."""
+        return float((self.calibration or Calibration()).probability(logit))
 
 
 def load_predictor(file: Path, device: torch.device) -> Predictor:
@@ -75,7 +82,20 @@ def load_predictor(file: Path, device: torch.device) -> Predictor:
         carried["label_rule"],
         # a checkpoint of an unfinished run has no threshold yet
         carried.get("threshold", 0.5),
+        _calibration(file, carried.get("calibration")),
         digest,
         config.get("table") or TABLE,
         frozenset(carried.get("pixels", ())),
     )
+
+
+def _calibration(file: Path, told: Mapping[str, Any] | None) -> Calibration | None:
+    """Read what a checkpoint says of its calibration; an unfinished run has none yet."""
+    if told is None:
+        return None
+    try:
+        return Calibration(float(told["slope"]), float(told["intercept"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{file}: its calibration is no slope above 0 and intercept; train again."
+        ) from error

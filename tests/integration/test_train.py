@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from .conftest import TINY, command
 
@@ -23,8 +24,13 @@ def test_run_folder_holds_what_users_rely_on(trained):
         "masks.png",
         "predictions.csv",
         "metrics.json",
+        *(
+            f"figures/{name}.png"
+            for name in ("roc", "precision_recall", "reliability", "histogram", "heatmaps")
+        ),
     } <= names
-    assert any("tfevents" in name for name in names)
+    shown = EventAccumulator(str(trained.folder), {"images": 0}).Reload().Tags()["images"]
+    assert {"test/roc", "test/heatmaps"} <= set(shown)
 
 
 def test_metrics_come_with_rule_interval_and_baseline(trained):
@@ -38,6 +44,8 @@ def test_metrics_come_with_rule_interval_and_baseline(trained):
         low, high = figures["auc_ci95"]
         assert low <= figures["auc"] <= high
         assert figures["baselines"]["auc_diameter"] == 1.0
+        assert figures["against_baselines"]["diameter"]["difference"] == figures["auc"] - 1
+        assert 0 <= figures["pr_auc"] <= 1
         assert 0 <= figures["peak_share"] <= 1
         assert 0 < figures["peak_share_random"] < 0.1
     assert metrics["val"]["threshold"] == metrics["test"]["threshold"]
@@ -51,8 +59,13 @@ def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):
     assert len({row["sample_id"] for row in splits}) == len(splits) == 16
     asked = {(r["sample_id"], r["split"]) for r in splits if r["split"] != "train"}
     assert {(r["sample_id"], r["split"]) for r in predictions} == asked
+    checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
+    calibration = checkpoint["lungcam"]["calibration"]
+    assert set(calibration) == {"slope", "intercept", "rule"}
+    assert calibration["slope"] > 0
     for row in predictions:
-        expected = 1 / (1 + np.exp(-float(row["logit"])))
+        calibrated = calibration["slope"] * float(row["logit"]) + calibration["intercept"]
+        expected = 1 / (1 + np.exp(-calibrated))
         assert abs(float(row["probability"]) - expected) < 1e-5
 
 
@@ -77,6 +90,8 @@ def test_end_of_the_run_says_what_matters(trained):
         "test AUC",
         "95 % interval",
         "diameter alone",
+        "net less baseline",
+        "calibration: probabilities are off by",
         "random point in the lungs",
         "heatmap.nii.gz",
         "run folder",

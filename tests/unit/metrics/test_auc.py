@@ -1,7 +1,5 @@
 """The AUC and its interval, against torchmetrics, an independent solver and simulation."""
 
-import importlib
-
 import numpy as np
 import pytest
 import torch
@@ -138,7 +136,7 @@ def test_newcombe_is_the_same_seen_from_the_other_class():
 @pytest.mark.parametrize("method", ["bootstrap", "newcombe"])
 def test_coverage(method, monkeypatch):
     # 2000 resamples cost seven times as much
-    monkeypatch.setattr(importlib.import_module("lungcam.metrics.auc"), "RESAMPLES", 300)
+    monkeypatch.setattr("lungcam.metrics.resampling.RESAMPLES", 300)
     generator = np.random.default_rng(6)
     truth, n, runs = 0.8, 40, 200
     covered = 0

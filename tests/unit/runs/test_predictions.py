@@ -1,6 +1,7 @@
 """Probabilities, and the table of them."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -13,7 +14,8 @@ from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import table_cohort
-from lungcam.runs.predictions import Predictions, probability, write_predictions
+from lungcam.metrics import Calibration, pool_folds
+from lungcam.runs.predictions import Predictions, scored, write_predictions
 
 
 def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:
@@ -28,14 +30,14 @@ def make(logits: list[float], diameters: list[float | None] | None = None) -> Pr
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10))
 def test_probability_is_torchs_sigmoid_for_any_logit(logits):
-    p = probability(np.array(logits))
+    p = Calibration().probability(np.array(logits))
     assert np.allclose(p, torch.sigmoid(torch.tensor(logits, dtype=torch.float64)).numpy())
     assert ((p >= 0) & (p <= 1)).all()
 
 
 @pytest.mark.parametrize(("logit", "p"), [(-1e5, 0), (-800.0, 0), (0.0, 0.5), (800.0, 1)])
 def test_one_logit(logit, p):
-    assert float(probability(logit)) == p
+    assert float(Calibration().probability(logit)) == p
 
 
 def test_columns_of_a_split():
@@ -44,6 +46,20 @@ def test_columns_of_a_split():
     assert predictions.patients.tolist() == ["person-0", "person-0", "person-1"]
     assert predictions.probabilities == pytest.approx([0.5, 0.880797, 0.119203], abs=1e-6)
     assert predictions.baselines["diameter"] == pytest.approx([5.0, np.nan, 0.0], nan_ok=True)
+
+
+def test_probabilities_are_calibrated_and_logits_stay():
+    predictions = replace(make([0.0, 2.0, -2.0]), calibration=Calibration(0.5, 1.0))
+    assert predictions.probabilities == pytest.approx(1 / (1 + np.exp([-1.0, -2.0, 0.0])))
+    assert predictions.logits.tolist() == [0.0, 2.0, -2.0]
+
+
+def test_a_fold_is_pooled_on_the_calibrated_scale():
+    predictions = replace(make([0.0, 2.0, -2.0], [5.0, None, 0.0]), calibration=Calibration(0.5, 1))
+    fold = scored(predictions)
+    assert fold.scores.tolist() == [1.0, 2.0, 0.0]
+    assert fold.sample_ids.tolist() == ["scan, 0", "scan, 1", "scan, 2"]
+    assert pool_folds([fold])["against_baselines"]["diameter"]["n"] == 2
 
 
 def test_every_known_size_and_feature_is_a_baseline():

@@ -1,0 +1,111 @@
+"""The figures of a run: drawn from the test split, as PNG and in TensorBoard."""
+
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from PIL import Image
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from lungcam.classifier import Classifier
+from lungcam.data import ScanDataModule
+from lungcam.explain import explain, peak_mm
+from lungcam.files import whole
+from lungcam.grid import reorient
+from lungcam.metrics import Calibration
+from lungcam.runs.predictions import Predictions
+from lungcam.scans import read_scan
+from lungcam.transforms import shows_whole_chest
+
+
+def draw_figures(
+    trainer: pl.Trainer,
+    classifier: Classifier,
+    data: ScanDataModule,
+    answers: Predictions,
+    metrics: dict,
+    folder: Path,
+    layer: str | None,
+) -> None:
+    """Write `figures/{roc,precision_recall,reliability,histogram,heatmaps}.png` of the test split.
+
+    Args:
+        trainer: Whose TensorBoard loggers show them too.
+        classifier: The net, with the weights that gave the answers.
+        data: After `setup`.
+        answers: Of the test split.
+        metrics: As written to metrics.json.
+        folder: The run folder.
+        layer: Layer of the net to explain; None leaves heatmaps.png out.
+    """
+    # matplotlib takes a while to load, and nothing before the training's end needs it
+    from lungcam.report.figure import Shown, rgb
+    from lungcam.report.histogram import draw_histogram
+    from lungcam.report.montage import draw_montage
+    from lungcam.report.precision_recall import draw_precision_recall
+    from lungcam.report.reliability import draw_reliability
+    from lungcam.report.roc import draw_roc
+
+    shown = Shown(
+        "test",
+        answers.labels,
+        Calibration().probability(answers.logits),
+        answers.probabilities,
+        answers.patients,
+        answers.baselines,
+        metrics["test"],
+        metrics["label_rule"],
+        metrics["seed"],
+    )
+    figures = {
+        "roc": draw_roc(shown),
+        "precision_recall": draw_precision_recall(shown),
+        "reliability": draw_reliability(shown),
+        "histogram": draw_histogram(shown),
+    }
+    if layer is not None:
+        tiles = _tiles(classifier, data, answers, f"net.{layer}")
+        below = (
+            f"highest, middle and lowest probability of either class; {shown.counts}; "
+            "dashed: the known lesion"
+        )
+        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule)
+    for name, figure in figures.items():
+        picture = rgb(figure)
+        with whole(folder / "figures" / f"{name}.png") as temporary:
+            Image.fromarray(picture).save(temporary)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(f"test/{name}", picture, dataformats="HWC")
+                # Lightning closed the file when training ended, and nothing would close it again
+                logger.experiment.flush()
+
+
+def _tiles(classifier: Classifier, data: ScanDataModule, answers: Predictions, layer: str) -> list:
+    """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
+    from lungcam.report.montage import Tile, chosen
+    from lungcam.report.slices import cut
+
+    dataset, tiles = data.datasets["test"], []
+    device = next(classifier.parameters()).device
+    for row, words in chosen(answers.labels, answers.probabilities):
+        sample, at = answers.samples[row], dataset.prepared(row).grid
+        image = dataset[row]["input"].data[None].to(device)
+        heat = explain(classifier, image, at, layer)
+        scan = read_scan(sample.image, sample.series, shows_whole_chest(data.transforms))
+        canonical = scan.grid.canonical
+        lesion = None
+        if sample.center_mm is not None and sample.diameter_mm:
+            lesion = np.array(sample.center_mm), sample.diameter_mm
+        point = peak_mm(heat.values, heat.cells)
+        if np.isnan(point).any():
+            # nothing speaks for the positive class: the lesion, else the middle is shown
+            point = lesion[0] if lesion else at.to_world((np.array(at.shape) - 1) / 2)
+        hu = reorient(scan.hu, scan.grid, canonical)
+        slices = [
+            cut(hu, canonical, heat, at, point, plane, lesion) for plane in ("axial", "coronal")
+        ]
+        probability = answers.probabilities[row]
+        caption = (sample.sample_id[-26:], words, f"p = {probability:.3f}, label {sample.label}")
+        tiles.append(Tile(caption, *slices))
+    return tiles

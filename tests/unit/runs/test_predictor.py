@@ -1,0 +1,52 @@
+"""What a checkpoint carries comes back, with and without a calibration."""
+
+import pytest
+import torch
+
+from lungcam.checkpoint import KEY
+from lungcam.classifier import Classifier
+from lungcam.errors import InputError
+from lungcam.nets import Small3D
+from lungcam.runs.predictor import load_predictor
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Function that writes a checkpoint with some metadata."""
+
+    def write(**metadata):
+        config = {
+            "model": {"_target_": "lungcam.nets.Small3D"},
+            "transforms": {},
+            "explain": {"layer": "conv3"},
+        }
+        file = tmp_path / "best.ckpt"
+        carried = {"config": config, "label_rule": "label 1: x", **metadata}
+        torch.save({"state_dict": Classifier(Small3D()).state_dict(), KEY: carried}, file)
+        return file
+
+    return write
+
+
+def test_a_calibration_is_applied(written):
+    file = written(threshold=0.3, calibration={"slope": 0.5, "intercept": -1.0, "rule": "Platt"})
+    predictor = load_predictor(file, torch.device("cpu"))
+    assert predictor.probability(2.0) == 0.5
+    assert predictor.threshold == 0.3
+
+
+def test_without_one_probabilities_are_the_nets_own(written):
+    predictor = load_predictor(written(), torch.device("cpu"))
+    assert predictor.calibration is None
+    assert predictor.probability(0.0) == 0.5
+    assert predictor.probability(2.0) == pytest.approx(0.880797, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [{"slope": -1.0, "intercept": 0.0}, {"slope": 1.0}, {"slope": "x", "intercept": 0}, "platt"],
+)
+def test_a_calibration_that_turns_ranks_is_refused(written, calibration):
+    file = written(calibration=calibration)
+    with pytest.raises(InputError, match="calibration"):
+        load_predictor(file, torch.device("cpu"))
