@@ -8,7 +8,7 @@ import pytest
 from lungcam.data.entry import read
 from lungcam.data.key import code_version
 from lungcam.data.pixels import pixel_hash
-from lungcam.data.preparation import plan, prepare_cohort, prepare_scan
+from lungcam.data.preparation import Place, plan, prepare_cohort, prepare_scan
 from lungcam.errors import InputError
 from lungcam.scans import read_scan
 from lungcam.transforms import NoduleView, pipeline, prepare
