@@ -90,7 +90,7 @@ def _tiles(classifier: Classifier, data: ScanDataModule, answers: Predictions, l
     device = next(classifier.parameters()).device
     for row, words in chosen(answers.labels, answers.probabilities):
         sample, at = answers.samples[row], dataset.prepared(row).grid
-        image = dataset[row]["input"].data[None].to(device)
+        image = dataset[row]["input"].to(device)
         heat = explain(classifier, image, at, layer)
         scan = read_scan(sample.image, sample.series, shows_whole_chest(data.transforms))
         canonical = scan.grid.canonical
