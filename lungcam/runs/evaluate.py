@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -12,6 +13,7 @@ from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.checkpoint import amend, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
+from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, summarise, youden_threshold
 from lungcam.runs.outcome import describe
@@ -55,6 +57,11 @@ def evaluate(
         )
         for split, logits in zip(("val", "test"), batches, strict=True)
     }
+    if not all(np.isfinite(answers.logits).all() for answers in predictions.values()):
+        raise InputError(
+            "the training diverged: the net's answers are not numbers (NaN); lower optimizer.lr, or "
+            "set trainer.gradient_clip_val=1."
+        )
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
