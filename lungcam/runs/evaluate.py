@@ -59,8 +59,8 @@ def evaluate(
     }
     if not all(np.isfinite(answers.logits).all() for answers in predictions.values()):
         raise InputError(
-            "the training diverged: the net's answers are not numbers (NaN); lower optimizer.lr, or "
-            "set trainer.gradient_clip_val=1."
+            "the training diverged: the net's answers are not numbers (NaN); lower optimizer.lr, "
+            "or set trainer.gradient_clip_val=1."
         )
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
