@@ -31,6 +31,14 @@ USERS_ERRNO = (
 )
 # may hold several paths, in brackets
 LIST_KEYS = ("data.table",)
+MULTIRUN = ("-m", "--multirun")
+# plugins of Hydra's that are extras of lungcam's, by the name that chooses them
+LAUNCHERS = {
+    "joblib": "joblib",
+    "submitit_local": "submitit",
+    "submitit_slurm": "submitit",
+    "ray": "ray",
+}
 
 
 def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -50,7 +58,7 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         InputError: A path is empty.
     """
     quoted = []
-    sweep = bool({"-m", "--multirun"} & set(arguments))
+    sweep = bool(set(MULTIRUN) & set(arguments))
     for argument in arguments:
         key, equals, value = argument.partition("=")
         typed_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
@@ -80,7 +88,9 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     # an installed command is called by its bare name
     script = sys.argv[0] if sys.argv[0].endswith(".py") else Path(sys.argv[0]).stem
     with exit_codes(script), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
-        sys.argv[1:] = quote_paths(sys.argv[1:], paths)
+        # Hydra takes no settings on both sides of -m
+        arguments = sorted(sys.argv[1:], key=lambda one: one not in MULTIRUN)
+        sys.argv[1:] = quote_paths(arguments, paths)
         main()
 
 
@@ -96,7 +106,7 @@ def exit_codes(script: str) -> Iterator[None]:
     except InputError as error:
         message = str(error)
     except (HydraException, OmegaConfBaseException) as error:
-        message = f"{_first_line(error)} `{script} --help` lists the groups, `--cfg job` the keys."
+        message = f"{_first_line(error)} {_remedy(error, script)}"
     except OSError as error:
         if error.errno not in USERS_ERRNO or error.filename is None:
             raise
@@ -141,6 +151,14 @@ def _first_line(error: BaseException) -> str:
     if cause and cause[0] not in told:
         told = f"{told} {cause[0]}"
     return told.rstrip(".") + "."
+
+
+def _remedy(error: BaseException, script: str) -> str:
+    """What helps against a configuration error."""
+    for name, extra in LAUNCHERS.items():
+        if f"'hydra/launcher/{name}'" in str(error):
+            return f"Install it: pip install 'lungcam[{extra}]'."
+    return f"`{script} --help` lists the groups, `--cfg job` the keys."
 
 
 def refuse(message: str) -> None:

@@ -19,7 +19,7 @@ FLOORS = (
     ("files",),
     ("pool",),
     ("grid",),
-    ("scans", "lungs", "metrics", "command"),
+    ("scans", "lungs", "metrics", "command", "sweeps"),
     ("transforms", "nets", "explain", "render"),
     ("cohorts",),
     ("data", "classifier"),

@@ -1,5 +1,6 @@
 """What a person looks at after a run: sheets, tables, figures."""
 
+from lungcam.report.hparams import log_hparams
 from lungcam.report.sheet import Thumbnail, write_sheet
 
-__all__ = ["Thumbnail", "write_sheet"]
+__all__ = ["Thumbnail", "log_hparams", "write_sheet"]

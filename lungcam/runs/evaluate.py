@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -13,6 +14,7 @@ from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.checkpoint import amend, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
+from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.metrics import (
     CALIBRATION_RULE,
@@ -67,6 +69,11 @@ def evaluate(
         )
         for split, logits in zip(("val", "test"), batches, strict=True)
     }
+    if not all(np.isfinite(answers.logits).all() for answers in predictions.values()):
+        raise InputError(
+            "the training diverged: the net's answers are not numbers (NaN); lower optimizer.lr, "
+            "or set trainer.gradient_clip_val=1."
+        )
     calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
     predictions = {
         split: replace(answers, calibration=calibration) for split, answers in predictions.items()

@@ -14,10 +14,12 @@ from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
+from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
 from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
+from lungcam.sweeps import refuse_single_run
 from lungcam.targets import check_targets, instantiate
 from lungcam.trainer import make_trainer
 from lungcam.transforms import pipeline
@@ -39,6 +41,7 @@ def train(config: DictConfig) -> float:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
+    refuse_single_run()
     refuse_missing(config)
     nodes = plain(config)
     # what can be refused is refused before anything is made
@@ -98,6 +101,7 @@ def train(config: DictConfig) -> float:
     trainer.fit(classifier, datamodule=data)
 
     metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
+    log_hparams(loggers, HydraConfig.get().overrides.task, metrics)
     return metrics["val"]["auc"]
 
 

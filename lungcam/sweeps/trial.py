@@ -1,0 +1,107 @@
+"""One run of a sweep and what came of it."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hydra.core.utils import JobReturn
+
+from lungcam.errors import InputError
+
+# of metrics.json: not figures of a split
+NO_FIGURES = ("versions",)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run of a sweep.
+
+    Attributes:
+        number: The job's number.
+        overrides: Its settings as typed, by key.
+        folder: Its run folder.
+        objective: What the run gave, the validation AUC; None where it failed.
+        error: What it failed of, where it failed in this process's sweep.
+        reason: The same in one line.
+    """
+
+    number: int
+    overrides: dict[str, str]
+    folder: Path
+    objective: float | None = None
+    error: Exception | None = field(default=None, compare=False)
+    reason: str = ""
+
+
+def trial_of(number: int, overrides: Iterable[str], folder: Path, job: JobReturn) -> Trial:
+    """Read a finished job, whatever came of it.
+
+    Args:
+        number: The job's number.
+        overrides: `key=value`.
+        folder: Its run folder.
+        job: As a launcher gives it.
+    """
+    settings = split_overrides(overrides)
+    try:
+        value = job.return_value
+    except Exception as error:
+        return Trial(number, settings, folder, error=error, reason=one_line(error))
+    number_given = isinstance(value, int | float) and not isinstance(value, bool)
+    if number_given and math.isfinite(value):
+        return Trial(number, settings, folder, float(value))
+    error = InputError(f"the objective is {value}, not a number.")
+    return Trial(number, settings, folder, error=error, reason=one_line(error))
+
+
+def split_overrides(overrides: Iterable[str]) -> dict[str, str]:
+    """Part `key=value`; `~key` has no value."""
+    return {key: value for key, _, value in (one.partition("=") for one in overrides)}
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) and text else f"{type(error).__name__}: {text}"
+
+
+def best_first(trials: Iterable[Trial]) -> list[Trial]:
+    """Order the trials that have a result from the best; equals stay in the order of their jobs."""
+    found = [trial for trial in trials if trial.objective is not None]
+    return sorted(found, key=lambda trial: (-trial.objective, trial.number))
+
+
+def failed(trials: Iterable[Trial]) -> list[Trial]:
+    """Those without a result, in the order of their jobs."""
+    return sorted(
+        (trial for trial in trials if trial.objective is None), key=lambda trial: trial.number
+    )
+
+
+def varied_keys(trials: Iterable[Trial]) -> list[str]:
+    """The keys whose value is not the same in all trials, in the order typed."""
+    overrides = [trial.overrides for trial in trials]
+    keys = list(dict.fromkeys(key for one in overrides for key in one))
+    return [key for key in keys if len({one.get(key) for one in overrides}) > 1]
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """Read the numbers of a run's metrics.json, `test_auc` and so on; none where there is none.
+
+    An interval `auc_ci95` becomes `auc_ci95_low` and `auc_ci95_high`.
+    """
+    file = folder / "metrics.json"
+    if not file.exists():
+        return {}
+    found: dict[str, float] = {}
+    for split, values in json.loads(file.read_text(encoding="utf-8")).items():
+        if not isinstance(values, dict) or split in NO_FIGURES:
+            continue
+        for name, value in values.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found[f"{split}_{name}"] = value
+            elif isinstance(value, list) and len(value) == 2 and None not in value:
+                found[f"{split}_{name}_low"], found[f"{split}_{name}_high"] = value
+    return found

@@ -1,0 +1,81 @@
+"""A sweep's runs, best first."""
+
+import csv
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lungcam.sweeps.figure import draw_sweep
+from lungcam.sweeps.table import describe_sweep, write_sweep
+from lungcam.sweeps.trial import Trial, best_first, failed, varied_keys
+
+
+def trials(folder):
+    made = []
+    for number, value in enumerate((0.7, None, 0.9, 0.7)):
+        given = {"data": "phantom", "optimizer.lr": f"0.00{number}", "model.dropout": "0.2"}
+        reason = "" if value else "the training diverged."
+        made.append(Trial(number, given, folder / str(number), value, reason=reason))
+        if value:
+            (folder / str(number)).mkdir()
+            figures = {"auc": value - 0.1, "auc_ci95": [0.5, 0.95], "baselines": {"auc_x": 0.4}}
+            text = json.dumps({"val": {"auc": value}, "test": figures, "versions": {"torch": "2"}})
+            (folder / str(number) / "metrics.json").write_text(text)
+    return made
+
+
+def test_the_table_has_the_best_first_and_what_each_run_was_given(tmp_path):
+    write_sweep(tmp_path / "sweep.csv", trials(tmp_path))
+    with (tmp_path / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["job"] for row in rows] == ["2", "0", "3", "1"]
+    assert rows[0] == {
+        "job": "2",
+        "status": "done",
+        "objective": "0.9",
+        "data": "phantom",
+        "optimizer.lr": "0.002",
+        "model.dropout": "0.2",
+        "test_auc": "0.8",
+        "test_auc_ci95_low": "0.5",
+        "test_auc_ci95_high": "0.95",
+        "val_auc": "0.9",
+        "folder": "2",
+        "reason": "",
+    }
+    assert (rows[3]["status"], rows[3]["test_auc"]) == ("failed", "")
+    assert rows[3]["reason"] == "the training diverged."
+
+
+def test_the_terminal_shows_only_the_settings_that_differ(tmp_path):
+    lines = describe_sweep(trials(tmp_path)).splitlines()
+    assert "3 of 4 runs" in lines[1]
+    assert lines[2].split() == ["job", "val", "AUC", "test", "AUC", "(95", "%)", "optimizer.lr"]
+    assert lines[3].split()[:3] == ["2", "0.900", "0.800"]
+    assert lines[-1] == "failed: job 1 (optimizer.lr=0.001): the training diverged."
+
+
+def test_the_picture_is_drawn_whatever_there_is(tmp_path):
+    made = trials(tmp_path)
+    named = [replace(one, overrides={"model": "ab"[one.number % 2]}) for one in made]
+    for some in (made, made[1:2], named, [], made * 20):
+        for search in (False, True):
+            draw_sweep(tmp_path / "sweep.png", some, search)
+            assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+            (tmp_path / "sweep.png").unlink()
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
+def test_every_run_is_ranked_or_failed(values):
+    given = [Trial(i, {}, None, value) for i, value in enumerate(values)]
+    ranked = best_first(given)
+    assert sorted([*ranked, *failed(given)], key=lambda one: one.number) == given
+    found = [one.objective for one in ranked]
+    assert found == sorted(found, reverse=True)
+
+
+def test_a_key_that_a_run_lacks_differs():
+    made = [Trial(0, {"a": "1", "b": "2"}, None), Trial(1, {"a": "1"}, None)]
+    assert varied_keys(made) == ["b"]
