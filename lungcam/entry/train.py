@@ -14,6 +14,10 @@ register_schemas()
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
 def job(config: DictConfig) -> float:
     """Train one run and return the figure that sweeps compare."""
+    if config.cv.folds is not None:
+        from lungcam.runs.cross_validate import cross_validate
+
+        return cross_validate(config)
     from lungcam.runs.train import train
 
     return train(config)

@@ -10,6 +10,9 @@ from lungcam.cohorts import Sample
 from lungcam.files import write_table
 from lungcam.metrics import Calibration, Scored
 
+# before the name of a score that needs no network, as a column
+BASELINE = "baseline_"
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -68,11 +71,16 @@ def scored(answers: Predictions) -> Scored:
 def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
     """Write one row a sample: sample_id, patient_id, split, label, probability, logit.
 
-    The probability is calibrated, the logit is the net's own.
+    The probability is calibrated, the logit is the net's own. What needs no network stands behind
+    them, as `baseline_diameter` and so on, empty where it is unknown.
     """
+    names = sorted({name for found in splits.values() for name in found.baselines})
     write_table(
         file,
-        ("sample_id", "patient_id", "split", "label", "probability", "logit"),
+        (
+            *("sample_id", "patient_id", "split", "label", "probability", "logit"),
+            *(f"{BASELINE}{name}" for name in names),
+        ),
         (
             {
                 "sample_id": sample.sample_id,
@@ -82,10 +90,15 @@ def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
                 # a score for `compare`: near 0 six decimals would make many alike
                 "probability": f"{p:.9g}",
                 "logit": f"{logit:.6f}",
+                **{
+                    f"{BASELINE}{one}": scores[row]
+                    for one, scores in found.baselines.items()
+                    if not np.isnan(scores[row])
+                },
             }
             for name, found in splits.items()
-            for sample, p, logit in zip(
-                found.samples, found.probabilities, found.logits, strict=True
+            for row, (sample, p, logit) in enumerate(
+                zip(found.samples, found.probabilities, found.logits, strict=True)
             )
         ),
     )
