@@ -73,7 +73,8 @@ def test_all_parts_are_the_whole_also_where_its_building_is_killed(place):
             os.killpg(job.pid, signal.SIGKILL)
         job.wait()
         states = {one.state for one in inventory(place / "killed" / "inputs")}
-        assert states <= {"current", "left over", "memory"}
+        # a child that was killed with it may not be gone yet
+        assert states <= {"current", "left over", "unfinished", "memory"}
     # two at once
     assert [job.wait() for job in [start(place), start(place)]] == [0, 0]
     whole = contents(place / "killed")
