@@ -3,6 +3,7 @@
 from lungcam.transforms.center import is_crop, place_center
 from lungcam.transforms.components import LungComponents
 from lungcam.transforms.contrast import WallContrast
+from lungcam.transforms.flips import RandomFlips
 from lungcam.transforms.mask import LungMask
 from lungcam.transforms.nodule import NoduleView
 from lungcam.transforms.poses import RandomPoses
@@ -19,6 +20,7 @@ __all__ = [
     "LungView",
     "NoduleView",
     "Quality",
+    "RandomFlips",
     "RandomPoses",
     "WallContrast",
     "ZeroCentre",
