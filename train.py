@@ -5,6 +5,8 @@ from omegaconf import DictConfig
 
 from lungcam.command import run
 from lungcam.config import PATH_KEYS, register_schemas
+from lungcam.ranks import rank_arguments
+from lungcam.resume import resume_arguments
 
 register_schemas()
 
@@ -18,4 +20,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    run(main, paths=PATH_KEYS)
+    run(main, paths=PATH_KEYS, rewrites=(resume_arguments, rank_arguments))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lungcam.errors import InputError
 from lungcam.files import whole
@@ -66,6 +67,27 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_map_texts(one, change) for one in value]
     return value
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all, and loads nothing but plain tensors and dicts.
+
+    Lightning's own way writes to the folder of temporary files and moves the result, which is a
+    copy, that a kill cuts short, where this folder lies on another disk.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint."""
+        with whole(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Load a checkpoint, always without running anything that it holds."""
+        return super().load_checkpoint(path, map_location, weights_only=True)
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -60,7 +60,14 @@ class Classifier(pl.LightningModule):
         """Loss of a batch."""
         logits, label, loss = self._loss(batch)
         self.train_auc.update(logits.detach().sigmoid(), label)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(label),
+            sync_dist=True,
+        )
         self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
         return loss
 
@@ -69,7 +76,8 @@ class Classifier(pl.LightningModule):
         logits, label, loss = self._loss(batch)
         # torchmetrics would take logits for probabilities where a batch's all lie in [0, 1]
         self.val_metrics.update(logits.sigmoid(), label)
-        self.log("val/loss", loss, prog_bar=True, batch_size=len(label))
+        # of all processes: they choose the same best epoch
+        self.log("val/loss", loss, prog_bar=True, batch_size=len(label), sync_dist=True)
         self.log_dict(self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:

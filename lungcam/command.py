@@ -64,7 +64,11 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     return quoted
 
 
-def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
+def run(
+    main: Callable[[], None],
+    paths: Sequence[str] = (),
+    rewrites: Sequence[Callable[[Sequence[str]], list[str]]] = (),
+) -> None:
     """Run a Hydra application and end the process with lungcam's exit codes.
 
     0: done. 2: the user's input is at fault, with one line that names it. 1: a defect of lungcam,
@@ -73,10 +77,13 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     Args:
         main: Function decorated with `hydra.main`.
         paths: Keys whose values are paths.
+        rewrites: Change the arguments, one after the other, before anything else reads them.
     """
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_codes(sys.argv[0]), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+        for rewrite in rewrites:
+            sys.argv[1:] = rewrite(sys.argv[1:])
         sys.argv[1:] = quote_paths(sys.argv[1:], paths)
         main()
 

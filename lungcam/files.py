@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,13 @@ def whole(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Delete what `whole` had not finished below a folder when its process was killed."""
+    for path in folder.rglob(".*"):
+        if re.match(r"\.\d+\.", path.name):
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchio as tio
+from torch.utils.data import DistributedSampler
 
 from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.data.cache import load
@@ -154,17 +155,25 @@ class ScanDataModule(pl.LightningDataModule):
         return {name: float(mm[2]) for name, mm in extents.items() if is_crop(mm)}
 
     def train_dataloader(self) -> tio.SubjectsLoader:
-        """Training samples, shuffled anew each epoch from the seed."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return self._loader("train", shuffle=True, generator=generator)
+        """Training samples in an order that is a function of the seed and the epoch."""
+        sampler = DistributedSampler(self.datasets["train"], *self._share, seed=self.seed)
+        # workers read ahead before Lightning tells the epoch from which a run goes on
+        sampler.set_epoch(self.trainer.current_epoch if self.trainer else 0)
+        return self._loader("train", sampler=sampler)
 
     def val_dataloader(self) -> tio.SubjectsLoader:
-        """Validation samples in the table's order."""
-        return self._loader("val")
+        """Validation samples in the table's order; of several processes each has its share."""
+        count, rank = self._share
+        return self._loader("val", sampler=range(rank, len(self.datasets["val"]), count))
 
     def predict_dataloader(self) -> list[tio.SubjectsLoader]:
         """Validation samples, then test samples, in the table's order."""
         return [self._loader("val"), self._loader("test")]
+
+    @property
+    def _share(self) -> tuple[int, int]:
+        """Number of processes that train, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def _loader(self, split: str, **options) -> tio.SubjectsLoader:
         return tio.SubjectsLoader(
@@ -172,6 +181,8 @@ class ScanDataModule(pl.LightningDataModule):
             batch_size=self.batch_size,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            # else each pass takes a number from the generator of dropout and augmentation
+            generator=torch.Generator().manual_seed(self.seed),
             **options,
         )
 

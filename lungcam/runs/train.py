@@ -1,5 +1,6 @@
 """One training run, from the configuration to metrics.json."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,20 @@ import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lungcam.checkpoint import CheckpointMetadata
+from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
+from lungcam.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
+from lungcam.files import clear_unfinished
+from lungcam.ranks import rank
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
 from lungcam.runs.versions import versions
 from lungcam.targets import check_targets, instantiate
-from lungcam.trainer import make_trainer
+from lungcam.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
@@ -44,11 +48,19 @@ def train(config: DictConfig) -> float:
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     callbacks = list(_each(nodes, "callbacks").values())
-    loggers = list(_each(nodes, "logger").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
-    trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
+    last = folder / "checkpoints" / "last.ckpt"
+    before = load_checkpoint(last) if config.resume and last.is_file() else None
+    _continue_events(nodes["logger"], before)
+    trainer = make_trainer(
+        config.trainer,
+        folder,
+        list(_each(nodes, "logger").values()),
+        [metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
+        [WholeCheckpoints()],
+    )
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
     augmentation = tio.Compose(_each(nodes, "augmentation"), copy=False)
@@ -58,36 +70,60 @@ def train(config: DictConfig) -> float:
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
     classifier = Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler)
 
-    cohort = instantiate(nodes["data"], "data")
+    with rank_zero_first(trainer):
+        cohort = instantiate(nodes["data"], "data")
+        data = ScanDataModule(
+            cohort,
+            transforms,
+            Path(config.cache) / "inputs",
+            SplitRule(**nodes["split"]),
+            **nodes["loader"],
+            seed=config.seed,
+            augmentation=augmentation,
+        )
+        data.setup()
     metadata.metadata["label_rule"] = cohort.label_rule
-    cache = Path(config.cache) / "inputs"
-    data = ScanDataModule(
-        cohort,
-        transforms,
-        cache,
-        SplitRule(**nodes["split"]),
-        **nodes["loader"],
-        seed=config.seed,
-        augmentation=augmentation,
-    )
-    data.setup()
-    write_manifest(folder / "splits.csv", data.splits, data.pixels)
-    write_samples(
-        folder / "samples.csv",
-        [sample for found in data.splits.values() for sample in found],
-        cohort.label_rule,
-    )
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
     )
+    if before and before[KEY].get("pixels") != metadata.metadata["pixels"]:
+        raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
+    if rank() == 0:
+        clear_unfinished(folder)
+        _report_data(data, folder, cohort.label_rule)
+    if before:
+        print(f"going on with {folder} after {before['epoch']} epochs.")
+    if not (before and is_trained(before)):
+        trainer.fit(classifier, datamodule=data, ckpt_path=last if before else None)
+    if rank() > 0:
+        return math.nan
+    if trainer.world_size > 1:
+        # one process alone sees every sample once, in order
+        gpus = min(config.trainer.gpus, 1)
+        gpus = min(config.trainer.gpus, 1)
+        alone = {**config.trainer, "gpus": gpus, "devices": 1, "num_nodes": 1}
+        trainer = make_trainer(alone, folder, trainer.loggers, callbacks)
+    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
+    return metrics["val"]["auc"]
+
+
+def _report_data(data: ScanDataModule, folder: Path, label_rule: str) -> None:
+    """Write what the run trains on, and say what the user should know of it."""
+    write_manifest(folder / "splits.csv", data.splits, data.pixels)
+    samples = [sample for found in data.splits.values() for sample in found]
+    write_samples(folder / "samples.csv", samples, label_rule)
     for note in data.notes:
         print(f"note: {note}.")
     for line in report_masks(data, folder):
         print(line)
-    trainer.fit(classifier, datamodule=data)
 
-    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
-    return metrics["val"]["auc"]
+
+def _continue_events(loggers: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Have TensorBoard drop what was logged after the checkpoint: it will be logged again."""
+    step = before["global_step"] if before else 0
+    for node in loggers.values():
+        if str(node["_target_"]).endswith("TensorBoardLogger"):
+            node["purge_step"] = step
 
 
 def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
