@@ -178,7 +178,10 @@ def random_kills(folder: Path, count: int) -> list[str]:
             if not live(run, after=moment):
                 break
             kills += 1
-            print(f"kill {kills} after {moment:.1f} s: {reached(run)}", flush=True)
+            told = reached(run)
+            print(f"kill {kills} after {moment:.1f} s: {told}", flush=True)
+            if told == "after the training":
+                break  # let it end: another run is to be killed while it trains
         live(run)
         found += differences(folder / "whole", run)
         print(f"run {life}: {found or 'equal'}", flush=True)

@@ -16,7 +16,7 @@ from lungcam.errors import InputError
 from lungcam.ranks import launched, rank
 
 # while rank zero prepares a large cohort, the others wait
-PATIENCE = timedelta(days=7)
+PATIENCE = timedelta(days=1)
 
 
 def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
@@ -75,6 +75,7 @@ def make_trainer(
     logger: Sequence[pl.loggers.Logger],
     callbacks: Sequence[pl.Callback],
     plugins: Sequence[object] = (),
+    alone: bool = False,
 ) -> pl.Trainer:
     """Make the Trainer.
 
@@ -84,21 +85,27 @@ def make_trainer(
         logger: Loggers.
         callbacks: Callbacks.
         plugins: Of Lightning, such as `lungcam.checkpoint.WholeCheckpoints`.
+        alone: In this process, whatever the settings say.
 
     Raises:
         InputError: There are fewer GPUs than asked for, or Lightning refuses a setting.
     """
     _quiet()
     settings = dict(config)
-    places = device_settings(settings.pop("gpus"), settings.pop("devices"))
+    gpus, devices, nodes = (settings.pop(name) for name in ("gpus", "devices", "num_nodes"))
+    if alone:
+        gpus, devices, nodes = min(gpus, 1), 1, 1
+    places = device_settings(gpus, devices)
+    strategy = "auto" if alone else choose_strategy(places["devices"], nodes)
     try:
         return pl.Trainer(
             **places,
             **settings,
-            strategy=choose_strategy(places["devices"], settings["num_nodes"]),
+            num_nodes=nodes,
+            strategy=strategy,
             default_root_dir=run_folder,
             logger=list(logger),
-            callbacks=list(callbacks),
+            callbacks=[_Quiet(), *callbacks],
             plugins=list(plugins),
             # Grad-CAM needs gradients in predict
             inference_mode=False,
@@ -121,6 +128,13 @@ def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
     yield
     if launched() > 1 and rank() == 0:
         trainer.strategy.barrier()
+
+
+class _Quiet(pl.Callback):
+    """Quietens the processes that Lightning starts, too."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        _quiet()
 
 
 def _quiet() -> None:

@@ -96,13 +96,10 @@ def train(config: DictConfig) -> float:
     if not (before and is_trained(before)):
         trainer.fit(classifier, datamodule=data, ckpt_path=last if before else None)
     if rank() > 0:
-        return math.nan
+        return math.nan  # rank zero evaluates
     if trainer.world_size > 1:
-        # one process alone sees every sample once, in order
-        gpus = min(config.trainer.gpus, 1)
-        gpus = min(config.trainer.gpus, 1)
-        alone = {**config.trainer, "gpus": gpus, "devices": 1, "num_nodes": 1}
-        trainer = make_trainer(alone, folder, trainer.loggers, callbacks)
+        # it sees every sample once, in order
+        trainer = make_trainer(config.trainer, folder, trainer.loggers, callbacks, alone=True)
     metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
     return metrics["val"]["auc"]
 
