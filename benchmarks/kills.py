@@ -36,6 +36,8 @@ SETTINGS = (
     "callbacks.export.val=0",
     "callbacks.export.test=1",
 )
+# half of a life is then training
+LONG = ("trainer.max_epochs=25",)
 # what may differ: times, and events, which are compared by their values
 TIMED = ("tfevents", "train.log")
 # by name, what a life can be killed at
@@ -61,19 +63,25 @@ def kill_at(name: str, count: int) -> None:
     setattr(CALLS[name], name, killing)
 
 
-def live(run: Path, after: float | None = None, at: str | None = None) -> bool:
+def live(
+    run: Path,
+    after: float | None = None,
+    at: str | None = None,
+    settings: tuple[str, ...] = SETTINGS,
+) -> bool:
     """Begin a run or go on with it, and kill it, if it lives so long.
 
     Args:
         run: Its folder.
         after: Seconds of computing to the kill.
         at: Or the call at which it is killed, `NAME:COUNT`.
+        settings: Of a run that begins.
 
     Returns:
         Whether it was killed.
     """
     begun = (run / ".hydra" / "overrides.yaml").is_file()
-    arguments = (f"resume={run}",) if begun else (*SETTINGS, f"hydra.run.dir={run}")
+    arguments = (f"resume={run}",) if begun else (*settings, f"hydra.run.dir={run}")
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -174,8 +182,9 @@ def same(one: object, other: object) -> bool:
 def random_kills(folder: Path, count: int) -> list[str]:
     """Kill lives at random moments, and say what differs in the runs that they end in."""
     begun = sum(os.times()[2:4])
+    long = (*SETTINGS, *LONG)
     shutil.rmtree(folder / "whole")
-    live(folder / "whole")
+    live(folder / "whole", settings=long)
     lasts = sum(os.times()[2:4]) - begun
     print(f"a run computes {lasts:.1f} s when it is not killed", flush=True)
     kills, found, chance = 0, [], random.Random(0)
@@ -183,14 +192,14 @@ def random_kills(folder: Path, count: int) -> list[str]:
         run = folder / f"killed-{life}"
         while kills < count:
             moment = chance.uniform(0, lasts)
-            if not live(run, after=moment):
+            if not live(run, after=moment, settings=long):
                 break
             kills += 1
             told = reached(run)
             print(f"kill {kills} after {moment:.1f} s: {told}", flush=True)
             if told == "after the training":
                 break  # let it end: another run is to be killed while it trains
-        live(run)
+        live(run, settings=long)
         found += differences(folder / "whole", run)
         print(f"run {life}: {found or 'equal'}", flush=True)
         if kills == count:

@@ -42,5 +42,5 @@ def test_the_number_that_a_batch_job_leaves_behind_is_no_rank(monkeypatch):
 def test_a_sweep_is_not_started_in_each_process(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    with pytest.raises(InputError, match="^-m: a sweep starts the processes of its runs itself"):
+    with pytest.raises(InputError, match=r"^-m: a sweep starts the processes of its runs itself"):
         rank_arguments(["-m", "seed=1,2"])

@@ -111,7 +111,7 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         resume_arguments([f"resume={tmp_path / 'gone'}"])
     with pytest.raises(InputError, match=r"no run has begun in it"):
         resume_arguments([f"resume={tmp_path}"])
-    with pytest.raises(InputError, match="^resume=: no folder is given"):
+    with pytest.raises(InputError, match=r"^resume=: no folder is given"):
         resume_arguments(["resume="])
 
 
