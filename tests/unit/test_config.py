@@ -241,7 +241,7 @@ def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, 
     def broken(root: str) -> None:
         raise defect("a defect")
 
-    broken.__module__ = "lungcam.cohorts.phantom.cohort"
+    broken.__module__, broken.__qualname__ = "lungcam.cohorts.phantom.cohort", "broken"
     monkeypatch.setattr("lungcam.cohorts.phantom.phantom_cohort", broken)
     with pytest.raises(defect, match="a defect") as caught:
         instantiate(phantom_node, "data")
