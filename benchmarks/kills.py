@@ -30,14 +30,17 @@ SETTINGS = (
     "view.spacing_mm=15",
     "split.val=0.25",
     "split.test=0.25",
-    "trainer.max_epochs=4",
     "loader.batch_size=2",
     "model.dropout=0.3",
+)
+# a life with heat-maps, for kills at chosen moments, and one that mostly trains, for random ones
+SHORT = (
+    *SETTINGS,
+    "trainer.max_epochs=4",
     "callbacks.export.val=0",
     "callbacks.export.test=1",
 )
-# half of a life is then training
-LONG = ("trainer.max_epochs=25",)
+LONG = (*SETTINGS, "trainer.max_epochs=40", "callbacks=checkpoint")
 # what may differ: times, and events, which are compared by their values
 TIMED = ("tfevents", "train.log")
 # by name, what a life can be killed at
@@ -67,7 +70,7 @@ def live(
     run: Path,
     after: float | None = None,
     at: str | None = None,
-    settings: tuple[str, ...] = SETTINGS,
+    settings: tuple[str, ...] = SHORT,
 ) -> bool:
     """Begin a run or go on with it, and kill it, if it lives so long.
 
@@ -182,9 +185,8 @@ def same(one: object, other: object) -> bool:
 def random_kills(folder: Path, count: int) -> list[str]:
     """Kill lives at random moments, and say what differs in the runs that they end in."""
     begun = sum(os.times()[2:4])
-    long = (*SETTINGS, *LONG)
     shutil.rmtree(folder / "whole")
-    live(folder / "whole", settings=long)
+    live(folder / "whole", settings=LONG)
     lasts = sum(os.times()[2:4]) - begun
     print(f"a run computes {lasts:.1f} s when it is not killed", flush=True)
     kills, found, chance = 0, [], random.Random(0)
@@ -192,14 +194,14 @@ def random_kills(folder: Path, count: int) -> list[str]:
         run = folder / f"killed-{life}"
         while kills < count:
             moment = chance.uniform(0, lasts)
-            if not live(run, after=moment, settings=long):
+            if not live(run, after=moment, settings=LONG):
                 break
             kills += 1
             told = reached(run)
             print(f"kill {kills} after {moment:.1f} s: {told}", flush=True)
             if told == "after the training":
                 break  # let it end: another run is to be killed while it trains
-        live(run, settings=long)
+        live(run, settings=LONG)
         found += differences(folder / "whole", run)
         print(f"run {life}: {found or 'equal'}", flush=True)
         if kills == count:
