@@ -1,20 +1,28 @@
 """Checkpoints that carry all that prediction needs, as plain tensors and plain dicts."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lungcam.errors import InputError
 from lungcam.files import whole
 from lungcam.installation import TRAIN
+from lungcam.targets import check_targets
 
 KEY = "lungcam"
 # stands in a checkpoint for the folder of its run
 RUN = "<run>"
+# all that a checkpoint may have made: it may come from anyone
+NETS = ("lungcam.nets.", "monai.networks.nets.")
+STEPS = ("lungcam.transforms.", "torchio.")
+# of a configuration: far more than any has
+MOST_VALUES, DEEPEST = 100_000, 50
 
 
 class CheckpointMetadata(pl.Callback):
@@ -69,6 +77,27 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all, and loads nothing but plain tensors and dicts.
+
+    Lightning's own way writes to the folder of temporary files and moves the result, which is a
+    copy, that a kill cuts short, where this folder lies on another disk.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint."""
+        with whole(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Load a checkpoint, always without running anything that it holds."""
+        return super().load_checkpoint(path, map_location, weights_only=True)
+
+
 def find_checkpoint(path: Path) -> Path:
     """Find the checkpoint file that `ckpt=` names: a file, or a run folder with a best.ckpt.
 
@@ -92,6 +121,11 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         InputError: Not a checkpoint that lungcam wrote.
     """
     try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                # torch packs nothing, and a few packed bytes can fill the memory
+                if any(member.compress_type for member in archive.infolist()):
+                    raise ValueError("a packed archive")
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise nearly anything
         raise InputError(
@@ -100,6 +134,56 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise InputError(f"{file}: not written by lungcam; train with {TRAIN} first.")
     return checkpoint
+
+
+def check_carried(file: Path, checkpoint: dict[str, Any]) -> None:
+    """Refuse, before anything is made from it, a checkpoint that does not carry what it should.
+
+    Args:
+        file: Where it was loaded from, for the message.
+        checkpoint: From `load_checkpoint`.
+
+    Raises:
+        InputError: It lacks something, or names something else than nets and transforms.
+    """
+    carried = checkpoint[KEY]
+    config = carried.get("config") if isinstance(carried, dict) else None
+    whole_config = isinstance(config, dict) and all(
+        isinstance(config.get(name), dict) for name in ("model", "transforms", "explain")
+    )
+    weights = checkpoint.get("state_dict")
+    if (
+        not whole_config
+        or not isinstance(carried.get("label_rule"), str)
+        or not isinstance(config["explain"].get("layer"), str)
+        or not all(isinstance(one, dict) for one in config["transforms"].values())
+        or not isinstance(weights, dict)
+        or not all(isinstance(one, torch.Tensor) for one in weights.values())
+    ):
+        raise InputError(f"{file}: it does not say what its net is or reads; train again.")
+    _refuse_endless(file, config)
+    parts = {"model": (config["model"], NETS)}
+    parts |= {f"transforms.{name}": (one, STEPS) for name, one in config["transforms"].items()}
+    for at, (node, homes) in parts.items():
+        try:
+            check_targets(node, at, homes)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
+        if "_target_" not in node or node.get("_partial_"):
+            raise InputError(f"{file}: {at}: it must name what is made, whole.")
+
+
+def _refuse_endless(file: Path, config: dict[str, Any]) -> None:
+    """Refuse nested lists and dicts that would take for ever to walk through."""
+    left, count = [(config, 0)], 0
+    while left:
+        value, depth = left.pop()
+        inner = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict | list | tuple):
+            left += [(one, depth + 1) for one in inner]
+        count += 1
+        if count + len(left) > MOST_VALUES or depth > DEEPEST:
+            raise InputError(f"{file}: its configuration is too large to be one.")
 
 
 def amend(file: Path, **metadata: Any) -> None:

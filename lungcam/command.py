@@ -73,7 +73,11 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     return quoted
 
 
-def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
+def run(
+    main: Callable[[], None],
+    paths: Sequence[str] = (),
+    rewrites: Sequence[Callable[[Sequence[str]], list[str]]] = (),
+) -> None:
     """Run a Hydra application and end the process with lungcam's exit codes.
 
     0: done. 2: the user's input is at fault, with one line that names it. 1: a defect of lungcam,
@@ -82,14 +86,18 @@ def run(main: Callable[[], None], paths: Sequence[str] = ()) -> None:
     Args:
         main: Function decorated with `hydra.main`.
         paths: Keys whose values are paths.
+        rewrites: Change the arguments, one after the other, before anything else reads them.
     """
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # an installed command is called by its bare name
     script = sys.argv[0] if sys.argv[0].endswith(".py") else Path(sys.argv[0]).stem
     with exit_codes(script), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+        arguments = list(sys.argv[1:])
+        for rewrite in rewrites:
+            arguments = rewrite(arguments)
         # Hydra takes no settings on both sides of -m
-        arguments = sorted(sys.argv[1:], key=lambda one: one not in MULTIRUN)
+        arguments = sorted(arguments, key=lambda one: one not in MULTIRUN)
         sys.argv[1:] = quote_paths(arguments, paths)
         main()
 

@@ -69,6 +69,8 @@ class TrainerConfig:
     """Settings of Lightning's Trainer, under the names users know."""
 
     gpus: int = MISSING
+    devices: int = MISSING
+    num_nodes: int = MISSING
     max_epochs: int = MISSING
     precision: str = MISSING
     deterministic: Any = MISSING
@@ -115,6 +117,7 @@ class TrainConfig:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     seed: int = MISSING
+    resume: str | None = None
     cache: str = MISSING
     prepare: str | None = MISSING
 

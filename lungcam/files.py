@@ -57,6 +57,13 @@ def is_left_over(path: Path) -> bool:
     return False
 
 
+def clear_unfinished(folder: Path) -> None:
+    """Delete what `whole` had not finished below a folder when its process was killed."""
+    for path in folder.rglob(".*"):
+        if is_left_over(path):
+            path.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with whole(path) as temporary:

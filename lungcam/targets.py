@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
@@ -26,32 +27,40 @@ ALLOWED_TARGETS = (
     "torch.optim.",
     "torchio.",
 )
+# where that is less than its package: TorchIO's data sets would be downloaded
+MODULES = {"torchio.": "torchio.transforms."}
 
 
-def check_targets(config: dict[str, Any], at: str = "") -> None:
+def check_targets(
+    config: dict[str, Any], at: str = "", allowed: Sequence[str] = ALLOWED_TARGETS
+) -> None:
     """Refuse, before anything is made, a target that is not allowed or a key it does not take.
 
     Args:
         config: Plain config.
         at: Where it stands, for the message.
+        allowed: What it may name.
 
     Raises:
         InputError: Names the key.
     """
     for key, value in config.items():
-        _check_value(value, f"{at}.{key}" if at else str(key))
+        _check_value(value, f"{at}.{key}" if at else str(key), allowed)
     if "_target_" not in config:
         return
     target = str(config["_target_"])
-    home = next((one for one in ALLOWED_TARGETS if target.startswith(one)), None)
+    home = next((one for one in allowed if target.startswith(one)), None)
     if home is None:
-        raise InputError(f"{at}._target_={target}: allowed are {', '.join(ALLOWED_TARGETS)}.")
+        raise InputError(f"{at}._target_={target}: allowed are {', '.join(allowed)}.")
     try:
         made = get_object(target)
     except Exception as error:
         raise InputError(f"{at}._target_={target}: there is no such thing; check it.") from error
-    # a module's imports are reachable by its name too: what is made must be at home in its package
-    if not callable(made) or not f"{getattr(made, '__module__', '')}.".startswith(home):
+    # a module's imports are reachable by its name too: what is made must be at home in its package,
+    # and neither a method, such as one that downloads, nor private
+    public = "." not in getattr(made, "__qualname__", ".") and "._" not in target
+    at_home = f"{getattr(made, '__module__', '')}.".startswith(MODULES.get(home, home))
+    if not (callable(made) and public and at_home):
         raise InputError(f"{at}._target_={target}: not a class or function of {home.rstrip('.')}.")
     parameters = inspect.signature(made).parameters
     if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
@@ -63,13 +72,13 @@ def check_targets(config: dict[str, Any], at: str = "") -> None:
             )
 
 
-def _check_value(value: Any, at: str) -> None:
+def _check_value(value: Any, at: str, allowed: Sequence[str]) -> None:
     """Look for targets wherever Hydra would, in lists too; see `check_targets`."""
     if isinstance(value, dict):
-        check_targets(value, at)
+        check_targets(value, at, allowed)
     elif isinstance(value, list | tuple):
         for i, one in enumerate(value):
-            _check_value(one, f"{at}[{i}]")
+            _check_value(one, f"{at}[{i}]", allowed)
     elif isinstance(value, str) and "${" in value:
         # Hydra would resolve it, perhaps to a target
         raise InputError(f"{at}={value}: ${{}} is not allowed in a resolved value; write it out.")

@@ -2,24 +2,37 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from lungcam.config import TrainerConfig
 from lungcam.errors import InputError
+from lungcam.ranks import launched, rank
+
+# while rank zero prepares a large cohort, the others wait
+PATIENCE = timedelta(days=1)
 
 
-def device_settings(gpus: int) -> dict[str, object]:
+def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
     """Turn `trainer.gpus` into Lightning's accelerator and devices; 0 means the CPU.
 
+    Args:
+        gpus: Number of GPUs on each machine.
+        devices: Number of processes on each machine, on the CPU.
+
     Raises:
-        InputError: There are fewer GPUs than asked for.
+        InputError: There are fewer GPUs than asked for, or no process.
     """
+    if devices < 1:
+        raise InputError(f"trainer.devices={devices}: give 1 or more.")
     if gpus == 0:
-        return {"accelerator": "cpu", "devices": 1}
+        return {"accelerator": "cpu", "devices": devices}
     if gpus < 0:
         raise InputError(f"trainer.gpus={gpus}: give 0 for the CPU or the number of GPUs.")
     available = torch.cuda.device_count()
@@ -29,11 +42,40 @@ def device_settings(gpus: int) -> dict[str, object]:
     return {"accelerator": "gpu", "devices": gpus}
 
 
+def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
+    """One process, or several that torchrun or srun have started or that Lightning shall start.
+
+    Args:
+        devices: Number of processes on each machine.
+        num_nodes: Number of machines.
+
+    Raises:
+        InputError: Other processes were started than the settings ask for.
+    """
+    asked, there = devices * num_nodes, launched()
+    if there > 1 and there != asked:
+        raise InputError(
+            f"trainer.devices={devices}, trainer.num_nodes={num_nodes}: that makes {asked}, but "
+            f"{there} processes were started; let them agree (on GPUs, trainer.gpus)."
+        )
+    if there == 1 and num_nodes > 1:
+        raise InputError(
+            f"trainer.num_nodes={num_nodes}: start the processes on all machines with torchrun or "
+            "srun; docs/how-to.md shows how."
+        )
+    if asked == 1:
+        return "auto"
+    # to start the script again, Lightning's other way, would make a run folder for each process
+    return DDPStrategy(timeout=PATIENCE) if there > 1 else DDPStrategy(start_method="spawn")
+
+
 def make_trainer(
     config: TrainerConfig,
     run_folder: Path,
     logger: Sequence[pl.loggers.Logger],
     callbacks: Sequence[pl.Callback],
+    plugins: Sequence[object] = (),
+    alone: bool = False,
 ) -> pl.Trainer:
     """Make the Trainer.
 
@@ -42,26 +84,57 @@ def make_trainer(
         run_folder: Where the run keeps its files.
         logger: Loggers.
         callbacks: Callbacks.
+        plugins: Of Lightning, such as `lungcam.checkpoint.WholeCheckpoints`.
+        alone: In this process, whatever the settings say.
 
     Raises:
         InputError: There are fewer GPUs than asked for, or Lightning refuses a setting.
     """
     _quiet()
     settings = dict(config)
+    gpus, devices, nodes = (settings.pop(name) for name in ("gpus", "devices", "num_nodes"))
+    if alone:
+        gpus, devices, nodes = min(gpus, 1), 1, 1
+    places = device_settings(gpus, devices)
+    strategy = "auto" if alone else choose_strategy(places["devices"], nodes)
     try:
         return pl.Trainer(
-            **device_settings(settings.pop("gpus")),
+            **places,
             **settings,
+            num_nodes=nodes,
+            strategy=strategy,
             default_root_dir=run_folder,
             logger=list(logger),
-            callbacks=list(callbacks),
+            callbacks=[_Quiet(), *callbacks],
+            plugins=list(plugins),
             # Grad-CAM needs gradients in predict
             inference_mode=False,
+            # the data module shares the samples out, each validation sample once
+            use_distributed_sampler=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
     except (ValueError, TypeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise InputError(f"trainer: {error}") from error
+
+
+@contextmanager
+def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
+    """Run a block in rank zero, then in the processes that torchrun or srun started beside it."""
+    if launched() > 1:
+        trainer.strategy.setup_environment()
+    if rank() > 0:
+        trainer.strategy.barrier()
+    yield
+    if launched() > 1 and rank() == 0:
+        trainer.strategy.barrier()
+
+
+class _Quiet(pl.Callback):
+    """Quietens the processes that Lightning starts, too."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        _quiet()
 
 
 def _quiet() -> None:
@@ -71,5 +144,7 @@ def _quiet() -> None:
     # prepared inputs load within a millisecond: reading them in the main process is no bottleneck
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than.*")
+    # a run that goes on, on purpose
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
     # Lightning 2.6 asks torch 2.13 in a way that torch is about to drop
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

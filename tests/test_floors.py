@@ -16,7 +16,7 @@ FLOORS = (
     ("",),
     ("errors", "installation"),
     ("verdict",),
-    ("files",),
+    ("files", "ranks"),
     ("pool",),
     ("grid",),
     ("scans", "lungs", "metrics", "command", "sweeps"),
@@ -24,7 +24,7 @@ FLOORS = (
     ("cohorts",),
     ("data", "classifier"),
     ("config", "targets"),
-    ("callbacks", "report", "trainer", "checkpoint"),
+    ("callbacks", "report", "trainer", "checkpoint", "resume"),
     ("runs",),
     ("__main__", "entry"),
 )

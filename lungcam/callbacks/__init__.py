@@ -1,6 +1,8 @@
-"""Lightning callbacks: thin adapters that act while the trained net predicts."""
+"""Lightning callbacks: thin adapters that act while the net trains or predicts."""
 
+from lungcam.callbacks.epoch_seed import EpochSeed
 from lungcam.callbacks.export import HeatmapExport
+from lungcam.callbacks.last_checkpoint import LastCheckpoint, is_trained
 from lungcam.callbacks.localisation import Localisation
 
-__all__ = ["HeatmapExport", "Localisation"]
+__all__ = ["EpochSeed", "HeatmapExport", "LastCheckpoint", "Localisation", "is_trained"]

@@ -194,16 +194,24 @@ class ScanDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Training samples, in an order that hangs on the seed and the epoch alone."""
         dataset = self.datasets["train"]
-        together = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        return self._loader(dataset, sampler=EpochOrder(dataset, self.seed, *together))
+        order = EpochOrder(dataset, self.seed, *self._share)
+        # workers read ahead before Lightning tells the epoch from which a run goes on
+        order.set_epoch(self.trainer.current_epoch if self.trainer else 0)
+        return self._loader(dataset, sampler=order)
 
     def val_dataloader(self) -> DataLoader:
-        """Validation samples in the table's order."""
-        return self._loader(self.datasets["val"])
+        """Validation samples in the table's order; of several processes each has its share."""
+        dataset, (count, rank) = self.datasets["val"], self._share
+        return self._loader(dataset, sampler=range(rank, len(dataset), count))
 
     def predict_dataloader(self) -> list[DataLoader]:
         """Validation samples, then test samples, in the table's order."""
         return [self._loader(self.datasets[name]) for name in ("val", "test")]
+
+    @property
+    def _share(self) -> tuple[int, int]:
+        """Number of processes that train, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
         """Augment a training batch as a whole, where it is."""

@@ -6,6 +6,8 @@ from omegaconf import DictConfig
 from lungcam.command import run
 from lungcam.config import PATH_KEYS, register_schemas
 from lungcam.installation import CONFIGS
+from lungcam.ranks import rank_arguments
+from lungcam.resume import resume_arguments
 
 register_schemas()
 
@@ -25,4 +27,4 @@ def job(config: DictConfig) -> float:
 
 def main() -> None:
     """Run what the command line asks for, and end with lungcam's exit codes."""
-    run(job, paths=PATH_KEYS)
+    run(job, paths=PATH_KEYS, rewrites=(resume_arguments, rank_arguments))

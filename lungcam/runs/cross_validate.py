@@ -1,6 +1,7 @@
 """Cross-validation: a net for each fold, and every patient tested by a net that never saw him."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lungcam.metrics import POOLED_RULE, RULES, Scored, pool_folds, pool_seeds
 from lungcam.metrics.pooled import average_seeds, pool
 from lungcam.metrics.ranking import ranking
 from lungcam.metrics.words import with_interval
+from lungcam.ranks import rank
 from lungcam.runs.fold import read_fold, standing_in, write_config
 from lungcam.runs.outcome import against_baselines
 from lungcam.runs.predictions import BASELINE
@@ -56,11 +58,19 @@ def cross_validate(config: DictConfig) -> float:
             if (place / "metrics.json").is_file():
                 continue
             print(f"\n{place.name.replace('_', ' ')} of {count}")
-            changes = {"split": {"folds": count, "fold": fold}, "cv": {"folds": None}, "seed": seed}
+            changes = {
+                "split": {"folds": count, "fold": fold},
+                "cv": {"folds": None},
+                "seed": seed,
+                # a fold that was begun goes on where it was
+                "resume": str(place) if config.resume else None,
+            }
             own = OmegaConf.merge(config, changes)
             with standing_in(place):
                 write_config(place, own)
                 train(own)
+    if rank() > 0:
+        return math.nan  # rank zero reports
     told = {place: json.loads((place / "metrics.json").read_text()) for place in _flat(runs)}
     scored = {seed: [read_fold(place) for place in folders] for seed, folders in runs.items()}
     first = next(iter(told.values()))

@@ -111,9 +111,10 @@ def evaluate(
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     layer = exports[0].layer if exports else None
     draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, layer)
+    # the last file: where it is, a run is finished
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports))
     return metrics

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torchio as tio
 
-from lungcam.checkpoint import KEY, load_checkpoint
+from lungcam.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
 from lungcam.metrics import Calibration
@@ -62,6 +62,7 @@ def load_predictor(file: Path, device: torch.device) -> Predictor:
         InputError: The checkpoint is not lungcam's, or does not fit this version.
     """
     checkpoint = load_checkpoint(file)
+    check_carried(file, checkpoint)
     carried = checkpoint[KEY]
     config = carried["config"]
     steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}

@@ -1,5 +1,6 @@
 """One training run, from the configuration to metrics.json."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,15 @@ import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lungcam.checkpoint import CheckpointMetadata
+from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
+from lungcam.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
+from lungcam.files import clear_unfinished
+from lungcam.ranks import rank
 from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.mask_report import report_masks
@@ -21,7 +25,7 @@ from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
 from lungcam.sweeps import refuse_single_run
 from lungcam.targets import check_targets, instantiate
-from lungcam.trainer import make_trainer
+from lungcam.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
@@ -48,66 +52,97 @@ def train(config: DictConfig) -> float:
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     callbacks = list(_each(nodes, "callbacks").values())
-    loggers = list(_each(nodes, "logger").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
-    trainer = make_trainer(config.trainer, folder, loggers, [metadata, *callbacks])
+    last = folder / "checkpoints" / "last.ckpt"
+    before = load_checkpoint(last) if config.resume and last.is_file() else None
+    _continue_events(nodes["logger"], before)
+    trainer = make_trainer(
+        config.trainer,
+        folder,
+        list(_each(nodes, "logger").values()),
+        [metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
+        [WholeCheckpoints()],
+    )
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
     augmentation, batch_augmentation = _augmentations(nodes)
-    net = instantiate(nodes["model"], "model")
-    if config.explain.layer not in dict(net.named_modules()):
-        raise InputError(f"explain.layer={config.explain.layer}: the model has no such layer.")
-    scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
-    outline, attributes = (nodes["auxiliary"][name] for name in ("outline", "attributes"))
-    if (outline or attributes) and not hasattr(net, "read"):
-        raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
-    classifier = Classifier(
-        net, instantiate(nodes["optimizer"], "optimizer"), scheduler, outline, attributes
-    )
-
-    cohort = instantiate(nodes["data"], "data")
+    classifier = _classifier(nodes)
+    with rank_zero_first(trainer):
+        cohort = instantiate(nodes["data"], "data")
+        data = ScanDataModule(
+            cohort,
+            transforms,
+            Path(config.cache) / "inputs",
+            SplitRule(**nodes["split"]),
+            **nodes["loader"],
+            seed=config.seed,
+            augmentation=augmentation,
+            batch_augmentation=batch_augmentation,
+            attributes=classifier.net.attributes if classifier.attributes_weight else (),
+            lesions=classifier.outline_weight > 0,
+        )
+        if config.prepare is not None:
+            return prepare_part(data, config.prepare)
+        data.setup()
     metadata.metadata["label_rule"] = cohort.label_rule
-    cache = Path(config.cache) / "inputs"
-    data = ScanDataModule(
-        cohort,
-        transforms,
-        cache,
-        SplitRule(**nodes["split"]),
-        **nodes["loader"],
-        seed=config.seed,
-        augmentation=augmentation,
-        batch_augmentation=batch_augmentation,
-        attributes=net.attributes if attributes else (),
-        lesions=outline > 0,
-    )
-    if config.prepare is not None:
-        return prepare_part(data, config.prepare)
-    data.setup()
-    write_manifest(folder / "splits.csv", data.splits, data.pixels)
-    write_samples(
-        folder / "samples.csv",
-        [sample for found in data.splits.values() for sample in found],
-        cohort.label_rule,
-    )
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
     )
+    if before and before[KEY].get("pixels") != metadata.metadata["pixels"]:
+        raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
+    if rank() == 0:
+        clear_unfinished(folder)
+        _report_data(data, folder, cohort.label_rule)
+    if before:
+        print(f"going on with {folder} after {before['epoch']} epochs.")
+    if not (before and is_trained(before)):
+        trainer.fit(classifier, datamodule=data, ckpt_path=last if before else None)
+    if rank() > 0:
+        return math.nan  # rank zero evaluates
+    if trainer.world_size > 1:
+        # it sees every sample once, in order
+        trainer = make_trainer(config.trainer, folder, trainer.loggers, callbacks, alone=True)
+    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
+    log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
+    return metrics["val"]["auc"]
+
+
+def _report_data(data: ScanDataModule, folder: Path, label_rule: str) -> None:
+    """Write what the run trains on, and say what the user should know of it."""
+    write_manifest(folder / "splits.csv", data.splits, data.pixels)
+    samples = [sample for found in data.splits.values() for sample in found]
+    write_samples(folder / "samples.csv", samples, label_rule)
     for note in data.notes:
         print(f"note: {note}.")
     for line in report_masks(data, folder):
         print(line)
-    trainer.fit(classifier, datamodule=data)
 
-    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
-    log_hparams(loggers, HydraConfig.get().overrides.task, metrics)
-    return metrics["val"]["auc"]
+
+def _continue_events(loggers: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Have TensorBoard drop what was logged after the checkpoint: it will be logged again."""
+    step = before["global_step"] if before else 0
+    for node in loggers.values():
+        if str(node["_target_"]).endswith("TensorBoardLogger"):
+            node["purge_step"] = step
 
 
 def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
     """Make every named object of a group."""
     return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}
+
+
+def _classifier(nodes: dict[str, Any]) -> Classifier:
+    """The net with all it needs to learn."""
+    net, layer = instantiate(nodes["model"], "model"), nodes["explain"]["layer"]
+    if layer not in dict(net.named_modules()):
+        raise InputError(f"explain.layer={layer}: the model has no such layer.")
+    scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
+    weights = nodes["auxiliary"]["outline"], nodes["auxiliary"]["attributes"]
+    if any(weights) and not hasattr(net, "read"):
+        raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
+    return Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights)
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:

@@ -1,5 +1,7 @@
 """Checkpoints are found, loaded without running what they hold, and amended whole."""
 
+import copy
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -11,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lungcam.checkpoint import KEY, CheckpointMetadata, amend, find_checkpoint, load_checkpoint
+from lungcam.checkpoint import (
+    KEY,
+    CheckpointMetadata,
+    WholeCheckpoints,
+    amend,
+    check_carried,
+    find_checkpoint,
+    load_checkpoint,
+)
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
 
@@ -88,6 +98,159 @@ def test_a_file_cut_short_is_refused(file, share):
     file.write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"best\.ckpt: not a checkpoint"):
         load_checkpoint(file)
+
+
+def test_a_folder_in_its_place_is_no_checkpoint(file):
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(InputError, match=r"no checkpoints/best\.ckpt in it"):
+        find_checkpoint(file.parents[1])
+    with pytest.raises(InputError, match=r"best\.ckpt: not a checkpoint"):
+        load_checkpoint(file)
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_is_read(file):
+    packed = file.with_name("packed.ckpt")
+    with (
+        zipfile.ZipFile(file) as plain,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for member in plain.namelist():
+            bomb.writestr(member, plain.read(member) + bytes(10_000_000))
+    assert packed.stat().st_size < 1_000_000
+    with pytest.raises(InputError, match=r"packed\.ckpt: not a checkpoint"):
+        load_checkpoint(packed)
+
+
+class Command:
+    """Unpickling it runs a shell command."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("key", ["state_dict", "callbacks", "optimizer_states"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_training_goes_on_from_nothing_but_plain_tensors(tmp_path, key, zipped):
+    path, marker = tmp_path / "last.ckpt", tmp_path / "marker"
+    content = {KEY: {}, "state_dict": {}, key: [Command(marker)]}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    # whatever Lightning asks for
+    with pytest.raises(pickle.UnpicklingError):
+        WholeCheckpoints().load_checkpoint(path, weights_only=False)
+    with pytest.raises(InputError, match=r"last\.ckpt: not a checkpoint"):
+        load_checkpoint(path)
+    assert not marker.exists()
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    before = path.read_bytes()
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lungcam.files.os.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
+    assert path.read_bytes() == before
+
+
+CARRIED = {
+    "label_rule": "a rule",
+    "config": {
+        "model": {"_target_": "lungcam.nets.Small3D", "channels": [2, 3, 4]},
+        "transforms": {"view": {"_target_": "lungcam.transforms.NoduleView"}},
+        "explain": {"layer": "conv3"},
+    },
+}
+
+
+def changed(*path: str, to: object) -> dict:
+    """What a checkpoint carries, with one thing in it put in place of another."""
+    carried = copy.deepcopy(CARRIED)
+    inner = carried
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = to
+    return {KEY: carried, "state_dict": {}}
+
+
+def billion() -> list:
+    """A list that unfolds to 10 ** 30 values."""
+    value: list = [0] * 10
+    for _ in range(29):
+        value = [value] * 10
+    return value
+
+
+def deep() -> list:
+    """A list that nests deeper than Python calls."""
+    value: list = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+def test_what_lungcam_writes_carries_all():
+    check_carried(Path("a.ckpt"), changed("label_rule", to="another"))
+
+
+MODEL = ("config", "model", "_target_")
+STEP = ("config", "transforms", "view", "_target_")
+CHANNELS = ("config", "model", "channels")
+
+
+@pytest.mark.parametrize(
+    ("path", "to"),
+    [
+        (MODEL, "os.system"),
+        (MODEL, "subprocess.Popen"),
+        (MODEL, "torch.hub.load"),
+        (MODEL, "builtins.exec"),
+        (MODEL, "monai.networks.nets.__init__"),
+        (MODEL, "monai.networks.nets.resnet.torch.hub.load"),
+        (MODEL, "x" * 1_000_000),
+        (MODEL, 5),
+        (MODEL, None),
+        # allowed in a run's configuration, which its user has written
+        (MODEL, "lungcam.cohorts.phantom.phantom_cohort"),
+        (MODEL, "lungcam.cohorts.table.write_samples"),
+        (MODEL, "pytorch_lightning.loggers.WandbLogger"),
+        (STEP, "lungcam.nets.Small3D"),
+        (STEP, "torchio.datasets.IXI"),
+        (CHANNELS, {"_target_": "subprocess.Popen", "args": "touch marker", "shell": True}),
+        (CHANNELS, [[{"deep": [{"_target_": "os.system", "_args_": ["touch marker"]}]}]]),
+        (CHANNELS, "${oc.env:HOME}"),
+        (CHANNELS, ["${hydra:runtime.cwd}"]),
+        (CHANNELS, {"_args_": [{"_target_": "os.system"}]}),
+        (("config", "model", "_partial_"), True),
+        (("config", "transforms", "more"), {"steps": [1]}),
+        (CHANNELS, billion()),
+        (CHANNELS, deep()),
+        (("config",), None),
+        (("config", "model"), []),
+        (("config", "transforms", "view"), "a view"),
+        (("config", "explain"), {}),
+        (("label_rule",), 1),
+    ],
+    ids=lambda part: None if isinstance(part, tuple | list) else str(part)[:40],
+)
+def test_a_net_that_is_not_one_is_refused_before_it_is_made(tmp_path, monkeypatch, path, to):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^a\.ckpt: "):
+        check_carried(Path("a.ckpt"), changed(*path, to=to))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("weights", [None, [1], {"net.conv1.weight": "a text"}])
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(InputError, match=r"^a\.ckpt: it does not say what its net is"):
+        check_carried(Path("a.ckpt"), changed("label_rule", to="") | {"state_dict": weights})
 
 
 @settings(deadline=None)

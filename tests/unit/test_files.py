@@ -1,6 +1,6 @@
 import pytest
 
-from lungcam.files import whole, write_text
+from lungcam.files import clear_unfinished, whole, write_text
 
 
 def test_file_is_there_when_the_block_ends(tmp_path):
@@ -54,3 +54,16 @@ def test_temporary_keeps_the_suffixes(tmp_path, name):
 def test_text_is_utf_8(tmp_path):
     write_text(tmp_path / "a.txt", "Brust-CT, 5 µm, 肺\n")
     assert (tmp_path / "a.txt").read_bytes() == "Brust-CT, 5 µm, 肺\n".encode()
+
+
+def test_what_a_kill_left_unfinished_is_cleared_and_nothing_else(tmp_path):
+    for name in (".123.last.ckpt", "checkpoints/.7.best.ckpt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("half")
+    kept = [".hydra/config.yaml", "last.ckpt", ".hidden", ".12", "1.2.txt"]
+    for name in kept:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("whole")
+    clear_unfinished(tmp_path)
+    left = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()}
+    assert left == set(kept)

@@ -6,10 +6,12 @@ import torch
 from omegaconf import OmegaConf
 
 from lungcam.errors import InputError
-from lungcam.trainer import device_settings, make_trainer
+from lungcam.trainer import choose_strategy, device_settings, make_trainer
 
 NODE = {
     "gpus": 0,
+    "devices": 1,
+    "num_nodes": 1,
     "max_epochs": 3,
     "precision": "32-true",
     "deterministic": "warn",
@@ -31,6 +33,7 @@ def make(tmp_path, **changes) -> pl.Trainer:
 
 def test_no_gpu_means_the_cpu():
     assert device_settings(0) == {"accelerator": "cpu", "devices": 1}
+    assert device_settings(0, 3) == {"accelerator": "cpu", "devices": 3}
 
 
 def test_fewer_than_none_is_refused():
@@ -79,8 +82,27 @@ def test_settings_reach_the_trainer(tmp_path):
         ({"max_epochs": -5}, "max_epochs"),
         ({"epochs": 3}, "epochs"),
         ({"gpus": -1}, r"\.gpus=-1"),
+        ({"devices": 0}, r"\.devices=0"),
+        ({"num_nodes": 2}, r"\.num_nodes=2: start the processes"),
     ],
 )
 def test_what_lightning_refuses_is_the_users_to_mend(tmp_path, changes, says):
     with pytest.raises(InputError, match=rf"^trainer.*({says})"):
         make(tmp_path, **changes)
+
+
+def test_several_processes_are_started_here_unless_torchrun_did(monkeypatch):
+    assert choose_strategy(1, 1) == "auto"
+    # it loads the script again without running it: one run folder
+    assert choose_strategy(2, 1)._start_method == "spawn"
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert choose_strategy(2, 2)._start_method == "popen"
+    for devices, nodes in ((1, 1), (2, 1), (3, 2)):
+        with pytest.raises(InputError, match=rf"makes {devices * nodes}, but 4 processes were"):
+            choose_strategy(devices, nodes)
+
+
+def test_one_alone_evaluates(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    config = OmegaConf.create({**NODE, "devices": 2, "num_nodes": 2})
+    assert make_trainer(config, tmp_path, [], [], alone=True).world_size == 1
