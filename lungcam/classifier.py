@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
     BinaryAUROC,
@@ -49,6 +49,8 @@ class Classifier(pl.LightningModule):
             }
         )
         self.train_auc = BinaryAUROC()
+        # Lightning's own mean is wrong where processes have unequal numbers of samples
+        self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
         self.val_metrics = metrics.clone(prefix="val/")
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -60,14 +62,8 @@ class Classifier(pl.LightningModule):
         """Loss of a batch."""
         logits, label, loss = self._loss(batch)
         self.train_auc.update(logits.detach().sigmoid(), label)
-        self.log(
-            "train/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(label),
-            sync_dist=True,
-        )
+        self.train_loss.update(loss.detach(), len(label))
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         self.log("train/auc", self.train_auc, on_step=False, on_epoch=True)
         return loss
 
@@ -76,8 +72,8 @@ class Classifier(pl.LightningModule):
         logits, label, loss = self._loss(batch)
         # torchmetrics would take logits for probabilities where a batch's all lie in [0, 1]
         self.val_metrics.update(logits.sigmoid(), label)
-        # of all processes: they choose the same best epoch
-        self.log("val/loss", loss, prog_bar=True, batch_size=len(label), sync_dist=True)
+        self.val_loss.update(loss, len(label))
+        self.log("val/loss", self.val_loss, prog_bar=True)
         self.log_dict(self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
