@@ -23,11 +23,14 @@ class Grid(BasicSweeper):
         """Run every combination.
 
         Raises:
-            InputError: Every run failed of bad input.
+            InputError: A setting has a range, or every run failed of bad input.
             HydraException: A setting does not exist, or takes no such value.
         """
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        for override in overrides:
+            if override.is_sweep_override() and not override.is_discrete_sweep():
+                raise InputError(f"{override.input_line}: a range needs hparams_search=tpe.")
         batches = self.split_arguments(overrides, self.max_batch_size)
         for batch in batches:
             self.validate_batch_is_legal(batch)

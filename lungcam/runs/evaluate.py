@@ -1,11 +1,10 @@
 """What a trained net is worth: predictions, figures and the files made from them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -59,21 +58,22 @@ def evaluate(
 
     Returns:
         What stands in metrics.json.
+
+    Raises:
+        InputError: The training diverged.
     """
     best = folder / "checkpoints" / "best.ckpt"
-    classifier.load_state_dict(load_checkpoint(best)["state_dict"])
+    weights = load_checkpoint(best)["state_dict"]
+    _refuse_diverged(weights.values())
+    classifier.load_state_dict(weights)
     batches = trainer.predict(classifier, datamodule=data)
+    _refuse_diverged(logits for split in batches for logits in split)
     predictions = {
         split: Predictions(
             data.splits[split], torch.cat(logits).float().cpu().numpy(), data.crop_depths(split)
         )
         for split, logits in zip(("val", "test"), batches, strict=True)
     }
-    if not all(np.isfinite(answers.logits).all() for answers in predictions.values()):
-        raise InputError(
-            "the training diverged: the net's answers are not numbers (NaN); lower optimizer.lr, "
-            "or set trainer.gradient_clip_val=1."
-        )
     calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
     predictions = {
         split: replace(answers, calibration=calibration) for split, answers in predictions.items()
@@ -118,3 +118,16 @@ def evaluate(
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports))
     return metrics
+
+
+def _refuse_diverged(tensors: Iterable[torch.Tensor]) -> None:
+    """Refuse a net whose weights, or whose answers, are not numbers.
+
+    Raises:
+        InputError: A value is NaN or infinite.
+    """
+    if not all(torch.isfinite(tensor).all() for tensor in tensors):
+        raise InputError(
+            "the training diverged: the best epoch's net is not a number (NaN); lower "
+            "optimizer.lr, or set trainer.gradient_clip_val=1."
+        )

@@ -23,9 +23,9 @@ def read_space(
 ) -> tuple[list[str], Space]:
     """Part the settings that stay from those to be searched.
 
-    `interval(a,b)` is a range of numbers, of whole ones where both ends are whole; `tag(log, ...)`
-    makes it logarithmic. `range(a,b,step)` leaves out its end. `choice(a,b)`, `a,b` and `glob(*)`
-    are named values.
+    `interval(a,b)` is a range of numbers, `int(interval(a,b))` of whole ones; `tag(log, ...)` makes
+    either logarithmic. `range(a,b,step)` leaves out its end. `choice(a,b)`, `a,b` and `glob(*)` are
+    named values.
 
     Args:
         params: Settings by key; what they name may also be a single value.

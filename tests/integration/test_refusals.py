@@ -67,20 +67,8 @@ def test_a_missing_gpu_is_said_with_its_remedy(tmp_path):
     assert "trainer.gpus=0" in line
 
 
-def test_one_bad_job_of_a_sweep_does_not_stop_the_others(workplace, trained):
-    done = command(
-        "train.py",
-        "-m",
-        "explain.layer=conv9,conv3",
-        *TINY,
-        "callbacks=checkpoint",
-        "hydra.sweep.dir=half",
-        cwd=workplace,
-    )
-    assert done.returncode == 2
-    assert "conv9" in done.stderr.strip().splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert (workplace / "half" / "1" / "metrics.json").exists()
+def test_a_search_without_a_sweep_is_refused(tmp_path):
+    assert "add -m" in refused(command("train.py", "hparams_search=tpe", cwd=tmp_path))
 
 
 @pytest.mark.parametrize(

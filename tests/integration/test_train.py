@@ -117,21 +117,29 @@ def test_the_same_seed_gives_the_same_predictions(trained, workplace):
     assert (workplace / "again" / "predictions.csv").read_text() == first
 
 
-def test_a_sweep_runs_its_jobs(workplace, trained):
+def test_a_sweep_ends_with_what_worked_and_names_what_did_not(workplace, trained):
     done = command(
         "train.py",
         "-m",
-        "model.dropout=0.2,0.4",
+        "optimizer.lr=1e-3,1e30",
+        "explain.layer=conv3,conv9",
         *TINY,
         "callbacks=checkpoint",
         "hydra.sweep.dir=sweep",
         cwd=workplace,
     )
     assert done.returncode == 0, done.stderr
-    for job, dropout in (("0", 0.2), ("1", 0.4)):
-        config = (workplace / "sweep" / job / ".hydra" / "config.yaml").read_text()
-        assert f"dropout: {dropout}" in config
-        assert (workplace / "sweep" / job / "metrics.json").exists()
+    assert "Traceback" not in done.stderr
+    with (workplace / "sweep" / "sweep.csv").open() as file:
+        rows = {row["job"]: row for row in csv.DictReader(file)}
+    assert [row["status"] for row in rows.values()] == ["done"] + ["failed"] * 3
+    for job, reason in (("1", "conv9"), ("2", "the training diverged"), ("3", "conv9")):
+        assert reason in rows[job]["reason"]
+        assert f"failed: job {job} " in done.stdout
+    metrics = json.loads((workplace / "sweep" / "0" / "metrics.json").read_text())
+    assert float(rows["0"]["objective"]) == metrics["val"]["auc"]
+    assert float(rows["0"]["test_auc"]) == metrics["test"]["auc"]
+    assert rows["0"]["optimizer.lr"] == "0.001"
 
 
 def test_monais_resnet10_trains_by_config(workplace, trained):

@@ -20,7 +20,7 @@ from lungcam.sweeps.space import override, read_space, samples  # noqa: E402
     [
         ("interval(0,0.5)", FloatDistribution(0, 0.5)),
         ("tag(log,interval(1e-4,1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
-        ("interval(2,9)", IntDistribution(2, 9)),
+        ("int(interval(2,9))", IntDistribution(2, 9)),
         ("range(2,9,3)", IntDistribution(2, 8, step=3)),
         ("choice(4,8)", CategoricalDistribution(("4", "8"))),
         ("a,b", CategoricalDistribution(("a", "b"))),
@@ -38,7 +38,7 @@ def test_the_command_line_goes_before_the_file():
     fixed, space = read_space(params, ["size=4", "seed=choice(1,2)"])
     assert fixed == ["size=4"]
     assert space == {
-        "lr": IntDistribution(0, 1),
+        "lr": FloatDistribution(0, 1),
         "seed": CategoricalDistribution(("1", "2")),
     }
 

@@ -73,7 +73,7 @@ def test_a_sweep_without_any_result_has_the_exit_code_of_its_failures(tmp_path, 
     [
         (("-m", "optimizer.rate=1,2"), "rate"),
         (("hparams_search=tpe", "-m", "optimizer.rate=interval(1,2)"), "rate"),
-        (("hparams_search=tpe", "-m", "hparams_search=grid", "seed=interval(0,1)"), "interval"),
+        (("-m", "optimizer.lr=interval(0,1)"), "hparams_search=tpe"),
         (("hparams_search=tpe", "-m", "optimizer.lr=tag(log,interval(0,1))"), "optimizer.lr"),
         (("hparams_search=tpe",), "add -m"),
         (("-m", "hydra/launcher=nosuch", "seed=1,2"), "nosuch"),

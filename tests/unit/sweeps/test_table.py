@@ -4,7 +4,7 @@ import csv
 import json
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcam.sweeps.figure import draw_sweep
@@ -67,6 +67,7 @@ def test_the_picture_is_drawn_whatever_there_is(tmp_path):
             (tmp_path / "sweep.png").unlink()
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
 def test_every_run_is_ranked_or_failed(values):
     given = [Trial(i, {}, None, value) for i, value in enumerate(values)]
