@@ -31,24 +31,29 @@ def ball(radius: float) -> np.ndarray:
 
 
 def test_a_box_of_one_density_by_hand():
-    found = measured(box(4, 6, 10), np.full((SIDE,) * 3, 60.0))
+    found = measured(box(4, 6, 10), np.full((SIDE,) * 3, 150.0))
     # 240 voxels, one more so that nothing is measurable too
     size = (math.log(241) - 5.5) / 1.3
-    mean = 0.2 * 240 / 241
-    # faces of 4 x 6, 6 x 10 and 4 x 10 voxels, two of each
-    surface = 2 * (24 + 60 + 40)
+    mean = 0.5 * 240 / 241
+    # 150 HU lie 50 below the next threshold: what counts there is soft
+    below = 240 / (1 + math.exp(50 / 30))
+    above = [240 / (1 + math.exp(-(150 - t) / 30)) for t in (-600, -300, 0, 100)]
+    volumes = [*above, below, 240 / (1 + math.exp(5)), 240 / (1 + math.exp(350 / 30))]
     expected = {
         "volume": size,
-        "volume_squared": size**2,
         "density": mean,
-        "spread": 0.1,
-        "skewness": 0,
-        "densest": 0.2,
-        "thinnest": 0.2,
-        "surface": math.log(surface + 1) - 5,
+        "spread": math.sqrt((240 * (0.5 - mean) ** 2) / 241 + 0.01),
         "volume_by_density": size * mean,
+    } | {
+        f"above_{t}": (math.log(voxels + 1) - middle) / 1.5
+        for t, voxels, middle in zip(
+            (-600, -300, 0, 100, 200, 300, 500),
+            volumes,
+            (5.0, 4.5, 4.0, 2.5, 1.0, 0.7, 0.5),
+            strict=True,
+        )
     }
-    assert found == pytest.approx(expected, abs=1e-4)
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_is_outside_is_not_measured():
@@ -61,25 +66,21 @@ def test_the_volume_of_a_ball():
     found = measured(ball(9), np.zeros((SIDE,) * 3))
     voxels = math.exp(found["volume"] * 1.3 + 5.5)
     assert voxels == pytest.approx(4 / 3 * math.pi * 9**3, rel=0.02)
-    # the stairs of a voxel ball have half as much again as the sphere
-    faces = math.exp(found["surface"] + 5)
-    assert faces == pytest.approx(1.5 * 4 * math.pi * 9**2, rel=0.05)
 
 
-def test_calcium_in_one_corner_leans_and_skews():
+def test_calcium_in_one_corner_counts_and_spreads():
     within, hu = box(10, 10, 10), np.zeros((SIDE,) * 3)
-    hu[3:13, 3:13, 3] = 600
+    hu[3:13, 3:13, 3] = 900
     found = measured(within, hu)
-    # a tenth of the voxels at twice the unit
-    mean = 0.2 * 1000 / 1001
-    spread = math.sqrt(0.1 * 4 - 0.04 + 0.01)
-    third = 0.1 * 1.8**3 - 0.9 * 0.2**3
-    assert found["density"] == pytest.approx(mean)
-    assert found["spread"] == pytest.approx(spread, rel=2e-3)
-    assert found["skewness"] == pytest.approx(0.3 * third / spread**3, rel=5e-3)
-    # weights e^6 to 9, and e^-4 to 9
-    assert found["densest"] == pytest.approx(2 * math.exp(6) / (math.exp(6) + 9), rel=1e-4)
-    assert found["thinnest"] == pytest.approx(2 * math.exp(-4) / (math.exp(-4) + 9), rel=1e-4)
+    # a tenth of the voxels at thrice the unit
+    assert found["density"] == pytest.approx(0.3 * 1000 / 1001)
+    assert found["spread"] == pytest.approx(math.sqrt(0.1 * 9 - 0.09 + 0.01), rel=2e-3)
+    for t, middle in ((300, 0.7), (500, 0.5)):
+        voxels = math.exp(found[f"above_{t}"] * 1.5 + middle) - 1
+        assert voxels == pytest.approx(100, rel=0.01)
+    # half of what lies on a threshold counts
+    voxels = math.exp(found["above_0"] * 1.5 + 4) - 1
+    assert voxels == pytest.approx(100 + 900 / 2, rel=1e-3)
 
 
 @given(
