@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
     BinaryAUROC,
@@ -57,6 +57,8 @@ class Classifier(pl.LightningModule):
             }
         )
         self.train_metrics = MetricCollection({"auc": BinaryAUROC()}, prefix="train/")
+        # Lightning's own mean is wrong where processes have unequal numbers of samples
+        self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
         self.val_metrics = metrics.clone(prefix="val/")
         # logits and labels of the epoch's batches
         self._answers: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {"train": [], "val": []}
@@ -84,7 +86,7 @@ class Classifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log loss and AUC of the epoch."""
-        self._log("train", self.train_metrics)
+        self._log("train", self.train_loss, self.train_metrics)
 
     def on_validation_epoch_start(self) -> None:
         """Begin anew."""
@@ -96,7 +98,7 @@ class Classifier(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
-        self._log("val", self.val_metrics, prog_bar=True)
+        self._log("val", self.val_loss, self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """Logits of a batch, `(B,)`."""
@@ -118,15 +120,17 @@ class Classifier(pl.LightningModule):
         self._answers[split].append((logits.detach(), label))
         return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
 
-    def _log(self, split: str, metrics: MetricCollection, **options) -> None:
+    def _log(
+        self, split: str, mean: MeanMetric, metrics: MetricCollection, **options: bool
+    ) -> None:
         """Log once an epoch: to log every step takes as long as a step of a small net."""
         logits, labels = (torch.cat(parts) for parts in zip(*self._answers[split], strict=True))
         self._answers[split].clear()
         logits = logits.float()
-        loss = binary_cross_entropy_with_logits(logits, labels.float())
+        mean.update(binary_cross_entropy_with_logits(logits, labels.float()), len(labels))
         # torchmetrics would take logits for probabilities where all lie in [0, 1]
         metrics.update(logits.sigmoid(), labels)
-        self.log(f"{split}/loss", loss, sync_dist=True, **options)
+        self.log(f"{split}/loss", mean, **options)
         self.log_dict(metrics, **options)
 
 

@@ -57,7 +57,8 @@ def train(config: DictConfig) -> float:
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
     last = folder / "checkpoints" / "last.ckpt"
     before = load_checkpoint(last) if config.resume and last.is_file() else None
-    _continue_events(nodes["logger"], before)
+    if config.resume:
+        _continue_events(nodes["logger"], before["global_step"] if before else 0)
     trainer = make_trainer(
         config.trainer,
         folder,
@@ -102,8 +103,10 @@ def train(config: DictConfig) -> float:
     if rank() > 0:
         return math.nan  # rank zero evaluates
     if trainer.world_size > 1:
-        # it sees every sample once, in order
-        trainer = make_trainer(config.trainer, folder, trainer.loggers, callbacks, alone=True)
+        # it sees every sample once, in order; what the others have logged stays
+        _continue_events(nodes["logger"], load_checkpoint(last)["global_step"])
+        loggers = list(_each(nodes, "logger").values())
+        trainer = make_trainer(config.trainer, folder, loggers, callbacks, alone=True)
     metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
     log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
     return metrics["val"]["auc"]
@@ -120,9 +123,8 @@ def _report_data(data: ScanDataModule, folder: Path, label_rule: str) -> None:
         print(line)
 
 
-def _continue_events(loggers: dict[str, Any], before: dict[str, Any] | None) -> None:
-    """Have TensorBoard drop what was logged after the checkpoint: it will be logged again."""
-    step = before["global_step"] if before else 0
+def _continue_events(loggers: dict[str, Any], step: int) -> None:
+    """Have TensorBoard drop what was logged from a step on: it will be logged again."""
     for node in loggers.values():
         if str(node["_target_"]).endswith("TensorBoardLogger"):
             node["purge_step"] = step

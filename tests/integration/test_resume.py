@@ -13,7 +13,7 @@ def test_a_killed_run_ends_as_one_never_killed(workplace, trained):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.kills", workplace),
-            # in the middle of an epoch, before the first checkpoint is whole, and in the evaluation
+            # in an epoch, before a file has its name, in another epoch and in the evaluation
             *("training_step:2", "replace:4", "training_step:7", "predict_step:2"),
         ],
         cwd=ROOT,
