@@ -48,7 +48,7 @@ def test_the_logit_is_a_linear_function_of_measures_and_attributes():
         reading = reader.read(images())
         hu = -900 + (images() + 1) / 2 * 1200
         # what is measured is outlined twice as sharply
-            measures = measure((2 * reading.outline).sigmoid(), hu)
+        measures = measure((2 * reading.outline).sigmoid(), hu)
         known = torch.cat([measures, reading.attributes], dim=1)
         expected = known @ reader.judge.weight.T + reader.judge.bias
     assert known.shape[1] == len(MEASURES) + 2
