@@ -159,6 +159,11 @@ class ScanDataModule(pl.LightningDataModule):
         for name, samples in self.splits.items():
             if {sample.label for sample in samples} != {0, 1}:
                 raise InputError(_one_sided(name, samples, self.left_out))
+        if self.lesions and not any(one.lesion_mask for one in self.splits["train"]):
+            raise InputError(
+                "auxiliary.outline: no training sample has a mask of its lesion; give masks "
+                "(data.columns.mask), or set it to 0."
+            )
         self.datasets = {name: self._dataset(name, prepared.files) for name in self.splits}
         self.pixels = {name: told["pixels"] for name, told in self.told.items()}
         everyone = [sample for samples in self.splits.values() for sample in samples]

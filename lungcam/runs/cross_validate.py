@@ -32,7 +32,7 @@ def cross_validate(config: DictConfig) -> float:
     """Train every fold, once or with several seeds, and pool what the nets say of their tests.
 
     Each fold is a run folder of its own in the run's. Writes predictions.csv, in which every sample
-    stands once, and metrics.json. A fold that is finished is not trained again.
+    stands once, and metrics.json. With `resume` a fold that is finished is not trained again.
 
     Args:
         config: Composed from conf/train.yaml, with `cv.folds`.
@@ -55,7 +55,7 @@ def cross_validate(config: DictConfig) -> float:
     runs = {seed: [folder / _name(seed, fold, repeats) for fold in range(count)] for seed in seeds}
     for seed, folders in runs.items():
         for fold, place in enumerate(folders):
-            if (place / "metrics.json").is_file():
+            if config.resume and (place / "metrics.json").is_file():
                 continue
             print(f"\n{place.name.replace('_', ' ')} of {count}")
             changes = {

@@ -142,8 +142,12 @@ def _classifier(nodes: dict[str, Any]) -> Classifier:
         raise InputError(f"explain.layer={layer}: the model has no such layer.")
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
     weights = nodes["auxiliary"]["outline"], nodes["auxiliary"]["attributes"]
+    if min(weights) < 0:
+        raise InputError("auxiliary: a weight is below 0; give 0 or more.")
     if any(weights) and not hasattr(net, "read"):
         raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
+    if weights[1] and not net.attributes:
+        raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
     return Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights)
 
 

@@ -10,7 +10,8 @@ from lungcam.transforms.poses import IMAGES
 class RandomFlips:
     """Mirrors each volume of a training batch along each of some axes with a probability of a half.
 
-    A whole batch at once, which takes a tenth of the time of TorchIO's `RandomFlip` on each volume.
+    A whole batch at once: in batches of 4 and of 24 that takes less than a tenth of the time of
+    TorchIO's `RandomFlip` on each volume.
 
     Args:
         axes: Array axes that may be mirrored, of 0, 1 and 2.

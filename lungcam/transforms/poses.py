@@ -19,7 +19,7 @@ class RandomPoses:
     of 32 voxels that takes less than half the time of TorchIO's `RandomAffine` on each.
 
     Args:
-        tilt: Largest angle out of the axial plane, in degrees.
+        tilt: Largest angle out of the axial plane, in degrees, about each of its two axes.
         scale: Largest change of size, as a share.
         shift: Largest shift along an axis, in voxels.
         contrast: Largest change of the input's contrast, as a share.

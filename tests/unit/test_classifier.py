@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import pytorch_lightning as pl
 import torch
+from monai.losses import DiceLoss
 from torch.utils.data import DataLoader
 from torchmetrics.functional.classification import (
     binary_accuracy,
@@ -15,7 +16,7 @@ from torchmetrics.functional.classification import (
 )
 
 from lungcam.classifier import Classifier
-from lungcam.nets import Small3D
+from lungcam.nets import NoduleNet, Small3D
 
 SHAPE = (8, 6, 10)
 
@@ -85,11 +86,49 @@ def test_the_loss_is_binary_cross_entropy(loader):
     classifier = Classifier(net()).eval()
     batch = next(iter(loader))
     with torch.no_grad():
-        loss = classifier._loss(batch, "train")
+        loss = classifier.training_step(batch, 0)
         p = torch.sigmoid(classifier(batch["input"]).double())
     y = batch["label"].double()
     by_hand = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
     assert float(loss) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [(0.3, 0.1), (0.5, 0.0), (0.0, 2.0)])
+def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
+    torch.manual_seed(0)
+    reader = NoduleNet(shape=(16, 8, 8), attributes=("a", "b", "c"), width=4, hidden=6)
+    torch.nn.init.normal_(reader.judge.weight)
+    classifier = Classifier(reader, None, None, *weights).eval()
+    batch = {
+        "input": torch.rand(3, 1, 16, 8, 8) * 2 - 1,
+        "label": torch.tensor([1, 0, 1]),
+        "lesion": torch.rand(3, 1, 16, 8, 8),
+        "attributes": torch.tensor([[1.0, float("nan"), -2.0], [0.3, 0.4, 0.5], [0.0, 3.0, -3.0]]),
+    }
+    batch["lesion"][1] = 0
+    with torch.no_grad():
+        loss = classifier.training_step(batch, 0)
+        reading = reader.read(batch["input"])
+    label = batch["label"].double()
+    p = reading.logit.double().sigmoid()[:, 0]
+    expected = -(label * p.log() + (1 - label) * (1 - p).log()).mean()
+    dice = DiceLoss(sigmoid=True, squared_pred=True, smooth_nr=1, smooth_dr=1)
+    outline, lesion = (one[[0, 2]] for one in (reading.outline, batch["lesion"]))
+    entropy = torch.nn.functional.binary_cross_entropy(outline.sigmoid(), lesion)
+    expected += weights[0] * (dice(outline, lesion) + 5 * entropy)
+    there = ~batch["attributes"].isnan()
+    apart = (reading.attributes - batch["attributes"])[there].abs()
+    expected += weights[1] * torch.where(apart < 1, apart**2 / 2, apart - 0.5).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_validation_answers_by_the_label_alone(trainer):
+    reader = NoduleNet(shape=(8, 16, 8), width=4, hidden=6, attributes=("a",))
+    classifier = Classifier(reader, None, None, 0.3, 0.1).eval()
+    images = [{"input": torch.randn(1, 8, 16, 8), "label": i % 2} for i in range(10)]
+    # neither a lesion nor attributes in the batches
+    (figures,) = trainer.validate(classifier, DataLoader(images, batch_size=4), verbose=False)
+    assert figures["val/loss"] == pytest.approx(torch.tensor(2.0).log().item(), abs=0.2)
 
 
 def test_validation_figures_are_of_all_samples_together(loader, trainer):

@@ -19,6 +19,8 @@ from lungcam.errors import InputError
 from lungcam.nets import Small3D
 from lungcam.targets import ALLOWED_TARGETS, check_targets, instantiate
 
+# what a choice goes with, where that is not the default
+GOES_WITH = {("model", "nodule"): ["view=nodule"]}
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = [
     (file.parent.name, file.stem)
@@ -309,7 +311,7 @@ def test_every_choice_composes(composer, group, choice):
     # what only the user knows, such as where a data set lies
     node = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{choice}.yaml"), resolve=False)
     asked = [f"{group}.{key}=given" for key, value in node.items() if value == "???"]
-    config = composer("train", f"{group}={choice}", *asked)
+    config = composer("train", f"{group}={choice}", *GOES_WITH.get((group, choice), ()), *asked)
     nodes = plain(config)
     check_targets(nodes)
     assert OmegaConf.missing_keys(config) == set()
@@ -339,6 +341,31 @@ def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
     assert plain(composer("train", "split.folds=5"))["split"]["folds"] == 5
 
 
+def test_nothing_is_learnt_beside_the_label_and_one_fold_trained_unless_it_is_said(composer):
+    config = composer("train")
+    assert plain(config.auxiliary) == {"outline": 0, "attributes": 0}
+    assert plain(config.cv) == {"folds": None, "repeats": 1}
+    config = composer("train", "auxiliary.outline=0.3", "cv.folds=5", "cv.repeats=3")
+    assert (config.auxiliary.outline, config.cv.folds, config.cv.repeats) == (0.3, 5, 3)
+
+
+def test_the_recipe_for_real_nodules_composes_and_its_parts_fit(composer):
+    config = composer("train", "experiment=lidc_nodules")
+    assert OmegaConf.missing_keys(config) == set()
+    nodes = plain(config)
+    check_nodes(nodes, TrainConfig)
+    check_targets(nodes)
+    net = instantiate(nodes["model"], "model")
+    # what it learns to tell is told by the table, and is shown in the window of the view
+    assert set(net.attributes) - {"diameter_mm"} == set(nodes["data"]["features"])
+    assert [net.low_hu, net.high_hu] == nodes["transforms"]["view"]["window_hu"]
+    assert net(torch.zeros(1, 1, *nodes["view"]["shape"])).shape == (1, 1)
+    assert nodes["auxiliary"]["outline"] > 0
+    # TorchIO's would move the input and leave the outline
+    for name, node in nodes["augmentation"].items():
+        assert not isinstance(instantiate(node, name), tio.Transform)
+
+
 def test_infer_composes(composer):
     config = composer("infer", "ckpt=a", "scan=b")
     assert (config.ckpt, config.scan, config.gpus) == ("a", "b", 0)
@@ -348,7 +375,7 @@ def test_infer_composes(composer):
 
 @pytest.mark.parametrize("choice", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
 def test_every_model_has_the_layer_it_explains(composer, choice):
-    nodes = plain(composer("train", f"model={choice}"))
+    nodes = plain(composer("train", f"model={choice}", *GOES_WITH.get(("model", choice), ())))
     net = instantiate(nodes["model"], "model")
     assert nodes["explain"]["layer"] in dict(net.named_modules())
 
@@ -366,6 +393,10 @@ def test_every_model_has_the_layer_it_explains(composer, choice):
         ("train", "seed=many"),
         ("train", "trainer.gpus=half"),
         ("train", "split.val=some"),
+        ("train", "auxiliary.outlines=1"),
+        ("train", "auxiliary.outline=some"),
+        ("train", "cv.fold=1"),
+        ("train", "cv.repeats=twice"),
         ("infer", "scans=x"),
         ("infer", "gpus=none"),
     ],

@@ -1,3 +1,9 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from lungcam.files import clear_unfinished, whole, write_text
@@ -56,14 +62,33 @@ def test_text_is_utf_8(tmp_path):
     assert (tmp_path / "a.txt").read_bytes() == "Brust-CT, 5 µm, 肺\n".encode()
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lungcam.files import whole
+
+with whole(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 def test_what_a_kill_left_unfinished_is_cleared_and_nothing_else(tmp_path):
-    for name in (".123.last.ckpt", "checkpoints/.7.best.ckpt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("half")
-    kept = [".hydra/config.yaml", "last.ckpt", ".hidden", ".12", "1.2.txt"]
+    for name in ("last.ckpt", "checkpoints/best.ckpt"):
+        killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    forgotten = tmp_path / ".elsewhere~1~0123abcd.last.ckpt"
+    forgotten.write_text("half")
+    two_days_ago = time.time() - 48 * 3600
+    os.utime(forgotten, (two_days_ago, two_days_ago))
+    # another machine's process may still be writing; and what only looks alike
+    kept = [".elsewhere~2~0123abcd.last.ckpt", ".hydra/config.yaml", "last.ckpt", ".hidden", ".12"]
     for name in kept:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("whole")
-    clear_unfinished(tmp_path)
-    left = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()}
-    assert left == set(kept)
+    with whole(tmp_path / "now.ckpt") as living:
+        living.write_text("half")
+        assert len(list(tmp_path.rglob("*.ckpt"))) == 6
+        clear_unfinished(tmp_path)
+        left = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()}
+        assert left == {*kept, living.name}

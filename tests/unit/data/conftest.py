@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torchio as tio
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.phantom import phantom_cohort
 from lungcam.grid import Grid
-from lungcam.scans import write_volume
+from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
@@ -82,6 +83,22 @@ def crops(tmp_path_factory) -> list[Sample]:
                 diameter_mm=5.0 + i,
             )
         )
+    return found
+
+
+@pytest.fixture(scope="session")
+def outlined(crops, tmp_path_factory) -> list[Sample]:
+    """The crops, most with a mask of their lesion, and with a feature that some lack."""
+    folder = tmp_path_factory.mktemp("masks")
+    found = []
+    for i, one in enumerate(crops):
+        at = read_scan(one.image, whole_chest=False).grid
+        mask = np.zeros(at.shape, bool)
+        mask[5:9, 4:9, 1:3] = True
+        file = folder / f"{one.sample_id}.nii.gz"
+        write_volume(file, mask, at)
+        features = {"margin": float(i % 5)} if i % 3 else {}
+        found.append(replace(one, lesion_mask=file if i % 4 else None, features=features))
     return found
 
 

@@ -84,6 +84,54 @@ def test_damage_whose_scan_is_gone_names_the_scan(make_dataset, crops):
         dataset[0]
 
 
+# what is learnt beside the label
+
+
+@pytest.fixture
+def learnt(outlined, nodule, tmp_path) -> PreparedDataset:
+    """Eight crops with their lesions and two attributes."""
+    samples = outlined[:8]
+    files = prepare_cohort(plan(samples, nodule, tmp_path, lesions=True), nodule).files
+    attributes = np.arange(16, dtype=np.float32).reshape(8, 2)
+    attributes[5, 1] = np.nan
+    return PreparedDataset(samples, files, nodule, attributes=attributes, lesions=True)
+
+
+def test_a_batch_holds_lesions_and_attributes_when_asked(learnt, make_dataset):
+    batch = learnt.__getitems__([5, 4, 1])
+    assert set(make_dataset().__getitems__([5])) == {"input", "label", "index"}
+    assert set(batch) == {"input", "label", "index", "lesion", "attributes"}
+    assert (batch["lesion"].dtype, batch["lesion"].shape) == (torch.float32, (3, 1, 8, 8, 8))
+    for row, index in enumerate([5, 4, 1]):
+        entry = read(learnt.file(index))
+        if "lesion" in entry.places:
+            expected = torch.from_numpy(entry.array("lesion") / np.float32(255))
+            assert torch.equal(batch["lesion"][row, 0], expected)
+            assert 0 < batch["lesion"][row].max() <= 1
+        else:
+            assert not batch["lesion"][row].any()
+    assert batch["lesion"].flatten(1).any(1).tolist() == [True, False, True]
+    assert (batch["attributes"].dtype, batch["attributes"].shape) == (torch.float32, (3, 2))
+    assert batch["attributes"][0, 0] == 10
+    assert batch["attributes"].isnan().tolist() == [[False, True], [False, False], [False, False]]
+
+
+@pytest.mark.parametrize("name", ["input", "lesion"])
+def test_a_damaged_entry_is_prepared_again_with_its_lesion(learnt, name):
+    expected = PreparedDataset(
+        learnt.samples,
+        {one.sample_id: learnt.file(i) for i, one in enumerate(learnt.samples)},
+        learnt.transforms,
+        lesions=True,
+    ).__getitems__([3])
+    before = harm(learnt, 3, name)
+    found = learnt.__getitems__([3])
+    assert torch.equal(found["input"], expected["input"])
+    assert torch.equal(found["lesion"], expected["lesion"])
+    assert found["lesion"].any()
+    assert learnt.file(3).read_bytes() == before
+
+
 # what is random
 
 
@@ -149,6 +197,12 @@ class Recorded(pl.Callback):
         self.shown.append((False, batch["input"], batch["index"].tolist()))
 
 
+def brightened(batch: dict, dice: torch.Generator) -> dict:
+    """Add a random number to each input."""
+    added = torch.rand(len(batch["input"]), 1, 1, 1, 1, generator=dice)
+    return {**batch, "input": batch["input"] + added}
+
+
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_path):
     from lungcam.trainer import _quiet
@@ -164,7 +218,7 @@ def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_pat
             batch_size=5,
             workers=0,
             seed=0,
-            batch_augmentation=lambda x, dice: x + torch.rand(len(x), 1, 1, 1, 1, generator=dice),
+            batch_augmentation=brightened,
         )
         net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(512, 1))
         recorded = Recorded()

@@ -27,8 +27,9 @@ def test_the_scan_the_series_the_place_and_the_transforms_decide_the_key():
         cache_key("one", "1.2.4", None, "Compose(a)"),
         cache_key("one", None, None, "Compose(b)"),
         *(cache_key("one", None, (x, 0, 0), "Compose(a)") for x in (1, 2)),
+        *(cache_key("one", None, None, "Compose(a)", mask) for mask in ("two", "three")),
     }
-    assert len(others - {key}) == 6
+    assert len(others - {key}) == 8
     assert cache_key("one", None, (1, 0, 0), "a") == cache_key("one", None, (1.0, 0.0, 0.0), "a")
 
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torchio as tio
 from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import table_cohort
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule, usable_samples
+from lungcam.data.attributes import attribute_table
 from lungcam.data.entry import read
 from lungcam.data.order import EpochOrder
 from lungcam.errors import InputError
@@ -227,6 +229,64 @@ def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
     module.setup()
     depths = {name for side in module.splits for name in module.crop_depths(side)}
     assert depths == {one.sample_id for one in crops}
+
+
+# what is learnt beside the label
+
+
+def beside(samples, transforms, cache, **learnt) -> ScanDataModule:
+    module = ScanDataModule(
+        Cohort(samples, "a rule"), transforms, cache, SplitRule(0.2, 0.2), 5, 0, 0, **learnt
+    )
+    module.setup()
+    return module
+
+
+def test_training_batches_hold_what_is_learnt_and_others_no_attributes(outlined, nodule, cache):
+    names = ("diameter_mm", "margin")
+    module = beside(outlined, nodule, cache, attributes=names, lesions=True)
+    samples = module.splits["train"]
+    known = attribute_table(samples, names)
+    expected = (known - np.nanmean(known, axis=0)) / np.nanstd(known, axis=0)
+    seen = 0
+    for batch in module.train_dataloader():
+        rows = batch["index"].numpy()
+        told = batch["attributes"].numpy()
+        assert np.allclose(told, expected[rows], atol=1e-5, equal_nan=True)
+        outlined_here = batch["lesion"].flatten(1).any(1).tolist()
+        assert outlined_here == [samples[i].lesion_mask is not None for i in rows]
+        seen += len(rows)
+    assert seen == 12
+    for loader in (module.val_dataloader(), *module.predict_dataloader()):
+        for batch in loader:
+            assert "attributes" not in batch
+            assert batch["input"].shape == (4, 1, 8, 8, 8)
+
+
+def test_nothing_beside_the_label_unless_it_is_asked_for(outlined, nodule, cache):
+    module = beside(outlined, nodule, cache)
+    for loader in (module.train_dataloader(), module.val_dataloader()):
+        assert all(set(batch) == {"input", "label", "index"} for batch in loader)
+
+
+def test_an_attribute_that_no_training_sample_has_is_refused(outlined, nodule, cache):
+    with pytest.raises(InputError, match=r"^model\.attributes: age is known of no training"):
+        beside(outlined, nodule, cache, attributes=("margin", "age"))
+
+
+def test_outlines_that_no_training_sample_has_are_refused(crops, nodule, cache):
+    with pytest.raises(InputError, match=r"^auxiliary\.outline: no training sample has a mask"):
+        beside(crops, nodule, cache, lesions=True)
+
+
+def test_what_would_move_the_input_and_leave_the_mask_is_refused(outlined, nodule, cache):
+    flip = tio.Compose({"flip": tio.RandomFlip()})
+    with pytest.raises(InputError, match=r"^auxiliary\.outline: TorchIO's") as caught:
+        beside(outlined, nodule, cache, lesions=True, augmentation=flip)
+    assert "\n" not in str(caught.value)
+    # without outlines they are welcome, and an empty list moves nothing
+    beside(outlined, nodule, cache, augmentation=flip)
+    beside(outlined, nodule, cache, lesions=True, augmentation=tio.Compose({}))
 
 
 # the public crops

@@ -7,10 +7,12 @@ import pytest
 
 from lungcam.data.entry import read
 from lungcam.data.key import code_version
+from lungcam.data.lesion import lesion_share
 from lungcam.data.pixels import pixel_hash
 from lungcam.data.preparation import Place, plan, prepare_cohort, prepare_scan
 from lungcam.errors import InputError
-from lungcam.scans import read_scan
+from lungcam.grid import Grid
+from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import NoduleView, pipeline, prepare
 
 
@@ -184,6 +186,68 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
     assert entry.array("picture").shape == (128, 256, 3)
 
 
+# the masks of lesions
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, nodule, tmp_path):
+    samples = outlined[:3]
+    plain = prepared(samples, nodule, tmp_path).files
+    files = prepare_cohort(plan(samples, nodule, tmp_path, lesions=True), nodule).files
+    # what has no mask is the same either way
+    assert [plain[name] == files[name] for name in files] == [True, False, False]
+    assert len(list(tmp_path.glob("*.prepared"))) == 5
+    for sample in samples:
+        without, entry = read(plain[sample.sample_id]), read(files[sample.sample_id])
+        assert set(without.places) == {"input", "lungs"}
+        assert np.array_equal(entry.array("input"), without.array("input"))
+        assert set(entry.places) - {"input", "lungs"} == (
+            {"lesion"} if sample.lesion_mask else set()
+        )
+        if sample.lesion_mask:
+            at = Grid(entry.array("input").shape, np.array(entry.facts["affine"]))
+            assert np.array_equal(entry.array("lesion"), lesion_share(sample.lesion_mask, at))
+            assert entry.array("lesion").any()
+    assert plan(samples, nodule, tmp_path, lesions=True).jobs == []
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_a_changed_mask_is_never_served_what_the_old_one_made(outlined, nodule, tmp_path):
+    mask = tmp_path / "mask.nii.gz"
+    sample = replace(outlined[1], lesion_mask=mask)
+
+    def kept() -> np.ndarray:
+        planned = plan([sample], nodule, tmp_path / "cache", lesions=True)
+        (file,) = prepare_cohort(planned, nodule).files.values()
+        return np.array(read(file).array("lesion"))
+
+    at = read_scan(sample.image, whole_chest=False).grid
+    volume = np.zeros(at.shape, np.uint8)
+    volume[5:9, 4:9, 1:3] = 1
+    write_volume(mask, volume, at)
+    first = kept()
+    volume[5] = 0
+    write_volume(mask, volume, at)
+    assert not np.array_equal(kept(), first)
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_a_mask_that_is_gone_or_broken_leaves_its_sample_out_and_told(outlined, nodule, tmp_path):
+    (tmp_path / "broken.nii.gz").write_bytes(b"this is no NIfTI")
+    samples = [
+        replace(outlined[1], lesion_mask=tmp_path / "gone.nii.gz"),
+        replace(outlined[2], lesion_mask=tmp_path / "broken.nii.gz"),
+        outlined[3],
+    ]
+    planned = plan(samples, nodule, tmp_path / "cache", lesions=True)
+    found = prepare_cohort(planned, nodule)
+    assert list(found.files) == ["crop-03"]
+    for name, one in (("gone", "crop-01"), ("broken", "crop-02")):
+        assert f"{name}.nii.gz: cannot be read as the mask of a lesion" in found.left_out[one]
+    # who learns no outlines does not mind
+    assert prepared(samples, nodule, tmp_path / "cache").left_out == {}
+
+
 def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     sample = next(one for one in phantoms.samples if one.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
@@ -203,7 +267,7 @@ def test_a_whole_scan_without_a_centre_is_not_shown_as_a_nodule(phantoms, tmp_pa
     """The middle of a chest is no nodule: nothing may be trained on it in silence."""
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
     (reason,) = prepare_scan(
-        phantoms.samples[0].image, None, [(None, tmp_path / "a.prepared")], nodule
+        phantoms.samples[0].image, None, [Place(None, tmp_path / "a.prepared")], nodule
     )
     assert "no centre of a nodule is known" in reason
     assert not (tmp_path / "a.prepared").exists()

@@ -99,12 +99,16 @@ def test_the_public_crops_by_their_diameter(sample_data):
 
 
 def test_the_table_reads_back(tmp_path):
-    splits = {"val": make([0.25, -3.5]), "test": make([1e4, -1e4, 0.1])}
+    splits = {"val": make([0.25, -3.5]), "test": make([1e4, -1e4, 0.1], [5.25, None, 0.0])}
     file = tmp_path / "run" / "predictions.csv"
     write_predictions(file, splits)
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["sample_id", "patient_id", "split", "label", "probability", "logit"]
+    told = ["sample_id", "patient_id", "split", "label", "probability", "logit"]
+    # what needs no network stands beside it, empty where it is unknown
+    assert list(rows[0]) == [*told, "baseline_crop_depth", "baseline_diameter"]
+    assert [row["baseline_diameter"] for row in rows] == ["", "", "5.25", "", "0.0"]
+    assert {row["baseline_crop_depth"] for row in rows} == {""}
     assert [row["split"] for row in rows] == ["val"] * 2 + ["test"] * 3
     for name, predictions in splits.items():
         own = [row for row in rows if row["split"] == name]

@@ -1,0 +1,146 @@
+"""The net that outlines a nodule, measures it and judges by the measures."""
+
+import itertools
+
+import pytest
+import torch
+
+from lungcam.nets import NoduleNet, attribute_loss, outline_loss
+from lungcam.nets.measures import MEASURES, measure
+from lungcam.nets.nodule_net import _spread
+
+SHAPE = (16, 24, 8)
+NAMES = ("diameter_mm", "calcification")
+
+
+def net(**settings) -> NoduleNet:
+    torch.manual_seed(0)
+    return NoduleNet(**{"shape": SHAPE, "attributes": NAMES, "width": 4, "hidden": 6} | settings)
+
+
+def images(count: int = 2) -> torch.Tensor:
+    return torch.rand(count, 1, *SHAPE, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def test_what_is_read_of_an_image():
+    reader = net().eval()
+    reading = reader.read(images(3))
+    assert reading.logit.shape == (3, 1)
+    assert reading.outline.shape == (3, 1, *SHAPE)
+    assert reading.attributes.shape == (3, 2)
+    assert torch.equal(reader(images(3)), reading.logit)
+
+
+@pytest.mark.parametrize("axes", [(2,), (3,), (4,), (2, 3, 4)])
+def test_a_mirrored_image_is_read_alike_in_shape_and_size(axes):
+    reader = net().eval()
+    one, other = reader.read(images()), reader.read(images().flip(axes))
+    assert one.outline.shape == other.outline.shape
+    # what the net knows before it has learnt hangs little on the side it looks from
+    volumes = [reading.outline.sigmoid().sum((1, 2, 3, 4)) for reading in (one, other)]
+    assert torch.allclose(*volumes, rtol=0.1)
+
+
+def test_the_logit_is_a_linear_function_of_measures_and_attributes():
+    reader = net(window_hu=(-900, 300)).eval()
+    torch.nn.init.normal_(reader.judge.weight)
+    with torch.no_grad():
+        reading = reader.read(images())
+        hu = -900 + (images() + 1) / 2 * 1200
+        # what is measured is outlined twice as sharply
+        measures = measure((2 * reading.outline).sigmoid(), hu)
+        known = torch.cat([measures, reading.attributes], dim=1)
+        expected = known @ reader.judge.weight.T + reader.judge.bias
+    assert known.shape[1] == len(MEASURES) + 2
+    assert torch.allclose(reading.logit, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_it_is_undecided_at_first():
+    logits = net().eval()(images(4))
+    assert torch.equal(logits, logits[:1].expand_as(logits))
+
+
+def test_the_window_changes_what_minus_one_and_one_stand_for_alone():
+    hu = images() * 500
+    wide, narrow = net(window_hu=(-1000, 1000)).eval(), net(window_hu=(-500, 500)).eval()
+    one, other = wide.read(hu / 1000), narrow.read(hu / 500)
+    assert torch.allclose(one.outline, other.outline, atol=1e-4)
+    assert torch.allclose(one.attributes, other.attributes, atol=1e-4)
+
+
+def test_what_the_outline_learns_from():
+    reader = net()
+    lesion = (images() > 0.5).float()
+    outline_loss(reader.read(images()).outline, lesion).backward()
+    untouched = {
+        name.partition(".")[0] for name, one in reader.named_parameters() if one.grad is None
+    }
+    assert untouched == {"describe", "judge"}
+
+
+def test_the_label_reaches_the_outline_through_the_measures():
+    reader = net(dropout=0.0)
+    torch.nn.init.normal_(reader.judge.weight)
+    reader(images()).sum().backward()
+    still = [name for name, one in reader.named_parameters() if one.grad is None]
+    assert still == []
+    assert reader.outline[-1].weight.grad.any()
+    assert reader.stem[0].weight.grad.any()
+
+
+def test_nothing_is_learnt_of_an_attribute_that_is_unknown():
+    reader = net(dropout=0.0)
+    known = torch.tensor([[0.3, float("nan")], [-1.0, float("nan")]])
+    attribute_loss(reader.read(images()).attributes, known).backward()
+    gradient = reader.describe[-1].weight.grad
+    assert gradient[0].any()
+    assert not gradient[1].any()
+
+
+def test_without_attributes_it_learns_from_labels_alone():
+    reader = net(attributes=())
+    torch.nn.init.normal_(reader.judge.weight)
+    reader(images()).sum().backward()
+    assert [name for name, one in reader.named_parameters() if one.grad is None] == []
+
+
+def test_an_outline_is_learnt():
+    """A ball brighter than its surroundings is found within a few steps."""
+    dice = torch.Generator().manual_seed(0)
+    reader = net(shape=(16, 16, 16))
+    places = torch.stack(torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij"))
+    middles = 6 + 4 * torch.rand(4, 3, 1, 1, 1, generator=dice)
+    lesion = ((places - middles).norm(dim=1, keepdim=True) < 4).float()
+    image = 0.9 * lesion - 0.8 + 0.1 * torch.randn(lesion.shape, generator=dice)
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=0.02)
+    for _ in range(24):
+        optimizer.zero_grad()
+        outline_loss(reader.read(image).outline, lesion).backward()
+        optimizer.step()
+    found = reader.read(image).outline > 0
+    both = (found & lesion.bool()).sum()
+    assert 2 * both / (found.sum() + lesion.sum()) > 0.9
+
+
+def test_weights_hold_what_is_learnt_and_no_more():
+    names = set(net().state_dict())
+    assert not names & {"windows", "distance"}
+    other = net(shape=(32, 32, 32))
+    assert {k: v.shape for k, v in other.state_dict().items()} == {
+        k: v.shape for k, v in net().state_dict().items()
+    }
+
+
+def test_cells_are_laid_out_over_their_voxels():
+    cells = torch.arange(2 * 16 * 2 * 3 * 2).reshape(2, 16, 2, 3, 2)
+    laid = _spread(cells)
+    assert laid.shape == (2, 2, 4, 6, 4)
+    for b, c, w, h, d in itertools.product(*map(range, laid.shape)):
+        part = (w % 2) * 4 + (h % 2) * 2 + d % 2
+        assert laid[b, c, w, h, d] == cells[b, 8 * c + part, w // 2, h // 2, d // 2]
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 20), (12, 16, 16)])
+def test_a_shape_that_cannot_be_halved_thrice_is_refused(shape):
+    with pytest.raises(ValueError, match=r"model\.shape=\[.*\]: give multiples of 8\."):
+        NoduleNet(shape=shape)

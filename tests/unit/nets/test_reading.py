@@ -1,0 +1,76 @@
+"""The losses of what is learnt beside the label, against plain formulas and MONAI's."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from monai.losses import DiceLoss
+
+from lungcam.nets import attribute_loss, outline_loss
+
+SHAPE = (2, 1, 4, 5, 6)
+
+
+def outlines(seed: int, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    dice = torch.Generator().manual_seed(seed)
+    shape = (count, *SHAPE[1:])
+    return 3 * torch.randn(shape, generator=dice), torch.rand(shape, generator=dice)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_outlines_loss_is_monais_dice_and_cross_entropy(seed):
+    outline, lesion = outlines(seed)
+    dice = DiceLoss(sigmoid=True, squared_pred=True, smooth_nr=1, smooth_dr=1)(outline, lesion)
+    p, y = outline.double().sigmoid().numpy(), lesion.double().numpy()
+    entropy = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    expected = float(dice) + 5 * float(entropy)
+    assert float(outline_loss(outline, lesion)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_right_outline_costs_nothing_and_a_wrong_one_about_all():
+    lesion = torch.zeros(SHAPE)
+    lesion[..., 1:3, 1:4, 2:5] = 1
+    right = 40 * (lesion - 0.5)
+    assert float(outline_loss(right, lesion)) == pytest.approx(0, abs=1e-5)
+    # no voxel in both: the one of numerator and denominator is all that is left of Dice
+    assert float(outline_loss(-right, lesion)) == pytest.approx(1 - 1 / 121 + 5 * 20, rel=1e-5)
+
+
+def test_a_sample_without_an_outline_adds_nothing():
+    outline, lesion = outlines(0, count=3)
+    lesion[1] = 0
+    outline.requires_grad_()
+    loss = outline_loss(outline, lesion)
+    loss.backward()
+    assert torch.equal(loss, outline_loss(outline[[0, 2]], lesion[[0, 2]]))
+    assert not outline.grad[1].any()
+    assert outline.grad[[0, 2]].all()
+
+
+def test_a_batch_without_outlines_costs_nothing():
+    outline = outlines(0)[0].requires_grad_()
+    loss = outline_loss(outline, torch.zeros(SHAPE))
+    loss.backward()
+    assert loss.item() == 0
+    assert not outline.grad.any()
+
+
+def test_unknown_attributes_add_nothing():
+    nan = float("nan")
+    known = torch.tensor([[0.5, nan, 3.0], [nan, nan, -1.0]])
+    told = torch.zeros(2, 3, requires_grad=True)
+    loss = attribute_loss(told, known)
+    loss.backward()
+    # Huber's: half the square within 1, and beyond it the distance less a half
+    assert loss.item() == pytest.approx((0.125 + 2.5 + 0.5) / 3)
+    assert torch.equal(told.grad != 0, ~known.isnan())
+    assert told.grad[0].tolist() == pytest.approx([-0.5 / 3, 0, -1 / 3])
+
+
+def test_a_batch_of_which_nothing_is_known_costs_nothing():
+    told = torch.randn(2, 3, requires_grad=True)
+    loss = attribute_loss(told, torch.full((2, 3), float("nan")))
+    loss.backward()
+    assert loss.item() == 0
+    assert not told.grad.any()
