@@ -2,7 +2,8 @@
 
 from lungcam.callbacks.epoch_seed import EpochSeed
 from lungcam.callbacks.export import HeatmapExport
+from lungcam.callbacks.fit_judge import FitJudge
 from lungcam.callbacks.last_checkpoint import LastCheckpoint, is_trained
 from lungcam.callbacks.localisation import Localisation
 
-__all__ = ["EpochSeed", "HeatmapExport", "LastCheckpoint", "Localisation", "is_trained"]
+__all__ = ["EpochSeed", "FitJudge", "HeatmapExport", "LastCheckpoint", "Localisation", "is_trained"]

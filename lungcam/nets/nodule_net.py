@@ -100,12 +100,17 @@ class NoduleNet(nn.Module):
         below = self.from_middle(middle) + interpolate(self.from_coarse(coarse), scale_factor=2.0)
         joined = self.joined(self.from_fine(fine) + interpolate(below, scale_factor=2.0))
         sketch = _spread(self.sketch(joined))
-        outline = self.outline(torch.cat([sketch, seen], dim=1)).float()
+        outline = self.outline(torch.cat([sketch, seen], dim=1))
+        # half precision would blur measures that the judge weighs against each other
+        with torch.autocast(image.device.type, enabled=False):
+            return self._judged(outline.float(), joined.float(), hu.float())
+
+    def _judged(self, outline: torch.Tensor, joined: torch.Tensor, hu: torch.Tensor) -> Reading:
         # a little of much around a nodule would outweigh it
         within = (SHARPER * outline).sigmoid()
-        measures = measure(within, hu.float())
+        measures = measure(within, hu)
         inside = avg_pool3d(within, FINER)
-        told = joined.float() * inside
+        told = joined * inside
         mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
         features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
         attributes = self.describe(features)

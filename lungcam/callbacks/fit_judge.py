@@ -1,0 +1,77 @@
+"""The last, linear layer of `model=nodule`, fitted to the end."""
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from scipy.optimize import minimize
+from scipy.special import expit
+
+
+class FitJudge(pl.Callback):
+    """Fits the layer from measures to logit by logistic regression when the last epoch is trained.
+
+    The measures go together (a large nodule has much of everything), and against such a slope a few
+    hundred steps of gradient descent stop early. Nothing else of the net is changed.
+
+    Args:
+        penalty: Half of it times the squared weights, of standardised measures, is added to the
+            training samples' summed cross-entropy.
+    """
+
+    def __init__(self, penalty: float = 1.0):
+        if penalty <= 0:
+            raise ValueError(f"penalty={penalty}: give more than 0.")
+        self.penalty = penalty
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Fit, before the last validation and the checkpoint that follows it."""
+        if trainer.state.fn != "fit" or trainer.current_epoch + 1 < trainer.max_epochs:
+            return
+        dataset, size = trainer.datamodule.datasets["train"], trainer.datamodule.batch_size
+        judge = pl_module.net.judge
+        features, labels = [], []
+        handle = judge.register_forward_pre_hook(lambda _, given: features.append(given[0]))
+        try:
+            with torch.no_grad(), trainer.precision_plugin.forward_context():
+                for begin in range(0, len(dataset), size):
+                    rows = range(begin, min(begin + size, len(dataset)))
+                    batch = dataset.__getitems__(list(rows))
+                    pl_module(batch["input"].to(pl_module.device))
+                    labels.append(batch["label"])
+        finally:
+            handle.remove()
+        known = torch.cat(features).double().cpu().numpy()
+        weight, bias = fit_logistic(known, torch.cat(labels).numpy(), self.penalty)
+        with torch.no_grad():
+            judge.weight.copy_(torch.from_numpy(weight)[None])
+            judge.bias.fill_(bias)
+
+
+def fit_logistic(
+    features: np.ndarray, labels: np.ndarray, penalty: float
+) -> tuple[np.ndarray, float]:
+    """Fit a logistic regression with an L2 penalty on the weights of standardised features.
+
+    Args:
+        features: `(N, F)`.
+        labels: `(N,)` of 0 and 1.
+        penalty: See `FitJudge`.
+
+    Returns:
+        Weights `(F,)` and bias, on the features as they were given.
+    """
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    z = (features - mean) / spread
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, bias = parameters[:-1], parameters[-1]
+        logit = z @ weight + bias
+        gap = expit(logit) - labels
+        value = np.sum(np.logaddexp(0, logit) - labels * logit) + penalty / 2 * weight @ weight
+        return float(value), np.append(z.T @ gap + penalty * weight, gap.sum())
+
+    start = np.zeros(z.shape[1] + 1)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    weight = found[:-1] / spread
+    return weight, float(found[-1] - weight @ mean)
