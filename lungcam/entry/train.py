@@ -16,7 +16,8 @@ register_schemas()
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
 def job(config: DictConfig) -> float:
     """Train one run and return the figure that sweeps compare."""
-    if config.cv.folds is not None:
+    # the cache is the same for all folds
+    if config.cv.folds is not None and config.prepare is None:
         from lungcam.runs.cross_validate import cross_validate
 
         return cross_validate(config)

@@ -15,7 +15,7 @@ def read(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace, trained):
+def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace):
     settings = ("model=small3d", *TINY, "callbacks=checkpoint", "cv.folds=2", "hydra.run.dir=cv")
     done = command("train.py", *settings, cwd=workplace)
     assert done.returncode == 0, done.stderr
@@ -28,7 +28,7 @@ def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace
         }
         for fold in range(2)
     ]
-    everyone = {row["patient_id"] for row in read(trained.folder / "splits.csv")}
+    everyone = {row["patient_id"] for row in read(run / "fold_0" / "samples.csv")}
     assert tested[0] | tested[1] == everyone
     assert not tested[0] & tested[1]
     assert {row["patient_id"] for row in read(run / "predictions.csv")} == everyone
