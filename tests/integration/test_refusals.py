@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from .conftest import ROOT, TINY, command
+from .conftest import ROOT, command
 
 
 def refused(done) -> str:
