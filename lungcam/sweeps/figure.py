@@ -116,7 +116,8 @@ def _history(axes: "Axes", trials: Sequence[Trial]) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("job")
     axes.set_ylabel(OBJECTIVE)
-    axes.legend(loc="lower right", fontsize=8)
+    # beside the panel, where it hides no run
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     axes.grid(alpha=0.3)
     _title(axes, trials)
 

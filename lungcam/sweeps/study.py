@@ -44,6 +44,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder, self.fixed, self.space = folder, list(fixed), space
         self.seed, self.parallel = seed, parallel
+        self._asked: dict[int, optuna.Trial] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._study = optuna.create_study(
             storage=f"sqlite:///{folder / FILE}",
@@ -71,6 +72,7 @@ class Study:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = TPESampler(seed=int(seed), constant_liar=self.parallel)
         asked = [self._study.ask(self.space) for _ in range(count)]
+        self._asked |= {one.number: one for one in asked}
         return [
             (one.number, [*self.fixed, *(override(key, one.params[key]) for key in self.space)])
             for one in asked
@@ -78,10 +80,9 @@ class Study:
 
     def tell(self, trial: Trial) -> None:
         """Record what came of a trial."""
-        stored = self._study.trials[trial.number]
-        notes = {"folder": os.path.relpath(trial.folder, self.folder), "reason": trial.reason}
-        for key, value in notes.items():
-            self._study._storage.set_trial_user_attr(stored._trial_id, key, value)
+        asked = self._asked.pop(trial.number)
+        asked.set_user_attr("folder", os.path.relpath(trial.folder, self.folder))
+        asked.set_user_attr("reason", trial.reason)
         if trial.objective is None:
             self._study.tell(trial.number, state=TrialState.FAIL)
         else:
@@ -123,6 +124,7 @@ class Study:
     def _take_up(self) -> None:
         """Mark what an earlier process left running as failed, and queue its settings again."""
         for one in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            # Optuna has no public way to note anything on another process's trial
             self._study._storage.set_trial_user_attr(one._trial_id, INTERRUPTED, True)
             self._study.tell(one.number, state=TrialState.FAIL)
         trials = self._study.get_trials(deepcopy=False)
