@@ -12,7 +12,7 @@ from lungcam.nets.reading import Reading
 # lower and upper end, in HU, of what each input channel tells apart: lung, soft tissue, calcium
 WINDOWS_HU = ((-1000, 400), (-150, 150), (0, 1000))
 # what is measured is outlined more sharply than what is learnt
-SHARPER = 2.0
+SHARPER = 4.0
 # sub-voxels of a half-resolution cell along an axis
 FINER = 2
 
@@ -22,10 +22,10 @@ class NoduleNet(nn.Module):
 
     A pyramid of convolutions at 1/2, 1/4 and 1/8 of the resolution is joined at 1/2; from there the
     nodule's outline is told at full resolution. The logit is a linear function of measures of what
-    the outline holds (size, density, its spread, calcium: see `lungcam.nets.measures`) and of what
-    readers said of the nodule (`attributes`), which the net learns to tell. With a few hundred
-    nodules so narrow a way from image to answer learns what a wide one does not. Without outlines
-    and attributes to learn from, it learns from the labels alone.
+    the outline holds: size, density, its spread, calcium; see `lungcam.nets.measures`. With a few
+    hundred nodules so narrow a way from image to answer learns what a wide one does not. What
+    readers said of the nodule (`attributes`) is told beside it, to learn from. Without outlines
+    and attributes to learn from, the net learns from the labels alone.
 
     Args:
         window_hu: HU that the input's -1 and 1 stand for.
@@ -72,14 +72,16 @@ class NoduleNet(nn.Module):
             nn.ReLU(),
             nn.Conv3d(8, 1, 1),
         )
-        self.describe = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(2 * many + len(MEASURES), hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, max(1, len(self.attributes))),
-        )
-        self.judge = nn.Linear(len(MEASURES) + max(1, len(self.attributes)), 1)
+        self.describe = None
+        if self.attributes:
+            self.describe = nn.Sequential(
+                nn.Dropout(dropout),
+                nn.Linear(2 * many + len(MEASURES), hidden),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, len(self.attributes)),
+            )
+        self.judge = nn.Linear(len(MEASURES), 1)
         # undecided at first, and a nodule fills a twentieth of its cube
         nn.init.zeros_(self.judge.weight)
         nn.init.constant_(self.outline[-1].bias, -3.0)
@@ -109,12 +111,13 @@ class NoduleNet(nn.Module):
         # a little of much around a nodule would outweigh it
         within = (SHARPER * outline).sigmoid()
         measures = measure(within, hu)
+        if self.describe is None:
+            return Reading(self.judge(measures), outline, measures[:, :0])
         inside = avg_pool3d(within, FINER)
         told = joined * inside
         mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
         features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
-        attributes = self.describe(features)
-        return Reading(self.judge(torch.cat([measures, attributes], dim=1)), outline, attributes)
+        return Reading(self.judge(measures), outline, self.describe(features))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -44,6 +44,8 @@ def test_a_box_of_one_density_by_hand():
         "density": mean,
         "spread": math.sqrt((240 * (0.5 - mean) ** 2) / 241 + 0.01),
         "volume_by_density": size * mean,
+        # the third axis runs from foot to head
+        "area": math.log(4 * 6 + 1) - 4,
     } | {
         f"above_{t}": (math.log(voxels + 1) - middle) / 1.5
         for t, voxels, middle in zip(
@@ -85,7 +87,8 @@ def test_calcium_in_one_corner_counts_and_spreads():
 
 @given(
     st.integers(0, 2**32 - 1),
-    st.permutations(range(3)),
+    # seen from above, a nodule on its side has another area
+    st.sampled_from([(0, 1, 2), (1, 0, 2)]),
     st.lists(st.booleans(), min_size=3, max_size=3),
 )
 def test_turning_and_mirroring_change_no_measure(seed, order, backwards):
