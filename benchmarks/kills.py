@@ -185,8 +185,8 @@ def same(one: object, other: object) -> bool:
 def random_kills(folder: Path, count: int) -> list[str]:
     """Kill lives at random moments, and say what differs in the runs that they end in."""
     begun = sum(os.times()[2:4])
-    shutil.rmtree(folder / "whole")
-    live(folder / "whole", settings=LONG)
+    shutil.rmtree(folder / "never-killed")
+    live(folder / "never-killed", settings=LONG)
     lasts = sum(os.times()[2:4]) - begun
     print(f"a run computes {lasts:.1f} s when it is not killed", flush=True)
     kills, found, chance = 0, [], random.Random(0)
@@ -202,7 +202,7 @@ def random_kills(folder: Path, count: int) -> list[str]:
             if told == "after the training":
                 break  # let it end: another run is to be killed while it trains
         live(run, settings=LONG)
-        found += differences(folder / "whole", run)
+        found += differences(folder / "never-killed", run)
         print(f"run {life}: {found or 'equal'}", flush=True)
         if kills == count:
             break
@@ -214,7 +214,7 @@ def main(folder: Path, moments: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # their relative paths are meant from here
     os.chdir(folder)
-    live(folder / "whole")
+    live(folder / "never-killed")
     if moments[0].isdigit():
         found = random_kills(folder, int(moments[0]))
     else:
@@ -223,7 +223,7 @@ def main(folder: Path, moments: list[str]) -> None:
                 raise SystemExit(f"{moment}: the run ended before it")
             print(f"killed at {moment}: {reached(folder / 'killed')}", flush=True)
         live(folder / "killed")
-        found = differences(folder / "whole", folder / "killed")
+        found = differences(folder / "never-killed", folder / "killed")
         print(found or "equal")
     sys.exit(bool(found))
 

@@ -14,7 +14,7 @@ register_schemas()
 
 # Hydra names the job after this module
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
-def job(config: DictConfig) -> float:
+def job(config: DictConfig) -> float | None:
     """Train one run and return the figure that sweeps compare."""
     # the cache is the same for all folds
     if config.cv.folds is not None and config.prepare is None:

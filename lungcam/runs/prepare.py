@@ -1,6 +1,5 @@
 """Prepare a part of a cohort for the cache, as one of several jobs."""
 
-import math
 import re
 
 from lungcam.cohorts.sample import Sample
@@ -8,7 +7,7 @@ from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
 
 
-def prepare_part(data: ScanDataModule, part: str) -> float:
+def prepare_part(data: ScanDataModule, part: str) -> None:
     """Prepare the scans of one part, and train nothing.
 
     The parts are cut from the cohort, not from what is missing, so that jobs that run at once or
@@ -17,9 +16,6 @@ def prepare_part(data: ScanDataModule, part: str) -> float:
     Args:
         data: Before its `setup`.
         part: `K/N`: the Kth of N parts, from 1 on.
-
-    Returns:
-        NaN: there is no figure that a sweep could compare.
 
     Raises:
         InputError: There is no such part, or nothing of it can be prepared.
@@ -32,7 +28,6 @@ def prepare_part(data: ScanDataModule, part: str) -> float:
     if prepared.left_out:
         first = next(iter(prepared.left_out.values())).rstrip(".")
         print(f"note: {len(prepared.left_out)} samples can have none, the first since {first}.")
-    return math.nan
 
 
 def of_part(samples: list[Sample], number: int, parts: int) -> list[Sample]:

@@ -32,14 +32,15 @@ from lungcam.transforms import pipeline
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
 
 
-def train(config: DictConfig) -> float:
+def train(config: DictConfig) -> float | None:
     """Train, choose the best epoch, predict validation and test, explain and report.
 
     Args:
         config: Composed from conf/train.yaml.
 
     Returns:
-        Validation AUC of the best epoch, for sweeps to maximise.
+        Validation AUC of the best epoch, for sweeps to maximise; None where a cohort was prepared
+        only.
 
     Raises:
         InputError: The configuration or the data is at fault.
@@ -85,7 +86,8 @@ def train(config: DictConfig) -> float:
             lesions=classifier.outline_weight > 0,
         )
         if config.prepare is not None:
-            return prepare_part(data, config.prepare)
+            prepare_part(data, config.prepare)
+            return None
         data.setup()
     metadata.metadata["label_rule"] = cohort.label_rule
     metadata.metadata["pixels"] = sorted(

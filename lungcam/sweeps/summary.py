@@ -6,7 +6,7 @@ from pathlib import Path
 from lungcam.errors import InputError
 from lungcam.sweeps.figure import draw_sweep
 from lungcam.sweeps.table import describe_sweep, write_sweep
-from lungcam.sweeps.trial import Trial, best_first
+from lungcam.sweeps.trial import Trial, best_first, failed
 
 
 def finish(trials: Sequence[Trial], folder: Path, search: bool = False) -> None:
@@ -22,6 +22,9 @@ def finish(trials: Sequence[Trial], folder: Path, search: bool = False) -> None:
         InputError: Every run failed of bad input.
         Exception: Every run failed, and this one is a defect.
     """
+    if trials and not any(one.reason or one.objective is not None for one in trials):
+        print(f"{len(trials)} runs are done; none of them trained.", flush=True)
+        return
     write_sweep(folder / "sweep.csv", trials)
     draw_sweep(folder / "sweep.png", trials, search)
     print(describe_sweep(trials))
@@ -35,5 +38,6 @@ def finish(trials: Sequence[Trial], folder: Path, search: bool = False) -> None:
     for trial in trials:
         if trial.error is not None and not isinstance(trial.error, InputError):
             raise trial.error
-    first = min(trials, key=lambda trial: trial.number)
-    raise InputError(f"all {len(trials)} runs failed; the first: {first.reason}")
+    bad = failed(trials)
+    told = "all" if len(bad) == len(trials) else f"{len(bad)} of"
+    raise InputError(f"{told} {len(trials)} runs failed; the first: {bad[0].reason}")

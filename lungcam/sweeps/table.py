@@ -29,7 +29,7 @@ def write_sweep(file: Path, trials: Sequence[Trial]) -> None:
                 **found,
                 **trial.overrides,
                 "job": trial.number,
-                "status": "failed" if trial.objective is None else "done",
+                "status": "failed" if trial.reason else "done",
                 "objective": trial.objective,
                 "folder": Path(os.path.relpath(trial.folder, file.parent)).as_posix(),
                 "reason": trial.reason,

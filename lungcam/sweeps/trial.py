@@ -22,7 +22,7 @@ class Trial:
         number: The job's number.
         overrides: Its settings as typed, by key.
         folder: Its run folder.
-        objective: What the run gave, the validation AUC; None where it failed.
+        objective: What the run gave, the validation AUC; None where it failed, or only prepared.
         error: What it failed of, where it failed in this process's sweep.
         reason: The same in one line.
     """
@@ -49,6 +49,8 @@ def trial_of(number: int, overrides: Iterable[str], folder: Path, job: JobReturn
         value = job.return_value
     except Exception as error:
         return Trial(number, settings, folder, error=error, reason=one_line(error))
+    if value is None:
+        return Trial(number, settings, folder)
     number_given = isinstance(value, int | float) and not isinstance(value, bool)
     if number_given and math.isfinite(value):
         return Trial(number, settings, folder, float(value))
@@ -74,10 +76,8 @@ def best_first(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def failed(trials: Iterable[Trial]) -> list[Trial]:
-    """Those without a result, in the order of their jobs."""
-    return sorted(
-        (trial for trial in trials if trial.objective is None), key=lambda trial: trial.number
-    )
+    """Those that failed, in the order of their jobs."""
+    return sorted((trial for trial in trials if trial.reason), key=lambda trial: trial.number)
 
 
 def varied_keys(trials: Iterable[Trial]) -> list[str]:

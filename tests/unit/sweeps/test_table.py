@@ -70,7 +70,10 @@ def test_the_picture_is_drawn_whatever_there_is(tmp_path):
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
 def test_every_run_is_ranked_or_failed(values):
-    given = [Trial(i, {}, None, value) for i, value in enumerate(values)]
+    given = [
+        Trial(i, {}, None, value, reason="diverged" if value is None else "")
+        for i, value in enumerate(values)
+    ]
     ranked = best_first(given)
     assert sorted([*ranked, *failed(given)], key=lambda one: one.number) == given
     found = [one.objective for one in ranked]
