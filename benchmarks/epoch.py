@@ -19,6 +19,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from benchmarks.cached import cached_cohort
 from benchmarks.markdown import table
 from benchmarks.measure import ROOT, say
+from lungcam.callbacks import EpochSeed, LastCheckpoint
+from lungcam.checkpoint import WholeCheckpoints
 from lungcam.classifier import Classifier
 from lungcam.config import TrainerConfig
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
@@ -161,11 +163,24 @@ def fit(
         make_net(case), partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4), make_schedule
     )
     checkpoint = pl.callbacks.ModelCheckpoint(
-        folder, "best", monitor="val/loss", save_last=True, enable_version_counter=False
+        folder, "best", monitor="val/loss", enable_version_counter=False
     )
+    kept = [EpochSeed(0), LastCheckpoint(folder / "last.ckpt"), checkpoint]
     logger = pl.loggers.TensorBoardLogger(folder, name="", version="")
-    settings = TrainerConfig(0, epochs, "32-true", "warn", 1, None, 10)
-    trainer = make_trainer(vars(settings), folder, [logger], [checkpoint, *callbacks])
+    settings = TrainerConfig(
+        gpus=0,
+        devices=1,
+        num_nodes=1,
+        max_epochs=epochs,
+        precision="32-true",
+        deterministic="warn",
+        accumulate_grad_batches=1,
+        gradient_clip_val=None,
+        log_every_n_steps=10,
+    )
+    trainer = make_trainer(
+        vars(settings), folder, [logger], [*kept, *callbacks], [WholeCheckpoints()]
+    )
     trainer.profiler = profiler = SimpleProfiler(folder, "profile")
     trainer.fit(classifier, datamodule=module)
     return classifier, profiler
