@@ -11,7 +11,8 @@ class FitJudge(pl.Callback):
     """Fits the layer from measures to logit by logistic regression when the last epoch is trained.
 
     The measures go together (a large nodule has much of everything), and against such a slope a few
-    hundred steps of gradient descent stop early. Nothing else of the net is changed.
+    hundred steps of gradient descent stop early. Nothing else of the net is changed. It is fitted in
+    full precision, in which the net is used.
 
     Args:
         penalty: Half of it times the squared weights, of standardised measures, is added to the
@@ -32,7 +33,7 @@ class FitJudge(pl.Callback):
         features, labels = [], []
         handle = judge.register_forward_pre_hook(lambda _, given: features.append(given[0]))
         try:
-            with torch.no_grad(), trainer.precision_plugin.forward_context():
+            with torch.no_grad():
                 for begin in range(0, len(dataset), size):
                     rows = range(begin, min(begin + size, len(dataset)))
                     batch = dataset.__getitems__(list(rows))

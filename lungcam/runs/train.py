@@ -28,6 +28,7 @@ from lungcam.targets import check_targets, instantiate
 from lungcam.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
+FULL = "32-true"
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
 
@@ -104,11 +105,12 @@ def train(config: DictConfig) -> float | None:
         trainer.fit(classifier, datamodule=data, ckpt_path=last if before else None)
     if rank() > 0:
         return math.nan  # rank zero evaluates
-    if trainer.world_size > 1:
-        # it sees every sample once, in order; what the others have logged stays
+    if trainer.world_size > 1 or config.trainer.precision != FULL:
+        # it sees every sample once, in order, and is as exact as infer.py; what was logged stays
         _continue_events(nodes["logger"], load_checkpoint(last)["global_step"])
         loggers = list(_each(nodes, "logger").values())
-        trainer = make_trainer(config.trainer, folder, loggers, callbacks, alone=True)
+        exact = {**config.trainer, "precision": FULL}
+        trainer = make_trainer(exact, folder, loggers, callbacks, alone=True)
     metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
     log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
     return metrics["val"]["auc"]
