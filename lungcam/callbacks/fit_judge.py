@@ -11,8 +11,8 @@ class FitJudge(pl.Callback):
     """Fits the layer from measures to logit by logistic regression when the last epoch is trained.
 
     The measures go together (a large nodule has much of everything), and against such a slope a few
-    hundred steps of gradient descent stop early. Nothing else of the net is changed. It is fitted in
-    full precision, in which the net is used.
+    hundred steps of gradient descent stop early. Nothing else of the net is changed. It is fitted
+    in full precision, in which the net is used.
 
     Args:
         penalty: Half of it times the squared weights, of standardised measures, is added to the
