@@ -59,9 +59,13 @@ class MonitorConfig:
 
 @dataclass
 class ExplainConfig:
-    """The layer that Grad-CAM explains; each model names its own."""
+    """How heat-maps are made, and how they are judged; each model names its own layer."""
 
     layer: str = MISSING
+    method: str = MISSING
+    evidence: str = MISSING
+    benchmark: bool = MISSING
+    erase: bool = MISSING
 
 
 @dataclass
@@ -123,6 +127,17 @@ class TrainConfig:
 
 
 @dataclass
+class InferExplainConfig:
+    """As `ExplainConfig`; what is null is as the checkpoint carries it."""
+
+    layer: str | None = None
+    method: str | None = None
+    evidence: str | None = None
+    benchmark: bool = False
+    erase: bool = False
+
+
+@dataclass
 class InferConfig:
     """Everything `infer.py` takes."""
 
@@ -132,6 +147,7 @@ class InferConfig:
     series: str | None = None
     gpus: int = MISSING
     render: bool | None = None
+    explain: InferExplainConfig = field(default_factory=InferExplainConfig)
 
 
 def register_schemas() -> None:
