@@ -1,89 +1,98 @@
 """Where a layer's cells stand in the scanner's space."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from lungcam.explain.grad_cam import find_layer
+from lungcam.explain.centers import NotKnown, behind, identity
+from lungcam.explain.layers import find_layer
 from lungcam.grid import Grid
 
 
-@dataclass(frozen=True)
-class Centers:
-    """Receptive-field centres: along an axis, cell `i` looks at input voxel `start + i * step`."""
+class FollowCenters(TorchFunctionMode):
+    """Hand the places that cells look at on from tensor to tensor while a net runs.
 
-    start: tuple[float, ...] = (0.0, 0.0, 0.0)
-    step: tuple[float, ...] = (1.0, 1.0, 1.0)
-
-    def behind(self, kernel, stride, padding, dilation=1) -> "Centers":
-        """Centres behind a window that slides over these cells (Dumoulin and Visin, 2016)."""
-        start, step = [], []
-        for axis in range(3):
-            k, s, d = (_along(value, axis) for value in (kernel, stride, dilation))
-            # "same" pads the odd voxel at the far end
-            p = d * (k - 1) // 2 if padding == "same" else _along(padding, axis)
-            p = 0 if padding == "valid" else p
-            start.append(self.start[axis] + (d * (k - 1) / 2 - p) * self.step[axis])
-            step.append(self.step[axis] * s)
-        return Centers(tuple(start), tuple(step))
-
-
-def _along(value, axis: int):
-    """One axis of a window's parameter, which torch takes as a number or a sequence."""
-    if isinstance(value, (tuple, list)):
-        return value[axis] if len(value) == 3 else value[0]
-    return value
-
-
-class _FollowCenters(TorchFunctionMode):
-    """Hand the centres on from tensor to tensor while a net runs."""
+    A tensor's attribute `centers` is a matrix (see `lungcam.explain.centers`), or, where places are
+    lost, the reason.
+    """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        sources = [one for one in _tensors((args, kwargs)) if hasattr(one, "centers")]
+        before = [one.centers for one in sources]
+        # a map may be worked on in place: its shape is the same then
         output = func(*args, **kwargs)
-        # torch.cat takes its tensors in a list
-        flat = [one for a in args for one in (a if isinstance(a, (list, tuple)) else [a])]
-        source = next((a for a in flat if getattr(a, "centers", None) is not None), None)
-        if source is None or not isinstance(output, torch.Tensor) or output is source:
+        if not sources:
             return output
-        if func is torch.conv3d:
-            output.centers = _behind_conv3d(source.centers, *args, **kwargs)
-        elif func in (functional.max_pool3d, torch.max_pool3d):
-            output.centers = _behind_max_pool3d(source.centers, *args, **kwargs)
-        elif func is functional.avg_pool3d:
-            output.centers = _behind_avg_pool3d(source.centers, *args, **kwargs)
-        elif output.ndim == 5 and output.shape[2:] == source.shape[2:]:
-            output.centers = source.centers
+        operation = getattr(func, "__name__", str(func)).strip("_")
+        if operation == "setitem":
+            args[0].centers = "an assignment to voxels mixes places"
+        for one in _tensors((output,)):
+            one.centers = _centers(operation, sources, before, one, args, kwargs)
         return output
 
 
-def _behind_conv3d(
-    centers, _input, weight, _bias=None, stride=1, padding=0, dilation=1, groups=1
-) -> Centers:
-    return centers.behind(tuple(weight.shape[2:]), stride, padding, dilation)
+def _tensors(values) -> Iterator[torch.Tensor]:
+    """Tensors among arguments, also in lists: torch.cat takes its tensors in one."""
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _tensors(value)
 
 
-def _behind_max_pool3d(
-    centers, _input, kernel_size, stride=None, padding=0, dilation=1, **_others
-) -> Centers:
-    return centers.behind(kernel_size, stride or kernel_size, padding, dilation)
+def _centers(operation, sources, before, output, args, kwargs) -> np.ndarray | str:
+    """Places of an operation's output, or why they are lost."""
+    found = []
+    kwargs = {name: one for name, one in kwargs.items() if name not in ("input", "tensors")}
+    for source, centers in zip(sources, before, strict=True):
+        # one value for all cells, as of squeeze and excitation, has no place to be heeded
+        if set(source.shape[-3:]) <= {1} and set(output.shape[-3:]) != {1} and len(sources) > 1:
+            continue
+        if isinstance(centers, str):
+            return centers
+        if source.ndim != 5 or output.ndim != 5:
+            return f"`{operation}` leaves no map with cells"
+        try:
+            found.append(centers @ behind(operation, source, output, args[1:], kwargs))
+        except NotKnown as error:
+            return str(error)
+    if not found:
+        return f"`{operation}` makes a map of single values"
+    if not all(np.allclose(one, found[0], atol=1e-6) for one in found):
+        return f"`{operation}` joins maps whose cells look at different places"
+    return found[0]
 
 
-def _behind_avg_pool3d(
-    centers, _input, kernel_size, stride=None, padding=0, *_positional, **_others
-) -> Centers:
-    return centers.behind(kernel_size, stride or kernel_size, padding)
+def placed(layer: str, features: torch.Tensor, grid: Grid) -> Grid:
+    """Grid of a feature map that `FollowCenters` has followed.
+
+    Args:
+        layer: Its name, for the message.
+        features: `(B, C, w, h, d)`, with the attribute `centers`.
+        grid: Where the net's input stands.
+
+    Raises:
+        ValueError: The place is not known.
+    """
+    centers = getattr(features, "centers", "nothing of the image reaches it")
+    if isinstance(centers, str):
+        raise ValueError(
+            f"The place of layer '{layer}' is not known: {centers}. Choose an earlier layer."
+        )
+    return Grid(tuple(features.shape[2:]), grid.affine @ centers)
 
 
 def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Grid:
     """Place the cells of a layer's feature map at the centres of their receptive fields.
 
-    The centres follow from the kernels, strides, paddings and dilations between the image and the
-    layer, read off while the net runs once.
+    The centres follow from the kernels, strides, paddings and dilations of convolutions (transposed
+    ones too) and poolings, from interpolation, padding, flips, cuts and changed axes between the
+    image and the layer, read off while the net runs once. Where an interpolation takes the nearest
+    voxel, several cells look at one: they stand around it.
 
     Args:
         net: As for `grad_cam`.
@@ -96,7 +105,7 @@ def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Gr
 
     Raises:
         ValueError: There is no such layer, or something between image and layer moves voxels in a
-            way not known here.
+            way not known here, or maps whose cells look at different places are joined there.
     """
     outputs = []
     handle = find_layer(net, layer).register_forward_hook(
@@ -106,15 +115,12 @@ def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Gr
     try:
         with torch.no_grad():
             probe = torch.zeros_like(image[:1])
-            probe.centers = Centers()
-            with _FollowCenters():
+            probe.centers = identity()
+            with FollowCenters():
                 net.eval()(probe)
     finally:
         handle.remove()
         net.train(training)
-    centers = getattr(outputs[-1], "centers", None)
-    if centers is None:
-        raise ValueError(f"The place of layer '{layer}' is not known: choose an earlier layer.")
-    to_input = np.diag([*centers.step, 1.0])
-    to_input[:3, 3] = centers.start
-    return Grid(tuple(outputs[-1].shape[2:]), grid.affine @ to_input)
+    if not outputs:
+        raise ValueError(f"The net does not run its layer '{layer}'.")
+    return placed(layer, outputs[-1], grid)

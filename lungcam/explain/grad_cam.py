@@ -3,15 +3,7 @@
 import torch
 from torch import nn
 
-
-def find_layer(net: nn.Module, layer: str) -> nn.Module:
-    """Find a net's layer by name; a ValueError lists the names there are."""
-    modules = dict(net.named_modules())
-    if layer not in modules:
-        raise ValueError(
-            f"The net has no layer '{layer}'; it has {', '.join(filter(None, modules))}."
-        )
-    return modules[layer]
+from lungcam.explain.features import Features, features
 
 
 def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
@@ -19,9 +11,8 @@ def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
 
     `relu(sum_c mean(d logit / d A_c) A_c)` after Selvaraju et al., Grad-CAM, ICCV 2017, eqs. 1-2,
     with neither upsampling nor scaling: values of all scans stand on one scale, and `cell_grid`
-    says where they stand in space. The layers before are passed without a graph, so this costs
-    little more than a plain forward pass. No hook and no gradient is left behind; works inside
-    `torch.no_grad` and Lightning's test and predict.
+    says where they stand in space. Costs little more than a plain forward pass and leaves nothing
+    behind, see `lungcam.explain.features`.
 
     Args:
         net: Maps `(B, C, W, H, D)` to one logit a sample, `(B,)` or `(B, 1)`.
@@ -34,26 +25,10 @@ def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
     Raises:
         ValueError: There is no such layer, or it gives no 3D feature map.
     """
-    module = find_layer(net, layer)
-    captured: list[torch.Tensor] = []
+    return torch.relu(signed_grad_cam(features(net, image, layer)))
 
-    def start_graph(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        if not isinstance(output, torch.Tensor) or output.ndim != 5:
-            raise ValueError(f"Layer '{layer}' gives no feature map (B, C, W, H, D).")
-        torch.set_grad_enabled(True)
-        captured.append(output.detach().requires_grad_())
-        # what follows may work in place, which a leaf of the graph does not allow
-        return captured[-1].clone()
 
-    training = net.training
-    handle = module.register_forward_hook(start_graph)
-    try:
-        with torch.inference_mode(False), torch.no_grad():
-            logit = net.eval()(image.clone() if image.is_inference() else image)
-            features = captured[-1]
-            (gradient,) = torch.autograd.grad(logit.sum(), features)
-            weights = gradient.mean(dim=(2, 3, 4), keepdim=True)
-            return torch.relu((weights * features).sum(dim=1)).detach()
-    finally:
-        handle.remove()
-        net.train(training)
+def signed_grad_cam(found: Features) -> torch.Tensor:
+    """Grad-CAM before its last step: negative where a cell speaks against, `(B, w, h, d)`."""
+    weights = found.gradient.mean(dim=(2, 3, 4), keepdim=True)
+    return (weights * found.values).sum(dim=1)

@@ -6,8 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from lungcam.explain.geometry import cell_grid
-from lungcam.explain.grad_cam import grad_cam
+from lungcam.explain.features import features
+from lungcam.explain.methods import (
+    BY_GRADIENT,
+    OCCLUSION,
+    check_evidence,
+    check_method,
+    choose_evidence,
+)
+from lungcam.explain.occlusion import occlusion
 from lungcam.grid import Grid, resample
 
 
@@ -16,7 +23,8 @@ class HeatMap:
     """A layer's map in the scanner's space.
 
     Attributes:
-        values: `(w, h, d)` float32, >= 0, on the layer's own cells.
+        values: `(w, h, d)` float32, in units of the logit, on the layer's own cells: above 0 where
+            a cell speaks for the positive class, below 0 where it speaks against it.
         cells: Where the cells stand.
     """
 
@@ -28,14 +36,37 @@ class HeatMap:
         return resample(self.values, self.cells, grid)
 
 
-def explain(net: nn.Module, image: torch.Tensor, grid: Grid, layer: str) -> HeatMap:
-    """Make the Grad-CAM of one prepared image.
+def explain(
+    net: nn.Module,
+    image: torch.Tensor,
+    grid: Grid,
+    layer: str,
+    method: str = "gradcam",
+    evidence: str = "both",
+    background: float = -1.0,
+) -> HeatMap:
+    """Make the map of one prepared image.
 
     Args:
         net: As for `grad_cam`.
         image: `(1, C, W, H, D)` on the net's device.
         grid: Where the image stands.
-        layer: Name of the layer.
+        layer: Name of the layer; `occlusion` needs none, and looks at the whole net.
+        method: One of `METHODS`; see `lungcam.explain.methods` and `occlusion`.
+        evidence: `both`: signed; `for`: >= 0, what speaks for the positive class, as the methods
+            were published; `against`: >= 0, what speaks against it.
+        background: What `occlusion` covers with.
+
+    Raises:
+        ValueError: There is no such layer, method or evidence, or the layer gives no 3D feature
+            map, or the place of its cells is not known.
     """
-    values = grad_cam(net, image, layer)[0]
-    return HeatMap(values.float().cpu().numpy(), cell_grid(net, layer, image, grid))
+    check_method(method)
+    check_evidence(evidence)
+    if method == OCCLUSION:
+        values, cells = occlusion(net, image, grid, background)
+        sides = torch.from_numpy(values.clip(0)), torch.from_numpy((-values).clip(0))
+        return HeatMap(choose_evidence(sides, evidence).numpy(), cells)
+    found = features(net, image, layer, grid)
+    chosen = choose_evidence(BY_GRADIENT[method](found), evidence)[0]
+    return HeatMap(chosen.float().cpu().numpy(), found.cells)

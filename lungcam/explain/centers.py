@@ -1,0 +1,214 @@
+"""What each operation of a net does to the places that its cells look at.
+
+The places of a map's cells are a `(4, 4)` matrix from a cell's index to a voxel of the net's input,
+as a grid's affine is one to mm. An operation is a matrix too: from an index of its output to one of
+its input.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+# the same place in as out, whatever they do with the values there; other tensors of theirs are
+# broadcast, or lie on the same cells
+POINTWISE = frozenset(
+    """
+    abs add addcdiv addcmul alpha_dropout amax amin bfloat16 celu clamp clamp_max clamp_min clip
+    clone contiguous cpu cuda detach div dropout dropout1d dropout2d dropout3d elu eq exp expand
+    expand_as expm1 feature_alpha_dropout float ge gelu group_norm gt half hardshrink hardsigmoid
+    hardswish hardtanh instance_norm le leaky_relu lerp log log1p log_softmax logical_not
+    logsigmoid lt masked_fill max maximum mean min minimum mish mul nan_to_num ne neg normalize
+    pow prelu reciprocal relu relu6 requires_grad round rrelu rsqrt rsub selu sigmoid sign silu
+    softmax softmin softplus softshrink softsign sqrt square std sub sum tanh tanhshrink threshold
+    to truediv type_as var where batch_norm double subtract multiply divide true_divide chunk split
+    tensor_split local_response_norm logaddexp view reshape iadd isub imul itruediv radd rmul rtruediv rpow
+    """.split()
+)
+
+
+class NotKnown(ValueError):
+    """An operation moves voxels in a way that is not known here."""
+
+
+def identity() -> np.ndarray:
+    """The places of the net's own input."""
+    return np.eye(4)
+
+
+def along(steps: object, starts: object = 0.0) -> np.ndarray:
+    """Index `i` of an operation's output looks at `start + i * step` of its input, each axis."""
+    matrix = np.diag([*np.broadcast_to(np.asarray(steps, float), 3), 1.0])
+    matrix[:3, 3] = starts
+    return matrix
+
+
+def behind(operation: str, source: torch.Tensor, output: torch.Tensor, args, kwargs) -> np.ndarray:
+    """Where the indices of an operation's output lie among those of its input.
+
+    Args:
+        operation: Name of a torch function, without underscores around it.
+        source: The map that it takes.
+        output: What it gives.
+        args: Its arguments after the map.
+        kwargs: Its named arguments.
+
+    Raises:
+        NotKnown: Not an operation that is known, or one that moves voxels unevenly.
+    """
+    if operation in MOVES:
+        return MOVES[operation](source, output, *args, **kwargs)
+    if operation in POINTWISE and output.ndim == 5 and output.shape[2:] == source.shape[2:]:
+        return identity()
+    raise NotKnown(f"`{operation}` moves voxels in a way not known here")
+
+
+def _three(value) -> np.ndarray:
+    """A window's parameter, which torch takes as a number or a sequence, for each axis."""
+    return np.broadcast_to(np.asarray(value, float), 3)
+
+
+def _window(kernel, stride, padding, dilation=1) -> np.ndarray:
+    """A window that slides (Dumoulin and Visin, A guide to convolution arithmetic, 2016)."""
+    reach = _three(dilation) * (_three(kernel) - 1)
+    if isinstance(padding, str):
+        # "same" pads the odd voxel at the far end
+        padding = reach // 2 if padding == "same" else 0
+    return along(_three(stride), reach / 2 - _three(padding))
+
+
+def _conv(_source, _output, weight, _bias=None, stride=1, padding=0, dilation=1, _groups=1, **_more):
+    return _window(weight.shape[2:], stride, padding, dilation)
+
+
+def _conv_transpose(
+    _source, _output, weight, _bias=None, stride=1, padding=0, _more=0, _groups=1, dilation=1, **_o
+):
+    reach = _three(dilation) * (np.array(weight.shape[2:]) - 1)
+    return along(1 / _three(stride), (_three(padding) - reach / 2) / _three(stride))
+
+
+# a window that hangs over the far end, by `ceil_mode`, stands where the others' order puts it
+def _max_pool(_source, _output, kernel_size, stride=None, padding=0, dilation=1, *_more, **_others):
+    return _window(kernel_size, stride or kernel_size, padding, dilation)
+
+
+def _avg_pool(_source, _output, kernel_size, stride=None, padding=0, *_more, **_others):
+    return _window(kernel_size, stride or kernel_size, padding)
+
+
+def _adaptive_pool(source, output, *_size, **_others):
+    inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
+    if (inside % outside).any():
+        raise NotKnown("an adaptive pooling cuts its map into windows of several sizes")
+    return _window(inside // outside, inside // outside, 0)
+
+
+def _interpolate(
+    source,
+    output,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    **_more,
+):
+    if mode == "area":
+        return _adaptive_pool(source, output)
+    inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
+    if align_corners:
+        return along((inside - 1) / np.maximum(outside - 1, 1))
+    # torch goes by the factor that it is given, even where the sizes are rounded
+    given = scale_factor is not None and not recompute_scale_factor
+    step = 1 / _three(scale_factor) if given else inside / outside
+    if mode == "trilinear":
+        return along(step, (step - 1) / 2)
+    # the line through the voxels that are taken: some are taken twice, or left out
+    half = 0.5 if mode == "nearest-exact" else 0.0
+    starts = []
+    for one, before, behind_ in zip(step, inside, outside, strict=True):
+        index = np.arange(behind_)
+        taken = np.minimum(np.floor((index + half) * one), before - 1)
+        starts.append((taken - index * one).mean())
+    return along(step, starts)
+
+
+def _pad(_source, _output, pad, mode="constant", *_value, **_more):
+    if mode == "circular":
+        raise NotKnown("a circular padding shows voxels at two places")
+    # the last axis comes first
+    low = [*pad[::2], 0, 0, 0][:3][::-1]
+    return along(1.0, [-float(one) for one in low])
+
+
+def _flip(source, _output, *dims, **named):
+    steps, starts = np.ones(3), np.zeros(3)
+    for dim in _numbers(dims or named["dims"]):
+        axis = dim % source.ndim - 2
+        if axis >= 0:
+            steps[axis], starts[axis] = -1, source.shape[axis + 2] - 1
+    return along(steps, starts)
+
+
+def _permute(source, _output, *dims, **named):
+    order = [dim % source.ndim for dim in _numbers(dims or named["dims"])]
+    if order[:2] != [0, 1]:
+        raise NotKnown("`permute` moves channels among the axes")
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for axis, taken in enumerate(order[2:]):
+        matrix[taken - 2, axis] = 1
+    return matrix
+
+
+def _transpose(source, output, dim0, dim1):
+    order = list(range(source.ndim))
+    order[dim0], order[dim1] = order[dim1], order[dim0]
+    return _permute(source, output, *order)
+
+
+def _cut(source, _output, index):
+    index = index if isinstance(index, tuple) else (index,)
+    if Ellipsis in [one for one in index if not isinstance(one, torch.Tensor)]:
+        at = index.index(Ellipsis)
+        missing = source.ndim - (len(index) - 1)
+        index = (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
+    index = (*index, *[slice(None)] * (source.ndim - len(index)))
+    if not all(isinstance(one, slice) for one in index):
+        raise NotKnown("an index takes single voxels")
+    sides = [one.indices(n) for one, n in zip(index[2:], source.shape[2:], strict=True)]
+    return along([step for _, _, step in sides], [start for start, _, _ in sides])
+
+
+def _numbers(dims) -> list[int]:
+    """Axes, which torch takes as numbers or as one sequence."""
+    return list(dims[0]) if dims and isinstance(dims[0], (tuple, list)) else list(dims)
+
+
+def _cat(source, output, dim=0, axis=None):
+    if (dim if axis is None else axis) % source.ndim >= 2:
+        raise NotKnown("`cat` lays maps side by side")
+    return identity()
+
+
+MOVES: dict[str, Callable[..., np.ndarray]] = {
+    "conv3d": _conv,
+    "conv_transpose3d": _conv_transpose,
+    "max_pool3d": _max_pool,
+    "max_pool3d_with_indices": _max_pool,
+    "avg_pool3d": _avg_pool,
+    "adaptive_avg_pool3d": _adaptive_pool,
+    "adaptive_max_pool3d": _adaptive_pool,
+    "adaptive_max_pool3d_with_indices": _adaptive_pool,
+    "interpolate": _interpolate,
+    "pad": _pad,
+    "flip": _flip,
+    "permute": _permute,
+    "transpose": _transpose,
+    "swapaxes": _transpose,
+    "getitem": _cut,
+    "cat": _cat,
+    "concat": _cat,
+    "concatenate": _cat,
+}
