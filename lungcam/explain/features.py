@@ -20,16 +20,16 @@ class Features:
         values: `(B, C, w, h, d)`, the layer's output A.
         gradient: `(B, C, w, h, d)`, d logit / d A.
         cells: Where the cells stand; None where no grid was given.
+        logit: `(B,)`, the net's answers.
     """
 
     values: torch.Tensor
     gradient: torch.Tensor
     cells: Grid | None
+    logit: torch.Tensor
 
 
-def features(
-    net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None = None
-) -> Features:
+def features(net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None = None) -> Features:
     """Run a net once, and differentiate its logit as far back as a layer.
 
     The layers before are passed without a graph, so this costs little more than a plain forward
@@ -74,7 +74,9 @@ def features(
                 (gradient,) = torch.autograd.grad(logit.sum(), values, allow_unused=True)
             if gradient is None:
                 raise ValueError(f"The answer does not depend on layer '{layer}'.")
-            return Features(values.detach(), gradient, places[-1])
+            return Features(
+                values.detach(), gradient, places[-1], logit.detach().reshape(len(values))
+            )
     finally:
         handle.remove()
         net.train(training)
