@@ -27,9 +27,7 @@ class Features:
     cells: Grid | None
 
 
-def features(
-    net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None = None
-) -> Features:
+def features(net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None = None) -> Features:
     """Run a net once, and differentiate its logit as far back as a layer.
 
     The layers before are passed without a graph, so this costs little more than a plain forward
