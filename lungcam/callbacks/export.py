@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 import torchio as tio
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset
-from lungcam.explain import explain
+from lungcam.explain import HeatMap, explain, method_name
 from lungcam.grid import Grid
 from lungcam.render import RenderError, render_volume, save_png
 from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import prepare, shows_whole_chest
+from lungcam.transforms import background, prepare, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 
@@ -23,14 +24,26 @@ class HeatmapExport(pl.Callback):
 
     Args:
         folder: The run folder, in which `cam/` is made.
-        layer: Layer that Grad-CAM explains.
+        layer: Layer that is explained.
         val: How many validation samples, positives first, else in the table's order.
         test: How many test samples, likewise.
+        method: One of `lungcam.explain.METHODS`.
+        evidence: One of `lungcam.explain.EVIDENCE`.
     """
 
-    def __init__(self, folder: str, layer: str, val: int, test: int):
+    def __init__(
+        self,
+        folder: str,
+        layer: str,
+        val: int,
+        test: int,
+        method: str = "gradcam",
+        evidence: str = "both",
+    ):
         self.folder = Path(folder) / "cam"
         self.layer = layer
+        self.method = method
+        self.evidence = evidence
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []
@@ -48,10 +61,25 @@ class HeatmapExport(pl.Callback):
             if sample.sample_id not in chosen:
                 continue
             image = batch["input"][row : row + 1]
-            heat = explain(pl_module, image, dataset.prepared(index).grid, f"net.{self.layer}")
-            self._write(sample, heat, trainer.datamodule.transforms)
+            transforms = trainer.datamodule.transforms
+            heat = self.explain(pl_module, image, dataset.prepared(index).grid, transforms)
+            self._write(sample, heat, transforms)
 
-    def _write(self, sample: Sample, heat, transforms: tio.Compose) -> None:
+    def explain(
+        self, classifier: pl.LightningModule, image: torch.Tensor, at: Grid, transforms: tio.Compose
+    ) -> HeatMap:
+        """Explain one prepared image as this callback does.
+
+        Args:
+            classifier: With the model as `net`.
+            image: `(1, 1, W, H, D)`.
+            at: Where it stands.
+            transforms: That prepared it.
+        """
+        layer, covered = f"net.{self.layer}", background(transforms)
+        return explain(classifier, image, at, layer, self.method, self.evidence, covered)
+
+    def _write(self, sample: Sample, heat: HeatMap, transforms: tio.Compose) -> None:
         scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), scan.grid)
@@ -64,8 +92,10 @@ class HeatmapExport(pl.Callback):
             picture = render_volume(
                 volume(subject, "image"),
                 volume(subject, "lungs"),
-                heat.on(canonical),
+                # what speaks the other way is in the volume alone
+                heat.on(canonical).clip(0),
                 canonical.spacing_mm,
+                heat_name=method_name(self.method, self.evidence),
             )
         except RenderError as error:
             self.warnings.append(str(error))

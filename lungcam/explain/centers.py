@@ -12,19 +12,19 @@ import torch
 
 # the same place in as out, whatever they do with the values there; other tensors of theirs are
 # broadcast, or lie on the same cells
-POINTWISE = frozenset(
-    """
-    abs add addcdiv addcmul alpha_dropout amax amin bfloat16 celu clamp clamp_max clamp_min clip
-    clone contiguous cpu cuda detach div dropout dropout1d dropout2d dropout3d elu eq exp expand
-    expand_as expm1 feature_alpha_dropout float ge gelu group_norm gt half hardshrink hardsigmoid
-    hardswish hardtanh instance_norm le leaky_relu lerp log log1p log_softmax logical_not
-    logsigmoid lt masked_fill max maximum mean min minimum mish mul nan_to_num ne neg normalize
-    pow prelu reciprocal relu relu6 requires_grad round rrelu rsqrt rsub selu sigmoid sign silu
-    softmax softmin softplus softshrink softsign sqrt square std sub sum tanh tanhshrink threshold
-    to truediv type_as var where batch_norm double subtract multiply divide true_divide chunk split
-    tensor_split local_response_norm logaddexp view reshape iadd isub imul itruediv radd rmul rtruediv rpow
-    """.split()
-)
+_WORDS = """
+    abs add addcdiv addcmul alpha_dropout amax amin batch_norm bfloat16 celu chunk clamp clamp_max
+    clamp_min clip clone contiguous cpu cuda detach div divide double dropout dropout1d dropout2d
+    dropout3d elu eq exp expand expand_as expm1 feature_alpha_dropout float ge gelu group_norm gt
+    half hardshrink hardsigmoid hardswish hardtanh iadd imul instance_norm isub itruediv le
+    leaky_relu lerp local_response_norm log log1p log_softmax logaddexp logical_not logsigmoid lt
+    masked_fill max maximum mean min minimum mish mul multiply nan_to_num ne neg normalize pow prelu
+    radd reciprocal relu relu6 requires_grad reshape rmul round rpow rrelu rsqrt rsub rtruediv selu
+    sigmoid sign silu softmax softmin softplus softshrink softsign split sqrt square std sub
+    subtract sum tanh tanhshrink tensor_split threshold to true_divide truediv type_as var view
+    where
+"""
+POINTWISE = frozenset(_WORDS.split())
 
 
 class NotKnown(ValueError):
@@ -77,7 +77,9 @@ def _window(kernel, stride, padding, dilation=1) -> np.ndarray:
     return along(_three(stride), reach / 2 - _three(padding))
 
 
-def _conv(_source, _output, weight, _bias=None, stride=1, padding=0, dilation=1, _groups=1, **_more):
+def _conv(
+    _source, _output, weight, _bias=None, stride=1, padding=0, dilation=1, _groups=1, **_more
+):
     return _window(weight.shape[2:], stride, padding, dilation)
 
 

@@ -98,3 +98,15 @@ BY_GRADIENT: dict[str, Callable[[Features], Sides]] = {
 }
 OCCLUSION = "occlusion"
 METHODS = (*BY_GRADIENT, OCCLUSION)
+NAMES = {
+    "gradcam": "Grad-CAM",
+    "gradcampp": "Grad-CAM++",
+    "hirescam": "HiResCAM",
+    "layercam": "LayerCAM",
+    OCCLUSION: "Occlusion",
+}
+
+
+def method_name(method: str, evidence: str) -> str:
+    """What a picture calls a method's map."""
+    return f"{NAMES[method]}, against" if evidence == "against" else NAMES[method]

@@ -56,7 +56,9 @@ def heat_colours() -> ListedColormap:
     return ListedColormap(colours)
 
 
-def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
+def draw_montage(
+    tiles: Sequence[Tile], below: str, label_rule: str, method: str = "Grad-CAM"
+) -> Figure:
     """Draw each sample in a column: the slice alone, with the heat, and the coronal slice.
 
     Heat stands on one scale for all samples, so that colours compare.
@@ -65,12 +67,13 @@ def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
         tiles: At least one.
         below: Stands under the title: how many samples of what.
         label_rule: What label 1 means.
+        method: Name of the method, for the title.
     """
     count = len(tiles)
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
     height = 3 * (SIDE + GAP) + 2.05
     figure = blank(width, height)
-    annotate(figure, "What the net looked at (Grad-CAM)", below, label_rule, 0.2 / width)
+    annotate(figure, f"What the net looked at ({method})", below, label_rule, 0.2 / width)
     top = max(max(float(t.axial.heat.max()), float(t.coronal.heat.max())) for t in tiles)
     scale, colours = Normalize(0, top if top > 0 else 1.0), heat_colours()
     for column, tile in enumerate(tiles):

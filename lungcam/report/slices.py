@@ -21,7 +21,7 @@ class Slice:
     Attributes:
         hu: `(h, w)`; seen from the feet (axial) or from the front (coronal), so that the patient's
             right is on the left, and front or head at the top.
-        heat: `(h, w)`, >= 0.
+        heat: `(h, w)`, >= 0: what a signed map has below 0 is left out.
         lesion: Where the plane cuts a known lesion, as a ball: (x, y, radius) in pixels.
     """
 
@@ -81,4 +81,4 @@ def cut(
             # both are counted from the other side in the picture
             x, y = shape[across] - 1 - center[across], shape[up] - 1 - center[up]
             ball = (float(x), float(y), float(np.sqrt(radius**2 - off**2) / step))
-    return Slice(picture(resample(hu, scan, here, AIR_HU)), picture(heat.on(here)), ball)
+    return Slice(picture(resample(hu, scan, here, AIR_HU)), picture(heat.on(here).clip(0)), ball)

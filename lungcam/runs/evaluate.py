@@ -112,8 +112,8 @@ def evaluate(
         "notice": RESEARCH_USE_ONLY,
     }
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
-    layer = exports[0].layer if exports else None
-    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, layer)
+    export = exports[0] if exports else None
+    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports))

@@ -7,9 +7,10 @@ import pytorch_lightning as pl
 from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from lungcam.callbacks import HeatmapExport
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
-from lungcam.explain import explain, peak_mm
+from lungcam.explain import method_name, peak_mm
 from lungcam.files import whole
 from lungcam.grid import reorient
 from lungcam.metrics import Calibration
@@ -25,7 +26,7 @@ def draw_figures(
     answers: Predictions,
     metrics: dict,
     folder: Path,
-    layer: str | None,
+    export: HeatmapExport | None,
 ) -> None:
     """Write `figures/{roc,precision_recall,reliability,histogram,heatmaps}.png` of the test split.
 
@@ -36,7 +37,7 @@ def draw_figures(
         answers: Of the test split.
         metrics: As written to metrics.json.
         folder: The run folder.
-        layer: Layer of the net to explain; None leaves heatmaps.png out.
+        export: Knows how to explain; None leaves heatmaps.png out.
     """
     # matplotlib takes a while to load, and nothing before the training's end needs it
     from lungcam.report.figure import Shown, rgb
@@ -63,13 +64,14 @@ def draw_figures(
         "reliability": draw_reliability(shown),
         "histogram": draw_histogram(shown),
     }
-    if layer is not None:
-        tiles = _tiles(classifier, data, answers, f"net.{layer}")
+    if export is not None:
+        tiles = _tiles(classifier, data, answers, export)
         below = (
             f"highest, middle and lowest probability of either class; {shown.counts}; "
             "dashed: the known lesion"
         )
-        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule)
+        name = method_name(export.method, export.evidence)
+        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule, name)
     for name, figure in figures.items():
         picture = rgb(figure)
         with whole(folder / "figures" / f"{name}.png") as temporary:
@@ -81,7 +83,9 @@ def draw_figures(
                 logger.experiment.flush()
 
 
-def _tiles(classifier: Classifier, data: ScanDataModule, answers: Predictions, layer: str) -> list:
+def _tiles(
+    classifier: Classifier, data: ScanDataModule, answers: Predictions, export: HeatmapExport
+) -> list:
     """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
     from lungcam.report.montage import Tile, chosen
     from lungcam.report.slices import cut
@@ -91,7 +95,7 @@ def _tiles(classifier: Classifier, data: ScanDataModule, answers: Predictions, l
     for row, words in chosen(answers.labels, answers.probabilities):
         sample, at = answers.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
-        heat = explain(classifier, image, at, layer)
+        heat = export.explain(classifier, image, at, data.transforms)
         scan = read_scan(sample.image, sample.series, shows_whole_chest(data.transforms))
         canonical = scan.grid.canonical
         lesion = None

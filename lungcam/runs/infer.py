@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from lungcam import RESEARCH_USE_ONLY
@@ -16,6 +16,7 @@ from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
 from lungcam.files import write_table, write_text
 from lungcam.metrics import RULES, Calibration, summarise
+from lungcam.runs.explanation import check_explanation
 from lungcam.runs.one_scan import Wanted, predict_scan
 from lungcam.runs.predictions import Predictions
 from lungcam.runs.predictor import Predictor, load_predictor
@@ -36,11 +37,13 @@ def infer(config: DictConfig) -> None:
         InputError: The checkpoint, or the only scan, is at fault.
     """
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
+    wanted = OmegaConf.to_container(config.explain)
+    check_explanation(wanted)
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
     found = None if table else _found(scan, config.series)
     file = find_checkpoint(checkpoint)
-    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"))
+    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), wanted)
     faults: list[Fault] = []
     if found is None:
         samples, faults = read_samples(scan, **predictor.table)

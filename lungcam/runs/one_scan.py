@@ -14,7 +14,7 @@ from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
-from lungcam.explain import explain, peak_mm
+from lungcam.explain import explain, method_name, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
@@ -74,7 +74,15 @@ def predict_scan(
     with watch("model"), torch.no_grad():
         logit = float(predictor.classifier(image))
     with watch("explain"):
-        heat = explain(predictor.classifier, image, grid(subject, "input"), predictor.layer)
+        heat = explain(
+            predictor.classifier,
+            image,
+            grid(subject, "input"),
+            predictor.layer,
+            predictor.method,
+            predictor.evidence,
+            predictor.background,
+        )
         on_scan = heat.on(scan.grid)
     warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
     if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
@@ -94,6 +102,7 @@ def predict_scan(
                 masks["lungs"],
                 reorient(on_scan, scan.grid, canonical),
                 canonical.spacing_mm,
+                method_name(predictor.method, predictor.evidence),
             )
     peak = peak_mm(heat.values, heat.cells)
     probability = predictor.probability(logit)
@@ -106,6 +115,11 @@ def predict_scan(
         "label_rule": predictor.label_rule,
         "calibrated": predictor.calibration is not None,
         "series_uid": scan.series_uid,
+        "explanation": {
+            "method": predictor.method,
+            "layer": predictor.layer.removeprefix("net."),
+            "evidence": predictor.evidence,
+        },
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
         if masks
@@ -138,10 +152,13 @@ def _write_picture(
     lungs: np.ndarray,
     heat: np.ndarray,
     spacing_mm: Sequence[float],
+    heat_name: str,
 ) -> list[str]:
     """Render and save; a machine without OpenGL costs the picture only."""
+    # what speaks the other way is in the volume alone
+    heat = np.maximum(heat, 0)
     try:
-        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm)))
+        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm), heat_name=heat_name))
     except RenderError as error:
         return [str(error)]
     return []

@@ -13,9 +13,12 @@ from lungcam.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
 from lungcam.metrics import Calibration
+from lungcam.runs.explanation import check_explanation, check_layer
 from lungcam.targets import instantiate
-from lungcam.transforms import pipeline
+from lungcam.transforms import background, pipeline
 
+# of checkpoints that carry no more than a layer
+EXPLAIN = {"method": "gradcam", "evidence": "both"}
 # a net that was not trained on a table takes no other column for its label
 TABLE = {"columns": {"label": "label"}}
 
@@ -27,7 +30,10 @@ class Predictor:
     Attributes:
         classifier: The trained net, on its device, in evaluation mode.
         transforms: From a scan to the net's input.
-        layer: Layer that Grad-CAM explains, by its name in the classifier.
+        layer: Layer that is explained, by its name in the classifier.
+        method: One of `lungcam.explain.METHODS`.
+        evidence: One of `lungcam.explain.EVIDENCE`.
+        background: What the input holds where it shows nothing.
         label_rule: What label 1 means.
         threshold: Probability, calibrated where it can be, from which a scan is called positive.
         calibration: From logit to probability; None where the checkpoint holds none.
@@ -39,6 +45,9 @@ class Predictor:
     classifier: Classifier
     transforms: tio.Compose
     layer: str
+    method: str
+    evidence: str
+    background: float
     label_rule: str
     threshold: float
     calibration: Calibration | None
@@ -51,15 +60,20 @@ class Predictor:
         return float((self.calibration or Calibration()).probability(logit))
 
 
-def load_predictor(file: Path, device: torch.device) -> Predictor:
+def load_predictor(
+    file: Path, device: torch.device, explain: Mapping[str, Any] | None = None
+) -> Predictor:
     """Rebuild a trained net from its checkpoint.
 
     Args:
         file: A checkpoint that lungcam wrote.
         device: Where the net shall run.
+        explain: What is wanted in place of the explanation that the checkpoint carries: layer,
+            method, evidence. None, or no such key: as it carries it.
 
     Raises:
-        InputError: The checkpoint is not lungcam's, or does not fit this version.
+        InputError: The checkpoint is not lungcam's, or does not fit this version, or the net has no
+            such layer.
     """
     checkpoint = load_checkpoint(file)
     check_carried(file, checkpoint)
@@ -74,12 +88,24 @@ def load_predictor(file: Path, device: torch.device) -> Predictor:
             f"{file}: its weights do not fit its model; it was changed, or written by another "
             "version of lungcam: train again."
         ) from error
+    wanted = {key: one for key, one in (explain or {}).items() if one is not None}
+    told = EXPLAIN | config["explain"] | wanted
+    try:
+        check_explanation(told)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    if "layer" in wanted:
+        check_layer(classifier.net, told["layer"], (config.get("view") or {}).get("shape"))
+    transforms = pipeline(steps)
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Predictor(
         classifier.to(device).eval(),
-        pipeline(steps),
-        f"net.{config['explain']['layer']}",
+        transforms,
+        f"net.{told['layer']}",
+        told["method"],
+        told["evidence"],
+        background(transforms),
         carried["label_rule"],
         # a checkpoint of an unfinished run has no threshold yet
         carried.get("threshold", 0.5),

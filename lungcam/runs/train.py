@@ -20,6 +20,7 @@ from lungcam.files import clear_unfinished
 from lungcam.ranks import rank
 from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
+from lungcam.runs.explanation import check_explanation, check_layer
 from lungcam.runs.mask_report import report_masks
 from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
@@ -53,6 +54,7 @@ def train(config: DictConfig) -> float | None:
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
+    check_explanation(nodes["explain"])
     callbacks = list(_each(nodes, "callbacks").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
@@ -141,9 +143,8 @@ def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
 
 def _classifier(nodes: dict[str, Any]) -> Classifier:
     """The net with all it needs to learn."""
-    net, layer = instantiate(nodes["model"], "model"), nodes["explain"]["layer"]
-    if layer not in dict(net.named_modules()):
-        raise InputError(f"explain.layer={layer}: the model has no such layer.")
+    net = instantiate(nodes["model"], "model")
+    check_layer(net, nodes["explain"]["layer"], nodes["view"]["shape"])
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
     weights = nodes["auxiliary"]["outline"], nodes["auxiliary"]["attributes"]
     if min(weights) < 0:

@@ -1,5 +1,6 @@
 """TorchIO transforms from a scan to the network's input, thin adapters over `lungcam.lungs`."""
 
+from lungcam.transforms.background import background
 from lungcam.transforms.center import is_crop, place_center
 from lungcam.transforms.components import LungComponents
 from lungcam.transforms.contrast import WallContrast
@@ -24,6 +25,7 @@ __all__ = [
     "RandomPoses",
     "WallContrast",
     "ZeroCentre",
+    "background",
     "is_crop",
     "pipeline",
     "place_center",
