@@ -81,8 +81,10 @@ def blend(maps: Sequence[np.ndarray], first: Grid, windows: Windows) -> tuple[np
     whole = np.rint(stride)
     if np.abs(stride - whole).max() > 1e-3 or np.abs(whole - np.diag(np.diag(whole))).max():
         raise ValueError("The windows' step is no multiple of the cells' spacing.")
-    corner = windows.steps.min(axis=0)
-    begins = (windows.steps - corner) @ whole.astype(int)
+    # the cells may run against the lattice
+    offsets = (windows.steps - windows.steps[0]) @ whole.T.astype(int)
+    corner = offsets.min(axis=0)
+    begins = offsets - corner
     shape = np.array(first.shape)
     tents = [1 - np.abs(np.arange(n) - (n - 1) / 2) / (n / 2 + 0.5) for n in shape]
     tent = np.einsum("i,j,k->ijk", *tents).astype(np.float32)
@@ -93,7 +95,7 @@ def blend(maps: Sequence[np.ndarray], first: Grid, windows: Windows) -> tuple[np
         total[box] += tent * one
         weight[box] += tent
     affine = first.affine.copy()
-    affine[:3, 3] = first.to_world(whole @ (corner - windows.steps[0]))
+    affine[:3, 3] = first.to_world(corner)
     blended = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
     return blended, Grid(total.shape, affine)
 

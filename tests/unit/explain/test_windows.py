@@ -55,15 +55,16 @@ def test_an_empty_region_is_refused():
         lay_windows(np.zeros((4, 4, 4), bool), oblique((4, 4, 4)), 3.0)
 
 
-def cells_of(windows, index: int) -> Grid:
+def cells_of(windows, index: int, sign: float = -1.0) -> Grid:
     """Cells of 2 mm, six along an axis, about a window's centre."""
     affine = np.eye(4)
-    affine[:3, :3] = TURN @ np.diag([-2.0, -2.0, 2.0])
+    affine[:3, :3] = TURN @ np.diag([sign * 2.0, -2.0, 2.0])
     affine[:3, 3] = windows.centers_mm[index] - affine[:3, :3] @ np.full(3, 2.5)
     return Grid((6, 6, 6), affine)
 
 
-def test_what_all_windows_agree_on_is_blended_exactly():
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_what_all_windows_agree_on_is_blended_exactly(sign):
     grid = oblique((40, 30, 10))
     region = np.zeros(grid.shape, bool)
     region[3:33, 4:24, 1:9] = np.random.default_rng(0).random((30, 20, 8)) > 0.7
@@ -74,13 +75,13 @@ def test_what_all_windows_agree_on_is_blended_exactly():
 
     maps = []
     for i in range(len(windows)):
-        at = cells_of(windows, i)
+        at = cells_of(windows, i, sign)
         maps.append(truth(at.to_world(np.indices(at.shape).reshape(3, -1).T)).reshape(at.shape))
-    blended, cells = blend(maps, cells_of(windows, 0), windows)
+    blended, cells = blend(maps, cells_of(windows, 0, sign), windows)
     expected = truth(cells.to_world(np.indices(cells.shape).reshape(3, -1).T)).reshape(cells.shape)
     places = [
         cells.to_index(at.to_world(np.indices(at.shape).reshape(3, -1).T))
-        for at in (cells_of(windows, i) for i in range(len(windows)))
+        for at in (cells_of(windows, i, sign) for i in range(len(windows)))
     ]
     seen = np.zeros(cells.shape, bool)
     seen[tuple(np.rint(np.concatenate(places)).astype(int).T)] = True
