@@ -91,7 +91,8 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
         first = first or found.cells
     heat = HeatMap(*blend(maps, first, windows))
     best = distinct(windows.centers_mm, _numbers(logits), APART * side_mm, CANDIDATES)
-    return Slid(heat, _refined(predictor, scan, windows.centers_mm[best]), len(windows), searched)
+    candidates = _refined(predictor, scan, windows.centers_mm[best], APART * side_mm)
+    return Slid(heat, candidates, len(windows), searched)
 
 
 def _searched(scan: Scan) -> np.ndarray:
@@ -126,7 +127,9 @@ def _look(
             bar.update(len(batch))
 
 
-def _refined(predictor: Predictor, scan: Scan, centers_mm: np.ndarray) -> list[Candidate]:
+def _refined(
+    predictor: Predictor, scan: Scan, centers_mm: np.ndarray, apart_mm: float
+) -> list[Candidate]:
     """Move each place to the best of those around it, and keep one of those that meet."""
     around = (np.indices((3, 3, 3)).reshape(3, -1).T - 1) * FINE_MM
     tried = (centers_mm[:, None] + around).reshape(-1, 3)
@@ -135,7 +138,7 @@ def _refined(predictor: Predictor, scan: Scan, centers_mm: np.ndarray) -> list[C
     best = logits.argmax(axis=1)
     points = centers_mm + around[best]
     answers = logits[np.arange(len(best)), best]
-    kept = distinct(points, answers, 2 * FINE_MM, CANDIDATES)
+    kept = distinct(points, answers, apart_mm, CANDIDATES)
     return [Candidate(tuple(map(float, points[i])), float(answers[i])) for i in kept]
 
 
