@@ -62,7 +62,7 @@ def test_explain_is_grad_cam_at_its_place():
     torch.manual_seed(0)
     net, grid = Small3D(), grid_of((16, 12, 20), np.eye(3), (4.5, 4.5, 4.5), (-30, -40, -50))
     image = torch.randn(1, 1, *grid.shape)
-    heat = explain(net, image, grid, "conv3")
+    heat = explain(net, image, grid, "conv3", evidence="for")
     assert heat.values.dtype == np.float32
     assert np.array_equal(heat.values, grad_cam(net, image, "conv3")[0].numpy())
     expected = cell_grid(net, "conv3", image, grid)
