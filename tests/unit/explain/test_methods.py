@@ -3,11 +3,13 @@
 import monai
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.networks.nets import DenseNet121, resnet10
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from lungcam.explain import EVIDENCE, METHODS, explain, features, grad_cam
 from lungcam.explain.methods import BY_GRADIENT, choose_evidence, method_name
@@ -202,6 +204,51 @@ def test_gives_the_same_where_gradients_are_off(method, guard):
         found = explain(net.train(), image.clone(), grid, layer, method).values
     assert np.array_equal(found, expected)
     assert net.training
+
+
+class Explaining(pl.LightningModule):
+    """Explains each image that Lightning hands it, in its own test and predict loops."""
+
+    def __init__(self, net, layer):
+        super().__init__()
+        self.net, self.layer, self.maps = net, layer, []
+
+    def forward(self, image):
+        return self.net(image)
+
+    def test_step(self, batch, batch_idx):
+        (image,) = batch
+        assert torch.is_inference_mode_enabled()
+        grid = Grid(tuple(image.shape[2:]), np.eye(4))
+        self.maps += [
+            explain(self, image, grid, f"net.{self.layer}", one).values for one in METHODS
+        ]
+
+    def predict_step(self, batch, batch_idx):
+        self.test_step(batch, batch_idx)
+        return self(batch[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec.*")
+@pytest.mark.parametrize("loop", ["test", "predict"])
+def test_works_in_the_loops_of_lightning(loop):
+    net, shape, layer = small3d()
+    image = few(image_of(shape))
+    grid = Grid(shape, np.eye(4))
+    expected = [explain(net, image, grid, layer, one).values for one in METHODS]
+    module = Explaining(net, layer)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    data = DataLoader(TensorDataset(image), batch_size=1)
+    getattr(trainer, loop)(module, data)
+    assert all(np.array_equal(a, b) for a, b in zip(module.maps, expected, strict=True))
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert all(not part._forward_hooks for part in module.modules())
 
 
 def test_grad_cam_is_the_part_that_speaks_for():
