@@ -5,7 +5,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import catalogue, epoch, lung_mask, reading, sample, slices, tumour_kept
+from benchmarks import (
+    catalogue,
+    epoch,
+    explaining,
+    lung_mask,
+    planted,
+    reading,
+    sample,
+    slices,
+    tumour_kept,
+)
 from benchmarks.machine import machine
 from benchmarks.measure import ROOT, say
 from lungcam.errors import InputError
@@ -32,7 +42,7 @@ def main() -> None:
         parts = [head, *(one.section(data) for one in (lung_mask, slices, tumour_kept, reading))]
         with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
             parts.append(catalogue.section(Path(scratch), catalogue.COUNTS))
-        parts.append(epoch.section())
+        parts += [epoch.section(), planted.section(), explaining.section()]
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

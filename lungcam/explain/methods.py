@@ -42,8 +42,9 @@ def grad_cam_pp_sides(found: Features) -> Sides:
     """Grad-CAM++: `relu(sum_c w_c A_c)`, `w_c = sum alpha_c relu(g_c)`.
 
     `alpha_c = g_c^2 / (2 g_c^2 + sum(A_c) g_c^3)` cell by cell, after Chattopadhay et al., WACV
-    2018, eqs. 11 and 19. They explain exp(logit), whose own factor exp(logit) is left out: it is
-    one number a scan, and would take the maps of different scans off one scale.
+    2018, eqs. 11 and 19 (MONAI sums A_c g_c^3 instead). They explain
+    exp(logit), whose own factor exp(logit) is left out: it is one number a scan, and would take the
+    maps of different scans off one scale.
     """
     total = found.values.sum(dim=(2, 3, 4), keepdim=True)
 

@@ -61,6 +61,11 @@ def test_prediction_says_all_that_users_rely_on(predicted, workplace, trained):
     (padding,) = prediction["warnings"]  # phantoms have some, as scanners do
     assert "set to -1024 HU" in padding
     assert prediction["mask_quality"]["flags"] == []
+    assert prediction["explanation"] == {
+        "method": "gradcam",
+        "layer": "conv3",
+        "evidence": "both",
+    }
     assert prediction["notice"].startswith("Research use only")
 
 
@@ -79,6 +84,26 @@ def test_volumes_stand_on_the_scans_grid(predicted, phantom):
     lungs, mask = (nib.load(predicted / f"{n}.nii.gz").get_fdata() > 0 for n in ("lungs", "mask"))
     assert mask[lungs].all()
     assert mask.sum() > lungs.sum()
+
+
+def test_another_explanation_than_the_checkpoint_carries(workplace, trained, phantom):
+    wanted = ("explain.method=layercam", "explain.layer=conv2", "explain.evidence=against")
+    done = command(
+        "infer.py",
+        "ckpt=run",
+        f"scan={phantom}",
+        "out=other",
+        *wanted,
+        "render=false",
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    folder = workplace / "other" / phantom.name.removesuffix(".nii.gz")
+    told = json.loads((folder / "prediction.json").read_text())["explanation"]
+    assert told == {"method": "layercam", "layer": "conv2", "evidence": "against"}
+    heat = nib.load(folder / "heatmap.nii.gz").get_fdata()
+    assert heat.min() >= 0
+    assert heat.max() > 0
 
 
 def test_picture_is_there(predicted):

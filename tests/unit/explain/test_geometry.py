@@ -180,22 +180,137 @@ class Change(nn.Module):
         return self.conv(self.step(image))
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        nn.AdaptiveAvgPool3d(5),
-        nn.AdaptiveMaxPool3d(5),
-        nn.Upsample(scale_factor=2),
-        nn.ConvTranspose3d(1, 1, 2, 2),
-        lambda x: functional.pad(x, (1, 0, 0, 0, 0, 0)),
-        lambda x: x[:, :, 1:],
-        lambda x: x.permute(0, 1, 3, 4, 2),
-    ],
-    ids=["adaptive average", "adaptive maximum", "upsample", "transpose", "pad", "cut", "permute"],
-)
-def test_place_that_is_not_known_is_refused(step):
-    with pytest.raises(ValueError, match="not known"):
+class Squeezed(nn.Module):
+    """Weighs channels by what all cells hold, as squeeze and excitation does."""
+
+    def forward(self, x):
+        return x * x.mean((2, 3, 4), keepdim=True).sigmoid() + x / (1 + x.amax())
+
+
+class Joined(nn.Module):
+    """Adds or appends two branches."""
+
+    def __init__(self, first, second, join):
+        super().__init__()
+        self.first, self.second, self.join = first, second, join
+
+    def forward(self, x):
+        return self.join(self.first(x), self.second(x))
+
+
+def append(a, b):
+    return torch.cat([a, b], dim=1)[:, :1]
+
+
+def add_in_place(a, b):
+    a += b
+    return a
+
+
+STRIDED = {"one": nn.Conv3d(1, 1, 1, 2), "three": nn.Conv3d(1, 1, 3, 2, 1)}
+ASIDE = nn.Conv3d(1, 1, 3, 2, (1, 1, 0))
+
+
+def pooled(size):
+    return lambda x: functional.interpolate(x, size=size, mode="area")
+
+
+# cell 0 and the step from cell to cell along each axis of the input; by hand for 8 x 12 x 10 voxels
+PLACES = {
+    "nearest": (nn.Upsample(scale_factor=2), (-0.25,) * 3, (0.5,) * 3),
+    "nearest, every other": (nn.Upsample(scale_factor=0.5), (0, 0, 0), (2, 2, 2)),
+    "nearest, two of three": (nn.Upsample(scale_factor=2 / 3), (-0.2, -0.25, -0.25), (1.5,) * 3),
+    "trilinear": (nn.Upsample(scale_factor=2, mode="trilinear"), (-0.25,) * 3, (0.5,) * 3),
+    "corners": (
+        nn.Upsample(size=(15, 12, 4), mode="trilinear", align_corners=True),
+        (0, 0, 0),
+        (0.5, 1, 3),
+    ),
+    "factor that does not fit": (
+        nn.Upsample(scale_factor=1.3, mode="trilinear"),
+        ((1 / 1.3 - 1) / 2,) * 3,
+        (1 / 1.3,) * 3,
+    ),
+    "area": (pooled((4, 4, 5)), (0.5, 1, 0.5), (2, 3, 2)),
+    "transposed": (nn.ConvTranspose3d(1, 1, 2, 2), (-0.25,) * 3, (0.5,) * 3),
+    "transposed, padded": (nn.ConvTranspose3d(1, 1, 3, 2, 1, 1), (0, 0, 0), (0.5,) * 3),
+    "adaptive average": (nn.AdaptiveAvgPool3d((4, 4, 5)), (0.5, 1, 0.5), (2, 3, 2)),
+    "adaptive maximum": (nn.AdaptiveMaxPool3d(1), (3.5, 5.5, 4.5), (8, 12, 10)),
+    "overhanging": (nn.MaxPool3d(3, ceil_mode=True), (1, 1, 1), (3, 3, 3)),
+    "with indices": (lambda x: functional.max_pool3d(x, 2, return_indices=True)[0], (0.5,) * 3, 2),
+    "padded at one end": (nn.ConstantPad3d((1, 0, 2, 0, 0, 3), 0), (0, -2, -1), (1, 1, 1)),
+    "mirrored": (nn.Conv3d(1, 1, 3, padding=1, padding_mode="reflect"), (0, 0, 0), (1, 1, 1)),
+    "flipped": (lambda x: x.flip(2, -1), (7, 0, 9), (-1, 1, -1)),
+    "cut": (lambda x: x[:, :, 1:, ..., 2:9:3], (1, 0, 2), (1, 1, 3)),
+    "squeezed": (Squeezed(), (0, 0, 0), (1, 1, 1)),
+    "added": (Joined(*STRIDED.values(), torch.add), (0, 0, 0), (2, 2, 2)),
+    "added in place": (Joined(*STRIDED.values(), add_in_place), (0, 0, 0), (2, 2, 2)),
+    "appended": (Joined(*STRIDED.values(), append), (0, 0, 0), (2, 2, 2)),
+    "halves of the channels": (lambda x: torch.cat([x, x], 1).chunk(2, 1)[1], (0, 0, 0), (1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize(("step", "start", "apart"), PLACES.values(), ids=PLACES)
+def test_operations_that_are_known(step, start, apart):
+    shape = (8, 12, 10)
+    cells = cell_grid(Change(step), "conv", torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    assert cells.to_world((0, 0, 0)) == pytest.approx(np.array(start, float), abs=1e-6)
+    assert np.diag(cells.affine)[:3] == pytest.approx(np.broadcast_to(apart, 3), abs=1e-6)
+
+
+def test_changed_axes():
+    net = Change(lambda x: x.permute(0, 1, 3, 4, 2).transpose(2, 3)[:, :, ::2])
+    shape = (8, 9, 10)
+    cells = cell_grid(net, "conv", torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    # last axis, every other voxel; middle; first
+    assert cells.shape == (5, 9, 8)
+    assert cells.to_world((3, 1, 2)).tolist() == [2, 1, 6]
+
+
+REFUSED = {
+    "uneven average": (nn.AdaptiveAvgPool3d(5), "several sizes"),
+    "uneven maximum": (nn.AdaptiveMaxPool3d(5), "several sizes"),
+    "circular": (nn.CircularPad3d(1), "circular"),
+    "rolled": (lambda x: x.roll(1, 2), "roll"),
+    "picked": (lambda x: x[:, :, torch.arange(3)], "single voxels"),
+    "warped": (
+        lambda x: functional.grid_sample(x, torch.zeros(1, 8, 9, 10, 3), align_corners=False),
+        "grid_sample",
+    ),
+    "side by side": (lambda x: torch.cat([x, x], dim=2), "side by side"),
+    "channels last": (lambda x: x.permute(0, 2, 3, 4, 1).permute(0, 4, 1, 2, 3), "channels"),
+    "assigned": (lambda x: _assign(x), "assignment"),
+    "flattened": (lambda x: x.flatten(2).reshape(x.shape), "flatten"),
+    "added": (Joined(STRIDED["three"], ASIDE, lambda a, b: a[..., :4] + b[..., :4]), "joins"),
+    "added in place": (
+        Joined(STRIDED["three"], ASIDE, lambda a, b: add_in_place(a[..., :4], b[..., :4])),
+        "joins",
+    ),
+    "appended": (
+        Joined(STRIDED["three"], ASIDE, lambda a, b: append(a[..., :4], b[..., :4])),
+        "joins",
+    ),
+    "added to what is lost": (lambda x: x + x.roll(1, 2), "roll"),
+}
+
+
+def _assign(x):
+    copy = x.clone()
+    copy[:, :, 1:] = x[:, :, :-1]
+    return copy
+
+
+@pytest.mark.parametrize(("step", "why"), REFUSED.values(), ids=REFUSED)
+def test_place_that_is_not_known_is_refused(step, why):
+    with pytest.raises(ValueError, match=f"layer 'conv' is not known: .*{why}"):
         cell_grid(Change(step), "conv", torch.zeros(1, 1, 8, 9, 10), Grid((8, 9, 10), IDENTITY))
+
+
+def test_layer_that_is_not_run_is_refused():
+    net = Small3D()
+    net.idle = nn.Conv3d(1, 1, 1)
+    with pytest.raises(ValueError, match="does not run its layer 'idle'"):
+        cell_grid(net, "idle", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
 
 
 def test_unknown_layer_is_refused_with_those_there_are():

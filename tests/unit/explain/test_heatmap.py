@@ -58,11 +58,34 @@ def test_no_heat_beyond_the_cells():
     assert not shown[(x < -2) | (x > 6)].any()
 
 
+@pytest.mark.parametrize("rotation", ROTATIONS.values(), ids=ROTATIONS)
+def test_from_coarse_to_fine_it_is_linear_between_centres_and_constant_to_the_faces(rotation):
+    cells = grid_of((5, 4, 6), rotation, (8.0, 6.0, 10.0), (-30, 5, 70))
+    index = np.stack(np.indices(cells.shape), axis=-1)
+    slope = np.array([1.5, -2.0, 0.5])
+    heat = HeatMap((index @ slope - 3).astype(np.float32), cells)
+    # finer, flipped, and two voxels wider than the cells on each side
+    spacing = np.array([1.0, 1.5, 1.25])
+    shape = tuple(int(n) for n in np.array(cells.shape) * cells.spacing_mm / spacing + 4)
+    directions = rotation * (-1, 1, -1)
+    middle = cells.to_world((np.array(cells.shape) - 1) / 2)
+    corner = middle - directions @ (spacing * (np.array(shape) - 1) / 2)
+    fine = grid_of(shape, directions, spacing, corner)
+    at = cells.to_index(fine.to_world(np.stack(np.indices(shape), axis=-1)))
+    last = np.array(cells.shape) - 1
+    within = ((at > -0.5) & (at < last + 0.5)).all(axis=-1)
+    expected = np.where(within, at.clip(0, last) @ slope - 3, 0)
+    assert not within.all()
+    # a voxel on a face may fall on either side
+    told = (np.minimum(np.abs(at + 0.5), np.abs(at - last - 0.5)) > 1e-3).all(axis=-1)
+    assert heat.on(fine)[told] == pytest.approx(expected[told], abs=1e-4)
+
+
 def test_explain_is_grad_cam_at_its_place():
     torch.manual_seed(0)
     net, grid = Small3D(), grid_of((16, 12, 20), np.eye(3), (4.5, 4.5, 4.5), (-30, -40, -50))
     image = torch.randn(1, 1, *grid.shape)
-    heat = explain(net, image, grid, "conv3")
+    heat = explain(net, image, grid, "conv3", evidence="for")
     assert heat.values.dtype == np.float32
     assert np.array_equal(heat.values, grad_cam(net, image, "conv3")[0].numpy())
     expected = cell_grid(net, "conv3", image, grid)

@@ -77,3 +77,12 @@ def test_an_oblique_scan_is_cut_along_its_own_axes(scan):
     nothing = HeatMap(np.zeros(grid.shape, np.float32), turned)
     oblique = cut(hu, turned, nothing, turned, turn[:3, :3] @ POINT, "axial")
     assert oblique.hu == pytest.approx(plain.hu, abs=0.1)
+
+
+def test_what_speaks_against_is_not_drawn(scan):
+    hu, grid = scan
+    signed = np.full(grid.shape, -3, np.float32)
+    signed[hu > 0] = 2
+    one = cut(hu, grid, HeatMap(signed, grid), grid, POINT, "axial")
+    assert one.heat.min() == 0
+    assert one.heat.max() > 1

@@ -14,11 +14,12 @@ from lungcam.runs.predictor import load_predictor
 def written(tmp_path):
     """Function that writes a checkpoint with some metadata."""
 
-    def write(**metadata):
+    def write(explain=(), **metadata):
         config = {
             "model": {"_target_": "lungcam.nets.Small3D"},
             "transforms": {},
-            "explain": {"layer": "conv3"},
+            "explain": {"layer": "conv3", **dict(explain)},
+            "view": {"shape": [16, 16, 16]},
         }
         file = tmp_path / "best.ckpt"
         carried = {"config": config, "label_rule": "label 1: x", **metadata}
@@ -49,4 +50,46 @@ def test_without_one_probabilities_are_the_nets_own(written):
 def test_a_calibration_that_turns_ranks_is_refused(written, calibration):
     file = written(calibration=calibration)
     with pytest.raises(InputError, match="calibration"):
+        load_predictor(file, torch.device("cpu"))
+
+
+def explanation(predictor):
+    return predictor.layer, predictor.method, predictor.evidence
+
+
+def test_a_checkpoint_of_old_is_explained_by_grad_cam(written):
+    predictor = load_predictor(written(), torch.device("cpu"))
+    assert explanation(predictor) == ("net.conv3", "gradcam", "both")
+
+
+def test_what_is_wanted_goes_before_what_is_carried(written):
+    file = written({"method": "hirescam", "evidence": "for", "benchmark": True})
+    assert explanation(load_predictor(file, torch.device("cpu"))) == (
+        "net.conv3",
+        "hirescam",
+        "for",
+    )
+    wanted = {"layer": "conv2", "method": None, "evidence": "against", "erase": False}
+    predictor = load_predictor(file, torch.device("cpu"), wanted)
+    assert explanation(predictor) == ("net.conv2", "hirescam", "against")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"layer": "conv9"}, "no such layer; some that it has: conv1, norm1, relu, pool1"),
+        ({"layer": "fc1"}, "layer 'fc1' is not known"),
+        ({"layer": ""}, "no such layer"),
+        ({"method": "gradcan"}, "choose gradcam, gradcampp"),
+        ({"evidence": "all"}, "choose both, for, against"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(written, wanted, words):
+    with pytest.raises(InputError, match=words):
+        load_predictor(written(), torch.device("cpu"), wanted)
+
+
+def test_a_method_of_a_later_version_is_refused_by_name(written):
+    file = written({"method": "bettercam"})
+    with pytest.raises(InputError, match=r"best\.ckpt: explain\.method=bettercam"):
         load_predictor(file, torch.device("cpu"))
