@@ -1,0 +1,135 @@
+"""Whether the net's answer hangs on a lesion: paint lung over it and ask again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchio as tio
+from torch import nn
+
+from lungcam.cohorts import Sample
+from lungcam.data.lesion import lesion_share
+from lungcam.explain import HeatMap
+from lungcam.explain.erase import elsewhere, highlighted, outlined, sphere
+from lungcam.explain.inpaint import AERATED_HU, inpaint
+from lungcam.grid import Grid
+from lungcam.transforms.again import prepare_again
+from lungcam.transforms.volumes import grid, volume
+
+
+@dataclass(frozen=True, eq=False)
+class Erased:
+    """What became of the lesions of one scan.
+
+    Attributes:
+        lesions: For JSON, one each: `center_ras_mm` and `volume_ml` of what was painted over,
+            `diameter_mm` where it is annotated, `source` (annotated or highlighted), `logit_before`,
+            `logit_after`, `change`, `map_share` (of the map's positive mass that lies there) and
+            `control`: the same for an equally large region elsewhere in the lungs, None where there
+            is no place for it.
+        scan: `(W, H, D)` HU on `grid`, all lesions painted over; None where there was none.
+        grid: Where it stands.
+        warnings: Sentences on what could not be painted over.
+    """
+
+    lesions: Sequence[dict[str, object]]
+    scan: np.ndarray | None
+    grid: Grid
+    warnings: Sequence[str]
+
+
+def erase_lesions(
+    net: nn.Module,
+    subject: tio.Subject,
+    transforms: tio.Compose,
+    sample: Sample,
+    heat: HeatMap,
+    seed: int = 0,
+) -> Erased:
+    """Paint over each lesion of a scan by itself, prepare the scan again and compare the logits.
+
+    Args:
+        net: Maps the prepared input to a logit.
+        subject: The prepared scan.
+        transforms: That prepared it.
+        sample: The lesion's mask, or centre and diameter, where they are known; else what the map
+            highlights is taken.
+        heat: The map of the prepared scan.
+        seed: Of texture and control.
+    """
+    at, hu = grid(subject, "image"), volume(subject, "image")
+    for_positive = np.maximum(heat.on(at), 0)
+    total = float(for_positive.sum())
+    regions, source = _regions(sample, at, for_positive, subject)
+    allowed = _allowed(subject, hu, at)
+    avoided = np.any(regions, axis=0) if regions else None
+    painted, lesions, warnings = None, [], []
+    before = _logit(net, subject)
+
+    def told(region: np.ndarray) -> dict[str, object]:
+        after = _logit(net, prepare_again(subject, inpaint(hu, region, at, seed), transforms))
+        center = at.to_world(np.argwhere(region).mean(axis=0))
+        return {
+            "center_ras_mm": [round(float(x), 2) for x in center],
+            "volume_ml": round(float(region.sum() * np.prod(at.spacing_mm) / 1000), 3),
+            "logit_before": before,
+            "logit_after": after,
+            "change": after - before,
+            "map_share": float(for_positive[region].sum()) / total if total > 0 else None,
+        }
+
+    for number, region in enumerate(regions):
+        try:
+            found = {"source": source, **told(region)}
+            painted = inpaint(hu if painted is None else painted, region, at, seed)
+        except ValueError as error:
+            warnings.append(f"A lesion was not erased: {error}")
+            continue
+        if source == "annotated":
+            found["diameter_mm"] = sample.diameter_mm
+        found["control"] = None
+        moved = elsewhere(region, allowed, avoided, seed + number)
+        if moved is not None:
+            found["control"] = told(moved)
+        lesions.append(found)
+    return Erased(lesions, painted, at, warnings)
+
+
+def _regions(
+    sample: Sample, at: Grid, for_positive: np.ndarray, subject: tio.Subject
+) -> tuple[list[np.ndarray], str]:
+    """The annotated lesion, or what the map highlights of what the net may see."""
+    found: list[np.ndarray] = []
+    if sample.lesion_mask is not None:
+        found = [outlined(lesion_share(Path(sample.lesion_mask), at) > 127, at)]
+    elif sample.center_mm is not None and sample.diameter_mm:
+        found = [sphere(at, sample.center_mm, sample.diameter_mm)]
+    found = [region for region in found if region.any()]
+    if found:
+        return found, "annotated"
+    seen = volume(subject, "mask") if "mask" in subject else np.True_
+    return highlighted(np.where(seen, for_positive, 0)), "highlighted"
+
+
+def _allowed(subject: tio.Subject, hu: np.ndarray, at: Grid) -> np.ndarray:
+    """Where the control may lie: in the lungs, or where none are known in shown aerated lung."""
+    if "lungs" in subject:
+        return volume(subject, "lungs")
+    shown = grid(subject, "input")
+    index = [np.arange(n) for n in at.shape]
+    step = np.linalg.solve(shown.affine, at.affine)
+    within = [
+        np.abs(step[axis, axis] * index[axis] + step[axis, 3] - (shown.shape[axis] - 1) / 2)
+        <= shown.shape[axis] / 2
+        for axis in range(3)
+    ]
+    cube = within[0][:, None, None] & within[1][:, None] & within[2]
+    return cube & (hu >= AERATED_HU[0]) & (hu <= AERATED_HU[1])
+
+
+@torch.no_grad()
+def _logit(net: nn.Module, subject: tio.Subject) -> float:
+    image = subject["input"].data[None].to(next(net.parameters()).device)
+    return float(net(image))

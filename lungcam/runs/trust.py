@@ -1,0 +1,258 @@
+"""Whether a trained net's heat-maps can be trusted, asked of its own test samples."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lungcam.cohorts import Sample
+from lungcam.data import PreparedDataset
+from lungcam.explain import HeatMap, explain, is_hit, peak_mm, random_hit_share
+from lungcam.explain.deletion import deletion_areas
+from lungcam.explain.randomisation import cascade, untrained
+from lungcam.explain.repeatability import repeatability
+from lungcam.explain.similarity import compare
+from lungcam.explain.trust import RULES, judge
+from lungcam.files import write_text
+from lungcam.grid import Grid, resample
+from lungcam.metrics.mean import bootstrap_mean, share_difference_interval, share_interval
+
+# positives that are explained; each takes some seconds
+LIMIT = 24
+# nets of random weights beside the cascade's last
+UNTRAINED = 2
+
+Maker = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One sample with its map.
+
+    Attributes:
+        sample: What is known of it.
+        image: `(1, 1, W, H, D)`.
+        grid: Where it stands.
+        lungs: `(W, H, D)` bool.
+        heat: The net's map.
+        where: `(w, h, d)` bool, the cells in the lungs.
+    """
+
+    sample: Sample
+    image: torch.Tensor
+    grid: Grid
+    lungs: np.ndarray
+    heat: HeatMap
+    where: np.ndarray
+
+    @property
+    def background(self) -> float:
+        """Aerated lung, as the net is shown it."""
+        return float(np.percentile(self.image[0, 0].cpu().numpy()[self.lungs], 25))
+
+    @property
+    def lesion_is_known(self) -> bool:
+        """Whether there is a lesion of known place and size."""
+        return self.sample.center_mm is not None and bool(self.sample.diameter_mm)
+
+    def hit(self, heat: HeatMap) -> bool:
+        """Whether a map's peak lies on the lesion."""
+        peak = peak_mm(heat.values, heat.cells)
+        return is_hit(peak, np.array(self.sample.center_mm), self.sample.diameter_mm)
+
+
+def judge_explanations(
+    net: nn.Module,
+    dataset: PreparedDataset,
+    layer: str,
+    auc: Sequence[float],
+    file: Path,
+    method: str = "gradcam",
+    others: Sequence[nn.Module] = (),
+    limit: int = LIMIT,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Judge a net's heat-maps by `lungcam.explain.trust`, and write what was found.
+
+    The net is left as it was: what changes weights works on copies.
+
+    Args:
+        net: The trained net itself, not the classifier around it.
+        dataset: The split it is judged on, with both labels.
+        layer: Layer of the net that is explained.
+        auc: The net's AUC on the split with the bounds of its 95 % interval.
+        file: Where the verdict goes, as JSON.
+        method: How maps are made.
+        others: Nets of the same recipe, of other seeds or folds, to compare maps with; what comes
+            of it is told and not judged.
+        limit: Of positives that are explained, drawn at random.
+        seed: Of all that is random.
+
+    Returns:
+        As of `lungcam.explain.trust.judge`, with `method`, `layer` and `rules`; figures that are
+        not known are None.
+    """
+    # the one place where this asks for a map
+    make: Maker = lambda of, image, grid: explain(of, image, grid, layer)  # noqa: E731
+    cases = _cases(net, make, dataset, limit, seed)
+    figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
+    found = judge(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
+    write_text(file, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _cases(
+    net: nn.Module, make: Maker, dataset: PreparedDataset, limit: int, seed: int
+) -> list[Case]:
+    positives = [i for i, sample in enumerate(dataset.samples) if sample.label == 1]
+    chosen = np.random.default_rng(seed).permutation(positives)[:limit]
+    device, cases = next(net.parameters()).device, []
+    for index in sorted(chosen.tolist()):
+        prepared = dataset.prepared(index)
+        image = dataset[index]["input"].to(device)
+        heat = make(net, image, prepared.grid)
+        where = resample(prepared.lungs, prepared.grid, heat.cells) >= 0.5
+        sample = dataset.samples[index]
+        cases.append(Case(sample, image, prepared.grid, prepared.lungs, heat, where))
+    return cases
+
+
+def _figures(
+    net: nn.Module, make: Maker, cases: Sequence[Case], others: Sequence[nn.Module], seed: int
+) -> dict[str, Any]:
+    patients = np.array([case.sample.patient_id for case in cases])
+
+    def mean(values: Sequence[float]) -> list[float]:
+        return list(bootstrap_mean(np.array(values, float), patients, seed))
+
+    areas, moved = [], []
+    for number, case in enumerate(tqdm(cases, desc="judging heat-maps")):
+        areas.append(
+            deletion_areas(
+                net,
+                case.image,
+                case.grid,
+                case.heat.values,
+                case.heat.cells,
+                case.background,
+                seed + number,
+            )
+        )
+        moved.append(
+            repeatability(
+                lambda image, grid: make(net, image, grid), case.image, case.grid, case.where, seed
+            )
+        )
+    stages, random_maps = _randomised(net, make, cases, seed)
+    alike = [
+        [abs(compare(case.heat, heat, case.where)["spearman"]) for heat in maps]
+        for case, maps in zip(cases, random_maps, strict=True)
+    ]
+    column = {name: [one[name] for one in areas] for name in areas[0]}
+    fall = np.subtract(column["deletion_random"], column["deletion"])
+    rise = np.subtract(column["insertion"], column["insertion_random"])
+    return {
+        "deletion": mean(fall),
+        "insertion": mean(rise),
+        "areas": {name: float(np.mean(values)) for name, values in column.items()},
+        "randomised": mean([float(np.mean(one)) for one in alike]),
+        "cascade": stages,
+        "shift": mean([one["shift"]["spearman"] for one in moved]),
+        "steady": mean([one["shift"]["steady"] for one in moved]),
+        "shift_peak_mm": _nanmean([one["shift"]["peak_mm"] for one in moved]),
+        "noise": mean([one["noise"]["spearman"] for one in moved]),
+        "noise_peak_mm": _nanmean([one["noise"]["peak_mm"] for one in moved]),
+        "seeds": [_agreement(make, cases, other) for other in others],
+        **_hits(cases, random_maps),
+    }
+
+
+def _randomised(
+    net: nn.Module, make: Maker, cases: Sequence[Case], seed: int
+) -> tuple[list[dict[str, Any]], list[list[HeatMap]]]:
+    """What becomes of the maps layer by layer, and of each case the maps of untrained nets."""
+    stages, maps = [], []
+    for name, changed in tqdm(cascade(net, cases[0].image, seed), desc="randomising layers"):
+        maps = [make(changed, case.image, case.grid) for case in cases]
+        compared = [
+            compare(case.heat, heat, case.where) for case, heat in zip(cases, maps, strict=True)
+        ]
+        stages.append(
+            {
+                "down_to": name,
+                "spearman": float(np.mean([one["spearman"] for one in compared])),
+                "peak_mm": _nanmean([one["peak_mm"] for one in compared]),
+            }
+        )
+    several = [[heat] for heat in maps]
+    for number in range(UNTRAINED):
+        # far from the seeds of the cascade's stages
+        changed = untrained(net, cases[0].image, seed + 1000 * (number + 1))
+        for case, found in zip(cases, several, strict=True):
+            found.append(make(changed, case.image, case.grid))
+    return stages, several
+
+
+def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> dict[str, Any]:
+    """How often peaks lie on known lesions, beside random points and untrained nets."""
+    known = [i for i, case in enumerate(cases) if case.lesion_is_known]
+    if not known:
+        return {"over_random": None, "over_untrained": None}
+    n = len(known)
+    hits = float(np.mean([cases[i].hit(cases[i].heat) for i in known]))
+    blind = float(np.mean([cases[i].hit(heat) for i in known for heat in random_maps[i]]))
+    chance = float(
+        np.mean(
+            [
+                random_hit_share(
+                    cases[i].lungs,
+                    cases[i].grid,
+                    np.array(cases[i].sample.center_mm),
+                    cases[i].sample.diameter_mm,
+                )
+                for i in known
+            ]
+        )
+    )
+    low, high = share_interval(hits, n)
+    return {
+        "lesions": n,
+        "hits": hits,
+        "hits_random": chance,
+        "hits_untrained": blind,
+        "over_random": [hits - chance, low - chance, high - chance],
+        "over_untrained": [hits - blind, *share_difference_interval(hits, blind, n)],
+    }
+
+
+def _agreement(make: Maker, cases: Sequence[Case], other: nn.Module) -> dict[str, float]:
+    """How alike the maps of two nets are."""
+    compared = [
+        compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases
+    ]
+    return {
+        "spearman": float(np.mean([one["spearman"] for one in compared])),
+        "peak_mm": _nanmean([one["peak_mm"] for one in compared]),
+    }
+
+
+def _nanmean(values: Sequence[float]) -> float:
+    """Mean of what is known; a map that is empty has no peak."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _known(value: Any) -> Any:
+    """Copy nested figures with None for what is not known: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _known(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
