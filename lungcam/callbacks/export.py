@@ -8,7 +8,7 @@ import torchio as tio
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset
-from lungcam.explain import explain
+from lungcam.explain import HeatMap, explain
 from lungcam.grid import Grid
 from lungcam.render import RenderError, render_volume, save_png
 from lungcam.scans import read_scan, write_volume
@@ -34,6 +34,8 @@ class HeatmapExport(pl.Callback):
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []
+        # kept to draw the pictures again, and to erase lesions
+        self.heatmaps: list[tuple[Sample, HeatMap]] = []
 
     def on_predict_batch_end(
         self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0
@@ -51,14 +53,27 @@ class HeatmapExport(pl.Callback):
             heat = explain(pl_module, image, dataset.prepared(index).grid, f"net.{self.layer}")
             self._write(sample, heat, trainer.datamodule.transforms)
 
-    def _write(self, sample: Sample, heat, transforms: tio.Compose) -> None:
+    def mark(self, words: str, transforms: tio.Compose) -> None:
+        """Draw the pictures again with a warning: the verdict comes after the heat-maps."""
+        for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
+            scan = read_scan(sample.image, sample.series, whole_chest=True)
+            subject = prepare(scan, transforms, sample.center_mm)
+            self._draw(self.folder / sample.sample_id, subject, heat, words)
+
+    def _write(self, sample: Sample, heat: HeatMap, transforms: tio.Compose) -> None:
         scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), scan.grid)
         self.written.append(folder)
+        self.heatmaps.append((sample, heat))
         subject = prepare(scan, transforms, sample.center_mm)
         if "lungs" not in subject:
             return  # a crop has no lungs to draw
+        self._draw(folder, subject, heat)
+
+    def _draw(
+        self, folder: Path, subject: tio.Subject, heat: HeatMap, mark: str | None = None
+    ) -> None:
         canonical: Grid = grid(subject, "image")
         try:
             picture = render_volume(
@@ -66,6 +81,7 @@ class HeatmapExport(pl.Callback):
                 volume(subject, "lungs"),
                 heat.on(canonical),
                 canonical.spacing_mm,
+                mark=mark,
             )
         except RenderError as error:
             self.warnings.append(str(error))

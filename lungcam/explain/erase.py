@@ -45,16 +45,26 @@ def outlined(mask: np.ndarray, grid: Grid) -> np.ndarray:
     return dilate(mask, grid.spacing_mm, MARGIN_MM)
 
 
-def highlighted(heat: np.ndarray) -> list[np.ndarray]:
+def highlighted(
+    heat: np.ndarray, grid: Grid, cell_mm: float, seen: np.ndarray | None = None
+) -> list[np.ndarray]:
     """The strongest connected regions above half of a map's maximum, at most three.
+
+    Each is widened by a cell: a map tells where a lesion ends no finer than that, and what is left
+    of one at its edge still speaks.
 
     Args:
         heat: `(W, H, D)` map on the scan's grid.
+        grid: The scan's.
+        cell_mm: Distance between the map's own cells.
+        seen: `(W, H, D)` bool, what of the scan the net is shown; None for all.
 
     Returns:
         `(W, H, D)` bool each, the one with the highest peak first; none where nothing speaks for
         the positive class.
     """
+    if seen is not None:
+        heat = np.where(seen, heat, 0)
     top = float(heat.max())
     if not top > 0:
         return []
@@ -62,8 +72,9 @@ def highlighted(heat: np.ndarray) -> list[np.ndarray]:
     hot = labels > 0
     peaks = np.zeros(int(labels.max()) + 1)
     np.maximum.at(peaks, labels[hot], heat[hot])
-    strongest = np.argsort(-peaks, kind="stable")[:MOST]
-    return [labels == one for one in strongest if peaks[one] > 0]
+    strongest = [one for one in np.argsort(-peaks, kind="stable")[:MOST] if peaks[one] > 0]
+    regions = [dilate(labels == one, grid.spacing_mm, cell_mm) for one in strongest]
+    return regions if seen is None else [region & seen for region in regions]
 
 
 def elsewhere(

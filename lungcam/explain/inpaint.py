@@ -35,7 +35,9 @@ def inpaint(hu: np.ndarray, region: np.ndarray, grid: Grid, seed: int = 0) -> np
         ValueError: There is no lung around the region.
     """
     own = bounding_box(region)
-    sides_mm = [(side.stop - side.start) * mm for side, mm in zip(own, grid.spacing_mm, strict=True)]
+    sides_mm = [
+        (side.stop - side.start) * mm for side, mm in zip(own, grid.spacing_mm, strict=True)
+    ]
     reach_mm = max(SHELL_MM, min(sides_mm) / 2)
     box = bounding_box(region, tuple(int(np.ceil(reach_mm / mm)) + 1 for mm in grid.spacing_mm))
     inside, values = region[box], hu[box].astype(np.float32)

@@ -11,6 +11,9 @@ LEAST_REPEATED = 0.5
 # and the share of shifts after which the peak lies within a cell's diagonal of where it was
 LEAST_STEADY = 0.5
 
+# stands wherever such a map is shown
+FAILED = "This heat-map failed its checks: do not rely on it"
+
 RULES = {
     "discriminates": "the AUC's 95 % interval on the judged split lies above 0.5: a map of a net "
     "that knows nothing shows nothing",
@@ -99,9 +102,7 @@ def judge(figures: Mapping[str, Any]) -> dict[str, Any]:
     passed = all(criteria.values())
     return {
         "verdict": "passed" if passed else "failed",
-        "reasons": [
-            sentence for met, told in found.values() if met == passed for sentence in told
-        ],
+        "reasons": [sentence for met, told in found.values() if met == passed for sentence in told],
         "criteria": criteria,
         "figures": dict(figures),
     }

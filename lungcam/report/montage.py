@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from lungcam.report.figure import GREY, INK, annotate, blank
+from lungcam.report.figure import GREY, INK, POSITIVE, annotate, blank
 from lungcam.report.slices import Slice
 
 HU_WINDOW = (-1150.0, 350.0)
@@ -56,7 +56,9 @@ def heat_colours() -> ListedColormap:
     return ListedColormap(colours)
 
 
-def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
+def draw_montage(
+    tiles: Sequence[Tile], below: str, label_rule: str, mark: str | None = None
+) -> Figure:
     """Draw each sample in a column: the slice alone, with the heat, and the coronal slice.
 
     Heat stands on one scale for all samples, so that colours compare.
@@ -65,12 +67,25 @@ def draw_montage(tiles: Sequence[Tile], below: str, label_rule: str) -> Figure:
         tiles: At least one.
         below: Stands under the title: how many samples of what.
         label_rule: What label 1 means.
+        mark: A warning that stands above, such as that the heat-maps failed their checks.
     """
     count = len(tiles)
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
     height = 3 * (SIDE + GAP) + 2.05
     figure = blank(width, height)
     annotate(figure, "What the net looked at (Grad-CAM)", below, label_rule, 0.2 / width)
+    if mark is not None:
+        # beside the title, where no other words stand
+        figure.text(
+            1 - 0.2 / width,
+            1 - 0.2 / height,
+            mark,
+            ha="right",
+            va="top",
+            size=10,
+            weight="bold",
+            color=POSITIVE,
+        )
     top = max(max(float(t.axial.heat.max()), float(t.coronal.heat.max())) for t in tiles)
     scale, colours = Normalize(0, top if top > 0 else 1.0), heat_colours()
     for column, tile in enumerate(tiles):

@@ -1,6 +1,7 @@
 """Whether the net's answer hangs on a lesion: paint lung over it and ask again."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,18 @@ import numpy as np
 import torch
 import torchio as tio
 from torch import nn
+from tqdm import tqdm
 
+from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
-from lungcam.data.lesion import lesion_share
+from lungcam.data.lesion import WHOLE, lesion_share
 from lungcam.explain import HeatMap
 from lungcam.explain.erase import elsewhere, highlighted, outlined, sphere
 from lungcam.explain.inpaint import AERATED_HU, inpaint
-from lungcam.grid import Grid
+from lungcam.files import write_text
+from lungcam.grid import Grid, reorient
+from lungcam.scans import read_scan, write_volume
+from lungcam.transforms import place_center, prepare, shows_whole_chest
 from lungcam.transforms.again import prepare_again
 from lungcam.transforms.volumes import grid, volume
 
@@ -39,6 +45,11 @@ class Erased:
     grid: Grid
     warnings: Sequence[str]
 
+    def write(self, file: Path, scan: Grid) -> None:
+        """Write the painted scan, if there is one, on the scan's own grid."""
+        if self.scan is not None:
+            write_volume(file, reorient(self.scan, self.grid, scan), scan)
+
 
 def erase_lesions(
     net: nn.Module,
@@ -62,7 +73,11 @@ def erase_lesions(
     at, hu = grid(subject, "image"), volume(subject, "image")
     for_positive = np.maximum(heat.on(at), 0)
     total = float(for_positive.sum())
-    regions, source = _regions(sample, at, for_positive, subject)
+    regions, source = _annotated(sample, at), "annotated"
+    if not regions:
+        seen = volume(subject, "mask") if "mask" in subject else None
+        cell_mm = max(heat.cells.spacing_mm)
+        regions, source = highlighted(for_positive, at, cell_mm, seen), "highlighted"
     allowed = _allowed(subject, hu, at)
     avoided = np.any(regions, axis=0) if regions else None
     painted, lesions, warnings = None, [], []
@@ -97,20 +112,41 @@ def erase_lesions(
     return Erased(lesions, painted, at, warnings)
 
 
-def _regions(
-    sample: Sample, at: Grid, for_positive: np.ndarray, subject: tio.Subject
-) -> tuple[list[np.ndarray], str]:
-    """The annotated lesion, or what the map highlights of what the net may see."""
+def erase_exported(
+    net: nn.Module, transforms: tio.Compose, exports: Iterable[HeatmapExport]
+) -> None:
+    """Erase the lesions of a run's exported samples: `cam/<id>/{erased.json,erased.nii.gz}`."""
+    for export in exports:
+        for sample, heat in tqdm(export.heatmaps, desc="erasing lesions"):
+            whole_chest = shows_whole_chest(transforms)
+            scan = read_scan(sample.image, sample.series, whole_chest)
+            center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
+            subject = prepare(scan, transforms, center_mm)
+            erased = erase_lesions(net, subject, transforms, sample, heat)
+            folder = export.folder / sample.sample_id
+            erased.write(folder / "erased.nii.gz", scan.grid)
+            told = {"erased": erased.lesions, "warnings": erased.warnings}
+            write_text(folder / "erased.json", json.dumps(told, indent=2) + "\n")
+
+
+def change_in_words(lesion: Mapping[str, object]) -> str:
+    """One of `Erased.lesions` in a line."""
+    told = f"logit {lesion['change']:+.2f}"
+    if lesion["map_share"] is not None:
+        told += f", {lesion['map_share']:.0%} of the map lies there"
+    if lesion["control"] is not None:
+        told += f"; as much lung elsewhere: {lesion['control']['change']:+.2f}"
+    return told
+
+
+def _annotated(sample: Sample, at: Grid) -> list[np.ndarray]:
+    """The lesion by its mask, or else by its centre and diameter; none where it is not known."""
     found: list[np.ndarray] = []
     if sample.lesion_mask is not None:
-        found = [outlined(lesion_share(Path(sample.lesion_mask), at) > 127, at)]
+        found = [outlined(lesion_share(Path(sample.lesion_mask), at) > WHOLE // 2, at)]
     elif sample.center_mm is not None and sample.diameter_mm:
         found = [sphere(at, sample.center_mm, sample.diameter_mm)]
-    found = [region for region in found if region.any()]
-    if found:
-        return found, "annotated"
-    seen = volume(subject, "mask") if "mask" in subject else np.True_
-    return highlighted(np.where(seen, for_positive, 0)), "highlighted"
+    return [region for region in found if region.any()]
 
 
 def _allowed(subject: tio.Subject, hu: np.ndarray, at: Grid) -> np.ndarray:

@@ -26,6 +26,7 @@ def draw_figures(
     metrics: dict,
     folder: Path,
     layer: str | None,
+    mark: str | None = None,
 ) -> None:
     """Write `figures/{roc,precision_recall,reliability,histogram,heatmaps}.png` of the test split.
 
@@ -37,6 +38,7 @@ def draw_figures(
         metrics: As written to metrics.json.
         folder: The run folder.
         layer: Layer of the net to explain; None leaves heatmaps.png out.
+        mark: A warning that stands over the heat-maps.
     """
     # matplotlib takes a while to load, and nothing before the training's end needs it
     from lungcam.report.figure import Shown, rgb
@@ -69,7 +71,7 @@ def draw_figures(
             f"highest, middle and lowest probability of either class; {shown.counts}; "
             "dashed: the known lesion"
         )
-        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule)
+        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule, mark)
     for name, figure in figures.items():
         picture = rgb(figure)
         with whole(folder / "figures" / f"{name}.png") as temporary:

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torchio as tio
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
-from lungcam.explain import explain, peak_mm
+from lungcam.explain import HeatMap, explain, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
+from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -32,10 +34,12 @@ class Wanted:
     Attributes:
         masks: mask.nii.gz and lungs.nii.gz.
         picture: render.png.
+        erase: erased.nii.gz, and what became of the logit.
     """
 
     masks: bool
     picture: bool
+    erase: bool = False
 
 
 def predict_scan(
@@ -86,6 +90,10 @@ def predict_scan(
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
+    erased = {}
+    if wanted.erase:
+        with watch("erase"):
+            erased = _erase(predictor, sample, subject, heat, folder, scan.grid, warnings)
     if wanted.picture and masks:
         with watch("render"):
             warnings += _write_picture(
@@ -94,6 +102,7 @@ def predict_scan(
                 masks["lungs"],
                 reorient(on_scan, scan.grid, canonical),
                 canonical.spacing_mm,
+                predictor.mark,
             )
     peak = peak_mm(heat.values, heat.cells)
     probability = predictor.probability(logit)
@@ -107,13 +116,17 @@ def predict_scan(
         "calibrated": predictor.calibration is not None,
         "series_uid": scan.series_uid,
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
+        "explanation": predictor.explanation,
+        **erased,
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
         if masks
         else None,
         "seen_in_training": pixel_hash(scan) in predictor.pixels,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
-        "timings_s": watch.report(("read", "lungs", "model", "explain", "write", "render")),
+        "timings_s": watch.report(
+            ("read", "lungs", "model", "explain", "write", "erase", "render")
+        ),
         "peak_memory_mb": peak_memory_mb(),
         "lungcam": __version__,
         "notice": RESEARCH_USE_ONLY,
@@ -132,16 +145,33 @@ def beyond(shown: Grid, scan: Grid) -> bool:
     )
 
 
+def _erase(
+    predictor: Predictor,
+    sample: Sample,
+    subject: tio.Subject,
+    heat: HeatMap,
+    folder: Path,
+    at: Grid,
+    warnings: list[str],
+) -> dict[str, object]:
+    """Erase the scan's lesions; writes erased.nii.gz on the scan's grid and adds warnings."""
+    erased = erase_lesions(predictor.classifier, subject, predictor.transforms, sample, heat)
+    warnings += erased.warnings
+    erased.write(folder / "erased.nii.gz", at)
+    return {"erased": erased.lesions}
+
+
 def _write_picture(
     file: Path,
     hu: np.ndarray,
     lungs: np.ndarray,
     heat: np.ndarray,
     spacing_mm: Sequence[float],
+    mark: str | None,
 ) -> list[str]:
     """Render and save; a machine without OpenGL costs the picture only."""
     try:
-        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm)))
+        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm), mark=mark))
     except RenderError as error:
         return [str(error)]
     return []

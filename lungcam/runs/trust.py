@@ -26,8 +26,10 @@ from lungcam.metrics.mean import bootstrap_mean, share_difference_interval, shar
 
 # positives that are explained; each takes some seconds
 LIMIT = 24
-# nets of random weights beside the cascade's last
-UNTRAINED = 2
+# of them are followed layer by layer
+FOLLOWED = 6
+# nets of random weights
+UNTRAINED = 3
 
 Maker = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
 
@@ -150,7 +152,7 @@ def _figures(
                 lambda image, grid: make(net, image, grid), case.image, case.grid, case.where, seed
             )
         )
-    stages, random_maps = _randomised(net, make, cases, seed)
+    random_maps = _untrained(net, make, cases, seed)
     alike = [
         [abs(compare(case.heat, heat, case.where)["spearman"]) for heat in maps]
         for case, maps in zip(cases, random_maps, strict=True)
@@ -163,7 +165,7 @@ def _figures(
         "insertion": mean(rise),
         "areas": {name: float(np.mean(values)) for name, values in column.items()},
         "randomised": mean([float(np.mean(one)) for one in alike]),
-        "cascade": stages,
+        "cascade": _cascade(net, make, cases[:FOLLOWED], seed),
         "shift": mean([one["shift"]["spearman"] for one in moved]),
         "steady": mean([one["shift"]["steady"] for one in moved]),
         "shift_peak_mm": _nanmean([one["shift"]["peak_mm"] for one in moved]),
@@ -174,30 +176,22 @@ def _figures(
     }
 
 
-def _randomised(
-    net: nn.Module, make: Maker, cases: Sequence[Case], seed: int
-) -> tuple[list[dict[str, Any]], list[list[HeatMap]]]:
-    """What becomes of the maps layer by layer, and of each case the maps of untrained nets."""
-    stages, maps = [], []
+def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> list[dict]:
+    """What becomes of the maps while layer after layer is randomised."""
+    stages = []
     for name, changed in tqdm(cascade(net, cases[0].image, seed), desc="randomising layers"):
-        maps = [make(changed, case.image, case.grid) for case in cases]
         compared = [
-            compare(case.heat, heat, case.where) for case, heat in zip(cases, maps, strict=True)
+            compare(case.heat, make(changed, case.image, case.grid), case.where) for case in cases
         ]
-        stages.append(
-            {
-                "down_to": name,
-                "spearman": float(np.mean([one["spearman"] for one in compared])),
-                "peak_mm": _nanmean([one["peak_mm"] for one in compared]),
-            }
-        )
-    several = [[heat] for heat in maps]
-    for number in range(UNTRAINED):
-        # far from the seeds of the cascade's stages
-        changed = untrained(net, cases[0].image, seed + 1000 * (number + 1))
-        for case, found in zip(cases, several, strict=True):
-            found.append(make(changed, case.image, case.grid))
-    return stages, several
+        stages.append({"down_to": name, **_means(compared)})
+    return stages
+
+
+def _untrained(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int):
+    """Maps of several untrained nets, a list for each case."""
+    # far from the seeds of the cascade's stages
+    nets = [untrained(net, cases[0].image, seed + 1000 * (one + 1)) for one in range(UNTRAINED)]
+    return [[make(one, case.image, case.grid) for one in nets] for case in cases]
 
 
 def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> dict[str, Any]:
@@ -234,9 +228,12 @@ def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> di
 
 def _agreement(make: Maker, cases: Sequence[Case], other: nn.Module) -> dict[str, float]:
     """How alike the maps of two nets are."""
-    compared = [
-        compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases
-    ]
+    return _means(
+        [compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases]
+    )
+
+
+def _means(compared: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {
         "spearman": float(np.mean([one["spearman"] for one in compared])),
         "peak_mm": _nanmean([one["peak_mm"] for one in compared]),
