@@ -9,7 +9,7 @@ from lungcam.grid import Grid
 from lungcam.lungs import dilate
 
 # around an annotated lesion: its edge is blurred, and its spicules belong to it
-MARGIN_MM = 2.0
+MARGIN_MM = 3.0
 # of the map's maximum
 HIGHLIGHTED = 0.5
 MOST = 3

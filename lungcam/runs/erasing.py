@@ -30,11 +30,11 @@ class Erased:
     """What became of the lesions of one scan.
 
     Attributes:
-        lesions: For JSON, one each: `center_ras_mm` and `volume_ml` of what was painted over,
-            `diameter_mm` where it is annotated, `source` (annotated or highlighted), `logit_before`,
-            `logit_after`, `change`, `map_share` (of the map's positive mass that lies there) and
-            `control`: the same for an equally large region elsewhere in the lungs, None where there
-            is no place for it.
+        lesions: For JSON, one each: `source` (annotated or highlighted), `center_ras_mm` and
+            `volume_ml` of what was painted over, `diameter_mm` where it is annotated,
+            `logit_before`, `logit_after`, `change`, `map_share` (of the map's mass for the positive
+            class, that which lies there) and `control`: the same for an equally large region
+            elsewhere in the lungs, None where there is no place for it.
         scan: `(W, H, D)` HU on `grid`, all lesions painted over; None where there was none.
         grid: Where it stands.
         warnings: Sentences on what could not be painted over.

@@ -27,6 +27,10 @@ from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 
+# whose time is told
+STEPS = ("read", "lungs", "model", "explain", "write", "erase", "render")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which files are wanted beside prediction.json and the heat-map.
@@ -124,9 +128,7 @@ def predict_scan(
         "seen_in_training": pixel_hash(scan) in predictor.pixels,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
-        "timings_s": watch.report(
-            ("read", "lungs", "model", "explain", "write", "erase", "render")
-        ),
+        "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
         "lungcam": __version__,
         "notice": RESEARCH_USE_ONLY,
