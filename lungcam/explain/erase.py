@@ -28,7 +28,8 @@ def sphere(grid: Grid, center_mm: Sequence[float], diameter_mm: float) -> np.nda
     Returns:
         `(W, H, D)` bool.
     """
-    radius = diameter_mm / 2 + MARGIN_MM
+    # a voxel at the very edge belongs to it, whatever the rounding
+    radius = (diameter_mm / 2 + MARGIN_MM) * (1 + 1e-6)
     region = np.zeros(grid.shape, bool)
     center = grid.to_index(np.asarray(center_mm, float))
     reach = radius / np.array(grid.spacing_mm)

@@ -31,7 +31,9 @@ def cascade(net: nn.Module, image: torch.Tensor, seed: int = 0) -> Iterator[tupl
     layers = _in_order(changed, image)[::-1]
     groups = np.array_split(np.arange(len(layers)), min(STAGES, len(layers)))
     for number, group in enumerate(groups):
-        with _own_random_numbers(image.device, seed + number):
+        # no seed that anybody trains with: weights would be those that training began with
+        drawn = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+        with _own_random_numbers(image.device, drawn):
             for at in group:
                 _randomise(layers[at][1])
         yield layers[group[-1]][0], changed

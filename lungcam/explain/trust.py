@@ -27,8 +27,8 @@ RULES = {
     f"above {LEAST_REPEATED}, and the peak stays within a cell's diagonal in more than "
     f"{LEAST_STEADY:.0%} of them (lower bound)",
     "finds_lesions": "where lesions are known, the peak lies within the radius + 5 mm more often "
-    "than a random point in the lungs and than the peaks of untrained nets: both differences' 95 % "
-    "intervals lie above 0",
+    "than a random point in the lungs and than the peaks of the best of three untrained nets: both "
+    "differences' 95 % intervals lie above 0",
 }
 
 
@@ -83,7 +83,7 @@ def judge(figures: Mapping[str, Any]) -> dict[str, Any]:
     }
     if figures.get("over_random") is not None:
         shares = "{hits:.0%} of peaks hit, {hits_random:.1%} of random points and "
-        shares = (shares + "{hits_untrained:.0%} of untrained nets' peaks").format(**figures)
+        shares = (shares + "{hits_untrained:.0%} of an untrained net's peaks").format(**figures)
         found["finds_lesions"] = _both(
             _above(
                 figures["over_random"],
@@ -94,7 +94,7 @@ def judge(figures: Mapping[str, Any]) -> dict[str, Any]:
             _above(
                 figures["over_untrained"],
                 0,
-                "Peaks find known lesions more often than those of untrained nets",
+                "Peaks find known lesions more often than an untrained net's",
                 f"{shares}; difference {{}}",
             ),
         )

@@ -26,8 +26,7 @@ from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
-
-# whose time is told
+# each is timed
 STEPS = ("read", "lungs", "model", "explain", "write", "erase", "render")
 
 

@@ -132,7 +132,11 @@ def _figures(
     patients = np.array([case.sample.patient_id for case in cases])
 
     def mean(values: Sequence[float]) -> list[float]:
-        return list(bootstrap_mean(np.array(values, float), patients, seed))
+        value, *bounds = bootstrap_mean(np.array(values, float), patients, seed)
+        # patients who are all exactly alike, such as maps that are repeated without fault
+        if len(set(patients)) > 1 and math.isnan(bounds[0]):
+            bounds = [value, value]
+        return [value, *bounds]
 
     areas, moved = [], []
     for number, case in enumerate(tqdm(cases, desc="judging heat-maps")):
@@ -157,6 +161,7 @@ def _figures(
         [abs(compare(case.heat, heat, case.where)["spearman"]) for heat in maps]
         for case, maps in zip(cases, random_maps, strict=True)
     ]
+    steady = float(np.mean([one["shift"]["steady"] for one in moved]))
     column = {name: [one[name] for one in areas] for name in areas[0]}
     fall = np.subtract(column["deletion_random"], column["deletion"])
     rise = np.subtract(column["insertion"], column["insertion_random"])
@@ -167,7 +172,7 @@ def _figures(
         "randomised": mean([float(np.mean(one)) for one in alike]),
         "cascade": _cascade(net, make, cases[:FOLLOWED], seed),
         "shift": mean([one["shift"]["spearman"] for one in moved]),
-        "steady": mean([one["shift"]["steady"] for one in moved]),
+        "steady": [steady, *share_interval(steady, len(cases))],
         "shift_peak_mm": _nanmean([one["shift"]["peak_mm"] for one in moved]),
         "noise": mean([one["noise"]["spearman"] for one in moved]),
         "noise_peak_mm": _nanmean([one["noise"]["peak_mm"] for one in moved]),
@@ -189,8 +194,7 @@ def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> l
 
 def _untrained(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int):
     """Maps of several untrained nets, a list for each case."""
-    # far from the seeds of the cascade's stages
-    nets = [untrained(net, cases[0].image, seed + 1000 * (one + 1)) for one in range(UNTRAINED)]
+    nets = [untrained(net, cases[0].image, seed + one) for one in range(UNTRAINED)]
     return [[make(one, case.image, case.grid) for one in nets] for case in cases]
 
 
@@ -201,7 +205,10 @@ def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> di
         return {"over_random": None, "over_untrained": None}
     n = len(known)
     hits = float(np.mean([cases[i].hit(cases[i].heat) for i in known]))
-    blind = float(np.mean([cases[i].hit(heat) for i in known for heat in random_maps[i]]))
+    # a random net may find bright places by luck: the best of them
+    blind = float(
+        np.mean([[cases[i].hit(heat) for heat in random_maps[i]] for i in known], 0).max()
+    )
     chance = float(
         np.mean(
             [
