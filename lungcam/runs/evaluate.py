@@ -11,7 +11,7 @@ import torch
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
-from lungcam.checkpoint import amend, load_checkpoint
+from lungcam.checkpoint import amend, find_checkpoint, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
@@ -29,8 +29,10 @@ from lungcam.metrics import (
 )
 from lungcam.runs.erasing import erase_exported
 from lungcam.runs.figures import draw_figures
+from lungcam.runs.fold import beside
 from lungcam.runs.outcome import describe
 from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runs.predictor import load_predictor
 from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
 
@@ -120,6 +122,7 @@ def evaluate(
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     layer, mark = exports[0].layer if exports else None, None
     if explain["benchmark"]:
+        device = next(classifier.parameters()).device
         judged = "test" if metrics["test"]["auc"] is not None else "val"
         found = judge_explanations(
             classifier.net,
@@ -128,6 +131,7 @@ def evaluate(
             [metrics[judged]["auc"], *metrics[judged]["auc_ci95"]],
             folder / "explanation.json",
             explain["method"],
+            [load_predictor(find_checkpoint(one), device).classifier.net for one in beside(folder)],
             seed=seed,
         )
         amend(best, explanation=found)

@@ -2,27 +2,24 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from tqdm import tqdm
 
-from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
-from lungcam.explain import HeatMap, explain, is_hit, peak_mm, random_hit_share
+from lungcam.explain import HeatMap, explain
 from lungcam.explain.deletion import deletion_areas
 from lungcam.explain.randomisation import cascade, untrained
 from lungcam.explain.repeatability import repeatability
 from lungcam.explain.similarity import compare
 from lungcam.explain.trust import RULES, judge
 from lungcam.files import write_text
-from lungcam.grid import Grid, resample
 from lungcam.metrics.mean import bootstrap_mean, share_difference_interval, share_interval
+from lungcam.runs.case import Case, Maker, choose_cases
 
 # positives that are explained; each takes some seconds
 LIMIT = 24
@@ -30,44 +27,6 @@ LIMIT = 24
 FOLLOWED = 6
 # nets of random weights
 UNTRAINED = 3
-
-Maker = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One sample with its map.
-
-    Attributes:
-        sample: What is known of it.
-        image: `(1, 1, W, H, D)`.
-        grid: Where it stands.
-        lungs: `(W, H, D)` bool.
-        heat: The net's map.
-        where: `(w, h, d)` bool, the cells in the lungs.
-    """
-
-    sample: Sample
-    image: torch.Tensor
-    grid: Grid
-    lungs: np.ndarray
-    heat: HeatMap
-    where: np.ndarray
-
-    @property
-    def background(self) -> float:
-        """Aerated lung, as the net is shown it."""
-        return float(np.percentile(self.image[0, 0].cpu().numpy()[self.lungs], 25))
-
-    @property
-    def lesion_is_known(self) -> bool:
-        """Whether there is a lesion of known place and size."""
-        return self.sample.center_mm is not None and bool(self.sample.diameter_mm)
-
-    def hit(self, heat: HeatMap) -> bool:
-        """Whether a map's peak lies on the lesion."""
-        peak = peak_mm(heat.values, heat.cells)
-        return is_hit(peak, np.array(self.sample.center_mm), self.sample.diameter_mm)
 
 
 def judge_explanations(
@@ -103,27 +62,11 @@ def judge_explanations(
     """
     # the one place where this asks for a map
     make: Maker = lambda of, image, grid: explain(of, image, grid, layer)  # noqa: E731
-    cases = _cases(net, make, dataset, limit, seed)
+    cases = choose_cases(net, make, dataset, limit, seed)
     figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
     found = judge(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
     write_text(file, json.dumps(found, indent=2) + "\n")
     return found
-
-
-def _cases(
-    net: nn.Module, make: Maker, dataset: PreparedDataset, limit: int, seed: int
-) -> list[Case]:
-    positives = [i for i, sample in enumerate(dataset.samples) if sample.label == 1]
-    chosen = np.random.default_rng(seed).permutation(positives)[:limit]
-    device, cases = next(net.parameters()).device, []
-    for index in sorted(chosen.tolist()):
-        prepared = dataset.prepared(index)
-        image = dataset[index]["input"].to(device)
-        heat = make(net, image, prepared.grid)
-        where = resample(prepared.lungs, prepared.grid, heat.cells) >= 0.5
-        sample = dataset.samples[index]
-        cases.append(Case(sample, image, prepared.grid, prepared.lungs, heat, where))
-    return cases
 
 
 def _figures(
@@ -192,7 +135,9 @@ def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> l
     return stages
 
 
-def _untrained(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int):
+def _untrained(
+    net: nn.Module, make: Maker, cases: Sequence[Case], seed: int
+) -> list[list[HeatMap]]:
     """Maps of several untrained nets, a list for each case."""
     nets = [untrained(net, cases[0].image, seed + one) for one in range(UNTRAINED)]
     return [[make(one, case.image, case.grid) for one in nets] for case in cases]
@@ -209,19 +154,7 @@ def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> di
     blind = float(
         np.mean([[cases[i].hit(heat) for heat in random_maps[i]] for i in known], 0).max()
     )
-    chance = float(
-        np.mean(
-            [
-                random_hit_share(
-                    cases[i].lungs,
-                    cases[i].grid,
-                    np.array(cases[i].sample.center_mm),
-                    cases[i].sample.diameter_mm,
-                )
-                for i in known
-            ]
-        )
-    )
+    chance = float(np.mean([cases[i].chance for i in known]))
     low, high = share_interval(hits, n)
     return {
         "lesions": n,
