@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,9 @@ def erase_lesions(
         found["control"] = None
         moved = elsewhere(region, allowed, avoided, seed + number)
         if moved is not None:
-            found["control"] = told(moved)
+            # no lung to copy there: no control, but the lesion's figures stand
+            with suppress(ValueError):
+                found["control"] = told(moved)
         lesions.append(found)
     return Erased(lesions, painted, at, warnings)
 

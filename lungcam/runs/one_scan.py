@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchio as tio
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
-from lungcam.explain import HeatMap, explain, peak_mm
+from lungcam.explain import explain, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
@@ -27,7 +26,7 @@ from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "model", "explain", "write", "erase", "render")
+STEPS = ("read", "lungs", "model", "explain", "erase", "write", "render")
 
 
 @dataclass(frozen=True)
@@ -86,17 +85,21 @@ def predict_scan(
     warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
     if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
         warnings.append("Only a cube in the scan's middle was looked at; give a nodule's crop.")
+    erased = None
+    if wanted.erase:
+        with watch("erase"):
+            net, steps = predictor.classifier, predictor.transforms
+            erased = erase_lesions(net, subject, steps, sample, heat)
+        warnings += erased.warnings
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
+        if erased is not None:
+            erased.write(folder / "erased.nii.gz", scan.grid)
         if wanted.masks:
             for name, one in masks.items():
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
-    erased = {}
-    if wanted.erase:
-        with watch("erase"):
-            erased = _erase(predictor, sample, subject, heat, folder, scan.grid, warnings)
     if wanted.picture and masks:
         with watch("render"):
             warnings += _write_picture(
@@ -120,7 +123,7 @@ def predict_scan(
         "series_uid": scan.series_uid,
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
         "explanation": predictor.explanation,
-        **erased,
+        **({"erased": erased.lesions} if erased is not None else {}),
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
         if masks
         else None,
@@ -144,22 +147,6 @@ def beyond(shown: Grid, scan: Grid) -> bool:
             shown.shape, shown.spacing_mm, scan.shape, scan.spacing_mm, strict=True
         )
     )
-
-
-def _erase(
-    predictor: Predictor,
-    sample: Sample,
-    subject: tio.Subject,
-    heat: HeatMap,
-    folder: Path,
-    at: Grid,
-    warnings: list[str],
-) -> dict[str, object]:
-    """Erase the scan's lesions; writes erased.nii.gz on the scan's grid and adds warnings."""
-    erased = erase_lesions(predictor.classifier, subject, predictor.transforms, sample, heat)
-    warnings += erased.warnings
-    erased.write(folder / "erased.nii.gz", at)
-    return {"erased": erased.lesions}
 
 
 def _write_picture(
