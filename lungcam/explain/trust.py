@@ -12,7 +12,7 @@ LEAST_REPEATED = 0.5
 LEAST_STEADY = 0.5
 
 # stands wherever such a map is shown
-FAILED = "This heat-map failed its checks: do not rely on it"
+FAILED = "Heat-maps of this net failed their checks: do not rely on them"
 
 RULES = {
     "discriminates": "the AUC's 95 % interval on the judged split lies above 0.5: a map of a net "

@@ -1,5 +1,6 @@
 """Heat-maps of some samples, on slices through their peaks."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,10 +80,10 @@ def draw_montage(
         figure.text(
             1 - 0.2 / width,
             1 - 0.2 / height,
-            mark,
+            "\n".join(textwrap.wrap(mark, 34)),
             ha="right",
             va="top",
-            size=10,
+            size=9,
             weight="bold",
             color=POSITIVE,
         )

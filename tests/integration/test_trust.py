@@ -56,7 +56,8 @@ def test_an_exported_samples_lesion_is_erased(judged):
     scan = nib.load((folder / row["image"]).resolve())
     erased = nib.load(folder / "cam" / sample / "erased.nii.gz")
     assert np.allclose(erased.affine, scan.affine)
-    changed = erased.get_fdata() != scan.get_fdata()
+    # the scanner's padding is set to air when a scan is read
+    changed = erased.get_fdata() != np.maximum(scan.get_fdata(), -1024)
     assert 0 < changed.sum() * np.prod(scan.header.get_zooms()) / 1000 <= lesion["volume_ml"] + 1e-3
     at = np.linalg.inv(scan.affine) @ [*center, 1]
     assert erased.get_fdata()[tuple(at[:3].round().astype(int))] < -600
