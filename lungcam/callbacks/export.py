@@ -47,6 +47,8 @@ class HeatmapExport(pl.Callback):
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []
+        # kept to draw the pictures again, and to erase lesions
+        self.heatmaps: list[tuple[Sample, HeatMap]] = []
 
     def on_predict_batch_end(
         self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0
@@ -79,14 +81,27 @@ class HeatmapExport(pl.Callback):
         layer, covered = f"net.{self.layer}", background(transforms)
         return explain(classifier, image, at, layer, self.method, self.evidence, covered)
 
+    def mark(self, words: str, transforms: tio.Compose) -> None:
+        """Draw the pictures again with a warning: the verdict comes after the heat-maps."""
+        for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
+            scan = read_scan(sample.image, sample.series, whole_chest=True)
+            subject = prepare(scan, transforms, sample.center_mm)
+            self._draw(self.folder / sample.sample_id, subject, heat, words)
+
     def _write(self, sample: Sample, heat: HeatMap, transforms: tio.Compose) -> None:
         scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), scan.grid)
         self.written.append(folder)
+        self.heatmaps.append((sample, heat))
         subject = prepare(scan, transforms, sample.center_mm)
         if "lungs" not in subject:
             return  # a crop has no lungs to draw
+        self._draw(folder, subject, heat)
+
+    def _draw(
+        self, folder: Path, subject: tio.Subject, heat: HeatMap, mark: str | None = None
+    ) -> None:
         canonical: Grid = grid(subject, "image")
         try:
             picture = render_volume(
@@ -96,6 +111,7 @@ class HeatmapExport(pl.Callback):
                 heat.on(canonical).clip(0),
                 canonical.spacing_mm,
                 heat_name=method_name(self.method, self.evidence),
+                mark=mark,
             )
         except RenderError as error:
             self.warnings.append(str(error))

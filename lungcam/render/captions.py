@@ -7,6 +7,7 @@ from vtkmodules.vtkRenderingCore import vtkTextActor, vtkTextProperty
 from lungcam.render.transfer_functions import HEAT, HEAT_FLOOR, color_function, piecewise_function
 
 GREY = (0.62, 0.65, 0.70)
+WARNING = (1.0, 0.72, 0.2)
 
 
 def caption(
@@ -27,6 +28,13 @@ def caption(
     actor.SetPosition(x, y)
     _print_small(actor.GetTextProperty(), height)
     getattr(actor.GetTextProperty(), f"SetJustificationTo{justification}")()
+    return actor
+
+
+def warning(text: str, height: int) -> vtkTextActor:
+    """Write a line along the upper edge that must not be overlooked; height in pixels."""
+    actor = caption(text, 0.5, 0.985, height)
+    actor.GetTextProperty().SetColor(*WARNING)
     return actor
 
 

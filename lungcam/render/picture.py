@@ -21,6 +21,7 @@ def render_volume(
     size: tuple[int, int] = (768, 768),
     view: str | View = "anterior",
     heat_name: str = "Grad-CAM",
+    mark: str | None = None,
 ) -> np.ndarray:
     """Draw the lungs as translucent bodies with the heat-map glowing inside.
 
@@ -36,6 +37,7 @@ def render_volume(
         view: 'anterior' (the patient's right is on the picture's left), 'posterior', 'left',
             'right', or a `View` of two angles.
         heat_name: What the colour bar calls the heat-map.
+        mark: A warning that stands above, such as that the heat-map failed its checks.
 
     Returns:
         `(H, W, 3)` uint8, red, green and blue; the first row is the top.
@@ -48,7 +50,7 @@ def render_volume(
     view = named_view(view)
     image = lungs_and_heat(hu, lungs, heat, spacing_mm)
     glows = heat is not None and heat.any()
-    with Scene(image, size, heat_name if glows else None) as scene:
+    with Scene(image, size, heat_name if glows else None, mark) as scene:
         return scene.picture(view)
 
 

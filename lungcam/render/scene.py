@@ -10,7 +10,7 @@ from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkVolume
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.render.camera import View, aim, named_view, side_letters
-from lungcam.render.captions import caption, color_bar
+from lungcam.render.captions import caption, color_bar, warning
 from lungcam.render.opengl import choose_mapper, offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import HEAT, LUNGS, volume_property
 from lungcam.render.volume import surface_points
@@ -27,12 +27,19 @@ class Scene:
         image: Lungs and heat, as `lungcam.render.volume.lungs_and_heat` makes them.
         size: (width, height) of the pictures, in pixels.
         heat_name: What the colour bar calls the heat-map, or None for no colour bar.
+        mark: A warning that stands in every picture, or None.
 
     Raises:
         RenderError: If no OpenGL can be had.
     """
 
-    def __init__(self, image: vtkImageData, size: tuple[int, int], heat_name: str | None) -> None:
+    def __init__(
+        self,
+        image: vtkImageData,
+        size: tuple[int, int],
+        heat_name: str | None,
+        mark: str | None = None,
+    ) -> None:
         self._size = size
         self._surface = surface_points(image)
         mapper = choose_mapper()
@@ -65,6 +72,8 @@ class Scene:
         captions = [*self._sides, caption(RESEARCH_USE_ONLY, 0.02, 0.035, letters, "Left")]
         if heat_name is not None:
             captions += color_bar(f"{heat_name}, share of its peak", 0.66, 0.97, letters)
+        if mark is not None:
+            captions.append(warning(mark, letters * 5 // 4))
         for actor in captions:
             self._renderer.AddViewProp(actor)
         with quiet_vtk():

@@ -1,5 +1,6 @@
 """Heat-maps of some samples, on slices through their peaks."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from lungcam.report.figure import GREY, INK, annotate, blank
+from lungcam.report.figure import GREY, INK, POSITIVE, annotate, blank
 from lungcam.report.slices import Slice
 
 HU_WINDOW = (-1150.0, 350.0)
@@ -57,7 +58,11 @@ def heat_colours() -> ListedColormap:
 
 
 def draw_montage(
-    tiles: Sequence[Tile], below: str, label_rule: str, method: str = "Grad-CAM"
+    tiles: Sequence[Tile],
+    below: str,
+    label_rule: str,
+    method: str = "Grad-CAM",
+    mark: str | None = None,
 ) -> Figure:
     """Draw each sample in a column: the slice alone, with the heat, and the coronal slice.
 
@@ -68,12 +73,25 @@ def draw_montage(
         below: Stands under the title: how many samples of what.
         label_rule: What label 1 means.
         method: Name of the method, for the title.
+        mark: A warning that stands above, such as that the heat-maps failed their checks.
     """
     count = len(tiles)
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
     height = 3 * (SIDE + GAP) + 2.05
     figure = blank(width, height)
     annotate(figure, f"What the net looked at ({method})", below, label_rule, 0.2 / width)
+    if mark is not None:
+        # beside the title, where no other words stand
+        figure.text(
+            1 - 0.2 / width,
+            1 - 0.2 / height,
+            "\n".join(textwrap.wrap(mark, 34)),
+            ha="right",
+            va="top",
+            size=9,
+            weight="bold",
+            color=POSITIVE,
+        )
     top = max(max(float(t.axial.heat.max()), float(t.coronal.heat.max())) for t in tiles)
     scale, colours = Normalize(0, top if top > 0 else 1.0), heat_colours()
     for column, tile in enumerate(tiles):

@@ -1,19 +1,21 @@
 """What a trained net is worth: predictions, figures and the files made from them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
-from lungcam.checkpoint import amend, load_checkpoint
+from lungcam.checkpoint import amend, find_checkpoint, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
+from lungcam.explain.trust import FAILED
 from lungcam.files import write_text
 from lungcam.metrics import (
     CALIBRATION_RULE,
@@ -25,10 +27,15 @@ from lungcam.metrics import (
     summarise,
     youden_threshold,
 )
+from lungcam.runs.erasing import erase_exported
 from lungcam.runs.figures import draw_figures
+from lungcam.runs.fold import beside
 from lungcam.runs.outcome import describe
 from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runs.predictor import load_predictor
+from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
+from lungcam.transforms import background
 
 THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"
 
@@ -41,6 +48,7 @@ def evaluate(
     label_rule: str,
     seed: int,
     callbacks: Sequence[pl.Callback],
+    explain: Mapping[str, Any],
 ) -> dict:
     """Predict validation and test with the best epoch's weights, and report.
 
@@ -55,6 +63,7 @@ def evaluate(
         label_rule: What label 1 means.
         seed: Of the bootstrap.
         callbacks: Whose heat-maps are reported.
+        explain: The configuration's `explain`.
 
     Returns:
         What stands in metrics.json.
@@ -113,7 +122,29 @@ def evaluate(
     }
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     export = exports[0] if exports else None
-    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export)
+    mark = None
+    if explain["benchmark"]:
+        device = next(classifier.parameters()).device
+        judged = "test" if metrics["test"]["auc"] is not None else "val"
+        found = judge_explanations(
+            classifier.net,
+            data.datasets[judged],
+            explain["layer"],
+            [metrics[judged]["auc"], *metrics[judged]["auc_ci95"]],
+            folder / "explanation.json",
+            explain["method"],
+            background(data.transforms),
+            [load_predictor(find_checkpoint(one), device).classifier.net for one in beside(folder)],
+            seed=seed,
+        )
+        amend(best, explanation=found)
+        metrics["explanation"] = {name: found[name] for name in ("verdict", "reasons")}
+        mark = FAILED if found["verdict"] == "failed" else None
+    for one in exports if mark else ():
+        one.mark(mark, data.transforms)
+    if explain["erase"]:
+        erase_exported(classifier, data.transforms, exports)
+    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports))

@@ -27,6 +27,7 @@ def draw_figures(
     metrics: dict,
     folder: Path,
     export: HeatmapExport | None,
+    mark: str | None = None,
 ) -> None:
     """Write `figures/{roc,precision_recall,reliability,histogram,heatmaps}.png` of the test split.
 
@@ -38,6 +39,7 @@ def draw_figures(
         metrics: As written to metrics.json.
         folder: The run folder.
         export: Knows how to explain; None leaves heatmaps.png out.
+        mark: A warning that stands over the heat-maps.
     """
     # matplotlib takes a while to load, and nothing before the training's end needs it
     from lungcam.report.figure import Shown, rgb
@@ -71,7 +73,7 @@ def draw_figures(
             "dashed: the known lesion"
         )
         name = method_name(export.method, export.evidence)
-        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule, name)
+        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule, name, mark)
     for name, figure in figures.items():
         picture = rgb(figure)
         with whole(folder / "figures" / f"{name}.png") as temporary:

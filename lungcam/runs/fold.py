@@ -1,5 +1,6 @@
 """The files of one fold of a cross-validation, read back to be pooled."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,3 +57,17 @@ def read_fold(folder: Path) -> Scored:
         np.array([row.text("patient_id") for row in rows]),
         known,
     )
+
+
+def beside(folder: Path) -> list[Path]:
+    """Finished runs of the same recipe: the same fold with other seeds, or else other folds.
+
+    Args:
+        folder: A run's; one that is no fold has none beside it.
+    """
+    found = re.fullmatch(r"(?P<seed>seed_\d+_)?(?P<fold>fold_\d+)", folder.name)
+    if found is None:
+        return []
+    names = f"seed_*_{found['fold']}" if found["seed"] else "fold_*"
+    others = sorted(folder.parent.glob(names))
+    return [one for one in others if one != folder and (one / "metrics.json").is_file()]

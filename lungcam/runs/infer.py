@@ -16,6 +16,7 @@ from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
 from lungcam.files import write_table, write_text
 from lungcam.metrics import RULES, Calibration, summarise
+from lungcam.runs.erasing import change_in_words
 from lungcam.runs.explanation import check_explanation
 from lungcam.runs.one_scan import Wanted, predict_scan
 from lungcam.runs.predictions import Predictions
@@ -52,16 +53,31 @@ def infer(config: DictConfig) -> None:
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        _many(predictor, samples, faults, out, Wanted(masks=False, picture=bool(config.render)))
+        _many(
+            predictor,
+            samples,
+            faults,
+            out,
+            Wanted(False, bool(config.render), config.explain.erase),
+        )
         return
     folder = out / samples[0].sample_id
-    wanted = Wanted(masks=True, picture=config.render is not False)
+    wanted = Wanted(True, config.render is not False, config.explain.erase)
     prediction = predict_scan(predictor, samples[0], folder, wanted)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")
+    _tell_failed(predictor)
+    for one in prediction.get("erased", ()):
+        print(f"erased a lesion ({one['source']}): {change_in_words(one)}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
     print(f"results: {folder}")
     print(RESEARCH_USE_ONLY)
+
+
+def _tell_failed(predictor: Predictor) -> None:
+    """Say that the checkpoint's heat-maps failed, and why."""
+    if predictor.mark is not None:
+        print(f"note: {predictor.mark}. {' '.join(predictor.explanation['reasons'])}")
 
 
 def _found(scan: Path, series: str | None) -> list[Sample]:
@@ -121,6 +137,7 @@ def _many(
             "notice": RESEARCH_USE_ONLY,
         }
         write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    _tell_failed(predictor)
     print(f"{len(done)} of {len(rows)} scans predicted: {out / 'predictions.csv'}")
     if seen:
         print(f"note: the net knows {seen} of them from its training or validation set.")

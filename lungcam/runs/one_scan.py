@@ -18,11 +18,15 @@ from lungcam.explain import explain, method_name, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
+from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
+
+# each is timed
+STEPS = ("read", "lungs", "model", "explain", "erase", "write", "render")
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class Wanted:
     Attributes:
         masks: mask.nii.gz and lungs.nii.gz.
         picture: render.png.
+        erase: erased.nii.gz, and what became of the logit.
     """
 
     masks: bool
     picture: bool
+    erase: bool = False
 
 
 def predict_scan(
@@ -87,8 +93,16 @@ def predict_scan(
     warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
     if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
         warnings.append("Only a cube in the scan's middle was looked at; give a nodule's crop.")
+    erased = None
+    if wanted.erase:
+        with watch("erase"):
+            net, steps = predictor.classifier, predictor.transforms
+            erased = erase_lesions(net, subject, steps, sample, heat)
+        warnings += erased.warnings
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
+        if erased is not None:
+            erased.write(folder / "erased.nii.gz", scan.grid)
         if wanted.masks:
             for name, one in masks.items():
                 write_volume(
@@ -103,6 +117,7 @@ def predict_scan(
                 reorient(on_scan, scan.grid, canonical),
                 canonical.spacing_mm,
                 method_name(predictor.method, predictor.evidence),
+                predictor.mark,
             )
     peak = peak_mm(heat.values, heat.cells)
     probability = predictor.probability(logit)
@@ -119,15 +134,17 @@ def predict_scan(
             "method": predictor.method,
             "layer": predictor.layer.removeprefix("net."),
             "evidence": predictor.evidence,
+            **predictor.explanation,
         },
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
+        **({"erased": erased.lesions} if erased is not None else {}),
         "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
         if masks
         else None,
         "seen_in_training": pixel_hash(scan) in predictor.pixels,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
-        "timings_s": watch.report(("read", "lungs", "model", "explain", "write", "render")),
+        "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
         "lungcam": __version__,
         "notice": RESEARCH_USE_ONLY,
@@ -153,12 +170,14 @@ def _write_picture(
     heat: np.ndarray,
     spacing_mm: Sequence[float],
     heat_name: str,
+    mark: str | None,
 ) -> list[str]:
     """Render and save; a machine without OpenGL costs the picture only."""
     # what speaks the other way is in the volume alone
     heat = np.maximum(heat, 0)
     try:
-        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm), heat_name=heat_name))
+        named = {"heat_name": heat_name, "mark": mark}
+        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm), **named))
     except RenderError as error:
         return [str(error)]
     return []

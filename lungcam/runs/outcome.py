@@ -31,6 +31,11 @@ def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> s
             f"{test['peak_n']} positive test scans (random point in the lungs: "
             f"{test['peak_share_random']:.1%})"
         )
+    if "explanation" in metrics:
+        judged = metrics["explanation"]
+        # of what passed the figures stand in explanation.json
+        told = judged["reasons"] if judged["verdict"] == "failed" else []
+        lines += [f"heat-maps: {judged['verdict']}", *(f"  {reason}" for reason in told)]
     for export in exports:
         lines += [f"note: {warning}" for warning in sorted(set(export.warnings))]
         for written in export.written[:1]:

@@ -12,6 +12,7 @@ import torchio as tio
 from lungcam.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
+from lungcam.explain.trust import FAILED
 from lungcam.metrics import Calibration
 from lungcam.runs.explanation import check_explanation, check_layer
 from lungcam.targets import instantiate
@@ -40,6 +41,8 @@ class Predictor:
         sha256: Of the checkpoint file.
         table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
         pixels: Pixel hashes of the scans it was trained or validated on.
+        explanation: `verdict` on its heat-maps and the `reasons`; `unchecked` where it was never
+            judged.
     """
 
     classifier: Classifier
@@ -54,6 +57,12 @@ class Predictor:
     sha256: str
     table: Mapping[str, Any]
     pixels: frozenset[str]
+    explanation: Mapping[str, Any]
+
+    @property
+    def mark(self) -> str | None:
+        """What stands in pictures of a heat-map that failed its checks."""
+        return FAILED if self.explanation["verdict"] == "failed" else None
 
     def probability(self, logit: float) -> float:
         """Probability of a logit, calibrated where it can be."""
@@ -113,6 +122,7 @@ def load_predictor(
         digest,
         config.get("table") or TABLE,
         frozenset(carried.get("pixels", ())),
+        _explanation(file, carried.get("explanation")),
     )
 
 
@@ -126,3 +136,14 @@ def _calibration(file: Path, told: Mapping[str, Any] | None) -> Calibration | No
         raise InputError(
             f"{file}: its calibration is no slope above 0 and intercept; train again."
         ) from error
+
+
+def _explanation(file: Path, told: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Read the verdict on a checkpoint's heat-maps."""
+    if told is None:
+        return {"verdict": "unchecked", "reasons": ["The heat-maps were never judged."]}
+    verdict = told.get("verdict") if isinstance(told, Mapping) else None
+    reasons = told.get("reasons") if verdict in ("passed", "failed") else None
+    if not isinstance(reasons, list) or not all(isinstance(one, str) for one in reasons):
+        raise InputError(f"{file}: its verdict on heat-maps is none; train again.")
+    return {"verdict": verdict, "reasons": reasons}

@@ -113,7 +113,16 @@ def train(config: DictConfig) -> float | None:
         loggers = list(_each(nodes, "logger").values())
         exact = {**config.trainer, "precision": FULL}
         trainer = make_trainer(exact, folder, loggers, callbacks, alone=True)
-    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
+    metrics = evaluate(
+        trainer,
+        classifier,
+        data,
+        folder,
+        cohort.label_rule,
+        config.seed,
+        callbacks,
+        nodes["explain"],
+    )
     log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
     return metrics["val"]["auc"]
 

@@ -107,6 +107,20 @@ def test_same_input_same_picture(opengl, chest, ball):
     assert pictures[0].dtype == np.uint8
 
 
+def test_a_mark_stands_along_the_upper_edge_and_hides_nothing(opengl, chest, ball):
+    hu, lungs, spacing = chest
+    heat = ball(hu.shape, RIGHT_LUNG, spacing)
+    plain, marked = (
+        render_volume(hu, lungs, heat, spacing, mark=mark).astype(int)
+        for mark in (None, "Heat-maps of this net failed their checks: do not rely on them")
+    )
+    rows, columns = np.nonzero(np.abs(marked - plain).max(axis=2) > 30)
+    assert rows.size
+    assert rows.max() < (1 - FRAME[3]) * len(plain)
+    # whole: it ends before the picture does, on either side
+    assert 0.05 < columns.min() / plain.shape[1] < columns.max() / plain.shape[1] < 0.95
+
+
 def test_unknown_view_is_refused_before_any_work(chest):
     hu, lungs, spacing = chest
     with pytest.raises(ValueError, match="no view 'frontal'"):

@@ -5,6 +5,7 @@ import pytest
 from matplotlib._pylab_helpers import Gcf
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.explain.trust import FAILED
 from lungcam.metrics import summarise
 from lungcam.report.figure import Shown, rgb
 from lungcam.report.histogram import draw_histogram
@@ -104,3 +105,19 @@ def test_the_montage_shows_each_tile_with_its_caption(peak):
     # heat is the only thing that is redder than blue, apart from the colour bar on the right
     warm = (picture[..., 0] - picture[..., 2] > 60)[:, : picture.shape[1] * 3 // 4]
     assert warm.any() == (peak > 0)
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_the_montage_of_a_failed_net_is_marked_beside_its_title(count):
+    one = Slice(np.full((40, 64), -700.0), np.zeros((40, 64)), None)
+    tiles = [Tile(("scan-1",), one, one)] * count
+    below = "highest, middle and lowest probability of either class; test: n = 70"
+    figure = draw_montage(tiles, below, RULE, FAILED)
+    figure.canvas.draw()
+    marks = [one for one in figure.texts if one.get_text().replace("\n", " ") == FAILED]
+    assert len(marks) == 1
+    box = marks[0].get_window_extent()
+    assert box.x1 < figure.bbox.x1
+    others = [one for one in figure.texts if one is not marks[0]]
+    assert not any(box.overlaps(one.get_window_extent()) for one in others)
+    assert FAILED not in [one.replace("\n", " ") for one in words(draw_montage(tiles, below, RULE))]

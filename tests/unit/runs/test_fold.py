@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from lungcam.cohorts import Sample
 from lungcam.errors import InputError
 from lungcam.metrics import Calibration
-from lungcam.runs.fold import read_fold, standing_in
+from lungcam.runs.fold import beside, read_fold, standing_in
 from lungcam.runs.predictions import Predictions, scored, write_predictions
 
 
@@ -75,3 +75,22 @@ def test_a_fold_stands_in_for_its_run_until_it_ends(tmp_path):
         assert config.root == "outer/logs"
     finally:
         HydraConfig.instance().cfg = None
+
+
+def finished(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).mkdir()
+        (root / name / "metrics.json").touch()
+
+
+def test_beside_a_fold_lie_the_finished_ones(tmp_path):
+    finished(tmp_path, "fold_0", "fold_1", "figures")
+    (tmp_path / "fold_2").mkdir()
+    assert beside(tmp_path / "fold_2") == [tmp_path / "fold_0", tmp_path / "fold_1"]
+    assert beside(tmp_path / "fold_1") == [tmp_path / "fold_0"]
+    assert beside(tmp_path / "figures") == []
+
+
+def test_beside_a_fold_of_several_seeds_lies_the_same_fold(tmp_path):
+    finished(tmp_path, "seed_0_fold_0", "seed_0_fold_1", "seed_1_fold_0", "seed_1_fold_1")
+    assert beside(tmp_path / "seed_1_fold_1") == [tmp_path / "seed_0_fold_1"]

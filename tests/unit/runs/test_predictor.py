@@ -93,3 +93,27 @@ def test_a_method_of_a_later_version_is_refused_by_name(written):
     file = written({"method": "bettercam"})
     with pytest.raises(InputError, match=r"best\.ckpt: explain\.method=bettercam"):
         load_predictor(file, torch.device("cpu"))
+
+
+def test_the_verdict_on_heat_maps_comes_back(written):
+    passed = {"verdict": "passed", "reasons": ["It is."], "figures": {}}
+    predictor = load_predictor(written(explanation=passed), torch.device("cpu"))
+    assert predictor.explanation == {"verdict": "passed", "reasons": ["It is."]}
+    assert predictor.mark is None
+    failed = {"verdict": "failed", "reasons": ["It is not."]}
+    predictor = load_predictor(written(explanation=failed), torch.device("cpu"))
+    assert "failed" in predictor.mark
+
+
+def test_without_a_verdict_heat_maps_are_unchecked_and_not_marked(written):
+    predictor = load_predictor(written(), torch.device("cpu"))
+    assert predictor.explanation["verdict"] == "unchecked"
+    assert predictor.mark is None
+
+
+@pytest.mark.parametrize(
+    "verdict", ["passed", {"verdict": "superb", "reasons": []}, {"verdict": "failed"}, {}]
+)
+def test_a_verdict_that_is_none_is_refused(written, verdict):
+    with pytest.raises(InputError, match="verdict on heat-maps"):
+        load_predictor(written(explanation=verdict), torch.device("cpu"))

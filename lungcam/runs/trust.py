@@ -1,0 +1,201 @@
+"""Whether a trained net's heat-maps can be trusted, asked of its own test samples."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lungcam.data import PreparedDataset
+from lungcam.explain import HeatMap, explain
+from lungcam.explain.deletion import deletion_areas
+from lungcam.explain.randomisation import cascade, untrained
+from lungcam.explain.repeatability import repeatability
+from lungcam.explain.similarity import compare
+from lungcam.explain.trust import RULES, judge
+from lungcam.files import write_text
+from lungcam.grid import Grid
+from lungcam.metrics.mean import bootstrap_mean, share_difference_interval, share_interval
+from lungcam.runs.case import Case, Maker, choose_cases
+
+# positives that are explained; each takes some seconds
+LIMIT = 24
+# of them are followed layer by layer
+FOLLOWED = 6
+# nets of random weights
+UNTRAINED = 3
+
+
+def judge_explanations(
+    net: nn.Module,
+    dataset: PreparedDataset,
+    layer: str,
+    auc: Sequence[float],
+    file: Path,
+    method: str = "gradcam",
+    background: float = -1.0,
+    others: Sequence[nn.Module] = (),
+    limit: int = LIMIT,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Judge a net's heat-maps by `lungcam.explain.trust`, and write what was found.
+
+    The net is left as it was: what changes weights works on copies.
+
+    Args:
+        net: The trained net itself, not the classifier around it.
+        dataset: The split it is judged on, with both labels.
+        layer: Layer of the net that is explained.
+        auc: The net's AUC on the split with the bounds of its 95 % interval.
+        file: Where the verdict goes, as JSON.
+        method: How maps are made.
+        background: What the net is shown where there is nothing; `occlusion` covers with it.
+        others: Nets of the same recipe, of other seeds or folds, to compare maps with; what comes
+            of it is told and not judged.
+        limit: Of positives that are explained, drawn at random.
+        seed: Of all that is random.
+
+    Returns:
+        As of `lungcam.explain.trust.judge`, with `method`, `layer` and `rules`; figures that are
+        not known are None.
+    """
+
+    def make(of: nn.Module, image: torch.Tensor, grid: Grid) -> HeatMap:
+        return explain(of, image, grid, layer, method, background=background)
+
+    cases = choose_cases(net, make, dataset, limit, seed)
+    figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
+    found = judge(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
+    write_text(file, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _figures(
+    net: nn.Module, make: Maker, cases: Sequence[Case], others: Sequence[nn.Module], seed: int
+) -> dict[str, Any]:
+    patients = np.array([case.sample.patient_id for case in cases])
+
+    def mean(values: Sequence[float]) -> list[float]:
+        value, *bounds = bootstrap_mean(np.array(values, float), patients, seed)
+        # patients who are all exactly alike, such as maps that are repeated without fault
+        if len(set(patients)) > 1 and math.isnan(bounds[0]):
+            bounds = [value, value]
+        return [value, *bounds]
+
+    areas, moved = [], []
+    for number, case in enumerate(tqdm(cases, desc="judging heat-maps")):
+        areas.append(
+            deletion_areas(
+                net,
+                case.image,
+                case.grid,
+                case.heat.values,
+                case.heat.cells,
+                case.background,
+                seed + number,
+            )
+        )
+        moved.append(
+            repeatability(
+                lambda image, grid: make(net, image, grid), case.image, case.grid, case.where, seed
+            )
+        )
+    random_maps = _untrained(net, make, cases, seed)
+    alike = [
+        [abs(compare(case.heat, heat, case.where)["spearman"]) for heat in maps]
+        for case, maps in zip(cases, random_maps, strict=True)
+    ]
+    steady = float(np.mean([one["shift"]["steady"] for one in moved]))
+    column = {name: [one[name] for one in areas] for name in areas[0]}
+    fall = np.subtract(column["deletion_random"], column["deletion"])
+    rise = np.subtract(column["insertion"], column["insertion_random"])
+    return {
+        "deletion": mean(fall),
+        "insertion": mean(rise),
+        "areas": {name: float(np.mean(values)) for name, values in column.items()},
+        "randomised": mean([float(np.mean(one)) for one in alike]),
+        "cascade": _cascade(net, make, cases[:FOLLOWED], seed),
+        "shift": mean([one["shift"]["spearman"] for one in moved]),
+        "steady": [steady, *share_interval(steady, len(cases))],
+        "shift_peak_mm": _nanmean([one["shift"]["peak_mm"] for one in moved]),
+        "noise": mean([one["noise"]["spearman"] for one in moved]),
+        "noise_peak_mm": _nanmean([one["noise"]["peak_mm"] for one in moved]),
+        "seeds": [_agreement(make, cases, other) for other in others],
+        **_hits(cases, random_maps),
+    }
+
+
+def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> list[dict]:
+    """What becomes of the maps while layer after layer is randomised."""
+    stages = []
+    for name, changed in tqdm(cascade(net, cases[0].image, seed), desc="randomising layers"):
+        compared = [
+            compare(case.heat, make(changed, case.image, case.grid), case.where) for case in cases
+        ]
+        stages.append({"down_to": name, **_means(compared)})
+    return stages
+
+
+def _untrained(
+    net: nn.Module, make: Maker, cases: Sequence[Case], seed: int
+) -> list[list[HeatMap]]:
+    """Maps of several untrained nets, a list for each case."""
+    nets = [untrained(net, cases[0].image, seed + one) for one in range(UNTRAINED)]
+    return [[make(one, case.image, case.grid) for one in nets] for case in cases]
+
+
+def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> dict[str, Any]:
+    """How often peaks lie on known lesions, beside random points and untrained nets."""
+    known = [i for i, case in enumerate(cases) if case.lesion_is_known]
+    if not known:
+        return {"over_random": None, "over_untrained": None}
+    n = len(known)
+    hits = float(np.mean([cases[i].hit(cases[i].heat) for i in known]))
+    # a random net may find bright places by luck: the best of them
+    blind = float(
+        np.mean([[cases[i].hit(heat) for heat in random_maps[i]] for i in known], 0).max()
+    )
+    chance = float(np.mean([cases[i].chance for i in known]))
+    low, high = share_interval(hits, n)
+    return {
+        "lesions": n,
+        "hits": hits,
+        "hits_random": chance,
+        "hits_untrained": blind,
+        "over_random": [hits - chance, low - chance, high - chance],
+        "over_untrained": [hits - blind, *share_difference_interval(hits, blind, n)],
+    }
+
+
+def _agreement(make: Maker, cases: Sequence[Case], other: nn.Module) -> dict[str, float]:
+    """How alike the maps of two nets are."""
+    return _means(
+        [compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases]
+    )
+
+
+def _means(compared: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {
+        "spearman": float(np.mean([one["spearman"] for one in compared])),
+        "peak_mm": _nanmean([one["peak_mm"] for one in compared]),
+    }
+
+
+def _nanmean(values: Sequence[float]) -> float:
+    """Mean of what is known; a map that is empty has no peak."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _known(value: Any) -> Any:
+    """Copy nested figures with None for what is not known: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _known(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,99 @@
+"""A run that judges its heat-maps and erases lesions, and what is told of it later."""
+
+import csv
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from lungcam.checkpoint import amend
+
+from .conftest import TINY, command
+
+
+@pytest.fixture(scope="module")
+def judged(workplace, trained):
+    done = command(
+        "train.py",
+        "model=small3d",
+        *TINY,
+        "explain.benchmark=true",
+        "explain.erase=true",
+        "callbacks.export.val=0",
+        "callbacks.export.test=1",
+        "hydra.run.dir=judged",
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    return workplace / "judged", done.stdout
+
+
+def test_the_verdict_stands_in_the_run_folder_and_in_the_metrics(judged):
+    folder, printed = judged
+    told = json.loads((folder / "explanation.json").read_text())
+    assert told["verdict"] == ("passed" if all(told["criteria"].values()) else "failed")
+    assert told["layer"] == "conv3"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["explanation"] == {name: told[name] for name in ("verdict", "reasons")}
+    assert told["figures"]["auc"] == [metrics["test"]["auc"], *metrics["test"]["auc_ci95"]]
+    assert f"heat-maps: {told['verdict']}" in printed
+
+
+def test_an_exported_samples_lesion_is_erased(judged):
+    folder, _ = judged
+    (told,) = (json.loads(one.read_text()) for one in folder.glob("cam/*/erased.json"))
+    (lesion,) = told["erased"]
+    (sample,) = (one.name for one in (folder / "cam").iterdir())
+    with (folder / "samples.csv").open() as file:
+        (row,) = (one for one in csv.DictReader(file) if one["sample_id"] == sample)
+    assert lesion["source"] == "annotated"
+    center = -float(row["coordX"]), -float(row["coordY"]), float(row["coordZ"])
+    assert lesion["center_ras_mm"] == pytest.approx(center, abs=3)
+    assert lesion["control"]["volume_ml"] == lesion["volume_ml"]
+    scan = nib.load((folder / row["image"]).resolve())
+    erased = nib.load(folder / "cam" / sample / "erased.nii.gz")
+    assert np.allclose(erased.affine, scan.affine)
+    # the scanner's padding is set to air when a scan is read
+    changed = erased.get_fdata() != np.maximum(scan.get_fdata(), -1024)
+    assert 0 < changed.sum() * np.prod(scan.header.get_zooms()) / 1000 <= lesion["volume_ml"] + 1e-3
+    at = np.linalg.inv(scan.affine) @ [*center, 1]
+    assert erased.get_fdata()[tuple(at[:3].round().astype(int))] < -600
+
+
+def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
+    phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
+    verdicts = {"passed": ["It is right."], "failed": ["Not shown: it is right."]}
+    pictures = {}
+    for verdict, reasons in verdicts.items():
+        file = workplace / f"{verdict}.ckpt"
+        shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
+        amend(file, explanation={"verdict": verdict, "reasons": reasons})
+        options = ("explain.erase=true",) if verdict == "failed" else ()
+        done = command(
+            "infer.py", f"ckpt={file}", f"scan={phantom}", f"out={verdict}", *options, cwd=workplace
+        )
+        assert done.returncode == 0, done.stderr
+        folder = workplace / verdict / phantom.name.removesuffix(".nii.gz")
+        told = json.loads((folder / "prediction.json").read_text())
+        assert told["explanation"] == {"verdict": verdict, "reasons": reasons}
+        assert ("Not shown" in done.stdout) == (verdict == "failed")
+        assert ("erased" in told) == (verdict == "failed")
+        pictures[verdict] = np.asarray(Image.open(folder / "render.png")).astype(int)
+    # the words stand along the upper edge, and the rest of the picture is the same
+    differs = np.abs(pictures["passed"] - pictures["failed"]).max(axis=2) > 30
+    assert differs.any()
+    assert np.flatnonzero(differs.any(axis=1)).max() < 0.03 * len(differs)
+    assert all(one["source"] == "highlighted" for one in told["erased"])
+
+
+def test_a_checkpoint_that_was_never_judged_is_unchecked(workplace, trained):
+    phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
+    done = command(
+        "infer.py", "ckpt=run", f"scan={phantom}", "out=never", "render=false", cwd=workplace
+    )
+    assert done.returncode == 0, done.stderr
+    (file,) = workplace.glob("never/*/prediction.json")
+    assert json.loads(file.read_text())["explanation"]["verdict"] == "unchecked"

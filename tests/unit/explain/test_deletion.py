@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lungcam.explain.deletion import area, curve, deletion_areas, owners, steps
+from lungcam.grid import Grid
+
+GRID = Grid((6, 5, 4), np.diag([2.0, 3.0, 4.0, 1.0]))
+
+
+class Weighted(nn.Module):
+    """A linear net: what a voxel gives to the logit is known."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = nn.Parameter(torch.tensor(weights, dtype=torch.float32))
+
+    def forward(self, image):
+        return (image * self.weights).sum(dim=(1, 2, 3, 4))
+
+
+def areas_of(given, heat, cells=GRID, background=0.0, seed=0):
+    """Of a net to which each voxel gives so much."""
+    net, image = Weighted(np.asarray(given)), torch.ones(1, 1, *GRID.shape)
+    return deletion_areas(net, image, GRID, heat, cells, background, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_voxels_fall_along_a_straight_line_in_any_order(seed):
+    areas = areas_of(np.full(GRID.shape, 0.1), np.random.default_rng(seed).random(GRID.shape))
+    for name in ("deletion", "deletion_random", "insertion", "insertion_random"):
+        assert areas[name] == pytest.approx(0.1 * 120 / 2, rel=1e-5)
+
+
+def test_a_needle_is_gone_at_the_first_step_and_back_at_the_first():
+    given = np.zeros(GRID.shape)
+    given[3, 2, 1] = 8.0
+    areas = areas_of(given, given)
+    first = steps(120)[1] / 120
+    assert areas["deletion"] == pytest.approx(8 * first / 2, rel=1e-6)
+    assert areas["insertion"] == pytest.approx(8 * (1 - first / 2), rel=1e-6)
+    # a map that points away from it takes it last
+    away = areas_of(given, -given)
+    last = 1 - steps(120)[-2] / 120
+    assert away["deletion"] == pytest.approx(8 * (1 - last / 2), rel=1e-6)
+
+
+def test_areas_of_a_linear_net_follow_from_its_sorted_terms():
+    given = np.random.default_rng(0).normal(size=GRID.shape)
+    areas = areas_of(given, given)
+    gone = np.concatenate([[0], np.sort(given.ravel())[::-1].cumsum()])[steps(120)]
+    expected = np.trapezoid(given.sum() - gone, steps(120) / 120)
+    assert areas["deletion"] == pytest.approx(expected, abs=1e-4)
+    # with nothing in the background, what is left and what is put back add up to the whole
+    assert areas["deletion"] + areas["insertion"] == pytest.approx(given.sum(), abs=1e-4)
+    assert areas["deletion"] < areas["deletion_random"]
+    assert areas["insertion"] > areas["insertion_random"]
+    both = areas["deletion_probability"], areas["insertion_probability"]
+    assert all(0 < one < 1 for one in both)
+
+
+def test_background_takes_the_place_of_what_is_gone():
+    net, image = Weighted(np.ones(GRID.shape)), torch.full((1, 1, *GRID.shape), 3.0)
+    logits = curve(net, image, np.arange(120).reshape(GRID.shape), 120, -0.5, insert=False)
+    gone = steps(120)
+    assert logits == pytest.approx(3.0 * (120 - gone) - 0.5 * gone, abs=1e-3)
+    assert logits[0] == pytest.approx(360)
+    assert logits[-1] == pytest.approx(-60)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_voxels_belong_to_the_nearest_cell(stride, start):
+    directions = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, -1]])
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = directions * [2, 3, 4], [5, -7, 9]
+    grid = Grid((6, 5, 4), affine)
+    to_input = np.diag([stride, stride, stride, 1.0])
+    to_input[:3, 3] = start
+    cells = Grid((3, 2, 2), affine @ to_input)
+    points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1).reshape(-1, 3))
+    centers = cells.to_world(np.stack(np.indices(cells.shape), axis=-1).reshape(-1, 3))
+    distance = np.linalg.norm(points[:, None] - centers, axis=-1)
+    own = np.take_along_axis(distance, owners(cells, grid).reshape(-1, 1), axis=1)[:, 0]
+    assert own == pytest.approx(distance.min(axis=1))
+
+
+def test_a_map_that_is_the_same_everywhere_has_a_random_order():
+    given = np.random.default_rng(1).normal(size=GRID.shape)
+    flat = np.zeros(GRID.shape)
+    found = [areas_of(given, flat, seed=seed)["deletion"] for seed in range(3)]
+    assert len(set(found)) == 3
+    assert areas_of(given, flat, seed=2)["deletion"] == found[2]
+
+
+def test_the_net_is_left_as_it_was():
+    net, image = Weighted(np.ones(GRID.shape)).train(), torch.ones(1, 1, *GRID.shape)
+    deletion_areas(net, image, GRID, np.ones(GRID.shape), GRID, 0.0)
+    assert net.training
+    assert net.weights.grad is None
+    assert area(np.ones(len(steps(50))), 50) == pytest.approx(1)

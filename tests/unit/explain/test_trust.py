@@ -1,0 +1,67 @@
+import math
+
+import pytest
+
+from lungcam.explain.trust import RULES, judge
+
+GOOD = {
+    "n": 24,
+    "auc": (0.95, 0.9, 0.99),
+    "deletion": (5.0, 4.0, 6.0),
+    "randomised": (0.1, 0.05, 0.15),
+    "shift": (0.75, 0.7, 0.8),
+    "steady": (0.95, 0.9, 0.99),
+    "hits": 0.9,
+    "hits_random": 0.005,
+    "hits_untrained": 0.01,
+    "over_random": (0.89, 0.7, 0.95),
+    "over_untrained": (0.89, 0.6, 0.95),
+}
+
+
+def test_a_net_that_meets_every_rule_passes():
+    found = judge(GOOD)
+    assert found["verdict"] == "passed"
+    assert found["criteria"] == dict.fromkeys(RULES, True)
+    # repeatability and lesions have two figures each
+    assert len(found["reasons"]) == 7
+    assert found["figures"] == GOOD
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "rule", "told"),
+    [
+        ("auc", (0.6, 0.48, 0.7), "discriminates", "AUC 0.60 (95 % interval 0.48 to 0.70)"),
+        ("auc", (0.6, 0.5, 0.7), "discriminates", "above 0.5"),
+        ("deletion", (0.1, -0.1, 0.3), "deletion", "by 0.10 (95 % interval -0.10 to 0.30) more"),
+        ("randomised", (0.45, 0.3, 0.6), "randomisation", "below 0.5"),
+        ("shift", (0.5, 0.4, 0.6), "repeatability", "rank correlation 0.50"),
+        ("steady", (0.5, 0.4, 0.6), "repeatability", "share 0.50"),
+        ("over_random", (0.1, -0.1, 0.3), "finds_lesions", "90% of peaks hit"),
+        ("over_untrained", (0.1, -0.1, 0.3), "finds_lesions", "untrained net's peaks"),
+    ],
+)
+def test_a_rule_that_is_not_met_fails_and_is_the_only_one_told(name, figure, rule, told):
+    found = judge({**GOOD, name: figure})
+    assert found["verdict"] == "failed"
+    assert [one for one, met in found["criteria"].items() if not met] == [rule]
+    (sentence,) = found["reasons"]
+    assert told in sentence
+    assert sentence.startswith("Not shown: ")
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("unknown", [None, math.nan])
+@pytest.mark.parametrize("name", ["auc", "deletion", "randomised", "shift", "over_untrained"])
+def test_an_interval_that_is_not_known_meets_no_rule(name, unknown):
+    found = judge({**GOOD, name: (GOOD[name][0], unknown, unknown)})
+    assert found["verdict"] == "failed"
+    assert "interval not known" in found["reasons"][0]
+
+
+def test_where_no_lesion_is_known_the_other_rules_decide():
+    unknown = {**GOOD, "over_random": None, "over_untrained": None}
+    found = judge(unknown)
+    assert found["verdict"] == "passed"
+    assert "finds_lesions" not in found["criteria"]
+    assert judge({**unknown, "auc": (0.5, 0.4, 0.6)})["verdict"] == "failed"
