@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 from lungcam.data import PreparedDataset
 from lungcam.explain import HIT_MARGIN_MM, explain, is_hit, peaks, random_hit_share
 
-
 # the margins in mm of each share
 SHARES = {"peak_share": HIT_MARGIN_MM, "peak_share_strict": 0.0}
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lungcam.metrics.cuts import Cuts, cuts
 from lungcam.metrics.marks import Marks, match
-from lungcam.metrics.resampling import Statistic, percentile_interval, resample_patients
+from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
 
 # false positives a scan
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -54,9 +54,12 @@ class Froc:
     def weighted(self) -> Statistic:
         """Function that gives the sensitivities `(R, 7)` for weights `(R, S)` of the scans."""
         order = self._sorted()
+        # a scan has many candidates: fewer resamples are held at once than elsewhere
+        rows = max(1, HELD // max(1, len(self.scores)))
 
         def of(weights: np.ndarray) -> np.ndarray:
-            steps = zip(*self._steps(weights, order), strict=True)
+            blocks = (weights[k : k + rows] for k in range(0, len(weights), rows))
+            steps = (step for one in blocks for step in zip(*self._steps(one, order), strict=True))
             return np.stack([np.interp(RATES, false, found) for false, found in steps])
 
         return of

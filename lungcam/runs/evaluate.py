@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -26,11 +26,28 @@ from lungcam.metrics import (
     youden_threshold,
 )
 from lungcam.runs.figures import draw_figures
+from lungcam.runs.localisation_report import report_localisation
+from lungcam.runs.localise import Localiser, localise_split
 from lungcam.runs.outcome import describe
+from lungcam.runs.pointers import Pointers
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.versions import versions
+from lungcam.transforms import shows_whole_chest
 
 THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What a trained net's maps are measured with.
+
+    Attributes:
+        layer: Layer of the net to explain.
+        untrained: The same net with fresh weights.
+    """
+
+    layer: str
+    untrained: Classifier
 
 
 def evaluate(
@@ -41,6 +58,7 @@ def evaluate(
     label_rule: str,
     seed: int,
     callbacks: Sequence[pl.Callback],
+    benchmark: Benchmark | None = None,
 ) -> dict:
     """Predict validation and test with the best epoch's weights, and report.
 
@@ -55,6 +73,8 @@ def evaluate(
         label_rule: What label 1 means.
         seed: Of the bootstrap.
         callbacks: Whose heat-maps are reported.
+        benchmark: With what it is measured where the maps of the test split point; None: it is
+            not.
 
     Returns:
         What stands in metrics.json.
@@ -114,9 +134,20 @@ def evaluate(
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     layer = exports[0].layer if exports else None
     draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, layer)
+    lines = []
+    if benchmark is not None:
+        pointers = Pointers(
+            classifier.eval(),
+            benchmark.untrained,
+            f"net.{benchmark.layer}",
+            predictions["test"].calibration.probability,
+        )
+        localiser = Localiser(pointers, shows_whole_chest(data.transforms))
+        localise_split(localiser, data.datasets["test"])
+        lines = report_localisation(localiser, folder, label_rule, seed)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    print(describe(metrics, folder, exports))
+    print(describe(metrics, folder, exports, lines))
     return metrics
 
 

@@ -18,6 +18,7 @@ from lungcam.explain import explain, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
+from lungcam.runs.localise import Localiser
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -39,7 +40,11 @@ class Wanted:
 
 
 def predict_scan(
-    predictor: Predictor, sample: Sample, folder: Path, wanted: Wanted
+    predictor: Predictor,
+    sample: Sample,
+    folder: Path,
+    wanted: Wanted,
+    localiser: Localiser | None = None,
 ) -> dict[str, object]:
     """Predict and explain one scan and write its files.
 
@@ -48,6 +53,7 @@ def predict_scan(
         sample: The scan, and, where it is known, the centre of its nodule.
         folder: Where the files go.
         wanted: Which files.
+        localiser: Looks at the scan too, where there is one.
 
     Returns:
         What stands in prediction.json.
@@ -119,6 +125,9 @@ def predict_scan(
         "notice": RESEARCH_USE_ONLY,
     }
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
+    if localiser is not None:
+        shown = volume(subject, "input_lungs")
+        localiser.add(sample, image, grid(subject, "input"), shown)
     return prediction
 
 

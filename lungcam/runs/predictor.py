@@ -34,6 +34,7 @@ class Predictor:
         sha256: Of the checkpoint file.
         table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
         pixels: Pixel hashes of the scans it was trained or validated on.
+        model: Configuration of the net, by which `untrained` makes it anew.
     """
 
     classifier: Classifier
@@ -45,6 +46,7 @@ class Predictor:
     sha256: str
     table: Mapping[str, Any]
     pixels: frozenset[str]
+    model: Mapping[str, Any]
 
     def probability(self, logit: float) -> float:
         """Probability of a logit, calibrated where it can be."""
@@ -87,7 +89,22 @@ def load_predictor(file: Path, device: torch.device) -> Predictor:
         digest,
         config.get("table") or TABLE,
         frozenset(carried.get("pixels", ())),
+        config["model"],
     )
+
+
+def untrained(model: Mapping[str, Any], seed: int, device: torch.device | str) -> Classifier:
+    """The same net with fresh weights, against which a trained one is held.
+
+    Args:
+        model: Configuration of the net.
+        seed: Of its weights; no other random numbers are touched.
+        device: Where it shall run.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(instantiate(dict(model), "model"))
+    return classifier.to(device).eval()
 
 
 def _calibration(file: Path, told: Mapping[str, Any] | None) -> Calibration | None:

@@ -19,8 +19,9 @@ from lungcam.errors import InputError
 from lungcam.files import clear_unfinished
 from lungcam.ranks import rank
 from lungcam.report import log_hparams
-from lungcam.runs.evaluate import evaluate
+from lungcam.runs.evaluate import Benchmark, evaluate
 from lungcam.runs.mask_report import report_masks
+from lungcam.runs.predictor import untrained
 from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
 from lungcam.sweeps import refuse_single_run
@@ -111,7 +112,16 @@ def train(config: DictConfig) -> float | None:
         loggers = list(_each(nodes, "logger").values())
         exact = {**config.trainer, "precision": FULL}
         trainer = make_trainer(exact, folder, loggers, callbacks, alone=True)
-    metrics = evaluate(trainer, classifier, data, folder, cohort.label_rule, config.seed, callbacks)
+    metrics = evaluate(
+        trainer,
+        classifier,
+        data,
+        folder,
+        cohort.label_rule,
+        config.seed,
+        callbacks,
+        _benchmark(nodes),
+    )
     log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
     return metrics["val"]["auc"]
 
@@ -153,6 +163,14 @@ def _classifier(nodes: dict[str, Any]) -> Classifier:
     if weights[1] and not net.attributes:
         raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
     return Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights)
+
+
+def _benchmark(nodes: dict[str, Any]) -> Benchmark | None:
+    """With what the maps are measured, if they shall be."""
+    explain = nodes["explain"]
+    if not explain["benchmark"]:
+        return None
+    return Benchmark(explain["layer"], untrained(nodes["model"], nodes["seed"], "cpu"))
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:
