@@ -1,7 +1,7 @@
 """The peaks of a map: where it points, and how strongly."""
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import label, maximum_filter
 
 from lungcam.grid import Grid
 
@@ -17,7 +17,8 @@ def peaks(
     """Find the local maxima of a map, the highest first.
 
     A peak is a cell above 0 that none of its 26 neighbours exceeds. Its place is told more finely
-    than to a cell, see `between_cells`. Of peaks nearer than `apart_mm` the highest stays.
+    than to a cell, see `between_cells`; equal cells side by side are one peak in their middle. Of
+    peaks nearer than `apart_mm` the highest stays.
 
     Args:
         heat: `(w, h, d)` map; only what is above 0 counts.
@@ -30,12 +31,18 @@ def peaks(
     """
     heat = np.where(np.isfinite(heat), heat, 0)
     tops = (heat > 0) & (heat == maximum_filter(heat, size=3, mode="nearest"))
-    index, height = np.argwhere(tops), heat[tops]
+    groups, count = label(tops, np.ones((3, 3, 3)))
+    ends = np.cumsum(np.bincount(groups[tops], minlength=count + 1)[1:])
+    members = np.split(np.argwhere(tops)[np.argsort(groups[tops], kind="stable")], ends[:-1])
+    height = np.array([heat[tuple(one[0])] for one in members if len(one)])
     places, heights = [], []
     for one in np.argsort(-height, kind="stable"):
         if len(places) == most:
             break
-        place = cells.to_world(between_cells(heat, index[one]))
+        own = members[one]
+        # a parabola also knows the middle of two equal cells
+        index = between_cells(heat, own[0]) if len(own) < 3 else own.mean(axis=0)
+        place = cells.to_world(index)
         if all(np.linalg.norm(place - other) >= apart_mm for other in places):
             places.append(place)
             heights.append(height[one])

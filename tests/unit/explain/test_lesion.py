@@ -9,7 +9,9 @@ import SimpleITK as sitk
 from lungcam.explain import Lesion, ball_share, finer, masked_lesion
 from lungcam.grid import LPS_TO_RAS, Grid
 
-GRID = Grid((30, 28, 20), np.array([[-1.5, 0, 0, 40], [0, 1.5, 0, -20], [0, 0, 2, 5], [0, 0, 0, 1]]))
+GRID = Grid(
+    (30, 28, 20), np.array([[-1.5, 0, 0, 40], [0, 1.5, 0, -20], [0, 0, 2, 5], [0, 0, 0, 1]])
+)
 
 
 def volume_ml(share, grid) -> float:

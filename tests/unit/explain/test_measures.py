@@ -26,7 +26,7 @@ GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 
 )
 def test_pointing_game_of_a_ball(distance, strict, near):
     lesion = Lesion(np.array([1.0, 2, 3]), 10.0)
-    found = measure_point(lesion.center_mm + (0, 0, distance), lesion)
+    found = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
     assert tuple(found) == POINT_FIGURES
     assert found["peak_within_radius"] == strict
     assert found["peak_within_radius_5mm"] == near

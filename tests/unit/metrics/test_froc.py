@@ -40,9 +40,7 @@ def scan(candidates=(), nodules=(), excluded=()) -> Marks:
         pytest.param(
             scan([(0, 0.9)], [(1, 4)], [(-1, 4)]), [0.9], [], id="a nodule goes before excluded"
         ),
-        pytest.param(
-            scan([(3, 0.9)], [(0, 10), (6, 10)]), [0.9, 0.9], [], id="within two nodules"
-        ),
+        pytest.param(scan([(3, 0.9)], [(0, 10), (6, 10)]), [0.9, 0.9], [], id="within two nodules"),
         pytest.param(
             scan([(3, 0.4), (-4, 0.7), (30, 0.5)], [(0, 10), (6, 10)]),
             [0.7, 0.4],
@@ -84,9 +82,9 @@ def test_curve_and_score_worked_by_hand():
 
 def test_the_first_false_positive_is_joined_to_the_origin():
     # one scan: a false positive before the hit; the line from (0, 0) to (1, 0), then up
-    assert froc([scan([(90, 0.9), (0, 0.8)], [(0, 10)])]).sensitivity().tolist() == [0] * 3 + [
-        1.0
-    ] * 4
+    assert (
+        froc([scan([(90, 0.9), (0, 0.8)], [(0, 10)])]).sensitivity().tolist() == [0] * 3 + [1.0] * 4
+    )
 
 
 def test_equal_scores_are_one_threshold():
