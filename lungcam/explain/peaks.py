@@ -39,9 +39,7 @@ def peaks(
     for one in np.argsort(-height, kind="stable"):
         if len(places) == most:
             break
-        own = members[one]
-        # a parabola also knows the middle of two equal cells
-        index = between_cells(heat, own[0]) if len(own) < 3 else own.mean(axis=0)
+        index = np.mean([between_cells(heat, cell) for cell in members[one]], axis=0)
         place = cells.to_world(index)
         if all(np.linalg.norm(place - other) >= apart_mm for other in places):
             places.append(place)
