@@ -1,9 +1,12 @@
 """Where a net's maps point, measured on lesions whose place is known."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from lungcam.cohorts import Sample
+from lungcam.cohorts import Sample, ScanNodule
 from lungcam.data import PreparedDataset, read_lesion
 from lungcam.errors import InputError
 from lungcam.explain import (
@@ -21,6 +24,8 @@ from lungcam.runs.pointers import BASELINES, NET, Pointed, Pointers
 
 # maps are measured on the network's grid, split until no voxel is wider
 WIDEST_MM = 2.5
+# tables round to fractions of a mm
+SAME_MM = 0.01
 
 
 class Localiser:
@@ -53,20 +58,21 @@ class Localiser:
         """
         lesion = self._lesion(sample)
         key = (sample.image, sample.series) if self.whole_chest else sample.sample_id
-        if key not in self.images:
+        if key not in self.images or lesion is not None:
             pointed = self.pointers.point(image, grid, lungs)
-            self.images[key] = LookedAt(sample, pointed)
+            # the maps of thousands of images would fill the memory
+            bare = {name: replace(one, heat=None) for name, one in pointed.items()}
+            self.images.setdefault(key, LookedAt(sample, bare))
         seen = self.images[key]
         if lesion is not None:
-            self._place(seen.targets, lesion.center_mm, lesion.diameter_mm, lungs, grid)
-            self._measure(sample, lesion, seen.pointed, grid, lungs)
+            _place(seen.targets, lesion.center_mm, lesion.diameter_mm, lungs, grid)
+            self._measure(sample, lesion, pointed, grid, lungs)
         own = lesion.center_mm if lesion else sample.center_mm
-        for nodule in sample.nodules:
+        for nodule in others(sample.nodules, own):
             center = np.array(nodule.center_mm)
-            mine = own is not None and np.linalg.norm(center - own) < nodule.diameter_mm / 2
-            if not mine and (self.whole_chest or _holds(grid, center)):
+            if self.whole_chest or _holds(grid, center):
                 place = seen.targets if nodule.counts else seen.excluded
-                self._place(place, center, nodule.diameter_mm, lungs, grid)
+                _place(place, center, nodule.diameter_mm, lungs, grid)
 
     def _lesion(self, sample: Sample) -> Lesion | None:
         """What is to be found in a sample; the mask tells it, else centre and diameter."""
@@ -80,19 +86,6 @@ class Localiser:
         if sample.center_mm is None or not sample.diameter_mm:
             return None
         return Lesion(np.array(sample.center_mm), sample.diameter_mm)
-
-    def _place(
-        self,
-        place: list[Known],
-        center: np.ndarray,
-        diameter: float,
-        lungs: np.ndarray,
-        grid: Grid,
-    ) -> None:
-        """Note a finding, unless another row of the table has told of it."""
-        if all(np.linalg.norm(center - one.center_mm) >= one.diameter_mm / 2 for one in place):
-            chance = random_hit_share(lungs, grid, center, diameter, 0.0)
-            place.append(Known(center, diameter, chance))
 
     def _measure(
         self,
@@ -120,7 +113,27 @@ class Localiser:
         ordered = {name: figures[name] for name in (NET, *BASELINES)}
         found = pointed[NET].points
         peak = found[0] if len(found) else np.full(3, np.nan)
-        self.lesions.append(Located(sample, lesion, peak, ordered))
+        bare = Lesion(lesion.center_mm, lesion.diameter_mm)
+        self.lesions.append(Located(sample, bare, peak, ordered))
+
+
+def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[ScanNodule]:
+    """A scan's nodules without the sample's own: the nearest of those that hold its centre."""
+    if own is None:
+        return list(nodules)
+    distances = [float(np.linalg.norm(np.subtract(one.center_mm, own))) for one in nodules]
+    holding = [k for k, one in enumerate(nodules) if distances[k] < one.diameter_mm / 2]
+    mine = min(holding, key=distances.__getitem__, default=None)
+    return [one for k, one in enumerate(nodules) if k != mine]
+
+
+def _place(
+    place: list[Known], center: np.ndarray, diameter: float, lungs: np.ndarray, grid: Grid
+) -> None:
+    """Note a finding, unless another row of the table has told of it."""
+    if all(np.linalg.norm(center - one.center_mm) > SAME_MM for one in place):
+        chance = random_hit_share(lungs, grid, center, diameter, 0.0)
+        place.append(Known(center, diameter, chance))
 
 
 def _holds(grid: Grid, point: np.ndarray) -> bool:

@@ -4,7 +4,7 @@ import json
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +127,9 @@ def predict_scan(
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
     if localiser is not None:
         shown = volume(subject, "input_lungs")
-        localiser.add(sample, image, grid(subject, "input"), shown)
+        # a DICOM series tells its UID, by which submissions name scans
+        told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
+        localiser.add(told, image, grid(subject, "input"), shown)
     return prediction
 
 

@@ -149,6 +149,18 @@ def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
     assert told["sizes"]["all"]["froc"]["cpm"] == 1
 
 
+def test_overlapping_nodules_of_a_scan_are_two(localiser, tmp_path):
+    place, beside = at(7, 9, 12), at(8, 9, 12)
+    nodules = (ScanNodule(beside, 12.0, True), ScanNodule(place, 12.0, True))
+    one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
+    localiser.add(one, image_of((place, 12.0, 1.0)), GRID, LUNGS)
+    (seen,) = localiser.images.values()
+    found = sorted(known.center_mm.tolist() for known in seen.targets)
+    assert found == sorted([list(place), list(beside)])
+    # a candidate within both finds both
+    assert report(localiser, tmp_path)[0]["sizes"]["all"]["froc"]["cpm"] == 1
+
+
 def test_in_crops_nodules_beyond_what_is_shown_do_not_count(localiser, tmp_path):
     cropped = Localiser(localiser.pointers, whole_chest=False)
     place, far = at(7, 9, 12), at(300, 9, 12)
