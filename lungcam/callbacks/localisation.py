@@ -7,7 +7,10 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lungcam.data import PreparedDataset
-from lungcam.explain import explain, is_hit, peak_mm, random_hit_share
+from lungcam.explain import HIT_MARGIN_MM, explain, is_hit, peaks, random_hit_share
+
+# the margins in mm of each share
+SHARES = {"peak_share": HIT_MARGIN_MM, "peak_share_strict": 0.0}
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,13 @@ class Peak:
     """Where one heat-map points.
 
     Attributes:
-        distance_mm: From its peak to the lesion's centre; NaN where the map is empty.
-        hit: Within the lesion's radius + 5 mm.
-        random_hit: Probability that a random point in the lungs is a hit.
+        hits: By the names in `SHARES`: whether its highest peak lies within the lesion's radius and
+            the margin.
+        random_hits: Probability that a random point in the lungs is such a hit.
     """
 
-    distance_mm: float
-    hit: bool
-    random_hit: float
+    hits: dict[str, bool]
+    random_hits: dict[str, float]
 
 
 class Localisation(pl.Callback):
@@ -48,20 +50,22 @@ class Localisation(pl.Callback):
             prepared = dataset.prepared(index)
             image = batch["input"][row : row + 1]
             heat = explain(pl_module, image, prepared.grid, f"net.{self.layer}")
-            peak, center = peak_mm(heat.values, heat.cells), np.array(sample.center_mm)
+            places, _ = peaks(heat.values, heat.cells, most=1)
+            peak = places[0] if len(places) else np.full(3, np.nan)
+            lesion = np.array(sample.center_mm), sample.diameter_mm
+            at = prepared.lungs, prepared.grid
             self.peaks[sample.sample_id] = Peak(
-                float(np.linalg.norm(peak - center)),
-                is_hit(peak, center, sample.diameter_mm),
-                random_hit_share(prepared.lungs, prepared.grid, center, sample.diameter_mm),
+                {name: is_hit(peak, *lesion, margin) for name, margin in SHARES.items()},
+                {name: random_hit_share(*at, *lesion, margin) for name, margin in SHARES.items()},
             )
 
     def shares(self, sample_ids: Sequence[str]) -> dict[str, float | int]:
-        """Share of hits among these samples, beside that of a random point in the lungs."""
-        peaks = [self.peaks[one] for one in sample_ids if one in self.peaks]
-        if not peaks:
+        """Shares of hits among these samples, beside those of a random point in the lungs."""
+        found = [self.peaks[one] for one in sample_ids if one in self.peaks]
+        if not found:
             return {}
-        return {
-            "peak_n": len(peaks),
-            "peak_share": float(np.mean([peak.hit for peak in peaks])),
-            "peak_share_random": float(np.mean([peak.random_hit for peak in peaks])),
-        }
+        shares: dict[str, float | int] = {"peak_n": len(found)}
+        for name in SHARES:
+            shares[name] = float(np.mean([peak.hits[name] for peak in found]))
+            shares[f"{name}_random"] = float(np.mean([peak.random_hits[name] for peak in found]))
+        return shares

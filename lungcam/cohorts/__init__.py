@@ -1,5 +1,5 @@
 """Cohorts: each becomes one table of samples."""
 
-from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.cohorts.sample import Cohort, Sample, ScanNodule
 
-__all__ = ["Cohort", "Sample"]
+__all__ = ["Cohort", "Sample", "ScanNodule"]

@@ -6,6 +6,21 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class ScanNodule:
+    """A nodule that is annotated in a scan.
+
+    Attributes:
+        center_mm: Centre in RAS world mm.
+        diameter_mm: Diameter in mm.
+        counts: Whether it is to be found; else a mark on it is neither a hit nor a false positive.
+    """
+
+    center_mm: tuple[float, float, float]
+    diameter_mm: float
+    counts: bool
+
+
+@dataclass(frozen=True)
 class Sample:
     """One row of a cohort's table.
 
@@ -26,6 +41,8 @@ class Sample:
             come.
         event: Whether the event came at `time_days`; False where it is censored then.
         features: What else is known, by name; each alone is a baseline. Never the network's input.
+        nodules: What is annotated in the scan, the sample's own lesion among it; may be empty where
+            there is more than is told.
     """
 
     sample_id: str
@@ -42,6 +59,7 @@ class Sample:
     time_days: float | None = None
     event: bool | None = None
     features: Mapping[str, float] = field(default_factory=dict)
+    nodules: tuple[ScanNodule, ...] = ()
 
     @property
     def series(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from lungcam.data.dataset import Prepared, PreparedDataset
 from lungcam.data.estimate import Estimate, estimate
+from lungcam.data.lesion import read_lesion
 from lungcam.data.manifest import read_manifest, write_manifest
 from lungcam.data.module import BatchAugmentation, ScanDataModule, usable_samples
 from lungcam.data.overlap import refuse_shared_scans
@@ -19,6 +20,7 @@ __all__ = [
     "estimate",
     "pixel_hash",
     "plan",
+    "read_lesion",
     "read_manifest",
     "refuse_shared_scans",
     "split_by_fold",

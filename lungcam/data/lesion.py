@@ -11,8 +11,25 @@ from lungcam.grid import Grid, resample
 WHOLE = 255
 
 
+def read_lesion(file: Path) -> tuple[np.ndarray, Grid]:
+    """Read a mask, any volume file that is non-zero in the lesion.
+
+    Returns:
+        `(W, H, D)` bool, and where it stands.
+
+    Raises:
+        InputError: The mask cannot be read.
+    """
+    try:
+        mask = tio.LabelMap(file)
+        within = mask.data[0].numpy() != 0
+        return within, Grid(within.shape, mask.affine)
+    except Exception as error:  # readers of many formats raise nearly anything
+        raise _unreadable(file, error) from error
+
+
 def lesion_share(file: Path, target: Grid) -> np.ndarray:
-    """Read a mask, any volume file that is non-zero in the lesion, and resample it.
+    """Read a mask and resample it.
 
     Args:
         file: On the scan's grid or on a box of it.
@@ -24,13 +41,16 @@ def lesion_share(file: Path, target: Grid) -> np.ndarray:
     Raises:
         InputError: The mask cannot be read, or stands across the grid.
     """
+    within, grid = read_lesion(file)
     try:
-        mask = tio.LabelMap(file)
-        within = mask.data[0].numpy() != 0
-        share = resample(within, Grid(within.shape, mask.affine), target)
-    except Exception as error:  # readers of many formats raise nearly anything
-        raise InputError(
-            f"{file}: cannot be read as the mask of a lesion ({' '.join(str(error).split())}); "
-            "replace it, or leave the table's cell empty."
-        ) from error
+        share = resample(within, grid, target)
+    except ValueError as error:
+        raise _unreadable(file, error) from error
     return np.rint(share * WHOLE).astype(np.uint8)
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{file}: cannot be read as the mask of a lesion ({' '.join(str(error).split())}); "
+        "replace it, or leave the table's cell empty."
+    )

@@ -70,3 +70,17 @@ def explain(
     found = features(net, image, layer, grid)
     chosen = choose_evidence(BY_GRADIENT[method](found), evidence)[0]
     return HeatMap(chosen.float().cpu().numpy(), found.cells)
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Makes maps in one way; arguments as for `explain`."""
+
+    layer: str
+    method: str = "gradcam"
+    evidence: str = "both"
+    background: float = -1.0
+
+    def __call__(self, net: nn.Module, image: torch.Tensor, grid: Grid) -> HeatMap:
+        """Explain one prepared image."""
+        return explain(net, image, grid, self.layer, self.method, self.evidence, self.background)

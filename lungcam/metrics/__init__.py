@@ -6,7 +6,10 @@ from lungcam.metrics.average_precision import (
     average_precision,
     average_precision_interval,
 )
+from lungcam.metrics.averages import AVERAGES_RULE, mean_interval, median, median_interval
 from lungcam.metrics.calibration import brier, expected_calibration_error
+from lungcam.metrics.froc import FROC_RULE, RATES, Froc, froc, random_sensitivity
+from lungcam.metrics.marks import Marks, match
 from lungcam.metrics.paired import PAIRED_RULE, Paired, paired_difference
 from lungcam.metrics.platt import CALIBRATION_RULE, Calibration, fit_platt
 from lungcam.metrics.pooled import POOLED_RULE, Scored, pool_folds, pool_seeds
@@ -23,14 +26,19 @@ RULES = {
 }
 
 __all__ = [
+    "AVERAGES_RULE",
     "CALIBRATION_RULE",
+    "FROC_RULE",
     "INTERVAL_RULE",
     "PAIRED_RULE",
     "POOLED_RULE",
     "PR_AUC_RULE",
+    "RATES",
     "RULES",
     "SENSITIVITY_RULE",
     "Calibration",
+    "Froc",
+    "Marks",
     "Paired",
     "Scored",
     "at_threshold",
@@ -42,10 +50,16 @@ __all__ = [
     "brier",
     "expected_calibration_error",
     "fit_platt",
+    "froc",
+    "match",
+    "mean_interval",
+    "median",
+    "median_interval",
     "newcombe_interval",
     "paired_difference",
     "pool_folds",
     "pool_seeds",
+    "random_sensitivity",
     "sensitivity_at",
     "sensitivity_interval",
     "summarise",

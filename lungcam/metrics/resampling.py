@@ -36,20 +36,45 @@ def bootstrap(
     positive = labels == 1
     if positive.all() or not positive.any():
         raise ValueError("A bootstrap needs samples of both labels.")
+
+    def has_both(weights: np.ndarray) -> np.ndarray:
+        return (weights[:, positive].sum(axis=1) > 0) & (weights[:, ~positive].sum(axis=1) > 0)
+
+    return resample_patients(patients, statistic, seed, has_both)
+
+
+def resample_patients(
+    patients: np.ndarray,
+    statistic: Statistic,
+    seed: int = 0,
+    usable: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Figures of `RESAMPLES` resamples of whole patients.
+
+    Args:
+        patients: `(N,)` patient of each row; all rows of one are drawn together.
+        statistic: Maps weights `(R, N)` to `(R,)` or `(R, K)`.
+        seed: Of the resampling.
+        usable: Maps weights `(R, N)` to `(R,)` bool: a resample that is not is drawn anew. Some
+            must be. None: all are.
+
+    Returns:
+        `(RESAMPLES,)` or `(RESAMPLES, K)`.
+    """
     generator = np.random.default_rng(seed)
     names, person = np.unique(patients, return_inverse=True)
     figures: list[np.ndarray] = []
     missing = RESAMPLES
     while missing:
-        rows = min(missing, max(1, HELD // len(labels)))
+        rows = min(missing, max(1, HELD // len(person)))
         drawn = generator.integers(0, len(names), (rows, len(names)))
         places = drawn + len(names) * np.arange(rows)[:, None]
         counts = np.bincount(places.ravel(), minlength=rows * len(names))
         weights = counts.reshape(rows, len(names)).astype(float)[:, person]
-        both = (weights[:, positive].sum(axis=1) > 0) & (weights[:, ~positive].sum(axis=1) > 0)
-        if both.any():
-            figures.append(statistic(weights[both]))
-            missing -= int(both.sum())
+        kept = weights if usable is None else weights[usable(weights)]
+        if len(kept):
+            figures.append(statistic(kept))
+            missing -= len(kept)
     return np.concatenate(figures)
 
 

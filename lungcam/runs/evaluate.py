@@ -15,6 +15,7 @@ from lungcam.checkpoint import amend, find_checkpoint, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
+from lungcam.explain import Explainer
 from lungcam.explain.trust import FAILED
 from lungcam.files import write_text
 from lungcam.metrics import (
@@ -30,12 +31,15 @@ from lungcam.metrics import (
 from lungcam.runs.erasing import erase_exported
 from lungcam.runs.figures import draw_figures
 from lungcam.runs.fold import beside
+from lungcam.runs.localisation_report import report_localisation
+from lungcam.runs.localise import Localiser, localise_split
 from lungcam.runs.outcome import describe
+from lungcam.runs.pointers import Pointers
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.predictor import load_predictor
 from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
-from lungcam.transforms import background
+from lungcam.transforms import background, shows_whole_chest
 
 THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"
 
@@ -145,9 +149,21 @@ def evaluate(
     if explain["erase"]:
         erase_exported(classifier, data.transforms, exports)
     draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
+    lines = []
+    if explain["benchmark"]:
+        covered = background(data.transforms)
+        pointers = Pointers(
+            classifier.eval(),
+            Explainer(f"net.{explain['layer']}", explain["method"], background=covered),
+            calibration.probability,
+            seed,
+        )
+        localiser = Localiser(pointers, shows_whole_chest(data.transforms))
+        localise_split(localiser, data.datasets["test"])
+        lines = report_localisation(localiser, folder, label_rule, seed)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    print(describe(metrics, folder, exports))
+    print(describe(metrics, folder, exports, lines))
     return metrics
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,19 @@ from lungcam.files import write_table, write_text
 from lungcam.metrics import RULES, Calibration, summarise
 from lungcam.runs.erasing import change_in_words
 from lungcam.runs.explanation import check_explanation
+from lungcam.runs.localisation_report import report_localisation
+from lungcam.runs.localise import Localiser
 from lungcam.runs.one_scan import Wanted, predict_scan
+from lungcam.runs.pointers import Pointers
 from lungcam.runs.predictions import Predictions
 from lungcam.runs.predictor import Predictor, load_predictor
 from lungcam.runs.versions import versions
 from lungcam.scans import discover, scan_name
 from lungcam.trainer import device_settings
+from lungcam.transforms import shows_whole_chest
 
+# of the untrained net, and of the bootstrap
+SEED = 0
 COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
 
 
@@ -50,20 +57,16 @@ def infer(config: DictConfig) -> None:
         samples, faults = read_samples(scan, **predictor.table)
     else:
         samples = found
+    localiser = _localiser(predictor) if config.explain.benchmark else None
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        _many(
-            predictor,
-            samples,
-            faults,
-            out,
-            Wanted(False, bool(config.render), config.explain.erase),
-        )
+        wanted = Wanted(False, bool(config.render), config.explain.erase)
+        _many(predictor, samples, faults, out, wanted, localiser)
         return
     folder = out / samples[0].sample_id
     wanted = Wanted(True, config.render is not False, config.explain.erase)
-    prediction = predict_scan(predictor, samples[0], folder, wanted)
+    prediction = predict_scan(predictor, samples[0], folder, wanted, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")
     _tell_failed(predictor)
@@ -71,6 +74,7 @@ def infer(config: DictConfig) -> None:
         print(f"erased a lesion ({one['source']}): {change_in_words(one)}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
     print(f"results: {folder}")
+    _report(localiser, predictor, out)
     print(RESEARCH_USE_ONLY)
 
 
@@ -90,19 +94,38 @@ def _found(scan: Path, series: str | None) -> list[Sample]:
     return [Sample(name, name, scan, None, "", series_uid=series)]
 
 
+def _localiser(predictor: Predictor) -> Localiser:
+    """What measures where the maps point."""
+    pointers = Pointers(
+        predictor.classifier,
+        replace(predictor.explainer, evidence="both"),
+        predictor.probability,
+        SEED,
+    )
+    return Localiser(pointers, shows_whole_chest(predictor.transforms))
+
+
+def _report(localiser: Localiser | None, predictor: Predictor, out: Path) -> None:
+    if localiser is not None:
+        for line in report_localisation(localiser, out, predictor.label_rule, SEED):
+            print(line)
+
+
 def _many(
     predictor: Predictor,
     samples: Sequence[Sample],
     faults: Sequence[Fault],
     out: Path,
     wanted: Wanted,
+    localiser: Localiser | None,
 ) -> None:
     """Predict many scans; a bad scan or row is reported and the rest go on."""
     rows, seen = [], 0
     for sample in tqdm(samples, desc="scans"):
         row = {"sample_id": sample.sample_id, "image": str(sample.image)}
         try:
-            prediction = predict_scan(predictor, sample, out / sample.sample_id, wanted)
+            folder = out / sample.sample_id
+            prediction = predict_scan(predictor, sample, folder, wanted, localiser)
             row |= {name: prediction[name] for name in ("probability", "logit", "label")}
             seen += bool(prediction["seen_in_training"])
         except InputError as error:
@@ -139,6 +162,7 @@ def _many(
         write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     _tell_failed(predictor)
     print(f"{len(done)} of {len(rows)} scans predicted: {out / 'predictions.csv'}")
+    _report(localiser, predictor, out)
     if seen:
         print(f"note: the net knows {seen} of them from its training or validation set.")
     print(RESEARCH_USE_ONLY)

@@ -4,7 +4,7 @@ import json
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,12 @@ from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
-from lungcam.explain import explain, method_name, peak_mm
+from lungcam.explain import method_name, peak_mm
 from lungcam.files import write_text
 from lungcam.grid import Grid, reorient
 from lungcam.render import RenderError, render_volume, save_png
 from lungcam.runs.erasing import erase_lesions
+from lungcam.runs.localise import Localiser
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -45,7 +46,11 @@ class Wanted:
 
 
 def predict_scan(
-    predictor: Predictor, sample: Sample, folder: Path, wanted: Wanted
+    predictor: Predictor,
+    sample: Sample,
+    folder: Path,
+    wanted: Wanted,
+    localiser: Localiser | None = None,
 ) -> dict[str, object]:
     """Predict and explain one scan and write its files.
 
@@ -54,6 +59,7 @@ def predict_scan(
         sample: The scan, and, where it is known, the centre of its nodule.
         folder: Where the files go.
         wanted: Which files.
+        localiser: Looks at the scan too, where there is one.
 
     Returns:
         What stands in prediction.json.
@@ -80,15 +86,7 @@ def predict_scan(
     with watch("model"), torch.no_grad():
         logit = float(predictor.classifier(image))
     with watch("explain"):
-        heat = explain(
-            predictor.classifier,
-            image,
-            grid(subject, "input"),
-            predictor.layer,
-            predictor.method,
-            predictor.evidence,
-            predictor.background,
-        )
+        heat = predictor.explainer(predictor.classifier, image, grid(subject, "input"))
         on_scan = heat.on(scan.grid)
     warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
     if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
@@ -150,6 +148,11 @@ def predict_scan(
         "notice": RESEARCH_USE_ONLY,
     }
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
+    if localiser is not None:
+        shown = volume(subject, "input_lungs")
+        # a DICOM series tells its UID, by which submissions name scans
+        told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
+        localiser.add(told, image, grid(subject, "input"), shown)
     return prediction
 
 

@@ -8,13 +8,16 @@ from lungcam.callbacks import HeatmapExport
 from lungcam.metrics.words import p_value, with_interval
 
 
-def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> str:
+def describe(
+    metrics: dict, folder: Path, exports: Sequence[HeatmapExport], located: Sequence[str] = ()
+) -> str:
     """Put a run's figures and files into a few lines.
 
     Args:
         metrics: As written to metrics.json.
         folder: The run folder.
         exports: Callbacks that wrote heat-maps.
+        located: Lines on where the maps point.
     """
     test = metrics["test"]
     lines = [
@@ -29,13 +32,15 @@ def describe(metrics: dict, folder: Path, exports: Sequence[HeatmapExport]) -> s
         lines.append(
             f"Grad-CAM peak within the nodule's radius + 5 mm: {test['peak_share']:.1%} of "
             f"{test['peak_n']} positive test scans (random point in the lungs: "
-            f"{test['peak_share_random']:.1%})"
+            f"{test['peak_share_random']:.1%}); within the radius: {test['peak_share_strict']:.1%} "
+            f"({test['peak_share_strict_random']:.1%})"
         )
     if "explanation" in metrics:
         judged = metrics["explanation"]
         # of what passed the figures stand in explanation.json
         told = judged["reasons"] if judged["verdict"] == "failed" else []
         lines += [f"heat-maps: {judged['verdict']}", *(f"  {reason}" for reason in told)]
+    lines += located
     for export in exports:
         lines += [f"note: {warning}" for warning in sorted(set(export.warnings))]
         for written in export.written[:1]:

@@ -12,6 +12,7 @@ import torchio as tio
 from lungcam.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.errors import InputError
+from lungcam.explain import Explainer
 from lungcam.explain.trust import FAILED
 from lungcam.metrics import Calibration
 from lungcam.runs.explanation import check_explanation, check_layer
@@ -58,6 +59,11 @@ class Predictor:
     table: Mapping[str, Any]
     pixels: frozenset[str]
     explanation: Mapping[str, Any]
+
+    @property
+    def explainer(self) -> Explainer:
+        """Makes the classifier's maps."""
+        return Explainer(self.layer, self.method, self.evidence, self.background)
 
     @property
     def mark(self) -> str | None:

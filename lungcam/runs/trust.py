@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from tqdm import tqdm
 
 from lungcam.data import PreparedDataset
-from lungcam.explain import HeatMap, explain
+from lungcam.explain import Explainer, HeatMap
 from lungcam.explain.deletion import deletion_areas
 from lungcam.explain.randomisation import cascade, untrained
 from lungcam.explain.repeatability import repeatability
 from lungcam.explain.similarity import compare
 from lungcam.explain.trust import RULES, judge
 from lungcam.files import write_text
-from lungcam.grid import Grid
 from lungcam.metrics.mean import bootstrap_mean, share_difference_interval, share_interval
 from lungcam.runs.case import Case, Maker, choose_cases
 
@@ -64,10 +62,7 @@ def judge_explanations(
         As of `lungcam.explain.trust.judge`, with `method`, `layer` and `rules`; figures that are
         not known are None.
     """
-
-    def make(of: nn.Module, image: torch.Tensor, grid: Grid) -> HeatMap:
-        return explain(of, image, grid, layer, method, background=background)
-
+    make = Explainer(layer, method, background=background)
     cases = choose_cases(net, make, dataset, limit, seed)
     figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
     found = judge(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}

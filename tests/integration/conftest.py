@@ -48,6 +48,13 @@ def workplace(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(workplace: Path) -> Run:
     """A run of `python train.py model=small3d` on tiny phantoms."""
-    done = command("train.py", "model=small3d", *TINY, "hydra.run.dir=run", cwd=workplace)
+    done = command(
+        "train.py",
+        "model=small3d",
+        *TINY,
+        "explain.benchmark=true",
+        "hydra.run.dir=run",
+        cwd=workplace,
+    )
     assert done.returncode == 0, done.stderr
     return Run(workplace / "run", done.stdout)

@@ -138,6 +138,32 @@ def test_a_table_with_labels_a_bad_row_and_odd_names(workplace, trained, phantom
         assert not (folder / "render.png").exists()
 
 
+def test_infer_measures_maps_as_training_did(workplace, trained, answers):
+    with (trained.folder / "samples.csv").open() as file:
+        table = list(csv.DictReader(file))
+    tested = [row for row in table if answers.get(row["sample_id"], {}).get("split") == "test"]
+    # beside the run's own table: paths in it are relative
+    with (trained.folder / "tested.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, table[0].keys())
+        writer.writeheader()
+        writer.writerows(tested)
+    arguments = ("ckpt=run", "scan=run/tested.csv", "out=located", "explain.benchmark=true")
+    done = command("infer.py", *arguments, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert "maps at 2 lesions of 2 patients" in done.stdout
+    first, again = (
+        json.loads((workplace / name / "localisation.json").read_text())
+        for name in ("run", "located")
+    )
+    for name in ("peak_within_radius", "distance_mm", "energy_inside"):
+        assert again["sizes"]["all"][name]["value"] == pytest.approx(
+            first["sizes"]["all"][name]["value"], abs=1e-3
+        )
+    assert again["sizes"]["all"]["froc"]["cpm"] == first["sizes"]["all"]["froc"]["cpm"]
+    with (workplace / "located" / "candidates.csv").open() as file:
+        assert {row["seriesuid"] for row in csv.DictReader(file)} <= set(answers)
+
+
 def test_a_folder_of_many(workplace, trained, phantom):
     folder = workplace / "folder"
     folder.mkdir()

@@ -47,8 +47,28 @@ def test_metrics_come_with_rule_interval_and_baseline(trained):
         assert figures["against_baselines"]["diameter"]["difference"] == figures["auc"] - 1
         assert 0 <= figures["pr_auc"] <= 1
         assert 0 <= figures["peak_share"] <= 1
-        assert 0 < figures["peak_share_random"] < 0.1
+        assert 0 <= figures["peak_share_strict"] <= figures["peak_share"]
+        assert 0 < figures["peak_share_strict_random"] < figures["peak_share_random"] < 0.1
     assert metrics["val"]["threshold"] == metrics["test"]["threshold"]
+
+
+def test_it_is_measured_where_maps_point(trained):
+    told = json.loads((trained.folder / "localisation.json").read_text())
+    metrics = json.loads((trained.folder / "metrics.json").read_text())["test"]
+    figures = told["sizes"]["all"]
+    assert (told["n_images"], figures["n"], figures["peak_in_mask"]["n"]) == (4, 2, 2)
+    assert set(figures["distance_mm"]["baselines"]) == {
+        *("random", "center", "brightest", "untrained")
+    }
+    assert figures["peak_within_radius_5mm"]["value"] == metrics["peak_share"]
+    assert 0 <= figures["froc"]["cpm"] <= 1
+    with (trained.folder / "localisation.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2
+    with (trained.folder / "candidates.csv").open() as file:
+        found = csv.DictReader(file)
+        assert found.fieldnames == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
+        assert all(0 <= float(row["probability"]) <= 1 for row in found)
+    assert "CPM over 4 images" in trained.printed
 
 
 def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):

@@ -5,6 +5,7 @@ from pathlib import Path
 from lungcam.cohorts.lidc import LabelRule, read_readings
 from lungcam.cohorts.lidc.samples import scan_sentence
 from lungcam.cohorts.luna16 import candidate, malignancy, presence
+from lungcam.cohorts.luna16.annotated import with_nodules
 from lungcam.cohorts.luna16.folder import LunaFolder, look_through
 from lungcam.cohorts.luna16.points import Points
 from lungcam.cohorts.luna16.tables import candidates, excluded_findings, nodules
@@ -65,15 +66,15 @@ def luna16_cohort(
     folder = look_through(as_path("root", root))
     annotations = nodules(folder)
     notes = [*folder.notes, *annotations.notes, *_absent(folder, annotations)]
+    excluded, told_of_excluded = excluded_findings(folder)
     if rule == "scan":
         samples, sentence = presence.presence_samples(folder, annotations), presence.SENTENCE
     elif rule == "candidate":
         table, told = candidates(folder)
-        excluded, more = excluded_findings(folder)
         samples, left_out = candidate.candidate_samples(
             folder, table, annotations, excluded, negatives, seed
         )
-        notes += [*told, *more, *left_out]
+        notes += [*told, *told_of_excluded, *left_out]
         sentence = candidate.SENTENCE.format(table=table.name)
     else:
         assert source is not None
@@ -87,6 +88,7 @@ def luna16_cohort(
             f"{root}: none of the {len(folder.scans)} scan(s) there has an annotated nodule; add "
             "more of LUNA16's subsets."
         )
+    samples = with_nodules(samples, annotations, excluded, counts=rule != "malignancy")
     return Cohort(samples, f"LUNA16, {sentence}", [*notes, NO_PATIENTS, PART_OF_LIDC])
 
 

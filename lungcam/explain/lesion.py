@@ -1,0 +1,83 @@
+"""A lesion whose place is known: a ball, or a mask."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.grid import Grid, resample
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """Where a lesion lies.
+
+    Attributes:
+        center_mm: `(3,)` centre in RAS mm.
+        diameter_mm: Diameter in mm, above 0.
+        mask: `(W, H, D)` bool, None where only the ball is known.
+        grid: Where the mask stands.
+    """
+
+    center_mm: np.ndarray
+    diameter_mm: float
+    mask: np.ndarray | None = None
+    grid: Grid | None = None
+
+    def share_on(self, grid: Grid) -> np.ndarray:
+        """Share of each voxel of a grid that is lesion: float32 in 0..1.
+
+        Raises:
+            ValueError: The mask stands across the grid.
+        """
+        if self.mask is not None:
+            return resample(self.mask, self.grid, grid)
+        return ball_share(self.center_mm, self.diameter_mm, grid)
+
+    def holds(self, point: np.ndarray) -> float:
+        """Whether a point in RAS mm lies in the mask, 1 or 0; NaN where there is none."""
+        if self.mask is None:
+            return np.nan
+        if np.isnan(point).any():
+            return 0.0
+        index = np.rint(self.grid.to_index(point)).astype(int)
+        inside = np.all(index >= 0) and np.all(index < self.mask.shape)
+        return float(inside and self.mask[tuple(index)])
+
+
+def masked_lesion(mask: np.ndarray, grid: Grid, diameter_mm: float | None = None) -> Lesion:
+    """A lesion from its mask: its centre is the mask's.
+
+    Args:
+        mask: `(W, H, D)` bool.
+        grid: Where it stands.
+        diameter_mm: The lesion's diameter; None for that of a ball of the mask's volume.
+
+    Raises:
+        ValueError: The mask is empty.
+    """
+    index = np.argwhere(mask)
+    if not len(index):
+        raise ValueError("The mask is empty.")
+    volume = len(index) * abs(np.linalg.det(grid.affine[:3, :3]))
+    diameter = diameter_mm or (6 * volume / np.pi) ** (1 / 3)
+    return Lesion(grid.to_world(index.mean(axis=0)), float(diameter), mask, grid)
+
+
+def ball_share(center_mm: np.ndarray, diameter_mm: float, grid: Grid) -> np.ndarray:
+    """Share of each voxel of a grid that lies in a ball: float32 in 0..1.
+
+    At the ball's surface it falls linearly within a voxel's width.
+    """
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij", sparse=False), -1)
+    distance = np.linalg.norm(grid.to_world(index) - center_mm, axis=-1)
+    width = np.cbrt(np.prod(grid.spacing_mm))
+    return np.clip((diameter_mm / 2 - distance) / width + 0.5, 0, 1).astype(np.float32)
+
+
+def finer(grid: Grid, widest_mm: float) -> Grid:
+    """Split a grid's voxels evenly until none is wider than a length."""
+    parts = np.ceil(np.array(grid.spacing_mm) / widest_mm - 1e-9).astype(int).clip(1)
+    affine = grid.affine.copy()
+    affine[:3, :3] = grid.affine[:3, :3] / parts
+    affine[:3, 3] = grid.to_world((1 / parts - 1) / 2)
+    return Grid(tuple(int(n) for n in parts * grid.shape), affine)

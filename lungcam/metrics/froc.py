@@ -1,0 +1,137 @@
+"""Free-response ROC and the score of LUNA16: how many nodules at how many false alarms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.metrics.cuts import Cuts, cuts
+from lungcam.metrics.marks import Marks, match
+from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
+
+# false positives a scan
+RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+FROC_RULE = (
+    "a candidate hits a nodule if it lies nearer to its centre than half its diameter (LUNA16, "
+    "Setio et al. 2017); of several on one nodule the surest counts, and the others are no false "
+    "positives; hits on excluded findings are ignored; every scan counts, also one without "
+    "nodules or candidates; CPM: mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives "
+    "a scan, linear between thresholds"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Froc:
+    """The candidates of all scans, matched and sorted once.
+
+    Attributes:
+        found: `(E,)` bool: a nodule that was found, or else a false positive.
+        scores: `(E,)`.
+        scans: `(E,)` which scan each lies in.
+        nodules: `(S,)` number of nodules in each scan.
+    """
+
+    found: np.ndarray
+    scores: np.ndarray
+    scans: np.ndarray
+    nodules: np.ndarray
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """False positives a scan and sensitivity at every threshold, from (0, 0) on."""
+        false, found = self._steps(np.ones((1, len(self.nodules))), self._sorted())
+        return false[0], found[0]
+
+    def sensitivity(self) -> np.ndarray:
+        """Sensitivity at each of `RATES`; NaN where there is no nodule."""
+        if not self.nodules.sum():
+            return np.full(len(RATES), np.nan)
+        return self.weighted()(np.ones((1, len(self.nodules))))[0]
+
+    def cpm(self) -> float:
+        """Mean of `sensitivity`."""
+        return float(self.sensitivity().mean())
+
+    def weighted(self) -> Statistic:
+        """Function that gives the sensitivities `(R, 7)` for weights `(R, S)` of the scans."""
+        order = self._sorted()
+        # a scan has many candidates: fewer resamples are held at once than elsewhere
+        rows = max(1, HELD // max(1, len(self.scores)))
+
+        def of(weights: np.ndarray) -> np.ndarray:
+            blocks = (weights[k : k + rows] for k in range(0, len(weights), rows))
+            steps = (step for one in blocks for step in zip(*self._steps(one, order), strict=True))
+            return np.stack([np.interp(RATES, false, found) for false, found in steps])
+
+        return of
+
+    def intervals(self, patients: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        """95 % intervals over resamples of scans: `(8, 2)`, of the sensitivities and of the CPM.
+
+        Args:
+            patients: `(S,)` patient of each scan, drawn together; None: each is drawn by itself.
+            seed: Of the resampling.
+
+        Returns:
+            Lower and upper bounds; NaN where there is no nodule, or no resample differs.
+        """
+        if not self.nodules.sum():
+            return np.full((len(RATES) + 1, 2), np.nan)
+        drawn = np.arange(len(self.nodules)) if patients is None else patients
+        figures = resample_patients(
+            drawn, self.weighted(), seed, lambda weights: weights @ self.nodules > 0
+        )
+        columns = [*figures.T, figures.mean(axis=1)]
+        return np.array([percentile_interval(column) for column in columns])
+
+    def _sorted(self) -> Cuts | None:
+        return cuts(self.found, self.scores) if len(self.scores) else None
+
+    def _steps(self, weights: np.ndarray, order: Cuts | None) -> tuple[np.ndarray, np.ndarray]:
+        """Two arrays `(R, 1 + T)`: false positives a scan and sensitivity, at each threshold."""
+        start = np.zeros((len(weights), 1))
+        if order is None:
+            return start, start
+        found, false = order.groups(weights[:, self.scans])
+        false = false.cumsum(axis=1) / weights.sum(axis=1, keepdims=True)
+        found = found.cumsum(axis=1) / (weights @ self.nodules)[:, None]
+        return np.hstack([start, false]), np.hstack([start, found])
+
+
+def froc(scans: Sequence[Marks]) -> Froc:
+    """Match the candidates of scans by `FROC_RULE`.
+
+    Args:
+        scans: All that were looked at, one or more.
+    """
+    found, scores, of = [], [], []
+    for number, scan in enumerate(scans):
+        best, false = match(scan)
+        best = best[np.isfinite(best)]
+        found += [np.ones(len(best), bool), np.zeros(len(false), bool)]
+        scores += [best, false]
+        of.append(np.full(len(best) + len(false), number))
+    nodules = np.array([len(scan.centers) for scan in scans], float)
+    return Froc(np.concatenate(found), np.concatenate(scores), np.concatenate(of), nodules)
+
+
+def random_sensitivity(shares: Sequence[np.ndarray], ignored: Sequence[float]) -> np.ndarray:
+    """Sensitivity at each of `RATES` of endlessly many random points with random scores.
+
+    Points above a threshold fall like a Poisson process: with `L` of them a scan a nodule that
+    takes the share `p` of the scan's volume is hit with probability `1 - exp(-L p)`, and what lies
+    neither in a nodule nor in an excluded finding is a false positive. Nodules are taken not to
+    overlap.
+
+    Args:
+        shares: Of each scan, the share of its volume that lies in each nodule, `(M,)`.
+        ignored: Of each scan, the share in excluded findings.
+
+    Returns:
+        `(7,)`; NaN where there is no nodule.
+    """
+    nodules = np.concatenate([np.zeros(0), *shares])
+    if not len(nodules):
+        return np.full(len(RATES), np.nan)
+    empty = np.mean([1 - sum(one) - left for one, left in zip(shares, ignored, strict=True)])
+    points = np.array(RATES) / max(empty, np.finfo(float).tiny)
+    return 1 - np.exp(-np.outer(points, nodules)).mean(axis=1)

@@ -1,0 +1,220 @@
+"""A benchmark whose every figure is known: the net is an oracle that marks what is bright."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lungcam.classifier import Classifier
+from lungcam.cohorts import Sample, ScanNodule
+from lungcam.explain import ball_share
+from lungcam.grid import Grid
+from lungcam.metrics import Calibration
+from lungcam.runs.localisation_report import report_localisation
+from lungcam.runs.localise import Localiser
+from lungcam.runs.pointers import BASELINES, Pointers
+from lungcam.runs.predictor import untrained
+
+AFFINE = np.array([[-4.0, 0, 0, 60], [0, 4, 0, -50], [0, 0, 4, -100], [0, 0, 0, 1]])
+GRID = Grid((32, 24, 28), AFFINE)
+LUNGS = np.zeros(GRID.shape, bool)
+LUNGS[2:14, 2:22, 2:26], LUNGS[18:30, 2:22, 2:26] = True, True
+
+
+class Bright(nn.Module):
+    """The logit is the brightest voxel's value, and the map the image."""
+
+    def __init__(self, sign: float = 1.0):
+        super().__init__()
+        self.same = nn.Conv3d(1, 1, 1, bias=False)
+        nn.init.constant_(self.same.weight, 1.0)
+        self.sign = sign
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.sign * self.same(image).amax(dim=(2, 3, 4))
+
+
+def classifier(sign: float = 1.0) -> Classifier:
+    return Classifier(Bright(sign)).eval()
+
+
+@pytest.fixture
+def localiser():
+    """The oracle beside a net that points at nothing."""
+    pointers = Pointers(classifier(), classifier(-1.0), "net.same", Calibration().probability)
+    return Localiser(pointers, whole_chest=True)
+
+
+def image_of(*balls) -> torch.Tensor:
+    """Balls `(center_mm, diameter_mm, brightness)` on black."""
+    shown = np.zeros(GRID.shape, np.float32)
+    for center, diameter, bright in balls:
+        shown += bright * ball_share(np.array(center), diameter, GRID)
+    return torch.from_numpy(shown)[None, None]
+
+
+def at(*index) -> tuple[float, float, float]:
+    return tuple(float(mm) for mm in GRID.to_world(index))
+
+
+def sample(name: str, label: int | None, tmp_path, **known) -> Sample:
+    return Sample(name, f"person-{name}", tmp_path / f"{name}.nii", label, "", **known)
+
+
+def report(localiser, folder):
+    lines = report_localisation(localiser, folder, "label 1: bright", seed=0)
+    told = json.loads((folder / "localisation.json").read_text())
+    with (folder / "localisation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "candidates.csv").open() as file:
+        candidates = list(csv.DictReader(file))
+    return told, rows, candidates, lines
+
+
+def test_an_oracle_finds_every_lesion(localiser, tmp_path):
+    places = [at(7, 9, 12), at(22, 12, 8), at(25, 15, 20)]
+    for name, place in enumerate(places):
+        one = sample(str(name), 1, tmp_path, center_mm=place, diameter_mm=16.0 - 5 * name)
+        localiser.add(one, image_of((place, 16.0 - 5 * name, 1.0)), GRID, LUNGS)
+    localiser.add(sample("healthy", 0, tmp_path), image_of(), GRID, LUNGS)
+    told, rows, candidates, lines = report(localiser, tmp_path)
+    figures = told["sizes"]["all"]
+    assert (figures["n"], figures["n_patients"]) == (3, 3)
+    for name in ("peak_within_radius", "peak_within_radius_5mm"):
+        assert figures[name]["value"] == 1
+        assert figures[name]["ci95"][0] < 1
+        assert set(figures[name]["baselines"]) == set(BASELINES)
+        assert figures[name]["baselines"]["untrained"]["value"] == 0
+        assert 0 < figures[name]["baselines"]["random"]["value"] < 0.1
+    assert figures["distance_mm"]["value"] < 1
+    # the map of the net that points nowhere is infinitely far
+    assert figures["distance_mm"]["baselines"]["untrained"]["value"] is None
+    assert figures["energy_inside"]["value"] > 0.4
+    assert "center" not in figures["energy_inside"]["baselines"]
+    assert "peak_in_mask" not in figures
+    assert figures["froc"]["cpm"] == 1
+    assert figures["froc"]["n_images"] == 4
+    assert figures["froc"]["baselines"]["untrained"]["cpm"] == 0
+    sizes = {name: one["n"] for name, one in told["sizes"].items()}
+    assert sizes == {"all": 3, "6_to_15_mm": 2, "above_15_mm": 1}
+    # a lesion of another size counts neither way
+    assert told["sizes"]["above_15_mm"]["froc"]["n_excluded"] == 2
+    assert told["sizes"]["above_15_mm"]["froc"]["cpm"] == 1
+    assert [row["sample_id"] for row in rows] == ["0", "1", "2"]
+    assert list(candidates[0]) == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
+    # LPS, and the scan's id where it has no UID
+    assert [row["seriesuid"] for row in candidates] == ["0", "1", "2"]
+    found = [float(candidates[1][f"coord{axis}"]) for axis in "XYZ"]
+    np.testing.assert_allclose(found, np.array(places[1]) * (-1, -1, 1), atol=1)
+    assert any("peak within the lesion's radius 1.000" in line for line in lines)
+    assert {"peak", "froc", "random", "untrained", "ci95"} <= set(told["rules"])
+
+
+def test_a_benign_lesion_is_a_false_alarm_and_an_excluded_one_is_not(localiser, tmp_path):
+    place, other = at(7, 9, 12), at(22, 12, 8)
+    both = image_of((place, 12.0, 1.0), (other, 12.0, 2.0))
+    known = {"center_mm": place, "diameter_mm": 12.0}
+    localiser.add(sample("a", 1, tmp_path, **known), both, GRID, LUNGS)
+    localiser.add(sample("b", 0, tmp_path, center_mm=other, diameter_mm=12.0), both, GRID, LUNGS)
+    told, *_ = report(localiser, tmp_path)
+    figures = told["sizes"]["all"]
+    assert figures["n"] == 1
+    assert figures["peak_within_radius"]["value"] == 0
+    # false alarms before the hit: one in either scan, and 2 of "b" by then
+    assert figures["froc"]["sensitivity_at"]["0.5"] < 1
+
+    excluding = Localiser(localiser.pointers, whole_chest=True)
+    nodules = (ScanNodule(place, 12.0, True), ScanNodule(other, 12.0, False))
+    excluding.add(sample("a", 1, tmp_path, nodules=nodules, **known), both, GRID, LUNGS)
+    told, *_ = report(excluding, tmp_path)
+    froc = told["sizes"]["all"]["froc"]
+    # the sample's own lesion is counted once
+    assert (froc["n_lesions"], froc["n_excluded"], froc["cpm"]) == (1, 1, 1)
+
+
+def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
+    places = [at(7, 9, 12), at(22, 12, 8)]
+    shown = image_of(*((place, 12.0, 1.0) for place in places))
+    for name, place in zip("ab", places, strict=True):
+        one = Sample(name, "person", tmp_path / "scan.nii", 1, "", center_mm=place, diameter_mm=12)
+        localiser.add(one, shown, GRID, LUNGS)
+    told, rows, candidates, _ = report(localiser, tmp_path)
+    assert told["n_images"] == 1
+    assert (len(rows), len(candidates)) == (2, 2)
+    assert told["sizes"]["all"]["froc"]["n_lesions"] == 2
+    assert told["sizes"]["all"]["froc"]["cpm"] == 1
+
+
+def test_overlapping_nodules_of_a_scan_are_two(localiser, tmp_path):
+    place, beside = at(7, 9, 12), at(8, 9, 12)
+    nodules = (ScanNodule(beside, 12.0, True), ScanNodule(place, 12.0, True))
+    one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
+    localiser.add(one, image_of((place, 12.0, 1.0)), GRID, LUNGS)
+    (seen,) = localiser.images.values()
+    found = sorted(known.center_mm.tolist() for known in seen.targets)
+    assert found == sorted([list(place), list(beside)])
+    # a candidate within both finds both
+    assert report(localiser, tmp_path)[0]["sizes"]["all"]["froc"]["cpm"] == 1
+
+
+def test_in_crops_nodules_beyond_what_is_shown_do_not_count(localiser, tmp_path):
+    cropped = Localiser(localiser.pointers, whole_chest=False)
+    place, far = at(7, 9, 12), at(300, 9, 12)
+    nodules = (ScanNodule(place, 12.0, True), ScanNodule(far, 12.0, True))
+    one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
+    everything = np.ones(GRID.shape, bool)
+    cropped.add(one, image_of((place, 12.0, 1.0)), GRID, everything)
+    localiser.add(one, image_of((place, 12.0, 1.0)), GRID, LUNGS)
+    assert len(cropped.images["a"].targets) == 1
+    (whole,) = localiser.images.values()
+    assert len(whole.targets) == 2
+
+
+def test_a_mask_tells_the_lesion(localiser, tmp_path):
+    mask = ball_share(np.array(at(7, 9, 12)), 14.0, GRID) >= 0.5
+    nib.save(nib.Nifti1Image(mask.astype(np.uint8), AFFINE), tmp_path / "mask.nii")
+    # a table's centre may be off: the mask goes before
+    known = {"center_mm": at(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}
+    one = sample("a", 1, tmp_path, diameter_mm=14.0, **known)
+    localiser.add(one, image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS)
+    told, rows, *_ = report(localiser, tmp_path)
+    assert told["sizes"]["all"]["peak_in_mask"]["value"] == 1
+    assert told["sizes"]["all"]["distance_mm"]["value"] < 1
+    assert float(rows[0]["coordX"]) == pytest.approx(-at(7, 9, 12)[0], abs=0.1)
+
+
+def test_a_bad_mask_costs_the_mask_only(localiser, tmp_path):
+    (tmp_path / "mask.nii").write_text("no volume")
+    known = {"center_mm": at(7, 9, 12), "diameter_mm": 14.0, "lesion_mask": tmp_path / "mask.nii"}
+    localiser.add(
+        sample("a", 1, tmp_path, **known), image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS
+    )
+    told, _, _, lines = report(localiser, tmp_path)
+    assert told["n_lesions"] == 1
+    assert len(told["notes"]) == 1
+    assert "mask.nii" in told["notes"][0]
+    assert lines[0] == f"note: {told['notes'][0].rstrip('.')}."
+
+
+def test_without_a_known_lesion_there_is_one_clear_note(localiser, tmp_path):
+    localiser.add(sample("a", 1, tmp_path), image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS)
+    told, rows, candidates, lines = report(localiser, tmp_path)
+    assert (told["n_lesions"], told["sizes"], rows) == (0, {}, [])
+    assert len(candidates) == 1
+    (note, _) = lines
+    assert note.startswith("note: no lesion's place is known")
+
+
+def test_an_untrained_net_hangs_on_its_seed_and_moves_no_dice():
+    model = {"_target_": "lungcam.nets.Small3D", "input_shape": [16, 16, 16]}
+    state = torch.get_rng_state()
+    first, again, other = (untrained(model, seed, "cpu") for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    weights = [one.state_dict()["net.conv1.weight"] for one in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not first.training
