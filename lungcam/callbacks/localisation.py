@@ -7,7 +7,8 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lungcam.data import PreparedDataset
-from lungcam.explain import HIT_MARGIN_MM, explain, is_hit, peaks, random_hit_share
+from lungcam.explain import HIT_MARGIN_MM, Explainer, is_hit, peaks, random_hit_share
+from lungcam.transforms import background
 
 # the margins in mm of each share
 SHARES = {"peak_share": HIT_MARGIN_MM, "peak_share_strict": 0.0}
@@ -31,11 +32,13 @@ class Localisation(pl.Callback):
     """Compares, while predicting, each positive's heat-map with the known centre of its lesion.
 
     Args:
-        layer: Layer that Grad-CAM explains.
+        layer: Layer that is explained.
+        method: One of `lungcam.explain.METHODS`.
     """
 
-    def __init__(self, layer: str):
+    def __init__(self, layer: str, method: str = "gradcam"):
         self.layer = layer
+        self.method = method
         self.peaks: dict[str, Peak] = {}
 
     def on_predict_batch_end(
@@ -49,7 +52,9 @@ class Localisation(pl.Callback):
                 continue
             prepared = dataset.prepared(index)
             image = batch["input"][row : row + 1]
-            heat = explain(pl_module, image, prepared.grid, f"net.{self.layer}")
+            covered = background(trainer.datamodule.transforms)
+            explainer = Explainer(f"net.{self.layer}", self.method, background=covered)
+            heat = explainer(pl_module, image, prepared.grid)
             places, _ = peaks(heat.values, heat.cells, most=1)
             peak = places[0] if len(places) else np.full(3, np.nan)
             lesion = np.array(sample.center_mm), sample.diameter_mm

@@ -30,7 +30,7 @@ def describe(
     lines.append(f"  calibration: {calibration(test)}")
     if "peak_share" in test:
         lines.append(
-            f"Grad-CAM peak within the nodule's radius + 5 mm: {test['peak_share']:.1%} of "
+            f"Peak of the map within the nodule's radius + 5 mm: {test['peak_share']:.1%} of "
             f"{test['peak_n']} positive test scans (random point in the lungs: "
             f"{test['peak_share_random']:.1%}); within the radius: {test['peak_share_strict']:.1%} "
             f"({test['peak_share_strict_random']:.1%})"
