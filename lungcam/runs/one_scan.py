@@ -8,26 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
-from lungcam.errors import InputError
 from lungcam.explain import method_name, peak_mm
 from lungcam.files import write_text
-from lungcam.grid import Grid, reorient
+from lungcam.grid import reorient
 from lungcam.render import RenderError, render_volume, save_png
+from lungcam.runs.answer import Answer, answer_scan
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import place_center, prepare, quality, shows_whole_chest
+from lungcam.transforms import shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "model", "explain", "erase", "write", "render")
+STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "render")
 
 
 @dataclass(frozen=True)
@@ -70,32 +69,15 @@ def predict_scan(
     watch = Stopwatch()
     with watch("read"):
         scan = read_scan(sample.image, sample.series, shows_whole_chest(predictor.transforms))
-    with watch("lungs"):
-        center_mm, misplaced = None, []
-        if not shows_whole_chest(predictor.transforms):
-            try:
-                center_mm, misplaced = place_center(scan.grid, sample.center_mm)
-            except ValueError as error:
-                raise InputError(f"{scan.source}: {error}") from error
-        subject = prepare(scan, predictor.transforms, center_mm)
-        judged = quality(subject)
-    canonical = grid(subject, "image")
-    # a crop has neither
-    masks = {name: volume(subject, name) for name in ("mask", "lungs") if name in subject}
-    image = subject["input"].data[None].to(next(predictor.classifier.parameters()).device)
-    with watch("model"), torch.no_grad():
-        logit = float(predictor.classifier(image))
+    answer = answer_scan(predictor, scan, sample, watch)
+    canonical, masks, warnings = scan.grid.canonical, answer.masks, list(answer.warnings)
     with watch("explain"):
-        heat = predictor.explainer(predictor.classifier, image, grid(subject, "input"))
-        on_scan = heat.on(scan.grid)
-    warnings = scan.warnings + [one.sentence for one in (*misplaced, *judged.findings)]
-    if not masks and center_mm is None and beyond(grid(subject, "input"), canonical):
-        warnings.append("Only a cube in the scan's middle was looked at; give a nodule's crop.")
+        on_scan = answer.heat.on(scan.grid)
     erased = None
     if wanted.erase:
         with watch("erase"):
             net, steps = predictor.classifier, predictor.transforms
-            erased = erase_lesions(net, subject, steps, sample, heat)
+            erased = erase_lesions(net, answer.subject, steps, sample, answer.local)
         warnings += erased.warnings
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
@@ -110,19 +92,19 @@ def predict_scan(
         with watch("render"):
             warnings += _write_picture(
                 folder / "render.png",
-                volume(subject, "image"),
+                reorient(scan.hu, scan.grid, canonical),
                 masks["lungs"],
                 reorient(on_scan, scan.grid, canonical),
                 canonical.spacing_mm,
                 method_name(predictor.method, predictor.evidence),
                 predictor.mark,
             )
-    peak = peak_mm(heat.values, heat.cells)
-    probability = predictor.probability(logit)
+    peak = peak_mm(answer.heat.values, answer.heat.cells)
+    probability = predictor.probability(answer.logit)
     prediction = {
         "scan": folder.name,
         "probability": round(probability, 6),
-        "logit": logit,
+        "logit": answer.logit,
         "label": int(probability >= predictor.threshold),
         "threshold": predictor.threshold,
         "label_rule": predictor.label_rule,
@@ -136,9 +118,8 @@ def predict_scan(
         },
         "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
         **({"erased": erased.lesions} if erased is not None else {}),
-        "mask_quality": judged.figures | {"flags": [one.code for one in judged.findings]}
-        if masks
-        else None,
+        **_candidates(predictor, answer),
+        "mask_quality": _mask_quality(answer),
         "seen_in_training": pixel_hash(scan) in predictor.pixels,
         "warnings": warnings,
         "checkpoint_sha256": predictor.sha256,
@@ -148,22 +129,37 @@ def predict_scan(
         "notice": RESEARCH_USE_ONLY,
     }
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
-    if localiser is not None:
-        shown = volume(subject, "input_lungs")
+    # of a scan that was searched, the one cube that is left tells nothing of the rest
+    if localiser is not None and answer.candidates is None:
+        shown = volume(answer.subject, "input_lungs")
         # a DICOM series tells its UID, by which submissions name scans
         told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
-        localiser.add(told, image, grid(subject, "input"), shown)
+        localiser.add(told, answer.image, grid(answer.subject, "input"), shown)
     return prediction
 
 
-def beyond(shown: Grid, scan: Grid) -> bool:
-    """Whether a scan is twice as long or more, along any axis, than what is shown of it."""
-    return any(
-        size * step > 2 * n * mm
-        for n, mm, size, step in zip(
-            shown.shape, shown.spacing_mm, scan.shape, scan.spacing_mm, strict=True
-        )
-    )
+def _mask_quality(answer: Answer) -> dict[str, object] | None:
+    """Figures and flags of the masks; None where the net looks at nodules, without a mask."""
+    judged = answer.quality
+    if not judged.figures:
+        return None
+    return judged.figures | {"flags": [one.code for one in judged.findings]}
+
+
+def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
+    """The most suspicious places of a scan that was searched."""
+    if answer.candidates is None:
+        return {}
+    return {
+        "candidates": [
+            {
+                "center_ras_mm": [round(x, 2) for x in one.center_mm],
+                "probability": round(predictor.probability(one.logit), 6),
+                "logit": one.logit,
+            }
+            for one in answer.candidates
+        ]
+    }
 
 
 def _write_picture(

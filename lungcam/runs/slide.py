@@ -13,7 +13,7 @@ from lungcam.explain.features import Features, features
 from lungcam.explain.methods import BY_GRADIENT, choose_evidence
 from lungcam.explain.windows import blend, distinct, lay_windows
 from lungcam.grid import reorient
-from lungcam.lungs import lung_mask
+from lungcam.lungs import air, lung_pockets, mask_around, trachea
 from lungcam.runs.predictor import Predictor
 from lungcam.scans import Scan
 from lungcam.transforms import NoduleView, prepare
@@ -50,12 +50,14 @@ class Slid:
         heat: The windows' maps, blended.
         candidates: The most suspicious places, at least half a cube apart, best first.
         windows: How many were looked at.
-        searched: `(W, H, D)` bool on the scan's grid: where windows had their centres.
+        lungs: `(W, H, D)` bool on the scan's canonical grid.
+        searched: Likewise: where windows had their centres.
     """
 
     heat: HeatMap
     candidates: list[Candidate]
     windows: int
+    lungs: np.ndarray
     searched: np.ndarray
 
 
@@ -74,15 +76,16 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
             f"explain.method={predictor.method}: it takes hours on a whole scan; choose "
             f"{', '.join(BY_GRADIENT)}, or give a nodule's crop."
         )
-    searched = _searched(scan)
+    canonical = scan.grid.canonical
+    lungs, searched = _searched(scan)
     view = next(one for one in predictor.transforms.transforms if isinstance(one, NoduleView))
     side_mm = min(view.shape) * view.spacing_mm
-    middle = scan.grid.to_world((np.array(scan.grid.shape) - 1) / 2)
+    middle = canonical.to_world((np.array(canonical.shape) - 1) / 2)
     (probe,) = _look(predictor, scan, middle[None])
     cell_mm = max(probe.cells.spacing_mm)
     # whole cells, so that those of all windows stand on one grid
     step_mm = max(1, round(STEP * side_mm / cell_mm)) * cell_mm
-    windows = lay_windows(searched, scan.grid, step_mm)
+    windows = lay_windows(searched, canonical, step_mm)
     maps, logits, first = [], [], None
     for found in _look(predictor, scan, windows.centers_mm, "windows"):
         sides = BY_GRADIENT[predictor.method](found)
@@ -92,17 +95,23 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
     heat = HeatMap(*blend(maps, first, windows))
     best = distinct(windows.centers_mm, _numbers(logits), APART * side_mm, CANDIDATES)
     candidates = _refined(predictor, scan, windows.centers_mm[best], APART * side_mm)
-    return Slid(heat, candidates, len(windows), searched)
+    return Slid(heat, candidates, len(windows), lungs, searched)
 
 
-def _searched(scan: Scan) -> np.ndarray:
-    canonical = scan.grid.canonical
-    hu = reorient(scan.hu, scan.grid, canonical)
+def _searched(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """The lungs, and they with what bulges into them from the wall."""
+    at = scan.grid.canonical
+    hu = reorient(scan.hu, scan.grid, at)
     try:
-        mask = lung_mask(hu, canonical.spacing_mm, SEARCHED, margin_mm=0)
+        pockets = lung_pockets(air(hu), hu, at.spacing_mm)
     except ValueError as error:
-        raise InputError(f"{scan.source}: {error} Give a CT of the whole chest, in HU.") from error
-    return reorient(mask, canonical, scan.grid)
+        raise InputError(
+            f"{scan.source}: {error} Give a CT of the whole chest, in HU, or a nodule's crop."
+        ) from error
+    airway = trachea(pockets, hu, at.spacing_mm)
+    lungs = pockets & ~airway
+    # without a margin: centres stand in the lungs, and cubes reach beyond
+    return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
 
 
 def _look(

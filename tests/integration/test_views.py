@@ -58,12 +58,46 @@ def test_a_crop_of_two_slices_is_good_input(workplace, nodule_run, crop):
     assert np.allclose(heat.affine, image.affine, atol=1e-4)
 
 
-def test_a_whole_scan_is_told_that_only_its_middle_was_seen(workplace, nodule_run):
+def test_a_whole_scan_is_searched(workplace, nodule_run):
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
-    done = command("infer.py", "ckpt=nodule", f"scan={scan}", "out=whole", cwd=workplace)
+    asked = ("ckpt=nodule", f"scan={scan}", "out=whole", "explain.erase=true")
+    done = command("infer.py", *asked, cwd=workplace)
     assert done.returncode == 0, done.stderr
-    prediction = json.loads((workplace / "whole" / "phantom-0001" / "prediction.json").read_text())
-    assert any("middle" in warning for warning in prediction["warnings"])
+    folder = workplace / "whole" / "phantom-0001"
+    prediction = json.loads((folder / "prediction.json").read_text())
+    assert "places in the lungs were looked at" in prediction["warnings"][-1]
+    candidates = prediction["candidates"]
+    logits = [one["logit"] for one in candidates]
+    assert logits == sorted(logits, reverse=True)
+    assert prediction["logit"] == pytest.approx(logits[0], abs=1e-4)
+    assert prediction["probability"] == pytest.approx(candidates[0]["probability"], abs=1e-5)
+    # all of them in the lungs, half a cube apart, and the map reaches all
+    image, searched = nib.load(scan), nib.load(folder / "mask.nii.gz")
+    assert np.allclose(searched.affine, image.affine, atol=1e-4)
+    places = np.array([one["center_ras_mm"] for one in candidates])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 99 * np.eye(len(places))
+    assert apart.min() >= 16 - 0.02
+    index = nib.affines.apply_affine(np.linalg.inv(image.affine), places)
+    inside = np.asarray(searched.dataobj) > 0
+    spacing = np.abs(np.diag(image.affine)[:3])
+    nearest = [np.linalg.norm((np.argwhere(inside) - at) * spacing, axis=1).min() for at in index]
+    # a candidate moves by up to 4 mm along each axis
+    assert max(nearest) < 10
+    heat = np.asarray(nib.load(folder / "heatmap.nii.gz").dataobj)
+    assert heat.shape == image.shape
+    assert np.abs(heat[inside]).max() > 0
+    assert (folder / "render.png").is_file()
+    assert prediction["erased"][0]["logit_before"] == pytest.approx(logits[0], abs=1e-4)
+
+
+def test_occlusion_of_a_whole_scan_is_refused(workplace, nodule_run):
+    scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
+    asked = ("ckpt=nodule", f"scan={scan}", "out=slow", "explain.method=occlusion")
+    done = command("infer.py", *asked, cwd=workplace)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "explain.method=occlusion" in line
+    assert not (workplace / "slow").exists()
 
 
 def test_the_lungs_view_refuses_the_crop_and_says_why(workplace, trained, crop):
