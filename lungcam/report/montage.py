@@ -84,11 +84,11 @@ def draw_montage(
         # beside the title, where no other words stand
         figure.text(
             1 - 0.2 / width,
-            1 - 0.2 / height,
-            "\n".join(textwrap.wrap(mark, 34)),
+            1 - 0.15 / height,
+            "\n".join(textwrap.wrap(mark, 33)),
             ha="right",
             va="top",
-            size=9,
+            size=8,
             weight="bold",
             color=POSITIVE,
         )
