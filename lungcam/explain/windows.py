@@ -98,21 +98,3 @@ def blend(maps: Sequence[np.ndarray], first: Grid, windows: Windows) -> tuple[np
     affine[:3, 3] = first.to_world(corner)
     blended = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
     return blended, Grid(total.shape, affine)
-
-
-def distinct(points_mm: np.ndarray, scores: np.ndarray, apart_mm: float, most: int) -> list[int]:
-    """Indices of the best points, of which no two stand closer than `apart_mm`; best first.
-
-    Args:
-        points_mm: `(N, 3)`.
-        scores: `(N,)`, higher is better; of equal ones the first is taken.
-        apart_mm: In mm.
-        most: How many at most.
-    """
-    kept: list[int] = []
-    for i in np.argsort(-scores, kind="stable"):
-        if len(kept) == most:
-            break
-        if all(np.linalg.norm(points_mm[i] - points_mm[j]) >= apart_mm for j in kept):
-            kept.append(int(i))
-    return kept

@@ -24,9 +24,9 @@ class Answer:
     """An answer and what it rests on.
 
     Attributes:
-        logit: The net's answer; of many places in a scan, the highest.
+        logit: The net's answer; in a scan that was searched, at the map's highest peak.
         heat: The map of all that was looked at.
-        subject: What the net was shown; of many places, the one with the highest logit.
+        subject: What the net was shown; in a scan that was searched, the cube at the highest peak.
         local: The map of the subject's `input` alone.
         masks: `mask` and `lungs`, `(W, H, D)` bool on the scan's canonical grid; none for crops.
         quality: The verdict on the masks.
@@ -101,8 +101,13 @@ def _one_place(
 def _all_places(predictor: Predictor, scan: Scan, watch: Stopwatch) -> Answer:
     with watch("slide"):
         slid = slide(predictor, scan)
-    best = slid.candidates[0]
-    subject = prepare(scan, predictor.transforms, best.center_mm)
+    if slid.candidates:
+        center_mm = slid.candidates[0].center_mm
+    else:
+        # nothing speaks for the positive class anywhere: any place will do
+        inside = np.argwhere(slid.lungs)
+        center_mm = scan.grid.canonical.to_world(inside[len(inside) // 2])
+    subject = prepare(scan, predictor.transforms, tuple(center_mm))
     logit, local = _asked(predictor, subject, watch)
     told = [
         *scan.warnings,

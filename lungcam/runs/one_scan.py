@@ -12,7 +12,7 @@ import numpy as np
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
-from lungcam.explain import method_name, peak_mm
+from lungcam.explain import method_name, peaks
 from lungcam.files import write_text
 from lungcam.grid import reorient
 from lungcam.render import RenderError, render_volume, save_png
@@ -99,7 +99,7 @@ def predict_scan(
                 method_name(predictor.method, predictor.evidence),
                 predictor.mark,
             )
-    peak = peak_mm(answer.heat.values, answer.heat.cells)
+    places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)
     probability = predictor.probability(answer.logit)
     prediction = {
         "scan": folder.name,
@@ -116,7 +116,7 @@ def predict_scan(
             "evidence": predictor.evidence,
             **predictor.explanation,
         },
-        "heatmap_peak_ras_mm": None if np.isnan(peak).any() else [round(x, 2) for x in peak],
+        "heatmap_peak_ras_mm": [round(float(x), 2) for x in places[0]] if len(places) else None,
         **({"erased": erased.lesions} if erased is not None else {}),
         **_candidates(predictor, answer),
         "mask_quality": _mask_quality(answer),
@@ -154,6 +154,7 @@ def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
         "candidates": [
             {
                 "center_ras_mm": [round(x, 2) for x in one.center_mm],
+                "map_height": round(one.height, 4),
                 "probability": round(predictor.probability(one.logit), 6),
                 "logit": one.logit,
             }

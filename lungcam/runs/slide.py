@@ -8,10 +8,10 @@ import torch
 from tqdm import tqdm
 
 from lungcam.errors import InputError
-from lungcam.explain import HeatMap
+from lungcam.explain import HeatMap, peaks
 from lungcam.explain.features import Features, features
-from lungcam.explain.methods import BY_GRADIENT, choose_evidence
-from lungcam.explain.windows import blend, distinct, lay_windows
+from lungcam.explain.methods import BY_GRADIENT, Sides, choose_evidence
+from lungcam.explain.windows import blend, lay_windows
 from lungcam.grid import reorient
 from lungcam.lungs import air, lung_pockets, mask_around, trachea
 from lungcam.runs.predictor import Predictor
@@ -21,10 +21,8 @@ from lungcam.transforms.volumes import grid
 
 # lungs with what bulges into them from the wall, so that no lesion at the pleura is passed over
 SEARCHED = "closed"
-# shares of the cube's side: from window to window, and between two candidates
-STEP, APART = 3 / 8, 1 / 2
-# a candidate's place is made exact to so many mm
-FINE_MM = 4.0
+# from window to window, as a share of the cube's side
+STEP = 3 / 8
 CANDIDATES = 20
 BATCH = 32
 
@@ -35,10 +33,12 @@ class Candidate:
 
     Attributes:
         center_mm: RAS mm.
+        height: Of the map there, in units of the logit.
         logit: The net's answer to a cube around it.
     """
 
     center_mm: tuple[float, float, float]
+    height: float
     logit: float
 
 
@@ -47,8 +47,8 @@ class Slid:
     """What a net says all over the lungs.
 
     Attributes:
-        heat: The windows' maps, blended.
-        candidates: The most suspicious places, at least half a cube apart, best first.
+        heat: The windows' maps, each scaled by its logit, blended.
+        candidates: Its peaks, the highest first.
         windows: How many were looked at.
         lungs: `(W, H, D)` bool on the scan's canonical grid.
         searched: Likewise: where windows had their centres.
@@ -86,16 +86,34 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
     # whole cells, so that those of all windows stand on one grid
     step_mm = max(1, round(STEP * side_mm / cell_mm)) * cell_mm
     windows = lay_windows(searched, canonical, step_mm)
-    maps, logits, first = [], [], None
+    maps, first = [], None
     for found in _look(predictor, scan, windows.centers_mm, "windows"):
-        sides = BY_GRADIENT[predictor.method](found)
-        maps += list(choose_evidence(sides, predictor.evidence).float().cpu().numpy())
-        logits.append(found.logit)
+        scaled = scale_by_logit(BY_GRADIENT[predictor.method](found), found.logit)
+        maps += list(choose_evidence(scaled, "both").float().cpu().numpy())
         first = first or found.cells
-    heat = HeatMap(*blend(maps, first, windows))
-    best = distinct(windows.centers_mm, _numbers(logits), APART * side_mm, CANDIDATES)
-    candidates = _refined(predictor, scan, windows.centers_mm[best], APART * side_mm)
+    signed, cells = blend(maps, first, windows)
+    candidates = _candidates(predictor, scan, HeatMap(signed, cells))
+    sides = torch.from_numpy(signed.clip(0)), torch.from_numpy((-signed).clip(0))
+    heat = HeatMap(choose_evidence(sides, predictor.evidence).numpy(), cells)
     return Slid(heat, candidates, len(windows), lungs, searched)
+
+
+def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
+    """Scale each window's map so that its highest cell is the window's logit.
+
+    A window's own map says where it looks, but not how suspicious it is: where there is no nodule,
+    what little there is speaks as loudly. That is said by the window's logit.
+
+    Args:
+        sides: `(B, w, h, d)` maps of what speaks for and against, >= 0.
+        logit: `(B,)`; of a positive one the first map is kept, of a negative one the second.
+    """
+
+    def scaled(side: torch.Tensor, height: torch.Tensor) -> torch.Tensor:
+        highest = side.amax(dim=(1, 2, 3)).clamp_min(torch.finfo(side.dtype).tiny)
+        return side / highest[:, None, None, None] * height.clamp_min(0)[:, None, None, None]
+
+    return scaled(sides[0], logit), scaled(sides[1], -logit)
 
 
 def _searched(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -136,20 +154,13 @@ def _look(
             bar.update(len(batch))
 
 
-def _refined(
-    predictor: Predictor, scan: Scan, centers_mm: np.ndarray, apart_mm: float
-) -> list[Candidate]:
-    """Move each place to the best of those around it, and keep one of those that meet."""
-    around = (np.indices((3, 3, 3)).reshape(3, -1).T - 1) * FINE_MM
-    tried = (centers_mm[:, None] + around).reshape(-1, 3)
-    looked = _look(predictor, scan, tried, "candidates")
-    logits = _numbers([found.logit for found in looked]).reshape(len(centers_mm), -1)
-    best = logits.argmax(axis=1)
-    points = centers_mm + around[best]
-    answers = logits[np.arange(len(best)), best]
-    kept = distinct(points, answers, apart_mm, CANDIDATES)
-    return [Candidate(tuple(map(float, points[i])), float(answers[i])) for i in kept]
-
-
-def _numbers(parts: list[torch.Tensor]) -> np.ndarray:
-    return torch.cat(parts).float().cpu().numpy()
+def _candidates(predictor: Predictor, scan: Scan, heat: HeatMap) -> list[Candidate]:
+    """Ask the net about a cube around each peak of the map."""
+    places, heights = peaks(heat.values, heat.cells, most=CANDIDATES)
+    if not len(places):
+        return []
+    logits = torch.cat([found.logit for found in _look(predictor, scan, places)])
+    return [
+        Candidate(tuple(map(float, place)), float(height), float(logit))
+        for place, height, logit in zip(places, heights, logits, strict=True)
+    ]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lungcam.explain.windows import Windows, blend, distinct, lay_windows
+from lungcam.explain.windows import Windows, blend, lay_windows
 from lungcam.grid import Grid
 
 # an oblique scan, its x and y running to the left and back, with thick slices
@@ -110,12 +110,3 @@ def test_cells_that_miss_each_other_are_refused():
     windows = lay_windows(np.ones(grid.shape, bool), grid, 5.0)
     with pytest.raises(ValueError, match="no multiple"):
         blend([np.zeros((6, 6, 6))] * len(windows), cells_of(windows, 0), windows)
-
-
-def test_distinct_points_keep_their_distance_best_first():
-    points = np.array([[0, 0, 0], [1, 0, 0], [10, 0, 0], [10, 4, 0], [30, 0, 0]], float)
-    scores = np.array([1.0, 2.0, 5.0, 4.0, 3.0])
-    assert distinct(points, scores, 5, 9) == [2, 4, 1]
-    assert distinct(points, scores, 5, 2) == [2, 4]
-    assert distinct(points, scores, 0, 9) == [2, 3, 4, 1, 0]
-    assert distinct(points[:0], scores[:0], 5, 3) == []

@@ -112,7 +112,7 @@ def test_the_montage_of_a_failed_net_is_marked_beside_its_title(count):
     one = Slice(np.full((40, 64), -700.0), np.zeros((40, 64)), None)
     tiles = [Tile(("scan-1",), one, one)] * count
     below = "highest, middle and lowest probability of either class; test: n = 70"
-    figure = draw_montage(tiles, below, RULE, FAILED)
+    figure = draw_montage(tiles, below, RULE, mark=FAILED)
     figure.canvas.draw()
     marks = [one for one in figure.texts if one.get_text().replace("\n", " ") == FAILED]
     assert len(marks) == 1
