@@ -41,8 +41,8 @@ class FitJudge(pl.Callback):
                     labels.append(batch["label"])
         finally:
             handle.remove()
-        known = torch.cat(features).double().cpu().numpy()
-        weight, bias = fit_logistic(known, torch.cat(labels).numpy(), self.penalty)
+        told, label = torch.cat(features).double().cpu().numpy(), torch.cat(labels).numpy()
+        weight, bias = fit_logistic(told[label >= 0], label[label >= 0], self.penalty)
         with torch.no_grad():
             judge.weight.copy_(torch.from_numpy(weight)[None])
             judge.bias.fill_(bias)

@@ -4,11 +4,12 @@ from lungcam.data.dataset import Prepared, PreparedDataset
 from lungcam.data.estimate import Estimate, estimate
 from lungcam.data.lesion import read_lesion
 from lungcam.data.manifest import read_manifest, write_manifest
-from lungcam.data.module import BatchAugmentation, ScanDataModule, usable_samples
+from lungcam.data.module import BatchAugmentation, ScanDataModule
 from lungcam.data.overlap import refuse_shared_scans
 from lungcam.data.pixels import pixel_hash
 from lungcam.data.preparation import plan
 from lungcam.data.splits import SplitRule, split_by_fold, split_by_patient
+from lungcam.data.usable import split_cohort, usable_samples
 
 __all__ = [
     "BatchAugmentation",
@@ -25,6 +26,7 @@ __all__ = [
     "refuse_shared_scans",
     "split_by_fold",
     "split_by_patient",
+    "split_cohort",
     "usable_samples",
     "write_manifest",
 ]

@@ -18,6 +18,7 @@ from lungcam.data.entry import DamagedEntry, Entry, read
 from lungcam.data.lesion import WHOLE
 from lungcam.data.order import mixed
 from lungcam.data.preparation import Place, prepare_scan
+from lungcam.data.unlabelled import UNKNOWN
 from lungcam.errors import InputError
 from lungcam.grid import Grid
 from lungcam.verdict import Finding
@@ -52,7 +53,7 @@ class PreparedDataset(Dataset):
     reads it first; a damaged entry is prepared again from its scan.
 
     Args:
-        samples: The split's samples, each with a label.
+        samples: The split's samples.
         files: File of the prepared input by sample_id.
         transforms: That prepared them.
         augmentation: Random TorchIO transforms of each input by itself, drawn anew each epoch.
@@ -81,7 +82,8 @@ class PreparedDataset(Dataset):
         self.lesions = lesions
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         # arrays: to touch an object of a list copies its page into each process that reads
-        self._labels = torch.tensor([sample.label for sample in samples])
+        labels = [UNKNOWN if sample.label is None else sample.label for sample in samples]
+        self._labels = torch.tensor(labels)
         self._attributes = None if attributes is None else torch.from_numpy(attributes)
         self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
         # of the inputs in their files, once they are known; all have one shape
@@ -129,8 +131,9 @@ class PreparedDataset(Dataset):
     def __getitems__(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
         """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`.
 
-        And what is learnt beside the label: `lesion`, like `input` from 0 to 1 and all 0 where it
-        is unknown, and `attributes` `(B, A)`.
+        The label is `lungcam.data.unlabelled.UNKNOWN` where there is none. And what is learnt
+        beside it: `lesion`, like `input` from 0 to 1 and all 0 where it is unknown, and
+        `attributes` `(B, A)`.
         """
         batch = None
         for row, index in enumerate(indices):

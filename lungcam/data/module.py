@@ -23,8 +23,9 @@ from lungcam.data.overlap import (
 )
 from lungcam.data.preparation import Preparation, plan, prepare_cohort
 from lungcam.data.splits import SplitRule
+from lungcam.data.usable import split_cohort
 from lungcam.errors import InputError
-from lungcam.transforms import is_crop, shows_whole_chest
+from lungcam.transforms import is_crop
 
 # fewer scans are prepared before an estimate would be of use
 ESTIMATED_FROM = 50
@@ -32,31 +33,6 @@ ESTIMATED_FROM = 50
 BatchAugmentation = Callable[[Mapping[str, torch.Tensor], torch.Generator], dict[str, torch.Tensor]]
 # of an entry's facts, those that are kept for every sample
 TOLD = ("pixels", "study_uid", "series_uid", "extent_mm")
-
-
-def usable_samples(
-    samples: Sequence[Sample], transforms: tio.Compose
-) -> tuple[list[Sample], list[str]]:
-    """Samples that can be trained on, and sentences on the others.
-
-    Without a label none can; where the transforms show a nodule's surroundings, none without a
-    centre, unless all are without (crops).
-    """
-    labelled = [sample for sample in samples if sample.label is not None]
-    located = [sample for sample in labelled if sample.center_mm is not None]
-    used = located if located and not shows_whole_chest(transforms) else labelled
-    notes = []
-    if len(labelled) < len(samples):
-        notes.append(
-            f"left out, since the rule gives no label: {len(samples) - len(labelled)} of "
-            f"{len(samples)} samples"
-        )
-    if len(used) < len(labelled):
-        notes.append(
-            f"left out, since there is no centre to show: {len(labelled) - len(used)} of "
-            f"{len(samples)} samples"
-        )
-    return used, notes
 
 
 def with_uids(sample: Sample, study_uid: str, series_uid: str) -> Sample:
@@ -71,7 +47,7 @@ class ScanDataModule(pl.LightningDataModule):
     """Splits a cohort by patient, prepares its scans and serves them in batches.
 
     Args:
-        cohort: Samples and their label rule; see `usable_samples`.
+        cohort: Samples and their label rule; see `split_cohort`.
         transforms: From `lungcam.transforms.pipeline`.
         cache: Folder of prepared inputs.
         split: How the samples are split.
@@ -118,10 +94,9 @@ class ScanDataModule(pl.LightningDataModule):
                 "auxiliary.outline: TorchIO's transforms would move the input and leave the mask; "
                 "choose augmentation=poses or none."
             )
-        samples, unused = usable_samples(cohort.samples, transforms)
-        refuse_shared_scans(samples)
-        self.splits, notes = split.split(samples, seed)
-        self.notes = [one.rstrip(".") for one in (*cohort.notes, *unused, *notes)]
+        self.splits, self.notes = split_cohort(
+            cohort, transforms, split, seed, lesions, self.attributes
+        )
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
         self.told: dict[str, dict[str, Any]] = {}
@@ -157,7 +132,7 @@ class ScanDataModule(pl.LightningDataModule):
             for name, samples in self.splits.items()
         }
         for name, samples in self.splits.items():
-            if {sample.label for sample in samples} != {0, 1}:
+            if not {0, 1} <= {sample.label for sample in samples}:
                 raise InputError(_one_sided(name, samples, self.left_out))
         if self.lesions and not any(one.lesion_mask for one in self.splits["train"]):
             raise InputError(
@@ -257,8 +232,8 @@ def _told(file: Path) -> dict[str, Any]:
 
 def _one_sided(name: str, samples: Sequence[Sample], left_out: dict[str, str]) -> str:
     """Say that a side lacks a label, and why if scans were left out."""
-    positive = sum(sample.label or 0 for sample in samples)
-    told = f"{name}: {positive} positive and {len(samples) - positive} negative samples are left"
+    labels = [sample.label for sample in samples]
+    told = f"{name}: {labels.count(1)} positive and {labels.count(0)} negative samples are left"
     if left_out:
         told += f"; {len(left_out)} were left out, the first since {next(iter(left_out.values()))}"
     return f"{told.rstrip('.')}; give samples of both labels, or change split.* or seed."

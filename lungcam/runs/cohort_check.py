@@ -1,6 +1,7 @@
 """The verdict on a cohort, before anything is prepared or trained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from omegaconf import OmegaConf
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing, register_schemas
-from lungcam.data import SplitRule, estimate, plan, refuse_shared_scans, usable_samples
+from lungcam.data import SplitRule, estimate, plan, split_cohort
 from lungcam.errors import InputError
 from lungcam.installation import CONFIGS
 from lungcam.targets import check_targets, instantiate
 from lungcam.transforms import pipeline
 
-NODES = ("data", "view", "lungs", "transforms", "split", "auxiliary", "seed", "cache")
+NODES = ("data", "view", "lungs", "transforms", "model", "split", "auxiliary", "seed", "cache")
 
 
 def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
@@ -42,23 +43,32 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
     if out is not None:
         write_samples(out / "samples.csv", cohort.samples, cohort.label_rule)
         print(f"table of samples: {out / 'samples.csv'}")
-    samples, unused = usable_samples(cohort.samples, transforms)
-    refuse_shared_scans(samples)
+    lesions, attributes = config["auxiliary"]["outline"] > 0, ()
+    if config["auxiliary"]["attributes"] > 0:
+        attributes = config["model"].get("attributes", ())
+    splits, notes = split_cohort(
+        replace(cohort, notes=()),  # told above
+        transforms,
+        SplitRule(**config["split"]),
+        config["seed"],
+        lesions,
+        attributes,
+    )
     print("overlap: no series, study or file stands under two patients; voxels are compared later.")
-    splits, notes = SplitRule(**config["split"]).split(samples, config["seed"])
-    for note in (*unused, *notes):
+    for note in notes:
         print(f"note: {note}.")
     for name, side in splits.items():
         print(f"{name}: {_count(side)}")
     here = [one for samples in splits.values() for one in samples if one.image.exists()]
     wanted = sum(map(len, splits.values()))
     if not here:
-        raise InputError(f"{samples[0].image}: not one image of the cohort is there; check paths.")
+        first = splits["train"][0].image
+        raise InputError(f"{first}: not one image of the cohort is there; check paths.")
     if len(here) < wanted:
         absent = next(one for side in splits.values() for one in side if not one.image.exists())
         print(f"note: {wanted - len(here)} of {wanted} images are missing, such as {absent.image}.")
     root = Path(config["cache"]) / "inputs"
-    planned = plan(here, transforms, root, config["auxiliary"]["outline"] > 0)
+    planned = plan(here, transforms, root, lesions)
     if not planned.jobs:
         print(f"all inputs are prepared already in {root}.")
         return

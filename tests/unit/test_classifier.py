@@ -16,7 +16,7 @@ from torchmetrics.functional.classification import (
 )
 
 from lungcam.classifier import Classifier
-from lungcam.nets import NoduleNet, Small3D
+from lungcam.nets import NoduleNet, Small3D, attribute_loss, outline_loss
 
 SHAPE = (8, 6, 10)
 
@@ -120,6 +120,35 @@ def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
     apart = (reading.attributes - batch["attributes"])[there].abs()
     expected += weights[1] * torch.where(apart < 1, apart**2 / 2, apart - 0.5).mean()
     assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_without_a_label_a_sample_teaches_the_rest_alone():
+    torch.manual_seed(0)
+    reader = NoduleNet(shape=(8, 8, 8), attributes=("a",), width=4, hidden=6)
+    torch.nn.init.normal_(reader.judge.weight)
+    classifier = Classifier(reader, None, None, 0.5, 0.25).eval()
+    batch = {
+        "input": torch.rand(4, 1, 8, 8, 8) * 2 - 1,
+        "label": torch.tensor([1, -1, 0, -1]),
+        "lesion": torch.rand(4, 1, 8, 8, 8),
+        "attributes": torch.randn(4, 1),
+    }
+    with torch.no_grad():
+        loss = classifier.training_step(batch, 0)
+        reading = reader.read(batch["input"])
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    beside = 0.5 * outline_loss(reading.outline, batch["lesion"])
+    beside += 0.25 * attribute_loss(reading.attributes, batch["attributes"])
+    expected = bce(reading.logit[[0, 2], 0], torch.tensor([1.0, 0.0])) + beside
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    # the epoch's figures are of the others
+    ((logits, labels),) = classifier._answers["train"]
+    assert labels.tolist() == [1, 0]
+    assert torch.equal(logits, reading.logit[[0, 2], 0])
+    batch["label"][:] = -1
+    with torch.no_grad():
+        assert float(classifier.training_step(batch, 0)) == pytest.approx(float(beside), rel=1e-5)
+    assert len(classifier._answers["train"]) == 1
 
 
 def test_validation_answers_by_the_label_alone(trainer):

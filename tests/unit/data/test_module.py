@@ -10,7 +10,14 @@ from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import table_cohort
-from lungcam.data import PreparedDataset, ScanDataModule, SplitRule, usable_samples
+from lungcam.data import (
+    PreparedDataset,
+    ScanDataModule,
+    SplitRule,
+    split_cohort,
+    usable_samples,
+    write_manifest,
+)
 from lungcam.data.attributes import attribute_table
 from lungcam.data.entry import read
 from lungcam.data.order import EpochOrder
@@ -267,6 +274,56 @@ def test_nothing_beside_the_label_unless_it_is_asked_for(outlined, nodule, cache
     module = beside(outlined, nodule, cache)
     for loader in (module.train_dataloader(), module.val_dataloader()):
         assert all(set(batch) == {"input", "label", "index"} for batch in loader)
+
+
+def test_samples_without_a_label_teach_outlines_and_attributes(outlined, nodule, cache):
+    crops = [
+        replace(one, label=None, patient_id="nobody") if i in (3, 5, 8) else one
+        for i, one in enumerate(outlined)
+    ]
+    # 8 has no mask, and 3 no feature
+    assert [bool(crops[i].lesion_mask) for i in (3, 5, 8)] == [True, True, False]
+    module = beside(crops, nodule, cache, lesions=True, attributes=("margin",))
+    alone = beside(crops, nodule, cache)
+    names = [one.sample_id for one in module.splits["train"]]
+    assert names == [one.sample_id for one in alone.splits["train"]] + [
+        crops[i].sample_id for i in (3, 5, 8)
+    ]
+    assert {side: module.splits[side] for side in ("val", "test")} == {
+        side: alone.splits[side] for side in ("val", "test")
+    }
+    assert module.notes[-1] == "3 samples without a label teach outlines and attributes"
+    labels = {}
+    for batch in module.train_dataloader():
+        labels |= dict(zip(batch["index"].tolist(), batch["label"].tolist(), strict=True))
+    assert [labels[i] for i in range(len(names))] == [
+        -1 if one.label is None else one.label for one in module.splits["train"]
+    ]
+    by_mask = beside(crops, nodule, cache, lesions=True)
+    assert [one.sample_id for one in by_mask.splits["train"] if one.label is None] == [
+        crops[i].sample_id for i in (3, 5)
+    ]
+
+
+def test_no_one_who_is_tested_on_teaches_without_a_label(outlined, nodule, cache, tmp_path):
+    split = beside(outlined, nodule, cache).splits
+    held = {one.patient_id for side in ("val", "test") for one in split[side]}
+    # a second, undecided nodule of every person
+    others = [
+        replace(one, sample_id=f"{one.sample_id}-b", label=None, series_uid=None)
+        for one in outlined
+        if one.lesion_mask
+    ]
+    module = beside([*outlined, *others], nodule, cache, lesions=True)
+    taught = {one.patient_id for one in module.splits["train"] if one.label is None}
+    assert taught == {one.patient_id for one in others} - held
+    # those whom a manifest tests on neither, though this cohort has no labelled nodule of theirs
+    write_manifest(tmp_path / "splits.csv", split, {})
+    gone = sorted(held)[0]
+    rest = [one for one in outlined if one.patient_id != gone]
+    by_rule = SplitRule(0.2, 0.2, manifest=str(tmp_path / "splits.csv"))
+    followed, _ = split_cohort(Cohort([*rest, *others], "a rule"), nodule, by_rule, 0, True)
+    assert not {one.patient_id for one in followed["train"]} & held
 
 
 def test_an_attribute_that_no_training_sample_has_is_refused(outlined, nodule, cache):

@@ -1,0 +1,34 @@
+"""The judge's logistic regression, against torch's own derivatives."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from lungcam.callbacks import FitJudge
+from lungcam.callbacks.fit_judge import fit_logistic
+
+
+@pytest.mark.parametrize("penalty", [0.5, 3.0, 100.0])
+def test_the_fit_is_where_the_loss_is_flat(penalty):
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(80, 4)) * (1, 50, 0.01, 1) + (0, 300, 0, 5)
+    features[:, 3] = 5  # the same in all
+    labels = (features[:, 0] + generator.normal(size=80) > 0.3).astype(float)
+    weight, bias = fit_logistic(features, labels, penalty)
+    spread = features.std(axis=0)
+    w = torch.tensor(weight, requires_grad=True)
+    b = torch.tensor(bias, dtype=torch.float64, requires_grad=True)
+    z = torch.tensor(features) @ w + b
+    loss = binary_cross_entropy_with_logits(z, torch.tensor(labels), reduction="sum")
+    loss = loss + penalty / 2 * ((w * torch.tensor(spread)) ** 2).sum()
+    loss.backward()
+    varied = spread > 0
+    assert np.abs(w.grad.numpy()[varied] / spread[varied]).max() < 1e-3
+    assert abs(float(b.grad)) < 1e-3
+    assert weight[3] == 0
+
+
+def test_a_penalty_is_above_0():
+    with pytest.raises(ValueError, match=r"^penalty=0: give more than 0\.$"):
+        FitJudge(0)
