@@ -1,8 +1,8 @@
 """Means and medians over lesions, with intervals over patients."""
 
 import numpy as np
-from scipy.stats import binomtest
 
+from lungcam.metrics.mean import share_interval
 from lungcam.metrics.resampling import percentile_interval, resample_patients
 
 AVERAGES_RULE = (
@@ -24,9 +24,7 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, seed: int = 0) -> tu
         otherwise equal.
     """
     if np.all(values == values[0]) and values[0] in (0, 1):
-        n = len(np.unique(patients))
-        interval = binomtest(n * int(values[0]), n).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+        return share_interval(float(values[0]), len(np.unique(patients)))
     return percentile_interval(
         resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed)
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from lungcam.metrics.resampling import RESAMPLES, percentile_interval
+from lungcam.metrics.resampling import percentile_interval, resample_patients
 
 
 def bootstrap_mean(
@@ -19,10 +19,7 @@ def bootstrap_mean(
     Returns:
         Mean, lower and upper bound; the bounds are NaN where no resample moves the mean.
     """
-    names, person = np.unique(patients, return_inverse=True)
-    sums, counts = np.bincount(person, values), np.bincount(person)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (RESAMPLES, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    means = resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed)
     # means of the same values in another order differ by a rounding error
     low, high = percentile_interval(means.round(12))
     return float(np.mean(values)), low, high
