@@ -42,7 +42,7 @@ def run(line: str, cwd: Path, *more: str) -> subprocess.CompletedProcess:
 def test_readme_has_the_two_commands_and_the_three_jobs():
     assert [line for line in commands() if line.startswith("make ")] == ["make demo", "make test"]
     scripts = [line.split()[1] for line in commands() if line.startswith("python ")]
-    assert scripts == ["train.py", "train.py", "infer.py", "-m"]
+    assert scripts == ["train.py", "train.py", "infer.py", "train.py", "-m"]
 
 
 def test_make_knows_the_readmes_targets():
@@ -60,7 +60,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def test_train_then_infer(place):
-    train, _, infer, check = (line for line in commands() if line.startswith("python "))
+    train, _, infer, _, check = (line for line in commands() if line.startswith("python "))
     done = run(train, place, *SMALL)
     assert done.returncode == 0, done.stderr
     (folder,) = (place / "outputs" / "runs").iterdir()
@@ -90,3 +90,13 @@ def test_compare(place):
 def test_pictures_and_pages_that_the_readme_names_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).is_file(), target
+
+
+def test_heat_maps_are_judged(place):
+    (judge,) = (line for line in commands() if "explain.benchmark=true" in line)
+    done = run(judge, place, *SMALL, "hydra.run.dir=judged")
+    assert done.returncode == 0, done.stderr
+    assert {"explanation.json", "localisation.json", "candidates.csv"} <= {
+        file.name for file in (place / "judged").iterdir()
+    }
+    assert "heat-maps: " in done.stdout
