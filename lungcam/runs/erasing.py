@@ -63,7 +63,7 @@ def erase_lesions(
     """Paint over each lesion of a scan by itself, prepare the scan again and compare the logits.
 
     Args:
-        net: Maps the prepared input to a logit.
+        net: Maps the prepared input to a logit; in evaluation mode.
         subject: The prepared scan.
         transforms: That prepared it.
         sample: The lesion's mask, or centre and diameter, where they are known; else what the map

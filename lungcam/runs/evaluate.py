@@ -80,6 +80,8 @@ def evaluate(
     _refuse_diverged(weights.values())
     classifier.load_state_dict(weights)
     batches = trainer.predict(classifier, datamodule=data)
+    # Lightning leaves the net as it was in training, and to run it so would move its weights
+    classifier.eval()
     _refuse_diverged(logits for split in batches for logits in split)
     predictions = {
         split: Predictions(
@@ -153,7 +155,7 @@ def evaluate(
     if explain["benchmark"]:
         covered = background(data.transforms)
         pointers = Pointers(
-            classifier.eval(),
+            classifier,
             Explainer(f"net.{explain['layer']}", explain["method"], background=covered),
             calibration.probability,
             seed,

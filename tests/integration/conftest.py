@@ -53,6 +53,7 @@ def trained(workplace: Path) -> Run:
         "model=small3d",
         *TINY,
         "explain.benchmark=true",
+        "explain.erase=true",
         "hydra.run.dir=run",
         cwd=workplace,
     )

@@ -67,7 +67,8 @@ def test_a_refusal_is_one_line_and_exit_code_2(tmp_path):
 
 
 def test_it_can_be_stopped_and_goes_on(tmp_path):
-    settings = ["tree", "layout=lidc", "n=5", "matrix=64", "seed=1"]
+    # so many that they are not all made before the signal comes
+    settings = ["tree", "layout=lidc", "n=24", "matrix=64", "seed=1"]
     begun = subprocess.Popen(
         [sys.executable, "-m", "lungcam", "phantom", *settings],
         cwd=tmp_path,
@@ -84,5 +85,5 @@ def test_it_can_be_stopped_and_goes_on(tmp_path):
     assert not list((tmp_path / "tree").rglob(".*"))
     done = phantom(*settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(list(records.glob("phantom-*.json"))) == 5
+    assert len(list(records.glob("phantom-*.json"))) == 24
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in finished.items())

@@ -11,24 +11,12 @@ from PIL import Image
 
 from lungcam.checkpoint import amend
 
-from .conftest import TINY, command
+from .conftest import command
 
 
 @pytest.fixture(scope="module")
-def judged(workplace, trained):
-    done = command(
-        "train.py",
-        "model=small3d",
-        *TINY,
-        "explain.benchmark=true",
-        "explain.erase=true",
-        "callbacks.export.val=0",
-        "callbacks.export.test=1",
-        "hydra.run.dir=judged",
-        cwd=workplace,
-    )
-    assert done.returncode == 0, done.stderr
-    return workplace / "judged", done.stdout
+def judged(trained):
+    return trained.folder, trained.printed
 
 
 def test_the_verdict_stands_in_the_run_folder_and_in_the_metrics(judged):
@@ -44,11 +32,13 @@ def test_the_verdict_stands_in_the_run_folder_and_in_the_metrics(judged):
 
 def test_an_exported_samples_lesion_is_erased(judged):
     folder, _ = judged
-    (told,) = (json.loads(one.read_text()) for one in folder.glob("cam/*/erased.json"))
-    (lesion,) = told["erased"]
-    (sample,) = (one.name for one in (folder / "cam").iterdir())
     with (folder / "samples.csv").open() as file:
-        (row,) = (one for one in csv.DictReader(file) if one["sample_id"] == sample)
+        rows = {one["sample_id"]: one for one in csv.DictReader(file)}
+    assert len(list(folder.glob("cam/*/erased.json"))) == len(list((folder / "cam").iterdir()))
+    sample = next(one.name for one in (folder / "cam").iterdir() if rows[one.name]["label"] == "1")
+    row = rows[sample]
+    told = json.loads((folder / "cam" / sample / "erased.json").read_text())
+    (lesion,) = told["erased"]
     assert lesion["source"] == "annotated"
     center = -float(row["coordX"]), -float(row["coordY"]), float(row["coordZ"])
     assert lesion["center_ras_mm"] == pytest.approx(center, abs=3)
@@ -78,7 +68,8 @@ def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
         assert done.returncode == 0, done.stderr
         folder = workplace / verdict / phantom.name.removesuffix(".nii.gz")
         told = json.loads((folder / "prediction.json").read_text())
-        assert told["explanation"] == {"verdict": verdict, "reasons": reasons}
+        assert told["explanation"]["verdict"] == verdict
+        assert told["explanation"]["reasons"] == reasons
         assert ("Not shown" in done.stdout) == (verdict == "failed")
         assert ("erased" in told) == (verdict == "failed")
         pictures[verdict] = np.asarray(Image.open(folder / "render.png")).astype(int)
@@ -91,8 +82,11 @@ def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
 
 def test_a_checkpoint_that_was_never_judged_is_unchecked(workplace, trained):
     phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
+    file = workplace / "unjudged.ckpt"
+    shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
+    amend(file, explanation=None)
     done = command(
-        "infer.py", "ckpt=run", f"scan={phantom}", "out=never", "render=false", cwd=workplace
+        "infer.py", f"ckpt={file}", f"scan={phantom}", "out=never", "render=false", cwd=workplace
     )
     assert done.returncode == 0, done.stderr
     (file,) = workplace.glob("never/*/prediction.json")
