@@ -81,7 +81,8 @@ def _close_pairs(points: Sequence[np.ndarray], tolerance_mm: float) -> list[tupl
     # a hair more, so that what stands just at the tolerance does not hang on rounding
     reach = tolerance_mm * (1 + 1e-6)
     return [
-        (float(np.linalg.norm(center[i] - center[j])), int(i), int(j))
+        # equal distances stay equal wherever in the image they are measured
+        (round(float(np.linalg.norm(center[i] - center[j])), 6), int(i), int(j))
         for i, j in near
         if np.isfinite(trees[int(i)].query(points[j], distance_upper_bound=reach)[0]).any()
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lungcam.cohorts.lidc import Annotation, Contour, cluster
@@ -79,6 +79,8 @@ def test_no_marks_are_no_nodules():
         max_size=12,
     )
 )
+# two marks of one reader as far from another's
+@example([(1, 9, 30, 0.0), (2, 6, 32, 0.0), (2, 11, 27, 0.0)])
 def test_each_mark_is_in_one_nodule_and_no_nodule_has_two_of_a_reader(places):
     marks = [drawn(*place, half=3) for place in places]
     nodules = cluster(marks, PIXEL_MM)
