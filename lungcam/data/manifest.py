@@ -39,6 +39,11 @@ class Manifest:
     series: Mapping[str, str]
     pixels: Mapping[str, str]
 
+    def sides(self, sample: Sample) -> set[str]:
+        """Where the sample's patient or its series stood; none where it names neither."""
+        told = self.patients.get(sample.patient_id), self.series.get(sample.series_uid or "")
+        return {side for side in told if side}
+
 
 def write_manifest(
     file: Path, splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str]
@@ -118,11 +123,7 @@ def split_by_manifest(
     """
     sides_of: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
-        told = (
-            manifest.patients.get(sample.patient_id),
-            manifest.series.get(sample.series_uid or ""),
-        )
-        sides_of[sample.patient_id] |= {side for side in told if side}
+        sides_of[sample.patient_id] |= manifest.sides(sample)
     torn = sorted(patient for patient, found in sides_of.items() if len(found) > 1)
     if torn:
         raise InputError(

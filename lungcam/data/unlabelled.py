@@ -35,15 +35,8 @@ def unlabelled_samples(
     held = {one.patient_id for side in ("val", "test") for one in splits[side]}
 
     def apart(sample: Sample) -> bool:
-        if sample.patient_id in held:
-            return False
-        if manifest is None:
-            return True
-        sides = (
-            manifest.patients.get(sample.patient_id),
-            manifest.series.get(sample.series_uid or ""),
-        )
-        return not {"val", "test"} & set(sides)
+        told = manifest.sides(sample) if manifest else set()
+        return sample.patient_id not in held and told <= {"train"}
 
     def teaches(sample: Sample) -> bool:
         if lesions and sample.lesion_mask:

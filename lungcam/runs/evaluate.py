@@ -128,7 +128,7 @@ def evaluate(
     }
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     export = exports[0] if exports else None
-    mark = None
+    mark, covered = None, background(data.transforms)
     if explain["benchmark"]:
         device = next(classifier.parameters()).device
         judged = "test" if metrics["test"]["auc"] is not None else "val"
@@ -139,7 +139,7 @@ def evaluate(
             [metrics[judged]["auc"], *metrics[judged]["auc_ci95"]],
             folder / "explanation.json",
             explain["method"],
-            background(data.transforms),
+            covered,
             [load_predictor(find_checkpoint(one), device).classifier.net for one in beside(folder)],
             seed=seed,
         )
@@ -153,7 +153,6 @@ def evaluate(
     draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
     lines = []
     if explain["benchmark"]:
-        covered = background(data.transforms)
         pointers = Pointers(
             classifier,
             Explainer(f"net.{explain['layer']}", explain["method"], background=covered),
