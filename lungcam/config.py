@@ -69,6 +69,18 @@ class ExplainConfig:
 
 
 @dataclass
+class RenderConfig:
+    """How pictures look; see `lungcam.render.Look`."""
+
+    preset: str = MISSING
+    colormap: str = MISSING
+    view: str = MISSING
+    clip: str | None = MISSING
+    size: int = MISSING
+    mapper: str = MISSING
+
+
+@dataclass
 class TrainerConfig:
     """Settings of Lightning's Trainer, under the names users know."""
 
@@ -109,6 +121,7 @@ class TrainConfig:
     transforms: dict[str, Any] = MISSING
     model: dict[str, Any] = MISSING
     explain: ExplainConfig = field(default_factory=ExplainConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
     augmentation: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
@@ -138,6 +151,13 @@ class InferExplainConfig:
 
 
 @dataclass
+class InferRenderConfig(RenderConfig):
+    """As `RenderConfig`, with a window to turn the volume in."""
+
+    interactive: bool = MISSING
+
+
+@dataclass
 class InferConfig:
     """Everything `infer.py` takes."""
 
@@ -146,7 +166,11 @@ class InferConfig:
     out: str = MISSING
     series: str | None = None
     gpus: int = MISSING
-    render: bool | None = None
+    picture: bool | None = None
+    turntable: bool = MISSING
+    report: bool = MISSING
+    dicom: bool = MISSING
+    render: InferRenderConfig = field(default_factory=InferRenderConfig)
     explain: InferExplainConfig = field(default_factory=InferExplainConfig)
 
 

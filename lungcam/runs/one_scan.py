@@ -3,11 +3,8 @@
 import json
 import resource
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
@@ -15,10 +12,10 @@ from lungcam.data import pixel_hash
 from lungcam.explain import method_name, peaks
 from lungcam.files import write_text
 from lungcam.grid import reorient
-from lungcam.render import RenderError, render_volume, save_png
 from lungcam.runs.answer import Answer, answer_scan
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
+from lungcam.runs.pictures import write_pictures
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -90,8 +87,8 @@ def predict_scan(
                 )
     if wanted.picture and masks:
         with watch("render"):
-            warnings += _write_picture(
-                folder / "render.png",
+            warnings += write_pictures(
+                folder,
                 reorient(scan.hu, scan.grid, canonical),
                 masks["lungs"],
                 reorient(on_scan, scan.grid, canonical),
@@ -161,26 +158,6 @@ def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
             for one in answer.candidates
         ]
     }
-
-
-def _write_picture(
-    file: Path,
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    spacing_mm: Sequence[float],
-    heat_name: str,
-    mark: str | None,
-) -> list[str]:
-    """Render and save; a machine without OpenGL costs the picture only."""
-    # what speaks the other way is in the volume alone
-    heat = np.maximum(heat, 0)
-    try:
-        named = {"heat_name": heat_name, "mark": mark}
-        save_png(file, render_volume(hu, lungs, heat, tuple(spacing_mm), **named))
-    except RenderError as error:
-        return [str(error)]
-    return []
 
 
 def peak_memory_mb() -> int:

@@ -95,7 +95,7 @@ def test_another_explanation_than_the_checkpoint_carries(workplace, trained, pha
         f"scan={phantom}",
         "out=other",
         *wanted,
-        "render=false",
+        "picture=false",
         cwd=workplace,
     )
     assert done.returncode == 0, done.stderr

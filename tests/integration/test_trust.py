@@ -86,7 +86,7 @@ def test_a_checkpoint_that_was_never_judged_is_unchecked(workplace, trained):
     shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
     amend(file, explanation=None)
     done = command(
-        "infer.py", f"ckpt={file}", f"scan={phantom}", "out=never", "render=false", cwd=workplace
+        "infer.py", f"ckpt={file}", f"scan={phantom}", "out=never", "picture=false", cwd=workplace
     )
     assert done.returncode == 0, done.stderr
     (file,) = workplace.glob("never/*/prediction.json")

@@ -115,7 +115,7 @@ def test_a_sweep_over_an_experiment_of_ones_own_then_infer(installed, workplace,
     assert "channels:\n  - 4\n  - 8\n  - 8\n" in config
 
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
-    chosen = ("ckpt=packed/1", f"scan={scan}", "out=inferred", "render=false")
+    chosen = ("ckpt=packed/1", f"scan={scan}", "out=inferred", "picture=false")
     done = installed.run("lungcam-infer", *chosen, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert (workplace / "inferred" / "phantom-0000" / "heatmap.nii.gz").is_file()
