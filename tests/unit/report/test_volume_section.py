@@ -1,0 +1,151 @@
+"""The 3D view, in a real browser."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lungcam.render import lungs_and_heat
+from lungcam.render.transfer_functions import HEAT, LUNGS
+from lungcam.report.volume_section import volume_section
+
+SHAPE, SPACING = (64, 40, 32), (4.0, 4.5, 7.0)
+HOT = (14, 14, 24)
+VIEWS = ("anterior", "left", "superior", "three-quarter", "posterior", "right")
+
+
+@pytest.fixture(scope="module")
+def page(chromium, tmp_path_factory):
+    """Two boxes of lung; heat in the patient's left one, in front and above."""
+    lungs = np.zeros(SHAPE, bool)
+    lungs[6:28, 8:32, 4:28] = lungs[36:58, 8:32, 4:28] = True
+    hu = np.where(lungs, -850, 40)
+    squares = [
+        ((index - at) * mm) ** 2
+        for index, at, mm in zip(np.indices(SHAPE), HOT, SPACING, strict=True)
+    ]
+    heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
+    image = lungs_and_heat(hu, lungs, heat, SPACING)
+    fragment = volume_section(image, LUNGS, HEAT, 0.003, "Grad-CAM", "Do not rely on <this>")
+    file = tmp_path_factory.mktemp("volume") / "page.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8><title>3D</title>{fragment}", "utf-8")
+    opened = chromium(file, 560, 520)
+    settle(opened)
+    return opened
+
+
+def settle(page):
+    """Wait until nothing more is drawn."""
+    drawn = "Number(document.querySelector('[data-volume]').dataset.drawn || 0)"
+    page.wait_for_function(f"{drawn} > 0", timeout=60_000)
+    before = -1
+    while before != (before := page.evaluate(drawn)):
+        page.wait_for_timeout(350)
+
+
+def picture(page) -> np.ndarray:
+    """The volume alone, without what is laid over it."""
+    url = page.locator("canvas.volume").evaluate("one => one.toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))[..., :3]
+
+
+def glow(page) -> np.ndarray:
+    """How much redder than blue the picture is."""
+    shown = picture(page).astype(int)
+    red = np.clip(shown[..., 0] - shown[..., 2], 0, None)
+    return np.where(red > 25, red, 0)
+
+
+def center(weights: np.ndarray) -> np.ndarray:
+    rows, columns = np.indices(weights.shape)
+    return np.array([(columns * weights).sum(), (rows * weights).sum()]) / weights.sum()
+
+
+def slide(page, share: str, value: float) -> None:
+    page.locator(f"input[data-share={share}]").evaluate(
+        "(one, value) => { one.value = value; one.dispatchEvent(new Event('input')); }", value
+    )
+    settle(page)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_heat_glows_where_it_is(page, view, tmp_path):
+    page.click(f"button[data-view={view}]")
+    settle(page)
+    page.screenshot(path=tmp_path / f"{view}.png")
+    point = list(np.multiply(HOT, SPACING))
+    expected = page.evaluate(
+        "point => document.querySelector('[data-volume]').lungcam.project(point)", point
+    )
+    assert center(glow(page)) == pytest.approx(expected, abs=4)
+
+
+def test_patients_left_is_on_the_right_and_head_is_up(page):
+    page.click("button[data-view=anterior]")
+    settle(page)
+    column, row = center(glow(page))
+    height, width, _ = picture(page).shape
+    assert column > width / 2 + 20
+    assert row < height / 2 - 20
+
+
+def test_mouse_keys_and_wheel_turn_and_zoom(page):
+    page.click("button[data-view=anterior]")
+    settle(page)
+    before = picture(page)
+    box = page.locator("canvas.volume").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] - 100, middle[1])
+    page.mouse.up()
+    settle(page)
+    turned = picture(page)
+    assert (before != turned).any(axis=2).mean() > 0.05
+    state = "document.querySelector('[data-volume]').lungcam.state"
+    # the front follows the mouse to the patient's right, so the camera goes to the left
+    azimuth = page.evaluate(f"{state}.azimuth")
+    assert azimuth == pytest.approx(20 + 45)
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(f"{state}.azimuth") == pytest.approx(azimuth + 10)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"{state}.zoom > 1.3")
+
+
+def test_sliders_change_what_is_seen(page):
+    page.click("button[data-view=anterior]")
+    settle(page)
+    full = glow(page).sum()
+    slide(page, "heat", 0)
+    assert glow(page).sum() == 0
+    slide(page, "heat", 1)
+    assert glow(page).sum() == pytest.approx(full, rel=0.05)
+    slide(page, "above", 0.6)  # the heat lies higher
+    assert glow(page).sum() == 0
+    slide(page, "above", 0)
+    bright = picture(page).sum()
+    slide(page, "lungs", 0)
+    assert picture(page).sum() < 0.8 * bright
+    slide(page, "lungs", 1)
+
+
+def test_the_bar_tells_logits_and_the_mark_stands_above(page):
+    assert page.locator(".bar").inner_text().split() == ["Grad-CAM,", "logit", "0.0006", "0.003"]
+    assert page.locator(".mark").inner_text() == "Do not rely on <this>"
+
+
+def test_nothing_went_wrong(page):
+    assert page.complaints == []
+    assert page.locator(".no-volume").is_hidden()
+
+
+def test_a_browser_without_webgl_is_told_so(chromium, page, tmp_path):
+    file = tmp_path / "page.html"
+    off = "<script>HTMLCanvasElement.prototype.getContext = () => null;</script>"
+    file.write_text(off + page.content(), "utf-8")
+    opened = chromium(file, 560, 520)
+    opened.wait_for_selector(".no-volume:not([hidden])")
+    assert "no WebGL 2" in opened.locator(".no-volume").inner_text()
+    assert opened.complaints == []
