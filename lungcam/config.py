@@ -115,6 +115,7 @@ class CrossValidationConfig:
 class TrainConfig:
     """Everything `train.py` composes."""
 
+    task: str = MISSING
     data: dict[str, Any] = MISSING
     view: ViewConfig = field(default_factory=ViewConfig)
     lungs: LungsConfig = field(default_factory=LungsConfig)

@@ -60,6 +60,8 @@ class PreparedDataset(Dataset):
         seed: Of the augmentation.
         attributes: `(N, A)` float32 that is learnt beside the label, NaN where unknown.
         lesions: Whether the lesions' masks are learnt too.
+        targets: y_seq and y_mask, `(N, years)` float32 each, where risks are learnt; see
+            `lungcam.cohorts.risk`.
 
     Attributes:
         epoch: The epoch whose augmentation is drawn; shared with the processes that read batches.
@@ -74,6 +76,7 @@ class PreparedDataset(Dataset):
         seed: int = 0,
         attributes: np.ndarray | None = None,
         lesions: bool = False,
+        targets: tuple[np.ndarray, np.ndarray] | None = None,
     ):
         self.samples = list(samples)
         self.transforms = transforms
@@ -85,6 +88,7 @@ class PreparedDataset(Dataset):
         labels = [UNKNOWN if sample.label is None else sample.label for sample in samples]
         self._labels = torch.tensor(labels)
         self._attributes = None if attributes is None else torch.from_numpy(attributes)
+        self._targets = None if targets is None else [torch.from_numpy(one) for one in targets]
         self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
         # of the inputs in their files, once they are known; all have one shape
         self._begins = np.zeros(len(self.samples), np.int64)
@@ -133,7 +137,7 @@ class PreparedDataset(Dataset):
 
         The label is `lungcam.data.unlabelled.UNKNOWN` where there is none. And what is learnt
         beside it: `lesion`, like `input` from 0 to 1 and all 0 where it is unknown, and
-        `attributes` `(B, A)`.
+        `attributes` `(B, A)`; where risks are learnt `y_seq` and `y_mask`, `(B, years)`.
         """
         batch = None
         for row, index in enumerate(indices):
@@ -151,6 +155,8 @@ class PreparedDataset(Dataset):
             given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / WHOLE
         if self._attributes is not None:
             given["attributes"] = self._attributes[chosen]
+        if self._targets is not None:
+            given["y_seq"], given["y_mask"] = (one[chosen] for one in self._targets)
         return given
 
     def _lesion(self, index: int) -> np.ndarray:

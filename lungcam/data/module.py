@@ -10,6 +10,7 @@ import torch
 import torchio as tio
 from torch.utils.data import DataLoader
 
+from lungcam.cohorts.risk import target_table
 from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.data.attributes import attribute_table, standardise
 from lungcam.data.dataset import PreparedDataset
@@ -59,6 +60,7 @@ class ScanDataModule(pl.LightningDataModule):
             the CPU, that gives what the net is shown instead; see `lungcam.transforms.RandomPoses`.
         attributes: Names of what is learnt beside the label; see `attribute_table`.
         lesions: Whether the lesions' masks are learnt too.
+        years: Horizon of the risks that are learnt; None where the label is.
 
     Raises:
         InputError: The cohort cannot be split, or leaks, or what is to be learnt is not known.
@@ -77,6 +79,7 @@ class ScanDataModule(pl.LightningDataModule):
         batch_augmentation: BatchAugmentation | None = None,
         attributes: Sequence[str] = (),
         lesions: bool = False,
+        years: int | None = None,
     ):
         super().__init__()
         self.transforms = transforms
@@ -89,13 +92,14 @@ class ScanDataModule(pl.LightningDataModule):
         self.batch_augmentation = batch_augmentation
         self.attributes = tuple(attributes)
         self.lesions = lesions
+        self.years = years
         if lesions and changes(augmentation):
             raise InputError(
                 "auxiliary.outline: TorchIO's transforms would move the input and leave the mask; "
                 "choose augmentation=poses or none."
             )
         self.splits, self.notes = split_cohort(
-            cohort, transforms, split, seed, lesions, self.attributes
+            cohort, transforms, split, seed, lesions, self.attributes, censored=years is not None
         )
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
@@ -162,6 +166,7 @@ class ScanDataModule(pl.LightningDataModule):
             self.seed,
             attributes,
             self.lesions,
+            None if self.years is None else target_table(samples, self.years),
         )
 
     def crop_depths(self, split: str) -> dict[str, float]:

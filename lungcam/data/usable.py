@@ -18,6 +18,7 @@ def split_cohort(
     seed: int,
     lesions: bool = False,
     attributes: Sequence[str] = (),
+    censored: bool = False,
 ) -> tuple[Splits, list[str]]:
     """Split what can be used of a cohort.
 
@@ -28,19 +29,26 @@ def split_cohort(
         seed: Of the split.
         lesions: Whether lesions' masks are learnt too.
         attributes: Names of what else is learnt beside the label.
+        censored: Whether samples without a label are used too, as far as follow-up knows of them.
 
     Returns:
-        Samples by side, all with a label but those in training that teach outlines or attributes;
-        and sentences on the cohort, without a full stop.
+        Samples by side, on each those with a label first. Without one are those that are censored,
+        and in training those that teach outlines or attributes. And sentences on the cohort,
+        without a full stop.
 
     Raises:
         InputError: The cohort cannot be split, or leaks.
     """
-    samples, unused = usable_samples(cohort.samples, transforms)
+    samples, unused = usable_samples(cohort.samples, transforms, censored)
     refuse_shared_scans(samples)
     splits, notes = split.split(samples, seed)
+    if censored:
+        # figures of a label are those of a side's first samples
+        splits = {
+            k: sorted(found, key=lambda one: one.label is None) for k, found in splits.items()
+        }
     others = []
-    if lesions or attributes:
+    if (lesions or attributes) and not censored:
         shown = _shown(cohort.samples, transforms)
         others = unlabelled_samples(shown, splits, split.told, lesions, attributes)
     if others:
@@ -51,14 +59,14 @@ def split_cohort(
 
 
 def usable_samples(
-    samples: Sequence[Sample], transforms: tio.Compose
+    samples: Sequence[Sample], transforms: tio.Compose, censored: bool = False
 ) -> tuple[list[Sample], list[str]]:
     """Samples that can be trained on, and sentences on the others.
 
-    Without a label none can; where the transforms show a nodule's surroundings, none without a
-    centre, unless all are without (crops).
+    Without a label none can, unless those that are `censored` count; where the transforms show a
+    nodule's surroundings, none without a centre, unless all are without (crops).
     """
-    labelled = [sample for sample in samples if sample.label is not None]
+    labelled = [one for one in samples if censored or one.label is not None]
     used = _shown(labelled, transforms)
     notes = []
     if len(labelled) < len(samples):

@@ -1,7 +1,19 @@
 """The project's own nets; MONAI's come by config."""
 
+from lungcam.nets.hazard import HazardHead, add_hazards, every_year, hazard_head, one_year
 from lungcam.nets.nodule_net import NoduleNet
 from lungcam.nets.reading import Reading, attribute_loss, outline_loss
 from lungcam.nets.small3d import Small3D
 
-__all__ = ["NoduleNet", "Reading", "Small3D", "attribute_loss", "outline_loss"]
+__all__ = [
+    "HazardHead",
+    "NoduleNet",
+    "Reading",
+    "Small3D",
+    "add_hazards",
+    "attribute_loss",
+    "every_year",
+    "hazard_head",
+    "one_year",
+    "outline_loss",
+]

@@ -74,7 +74,7 @@ def erase_lesions(
     at, hu = grid(subject, "image"), volume(subject, "image")
     for_positive = np.maximum(heat.on(at), 0)
     total = float(for_positive.sum())
-    regions, source = _annotated(sample, at), "annotated"
+    regions, source = annotated(sample, at), "annotated"
     if not regions:
         seen = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
@@ -142,13 +142,21 @@ def change_in_words(lesion: Mapping[str, object]) -> str:
     return told
 
 
-def _annotated(sample: Sample, at: Grid) -> list[np.ndarray]:
-    """The lesion by its mask, or else by its centre and diameter; none where it is not known."""
+def annotated(sample: Sample, at: Grid) -> list[np.ndarray]:
+    """The annotated lesions, `(W, H, D)` bool each, with a margin; none where none is known.
+
+    The sample's own by its mask, else by its centre and diameter, and any other nodule of its scan.
+    """
     found: list[np.ndarray] = []
     if sample.lesion_mask is not None:
         found = [outlined(lesion_share(Path(sample.lesion_mask), at) > WHOLE // 2, at)]
     elif sample.center_mm is not None and sample.diameter_mm:
         found = [sphere(at, sample.center_mm, sample.diameter_mm)]
+    for one in sample.nodules:
+        region = sphere(at, one.center_mm, one.diameter_mm)
+        # the sample's own is among them
+        if not any((region & other).any() for other in found):
+            found.append(region)
     return [region for region in found if region.any()]
 
 

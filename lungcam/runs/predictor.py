@@ -10,7 +10,8 @@ import torch
 import torchio as tio
 
 from lungcam.checkpoint import KEY, check_carried, load_checkpoint
-from lungcam.classifier import Classifier
+from lungcam.classifier import RISK, Classifier, RiskClassifier
+from lungcam.cohorts.risk import YEARS
 from lungcam.errors import InputError
 from lungcam.explain import Explainer
 from lungcam.explain.trust import FAILED
@@ -95,7 +96,10 @@ def load_predictor(
     carried = checkpoint[KEY]
     config = carried["config"]
     steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}
-    classifier = Classifier(instantiate(config["model"], "model"))
+    net = instantiate(config["model"], "model")
+    # checkpoints of before there was a choice know the label alone
+    risk = config.get("task") == RISK
+    classifier = RiskClassifier(net, YEARS) if risk else Classifier(net)
     try:
         classifier.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

@@ -11,12 +11,14 @@ from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
 from lungcam.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
-from lungcam.classifier import Classifier
+from lungcam.classifier import RISK, Classifier, RiskClassifier
+from lungcam.cohorts.risk import YEARS, risk_cohort, target_table
 from lungcam.cohorts.table import write_samples
 from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.files import clear_unfinished
+from lungcam.nets import hazard_head
 from lungcam.ranks import rank
 from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
@@ -30,6 +32,8 @@ from lungcam.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 FULL = "32-true"
+TASKS = ("malignancy", RISK)
+CARRIED = ("task", "model", "view", "transforms", "explain")
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
 
@@ -55,8 +59,11 @@ def train(config: DictConfig) -> float | None:
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     check_explanation(nodes["explain"])
+    if nodes["task"] not in TASKS:
+        raise InputError(f"task={nodes['task']}: choose {' or '.join(TASKS)}.")
+    risk = nodes["task"] == RISK
     callbacks = list(_each(nodes, "callbacks").values())
-    carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
+    carried = {name: nodes[name] for name in CARRIED}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
     metadata = CheckpointMetadata({"config": carried, "versions": versions()})
     last = folder / "checkpoints" / "last.ckpt"
@@ -76,6 +83,8 @@ def train(config: DictConfig) -> float | None:
     classifier = _classifier(nodes)
     with rank_zero_first(trainer):
         cohort = instantiate(nodes["data"], "data")
+        if risk:
+            cohort = risk_cohort(cohort)
         data = ScanDataModule(
             cohort,
             transforms,
@@ -87,11 +96,14 @@ def train(config: DictConfig) -> float | None:
             batch_augmentation=batch_augmentation,
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
+            years=YEARS if risk else None,
         )
         if config.prepare is not None:
             prepare_part(data, config.prepare)
             return None
         data.setup()
+        if risk:
+            hazard_head(classifier.net).begin(*target_table(data.splits["train"]))
     metadata.metadata["label_rule"] = cohort.label_rule
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
@@ -162,7 +174,13 @@ def _classifier(nodes: dict[str, Any]) -> Classifier:
         raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
     if weights[1] and not net.attributes:
         raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
-    return Classifier(net, instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights)
+    learnt = instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights
+    if nodes["task"] == RISK:
+        try:
+            return RiskClassifier(net, YEARS, *learnt)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    return Classifier(net, *learnt)
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:

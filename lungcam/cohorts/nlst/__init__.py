@@ -7,6 +7,5 @@ and IDC, tables on CDAS (cdas.cancer.gov/nlst) and IDC.
 from lungcam.cohorts.nlst.cohort import nlst_cohort
 from lungcam.cohorts.nlst.missing import Missing, value
 from lungcam.cohorts.nlst.outcomes import refuse_outcomes
-from lungcam.cohorts.nlst.risk import risk_targets
 
-__all__ = ["Missing", "nlst_cohort", "refuse_outcomes", "risk_targets", "value"]
+__all__ = ["Missing", "nlst_cohort", "refuse_outcomes", "value"]

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from lungcam.cohorts.nlst.missing import Missing
 from lungcam.cohorts.nlst.person import arm, last_screen, lung_cancer, times
-from lungcam.cohorts.nlst.risk import risk_targets
 from lungcam.cohorts.nlst.tables import Person
-
-YEARS = 6
+from lungcam.cohorts.risk import YEARS, risk_targets
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The net as Lightning wants it: BCE on logits, and the metrics to watch."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytorch_lightning as pl
 import torch
@@ -17,7 +18,7 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
-from lungcam.nets import attribute_loss, outline_loss
+from lungcam.nets import Reading, attribute_loss, outline_loss
 
 
 class Classifier(pl.LightningModule):
@@ -60,12 +61,21 @@ class Classifier(pl.LightningModule):
         # Lightning's own mean is wrong where processes have unequal numbers of samples
         self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
         self.val_metrics = metrics.clone(prefix="val/")
-        # logits and labels of the epoch's batches
-        self._answers: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {"train": [], "val": []}
+        # of the epoch's batches: logits, labels, and what else the loss is made of
+        self._answers: dict[str, list[tuple[torch.Tensor, ...]]] = {"train": [], "val": []}
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B,)`."""
-        return self.net(_laid_out(image)).reshape(len(image))
+        return self.net(laid_out(image)).reshape(len(image))
+
+    def answer(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to what is learnt and predicted: logits `(B,)`."""
+        return self(image)
+
+    def read(self, image: torch.Tensor) -> Reading:
+        """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
+        reading = self.net.read(laid_out(image))
+        return replace(reading, logit=reading.logit.reshape(len(image)))
 
     def on_train_epoch_start(self) -> None:
         """Forget what an epoch that was broken off has answered."""
@@ -74,9 +84,9 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Loss of a batch; what else the net learns to tell is weighed in."""
         if not (self.outline_weight or self.attributes_weight):
-            return self._loss(batch, "train", self(batch["input"]))
-        reading = self.net.read(_laid_out(batch["input"]))
-        loss = self._loss(batch, "train", reading.logit.reshape(len(reading.logit)))
+            return self._loss(batch, "train", self.answer(batch["input"]))
+        reading = self.read(batch["input"])
+        loss = self._loss(batch, "train", reading.logit)
         if self.outline_weight:
             loss = loss + self.outline_weight * outline_loss(reading.outline, batch["lesion"])
         if self.attributes_weight:
@@ -94,15 +104,15 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Answer a batch."""
-        self._loss(batch, "val", self(batch["input"]))
+        self._loss(batch, "val", self.answer(batch["input"]))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
         self._log("val", self.val_loss, self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
-        """Logits of a batch, `(B,)`."""
-        return self(batch["input"])
+        """What `answer` gives of a batch."""
+        return self.answer(batch["input"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimizer and the learning rate's schedule."""
@@ -126,19 +136,28 @@ class Classifier(pl.LightningModule):
         self._answers[split].append((logits.detach(), label))
         return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
 
+    def _epoch(
+        self, logits: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
+        """Loss of all that was answered, its weight, and the logits that have a label."""
+        logits = logits.float()
+        loss = binary_cross_entropy_with_logits(logits, labels.float())
+        return loss, len(labels), logits, labels
+
     def _log(
         self, split: str, mean: MeanMetric, metrics: MetricCollection, **options: bool
     ) -> None:
         """Log once an epoch: to log every step takes as long as a step of a small net."""
-        logits, labels = (torch.cat(parts) for parts in zip(*self._answers[split], strict=True))
+        parts = [torch.cat(each) for each in zip(*self._answers[split], strict=True)]
         self._answers[split].clear()
-        logits = logits.float()
-        mean.update(binary_cross_entropy_with_logits(logits, labels.float()), len(labels))
+        loss, weight, logits, labels = self._epoch(*parts)
+        mean.update(loss, weight)
         # torchmetrics would take logits for probabilities where all lie in [0, 1]
         metrics.update(logits.sigmoid(), labels)
         self.log(f"{split}/loss", mean, **options)
         self.log_dict(metrics, **options)
 
 
-def _laid_out(image: torch.Tensor) -> torch.Tensor:
+def laid_out(image: torch.Tensor) -> torch.Tensor:
+    """The same images, in the order in memory in which 3D convolutions are fast."""
     return image.contiguous(memory_format=torch.channels_last_3d)

@@ -1,0 +1,60 @@
+"""The net as Lightning wants it, where it tells risks: BCE of what follow-up knows."""
+
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from lungcam.classifier.classifier import Classifier, laid_out
+from lungcam.nets import Reading, add_hazards, every_year
+
+RISK = "risk"
+"""The task's name."""
+
+
+class RiskClassifier(Classifier):
+    """A net that tells the risk of an event within each year up to a horizon.
+
+    Trained with binary cross-entropy over the years of which follow-up knows, as Mikhael et al., J
+    Clin Oncol 2023;41:2191-2200. Its forward pass gives the logit of the last year, as that of a
+    net that knows one question.
+
+    Args:
+        net: As for `Classifier`; it is widened, see `lungcam.nets.add_hazards`.
+        years: The horizon.
+        options: As for `Classifier`.
+
+    Raises:
+        ValueError: The net cannot be widened.
+    """
+
+    def __init__(self, net: nn.Module, years: int, *options):
+        super().__init__(add_hazards(net, years), *options)
+
+    def answer(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to logits `(B, years)`, never decreasing over the years."""
+        with every_year(self.net):
+            return self.net(laid_out(image))
+
+    def read(self, image: torch.Tensor) -> Reading:
+        """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
+        with every_year(self.net):
+            return self.net.read(laid_out(image))
+
+    def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
+        targets = batch["y_seq"], batch["y_mask"]
+        self._answers[split].append((logits.detach(), batch["label"], *targets))
+        return _masked(logits, *targets)
+
+    def _epoch(
+        self, logits: torch.Tensor, labels: torch.Tensor, *targets: torch.Tensor
+    ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
+        logits, known = logits.float(), labels >= 0
+        loss = _masked(logits, *targets)
+        return loss, float(targets[1].sum()), logits[known, -1], labels[known]
+
+
+def _masked(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
+    """Mean over the known years of all samples."""
+    each = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
+    # a batch in which nothing is known teaches nothing
+    return (each * y_mask).sum() / y_mask.sum().clamp(min=1)

@@ -1,0 +1,145 @@
+"""How much of a risk stays when every annotated nodule is painted over, and where it lies then."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchio as tio
+from tqdm import tqdm
+
+from lungcam.classifier import RiskClassifier
+from lungcam.cohorts import Sample
+from lungcam.explain import Explainer, HeatMap, peaks
+from lungcam.explain.inpaint import inpaint
+from lungcam.files import write_table
+from lungcam.metrics import Calibration
+from lungcam.runs.erasing import annotated
+from lungcam.scans import read_scan
+from lungcam.transforms import place_center, prepare, shows_whole_chest
+from lungcam.transforms.again import prepare_again
+from lungcam.transforms.volumes import grid, volume
+
+RULE = (
+    "every annotated nodule of the test split is painted over with the lung around it; a person "
+    "without one counts as he is"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ErasedRisk:
+    """One sample before and after.
+
+    Attributes:
+        sample: The sample.
+        nodules: How many were painted over; 0: nothing was changed.
+        before: `(years,)` logits.
+        after: `(years,)` logits.
+        peaks_mm: Where the horizon's map is highest before and after, RAS mm; None: nowhere.
+        mass: Of the horizon's map for the event, after over before; None where there was none.
+    """
+
+    sample: Sample
+    nodules: int
+    before: np.ndarray
+    after: np.ndarray
+    peaks_mm: tuple[np.ndarray | None, np.ndarray | None]
+    mass: float | None
+
+
+def erase_nodules(
+    classifier: RiskClassifier,
+    transforms: tio.Compose,
+    samples: Sequence[Sample],
+    explainer: Explainer,
+) -> Iterator[ErasedRisk]:
+    """Paint over the nodules of each sample and ask again.
+
+    Args:
+        classifier: In evaluation mode.
+        transforms: That prepare a scan for it.
+        samples: The samples.
+        explainer: Makes the maps.
+    """
+    whole_chest = shows_whole_chest(transforms)
+    for sample in tqdm(samples, desc="erasing nodules"):
+        scan = read_scan(sample.image, sample.series, whole_chest)
+        center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
+        subject = prepare(scan, transforms, center_mm)
+        at, hu = grid(subject, "image"), volume(subject, "image")
+        painted, count = hu, 0
+        for region in annotated(sample, at):
+            # a nodule that no lung surrounds stays
+            with suppress(ValueError):
+                painted, count = inpaint(painted, region, at), count + 1
+        before, first = _ask(classifier, subject, explainer)
+        after, second = before, first
+        if count:
+            changed = prepare_again(subject, painted, transforms)
+            after, second = _ask(classifier, changed, explainer)
+        mass = float(first.values.clip(0).sum())
+        yield ErasedRisk(
+            sample,
+            count,
+            before,
+            after,
+            (_peak(first), _peak(second)),
+            float(second.values.clip(0).sum()) / mass if mass > 0 else None,
+        )
+
+
+def erased_figures(
+    found: Sequence[ErasedRisk], calibration: Calibration, seed: int
+) -> dict[str, object]:
+    """What stands in metrics.json: risks before and after of those who had a nodule.
+
+    Args:
+        found: Of the test split.
+        calibration: From logits to risks.
+        seed: Of the bootstrap over people.
+    """
+
+
+def write_erased(file: Path, found: Sequence[ErasedRisk], calibration: Calibration) -> None:
+    """Write a row a sample; peaks in LPS mm, as all tables have them."""
+    years = len(found[0].before)
+    risks = [f"risk_{k}{after}" for after in ("", "_erased") for k in range(1, years + 1)]
+    places = [f"{when}{axis}" for when in ("peak", "peak_erased") for axis in "XYZ"]
+    columns = ("sample_id", "patient_id", "seriesuid", "label", "nodules", *risks, "mass", *places)
+    rows = []
+    for one in found:
+        told = np.concatenate([one.before, one.after])
+        row = {
+            "sample_id": one.sample.sample_id,
+            "patient_id": one.sample.patient_id,
+            "seriesuid": one.sample.series_uid,
+            "label": one.sample.label,
+            "nodules": one.nodules,
+            "mass": None if one.mass is None else f"{one.mass:.6g}",
+        }
+        row |= {
+            name: f"{risk:.9g}"
+            for name, risk in zip(risks, calibration.probability(told), strict=True)
+        }
+        for when, place in zip(("peak", "peak_erased"), one.peaks_mm, strict=True):
+            if place is not None:
+                x, y, z = place
+                row |= {f"{when}X": -x, f"{when}Y": -y, f"{when}Z": z}
+        rows.append(row)
+    write_table(file, columns, rows)
+
+
+def _ask(
+    classifier: RiskClassifier, subject: tio.Subject, explainer: Explainer
+) -> tuple[np.ndarray, HeatMap]:
+    image = subject["input"].data[None].to(next(classifier.parameters()).device)
+    with torch.no_grad():
+        logits = classifier.answer(image)[0].float().cpu().numpy()
+    return logits, explainer(classifier, image, grid(subject, "input"))
+
+
+def _peak(heat: HeatMap) -> np.ndarray | None:
+    places, _ = peaks(heat.values, heat.cells, most=1)
+    return places[0] if len(places) else None

@@ -1,0 +1,87 @@
+"""Training on what follow-up knows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lungcam.classifier import RiskClassifier
+from lungcam.cohorts.risk import risk_targets
+from lungcam.nets import Small3D
+
+SHAPE = (8, 8, 8)
+
+
+@pytest.fixture
+def batch():
+    """Four people: cancer in year 2, free for 6 years, lost in year 3, cancer after 6 years."""
+    torch.manual_seed(0)
+    found = [
+        risk_targets(400, None),
+        risk_targets(None, 2500),
+        risk_targets(None, 800),
+        risk_targets(2300, 2600),
+    ]
+    return {
+        "input": torch.randn(4, 1, *SHAPE),
+        "label": torch.tensor([1, 0, -1, 0]),
+        "y_seq": torch.tensor(np.stack([one[1] for one in found])).float(),
+        "y_mask": torch.tensor(np.stack([one[2] for one in found])).float(),
+    }
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(1)
+    return RiskClassifier(Small3D(channels=(2, 2, 4), hidden=(4, 4), input_shape=SHAPE), 6).eval()
+
+
+def test_the_loss_is_the_mean_over_the_known_years(classifier, batch):
+    with torch.no_grad():
+        loss = float(classifier.training_step(batch, 0))
+        logits = classifier.answer(batch["input"]).double().numpy()
+    # years that are known, by hand: 2 and 6 and 3 and 6
+    terms = [np.log1p(np.exp(logits[0, 0])), np.log1p(np.exp(-logits[0, 1]))]
+    terms += [
+        np.log1p(np.exp(logits[row, k])) for row, n in ((1, 6), (2, 3), (3, 6)) for k in range(n)
+    ]
+    assert len(terms) == 17
+    assert loss == pytest.approx(np.mean(terms), rel=1e-5)
+
+
+def test_what_comes_after_censoring_teaches_nothing(classifier, batch):
+    changed = batch | {
+        "y_seq": torch.where(batch["y_mask"] > 0, batch["y_seq"], 1 - batch["y_seq"])
+    }
+    with torch.no_grad():
+        assert float(classifier.training_step(changed, 0)) == float(
+            classifier.training_step(batch, 0)
+        )
+
+
+def test_forward_is_the_horizons_logit(classifier, batch):
+    with torch.no_grad():
+        assert torch.equal(classifier(batch["input"]), classifier.answer(batch["input"])[:, -1])
+        assert classifier.predict_step(batch, 0).shape == (4, 6)
+
+
+def test_it_learns_who_gets_it_and_when():
+    torch.manual_seed(2)
+    classifier = RiskClassifier(nn.Sequential(nn.Flatten(), nn.Linear(2, 1)), 6)
+    # first number: cancer in year 1; second: in year 4
+    image = torch.eye(2).repeat(8, 1)[:, None, None, None, :]
+    found = [risk_targets(100, None), risk_targets(1200, None)] * 8
+    batch = {
+        "input": image,
+        "label": torch.ones(16, dtype=torch.int64),
+        "y_seq": torch.tensor(np.stack([one[1] for one in found])).float(),
+        "y_mask": torch.tensor(np.stack([one[2] for one in found])).float(),
+    }
+    optimizer = torch.optim.Adam(classifier.parameters(), 0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        classifier.training_step(batch, 0).backward()
+        optimizer.step()
+    risk = classifier.answer(image[:2]).sigmoid().detach().numpy()
+    assert risk[0, 0] > 0.9
+    assert risk[1, 2] < 0.1 < 0.9 < risk[1, 3]
