@@ -43,7 +43,9 @@ class Calibration:
         return expit(self.logit(logits))
 
 
-def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Calibration:
+def fit_platt(
+    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
+) -> Calibration:
     """Fit slope and intercept by maximum likelihood on smoothed targets.
 
     Platt, Probabilistic outputs for support vector machines, 1999: a positive's target is
@@ -53,25 +55,27 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Calibration:
     Args:
         labels: `(N,)` of 0 and 1, of samples that were not trained on.
         logits: `(N,)`.
+        weights: `(N,)` above 0, as how many samples each counts; None: one each.
 
     Returns:
         The calibration; one that changes nothing where a class is missing or all logits are equal.
     """
     logits = np.asarray(logits, float)
-    spread = float(logits.std())
+    weights = np.ones(len(logits)) if weights is None else weights
+    middle = float(np.average(logits, weights=weights))
+    spread = float(np.sqrt(np.average((logits - middle) ** 2, weights=weights)))
     if labels.min() == labels.max() or not spread > 0:
         return Calibration()
-    middle = float(logits.mean())
     z = (logits - middle) / spread
-    positive = int(labels.sum())
-    negative = len(labels) - positive
+    positive, negative = weights[labels == 1].sum(), weights[labels == 0].sum()
     targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         calibrated = parameters[0] * z + parameters[1]
         entropy = np.logaddexp(0, calibrated) - targets * calibrated
         gap = expit(calibrated) - targets
-        return float(entropy.mean()), np.array([(gap * z).mean(), gap.mean()])
+        mean = np.average(np.stack([entropy, gap * z, gap]), axis=1, weights=weights)
+        return float(mean[0]), mean[1:]
 
     found = minimize(
         loss,

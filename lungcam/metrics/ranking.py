@@ -52,20 +52,45 @@ def ranking(
         told = ~np.isnan(baseline)
         if not told.any():
             continue
-        rows = labels[told], scores[told], baseline[told], patients[told]
-        paired = paired_difference(*rows, seed)
-        figures["baselines"][f"auc_{name}"] = known(paired.other_auc)
-        figures["against_baselines"][name] = {
-            "n": int(told.sum()),
-            "n_positive": int(labels[told].sum()),
-            "auc": known(paired.auc),
-            "baseline_auc": known(paired.other_auc),
-            "baseline_auc_ci95": interval(auc_interval(rows[0], rows[2], rows[3], seed)),
-            "difference": known(paired.difference),
-            "difference_ci95": interval((paired.low, paired.high)),
-            "p": known(paired.p),
-        }
+        compared = against_baseline(
+            labels[told], scores[told], baseline[told], patients[told], seed
+        )
+        figures["baselines"][f"auc_{name}"] = compared["baseline_auc"]
+        figures["against_baselines"][name] = compared
     return figures
+
+
+def against_baseline(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    baseline: np.ndarray,
+    patients: np.ndarray,
+    seed: int = 0,
+) -> dict[str, object]:
+    """The net beside a baseline on the same samples, for metrics.json.
+
+    Args:
+        labels: `(N,)` of 0 and 1.
+        scores: `(N,)` of any scale, larger for positive.
+        baseline: `(N,)`, on a scale of its own, known of all.
+        patients: `(N,)` patient of each sample.
+        seed: Of the bootstrap.
+
+    Returns:
+        n, n_positive, auc, baseline_auc, baseline_auc_ci95, difference (net less baseline),
+        difference_ci95 and p; what cannot be computed is None.
+    """
+    paired = paired_difference(labels, scores, baseline, patients, seed)
+    return {
+        "n": len(labels),
+        "n_positive": int(labels.sum()),
+        "auc": known(paired.auc),
+        "baseline_auc": known(paired.other_auc),
+        "baseline_auc_ci95": interval(auc_interval(labels, baseline, patients, seed)),
+        "difference": known(paired.difference),
+        "difference_ci95": interval((paired.low, paired.high)),
+        "p": known(paired.p),
+    }
 
 
 def known(value: float) -> float | None:

@@ -82,9 +82,11 @@ def percentile_interval(figures: np.ndarray) -> tuple[float, float]:
     """95 % interval of a bootstrap's figures `(R,)`; NaN where they have no spread.
 
     A figure that no resample moves, such as the sensitivity of a net without an error, is not
-    known for certain: this bootstrap can say nothing of it.
+    known for certain: this bootstrap can say nothing of it. Resamples of which the figure is NaN,
+    as nothing in them can be compared, are left out.
     """
-    if np.ptp(figures) == 0:
+    told = figures[~np.isnan(figures)]
+    if len(told) == 0 or np.ptp(told) == 0:
         return np.nan, np.nan
-    low, high = np.percentile(figures, [2.5, 97.5])
+    low, high = np.percentile(told, [2.5, 97.5])
     return float(low), float(high)
