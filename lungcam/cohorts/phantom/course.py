@@ -67,17 +67,15 @@ def draw_course(rng: np.random.Generator, kind: str) -> Course:
     Args:
         rng: Source of all of it.
         kind: "malignant": cancer before the horizon; "benign": later, with a nodule that does not
-            grow; "healthy": later, without one. Drawn 2 : 1 : 1, people have the law of `best_risk`.
+            grow; "healthy": later, without one. Of people drawn 2 : 1 : 1 holds what `best_risk`
+            rests on.
     """
-    # time in half-lives, over the first or from it on
-    even = rng.uniform()
+    # days in half-lives: of those with cancer in the first, or in one after it
+    even = rng.random()
     lives = -np.log2(1 - even / 2) if kind == "malignant" else 1 - np.log2(1 - even)
-    cancer = int(np.clip(np.ceil(lives * HALF_LIFE), 1, HALF_LIFE if kind == "malignant" else None))
-    if kind != "malignant":
-        cancer = max(cancer, HORIZON)
     stable = {"benign": True, "healthy": False}.get(kind, rng.random() < STABLE_SHARE)
     return Course(
-        cancer,
+        int(lives * HALF_LIFE) + 1,
         float(rng.uniform(*DIAGNOSED_MM)),
         float(rng.uniform(*STABLE_MM)) if stable else 0.0,
         float(rng.random()),

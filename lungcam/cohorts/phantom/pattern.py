@@ -55,7 +55,8 @@ def lay_pattern(hu: np.ndarray, lungs: np.ndarray, grid: Grid, pattern: Pattern)
     reach = pattern.radius + 3 * EDGE_MM
     box = box_around(grid, pattern.center - reach, pattern.center + reach)
     part = Grid(grid.x[box[2]], grid.y[box[1]], grid.z[box[0]], grid.spacing, grid.affine)
-    x, y, z = (at - np.float32(c) for at, c in zip((part.x, part.y, part.z), pattern.center))
+    axes = zip((part.x, part.y, part.z), pattern.center, strict=True)
+    x, y, z = (axis - np.float32(at) for axis, at in axes)
     distance = np.sqrt(x * x + (y * y)[:, None] + (z * z)[:, None, None])
     whole = slice(None)
     # clouds have a standard deviation of about 12

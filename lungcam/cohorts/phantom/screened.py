@@ -59,7 +59,9 @@ def screened_phantom(
         box, inside = lay_nodule(hu, canvas.chest, grid, sized)
         nodule[box] = inside
         center = centroid(box, inside, grid.affine)
-    scan = acquire(np.random.default_rng([seed, len(KINDS), day]), hu, grid, canvas.sigma, canvas.padding)
+    scan = acquire(
+        np.random.default_rng([seed, len(KINDS), day]), hu, grid, canvas.sigma, canvas.padding
+    )
     lungs = canvas.lungs | nodule
     return Screened(
         scan.T, grid.affine, lungs.T, (canvas.airway & ~lungs).T, nodule.T, kind, center, diameter,
