@@ -29,7 +29,8 @@ python -m lungcam check data=NAME [KEY=VALUE]... [out=DIR]
 
   out=DIR       writes samples.csv, the cohort's table, which data=table reads
 
-python -m lungcam phantom OUT layout=luna16|lidc|nlst [n=N] [seed=N] [difficulty=X] [matrix=N]
+python -m lungcam phantom OUT layout=luna16|lidc|nlst|nlst_risk [n=N] [seed=N] [difficulty=X]
+                              [matrix=N] [pattern=X]
 
   Writes synthetic phantoms into the folder OUT as the data set has its scans, tables and
   annotations, and prints the command that trains on them. After a stop it goes on where it was.
@@ -38,6 +39,8 @@ python -m lungcam phantom OUT layout=luna16|lidc|nlst [n=N] [seed=N] [difficulty
   seed=0          another seed is another cohort
   difficulty=0.3  from 0 (easy) to 1 (hard)
   matrix=192      rows and columns of a slice
+  pattern=0.8     nlst_risk, where people are followed for years: the share of those who get cancer
+                  in whom a faint pattern precedes it; 0 for none
 
 python -m lungcam cache info|clear [cache=DIR] [stale=true]
 
@@ -62,7 +65,7 @@ KEYS = {
     "check": ("view", "mask", "series", "out"),
     "cache": ("cache", "stale"),
     "compare": ("split", "out"),
-    "phantom": ("layout", "n", "seed", "difficulty", "matrix"),
+    "phantom": ("layout", "n", "seed", "difficulty", "matrix", "pattern"),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lungcam.cohorts.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.errors import InputError
 
-TYPES = {"n": int, "seed": int, "difficulty": float, "matrix": int}
+TYPES = {"n": int, "seed": int, "difficulty": float, "matrix": int, "pattern": float}
 
 
 def phantom(out: Path, layout: str | None = None, **settings: str) -> None:

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.anatomy import FAT_HU, paint_organs
-from lungcam.cohorts.phantom.chest import Chest, draw_chest
+from lungcam.cohorts.phantom.canvas import paint_person
 from lungcam.cohorts.phantom.nodule import draw_nodule, lay_nodule
-from lungcam.cohorts.phantom.scan import Grid, acquire, blend, coverage, empty_room, make_grid
-from lungcam.cohorts.phantom.tube import box_around
-from lungcam.cohorts.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
+from lungcam.cohorts.phantom.scan import acquire
 from lungcam.errors import InputError
 
 KINDS = ("malignant", "benign", "healthy")
@@ -90,18 +87,8 @@ def make_phantom(seed: int, kind: str, *, difficulty: float = 0.5, matrix: int =
     # streams apart, so that the matrix changes neither the person nor the nodule
     streams = np.random.SeedSequence([seed, KINDS.index(kind)]).spawn(4)
     body, scanner, lesion, grain = (np.random.default_rng(stream) for stream in streams)
-    chest = draw_chest(body)
-    grid = make_grid(scanner, matrix, chest.height + float(scanner.uniform(12, 22)))
-    sigma = float(scanner.uniform(15 + 8 * difficulty, 20 + 20 * difficulty))
-    padding = int(scanner.choice((-2000, -1024)))
-    hu, lungs = paint_organs(grain, chest, grid, empty_room(scanner, grid, chest.back))
-    draw_great_vessels(hu, chest, grid)
-    joined, gas = body.random() < 0.75, body.random() < 0.4
-    segments = round(34 + 20 * difficulty + float(body.uniform(0, 6)))
-    draw_lung_vessels(body, hu, chest, grid, segments)
-    airway = draw_airway(hu, chest, grid, joined)
-    if gas:
-        _lay_stomach_gas(body, hu, chest, grid)
+    canvas = paint_person(body, scanner, grain, difficulty, matrix)
+    hu, chest, grid = canvas.hu, canvas.chest, canvas.grid
     nodule, center, diameter, attachment = np.zeros(hu.shape, bool), None, 0.0, "none"
     if kind != "healthy":
         for _ in range(int(lesion.integers(0, round(4 * difficulty) + 1))):
@@ -109,30 +96,17 @@ def make_phantom(seed: int, kind: str, *, difficulty: float = 0.5, matrix: int =
         drawn = draw_nodule(lesion, chest, kind == "malignant", difficulty)
         box, inside = lay_nodule(hu, chest, grid, drawn)
         nodule[box] = inside
-        center = _centroid(box, inside, grid.affine)
+        center = centroid(box, inside, grid.affine)
         diameter, attachment = drawn.diameter, drawn.attachment
-    scan = acquire(grain, hu, grid, sigma, padding)
-    lungs |= nodule
-    airway &= ~lungs
+    scan = acquire(grain, hu, grid, canvas.sigma, canvas.padding)
+    lungs = canvas.lungs | nodule
+    airway = canvas.airway & ~lungs
     return Phantom(
         scan.T, grid.affine, lungs.T, airway.T, nodule.T, kind, center, diameter, attachment
     )
 
 
-def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, chest: Chest, grid: Grid) -> None:
-    """Lay a gas bubble over a level of fluid under the left dome of the diaphragm in place."""
-    radius = rng.uniform(14, 24)
-    top = chest.domes[2] - 10
-    center = np.array([60, -16, top - radius])
-    box = box_around(grid, center - radius - 3, center + radius + 3)
-    x, y, z = grid.x[box[2]], grid.y[box[1]][:, None], grid.z[box[0]][:, None, None]
-    ball = np.sqrt((x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2) - radius
-    gas = np.maximum(ball, y - (center[1] + 0.3 * radius)).astype(np.float32)
-    blend(hu[box], FAT_HU + 140, coverage(ball.astype(np.float32) - 3, grid.spacing[0]))
-    blend(hu[box], -980, coverage(gas, grid.spacing[0]))
-
-
-def _centroid(
+def centroid(
     box: tuple[slice, slice, slice], inside: np.ndarray, affine: np.ndarray
 ) -> tuple[float, float, float]:
     """Centroid in RAS world mm of the mask `inside` within a box of a `(D, H, W)` volume."""

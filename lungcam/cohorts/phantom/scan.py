@@ -1,5 +1,6 @@
 """The scanner's part: voxel grid, table, field of view, noise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,12 @@ class Grid:
     def radius(self) -> float:
         """Radius of the circular field of view in mm."""
         return self.spacing[0] * self.x.size / 2
+
+    def to_world(self, point: Sequence[float]) -> tuple[float, float, float]:
+        """RAS world mm of a point (x, y, z) in the person's frame."""
+        axes = zip(point, (self.x, self.y, self.z), self.spacing, strict=True)
+        index = [(at - axis[0]) / step for at, axis, step in axes]
+        return tuple((self.affine[:3, :3] @ index + self.affine[:3, 3]).tolist())
 
 
 def make_grid(rng: np.random.Generator, matrix: int, top: float) -> Grid:

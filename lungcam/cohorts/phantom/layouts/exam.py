@@ -1,4 +1,4 @@
-"""A screening exam as NLST keeps it: a localizer and two reconstructions."""
+"""A screening exam as NLST keeps it: a localizer and one or two reconstructions."""
 
 import math
 from pathlib import Path
@@ -7,41 +7,44 @@ import numpy as np
 
 from lungcam.cohorts.phantom.layouts.dicom import Series, write_localizer, write_slices
 from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import Phantom
 
 YEARS = (1999, 2000, 2001)  # of T0, T1, T2: fictitious, the same for everybody
 THICK_MM = 5.0
 SHARP, SOFT = "LUNG", "STANDARD"
-NEW_NOISE_HU = 6.0
 
 
-def write_exam(out: Path, pid: str, subject: Subject, phantom: Phantom, year: int) -> Path:
+def write_exam(
+    out: Path,
+    pid: str,
+    subject: Subject,
+    hu: np.ndarray,
+    affine: np.ndarray,
+    year: int,
+    thick: bool = True,
+) -> Path:
     """Write the exam of a study year.
 
     Args:
         out: The tree's root.
         pid: The participant's number.
         subject: The phantom person.
-        phantom: The person's scan at T0; later ones show the same with new noise.
+        hu: `(W, H, D)` int16, the scan.
+        affine: `(4, 4)`, its voxels' place in RAS mm.
         year: Study year, from 0.
+        thick: Whether to write a thick reconstruction beside the thin one.
 
     Returns:
         Folder of the thin reconstruction below `out`.
     """
-    hu = phantom.hu if year == 0 else _again(subject.rng(f"T{year}"), phantom.hu)
     study = f"T{year}"
     folder = Path("NLST", pid, f"01-02-{YEARS[year]}-NLST-LSS-{subject.number('study', study):05d}")
-    thick, thick_affine = _averaged(hu, phantom.affine)
-    field_mm = phantom.spacing[0] * phantom.hu.shape[0]
+    wanted = [("localizer", "", hu, affine), ("thin", SHARP, hu, affine)]
+    if thick:
+        wanted.append(("thick", SOFT, *_averaged(hu, affine)))
+    field_mm = -affine[0, 0] * hu.shape[0]
     written = {}
-    for number, (what, kernel, thickness) in enumerate(
-        (
-            ("localizer", "", 0.0),
-            ("thin", SHARP, phantom.affine[2, 2]),
-            ("thick", SOFT, thick_affine[2, 2]),
-        ),
-        start=1,
-    ):
+    for number, (what, kernel, values, here_affine) in enumerate(wanted, start=1):
+        thickness = here_affine[2, 2] if kernel else 0.0
         told = ("0", "OPA", "PHANTOM", *filter(None, (kernel,)), f"{field_mm:.0f}")
         told += (f"{thickness:g}", "120", "40") if thickness else ("LOCALIZER",)
         series = Series(
@@ -63,11 +66,10 @@ def write_exam(out: Path, pid: str, subject: Subject, phantom: Phantom, year: in
 
         here = out / written[what]
         if what == "localizer":
-            write_localizer(here, series, hu, phantom.affine, sop_uid(0), "1-001.dcm")
+            write_localizer(here, series, hu, affine, sop_uid(0), "1-001.dcm")
             continue
-        values, affine = (hu, phantom.affine) if what == "thin" else (thick, thick_affine)
         names = [f"1-{k + 1:03d}.dcm" for k in range(values.shape[2])]
-        write_slices(here, series, values, affine, sop_uid, names)
+        write_slices(here, series, values, here_affine, sop_uid, names)
     return written["thin"]
 
 
@@ -80,10 +82,3 @@ def _averaged(hu: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarra
     coarse[2, 2] *= count
     coarse[2, 3] += (count - 1) / 2 * affine[2, 2]
     return np.rint(groups.mean(axis=3)).astype(np.int16), coarse
-
-
-def _again(rng: np.random.Generator, hu: np.ndarray) -> np.ndarray:
-    """The same scan with some more noise; padding stays."""
-    noise = rng.standard_normal(hu.shape, dtype=np.float32) * np.float32(NEW_NOISE_HU)
-    noisy = np.maximum(np.rint(hu + noise), -1023).astype(np.int16)
-    return np.where(hu == hu[0, 0, 0], hu, noisy)

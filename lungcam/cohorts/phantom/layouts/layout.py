@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import Phantom
+from lungcam.cohorts.phantom.phantom import Phantom, make_phantom
 
 Rows = Mapping[str, Sequence[Sequence[object]]]
+# a remark on the phantom cohort's scans
+BESIDE = "Small benign nodules that lie beside the one that counts are in no table."
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Entry:
     rows: Rows = field(default_factory=dict)
 
 
+def cohort_phantom(subject: Subject) -> Phantom:
+    """The phantom that the phantom cohort has of a person."""
+    return make_phantom(
+        subject.seed, subject.kind, difficulty=subject.difficulty, matrix=subject.matrix
+    )
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a data set lies on disk.
@@ -45,6 +54,9 @@ class Layout:
         tables: Columns by the table's path below the root; a table without a header has none.
         settings: For the training command; `{out}` stands for the root.
         remarks: Sentences for the README on what stands in for what.
+        make: Makes the phantom that is written.
+        pattern: Share of those with the pattern among people who get cancer, unless another is
+            asked for; None where no phantom has any.
     """
 
     title: str
@@ -52,3 +64,5 @@ class Layout:
     tables: Mapping[str, Sequence[str]]
     settings: Sequence[str]
     remarks: Sequence[str]
+    make: Callable[[Subject], Phantom] = cohort_phantom
+    pattern: float | None = None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lungcam.cohorts.phantom.layouts.dicom import Series, write_slices
-from lungcam.cohorts.phantom.layouts.layout import Entry, Layout
+from lungcam.cohorts.phantom.layouts.layout import BESIDE, Entry, Layout
 from lungcam.cohorts.phantom.layouts.lidc_xml import lidc_xml
 from lungcam.cohorts.phantom.layouts.readings import read_by_four
 from lungcam.cohorts.phantom.layouts.subject import Subject
@@ -54,10 +54,14 @@ LIDC = Layout(
     "LIDC-IDRI",
     write_lidc,
     {},
-    ("data.root={out}",),
+    (
+        "data=lidc",
+        "data.root={out}",
+    ),
     (
         "Four readers rate a malignant nodule 4 or 5 and a benign one 1 or 2; one reader may have "
         "missed it. One outline is a pixel larger than the nodule, one a pixel smaller.",
         "Their marks of nodules under 3 mm and of non-nodules stand on vessels.",
+        BESIDE,
     ),
 )

@@ -1,19 +1,19 @@
-"""Which lobe of the lungs a phantom's nodule lies in."""
+"""Which lobe of a phantom's lungs a place lies in."""
 
 import numpy as np
 
 from lungcam.cohorts.phantom.phantom import Phantom
 
 
-def lobe_of(phantom: Phantom) -> int:
-    """Code of the lobe by the nodule's place, as NLST's sct_epi_loc has it.
+def lobe_at(phantom: Phantom, point_mm: tuple[float, float, float]) -> int:
+    """Code of the lobe at a place in RAS mm, as NLST's sct_epi_loc has it.
 
     The oblique fissures are where `anatomy` draws them; the right middle lobe and the lingula are
     taken as what lies before them in the lower half of the lungs.
     """
     used = np.flatnonzero(phantom.lungs.any(axis=(0, 1)))
     height = (used[-1] - used[0]) * phantom.affine[2, 2]
-    index = np.linalg.solve(phantom.affine, [*phantom.center_mm, 1])[:3]
+    index = np.linalg.solve(phantom.affine, [*point_mm, 1])[:3]
     middle = (phantom.hu.shape[0] - 1) / 2
     x, y = (index[:2] - middle) * phantom.spacing[:2]
     z = (index[2] - used[0]) * phantom.affine[2, 2]

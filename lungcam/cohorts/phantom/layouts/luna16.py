@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.cohorts.phantom.layouts.layout import Entry, Layout
+from lungcam.cohorts.phantom.layouts.layout import BESIDE, Entry, Layout
 from lungcam.cohorts.phantom.layouts.lidc_xml import lidc_xml
 from lungcam.cohorts.phantom.layouts.metaimage import write_metaimage
 from lungcam.cohorts.phantom.layouts.places import places, world
@@ -112,7 +112,7 @@ LUNA16 = Layout(
         "annotations_excluded.csv": (*COLUMNS, "diameter_mm"),
         "seriesuids.csv": (),
     },
-    ("data.root={out}", "data.xml={out}/lidc-xml"),
+    ("data=luna16", "data.root={out}", "data.xml={out}/lidc-xml"),
     (
         "lidc-xml/ stands for LIDC-IDRI's XML, which tells the malignancy: one file a scan.",
         "Of every eight scans, the arrays of four run backwards along two, one or three axes, and "
@@ -120,5 +120,6 @@ LUNA16 = Layout(
         "pixels as upright DICOM slices have them, or for one of the four in the array's order.",
         "In seg-lungs-LUNA16, 3 is the left lung, 4 the right one and 5 the trachea.",
         "candidates_V2.csv holds points within each nodule (class 1) and on vessels (class 0).",
+        BESIDE,
     ),
 )

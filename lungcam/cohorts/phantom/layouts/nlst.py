@@ -2,21 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from lungcam.cohorts.phantom.layouts.exam import write_exam
-from lungcam.cohorts.phantom.layouts.layout import Entry, Layout
-from lungcam.cohorts.phantom.layouts.nlst_columns import CANC, CTAB, CTABC, PRSN, RESTRICTED, SCREEN
+from lungcam.cohorts.phantom.layouts.layout import BESIDE, Entry, Layout
+from lungcam.cohorts.phantom.layouts.nlst_files import FIRST_PID, TABLES, trial_rows
 from lungcam.cohorts.phantom.layouts.nlst_tables import cancer_rows, exam_rows, participant
 from lungcam.cohorts.phantom.layouts.subject import Subject
 from lungcam.cohorts.phantom.phantom import Phantom
 
-FIRST_PID = 100_000
 # among the first four phantoms of every twelve, the one with a benign nodule came back for T1
 BLOCK, EVERY = 4, 3
-# a folder of tables as anybody gets them, and one as a data agreement gives them
-FOLDERS = ("tables", "restricted")
-NAME = "nlst_780_{}_idc_20210527.csv"
-COLUMNS = {"screen": SCREEN, "ctab": CTAB, "ctabc": CTABC, "canc": CANC}
-PERSON = {"tables/nlst_780_prsn_idc_20210527.csv": PRSN, "restricted/participant.csv": RESTRICTED}
+NEW_NOISE_HU = 6.0
 
 
 def write_nlst(out: Path, subject: Subject, phantom: Phantom) -> Entry:
@@ -29,17 +26,12 @@ def write_nlst(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     pid = str(FIRST_PID + subject.index)
     twice = subject.kind == "benign" and subject.index // BLOCK % EVERY == 0
     one = participant(pid, subject, phantom, twice)
-    years = range(2 if twice else 1)
-    folders = [write_exam(out, pid, subject, phantom, year) for year in years]
-    rows: dict[str, list] = {
-        name: [[one.person[column] for column in columns]] for name, columns in PERSON.items()
-    }
-    tables = {"canc": cancer_rows(one)}
-    for year in years:
-        for name, more in exam_rows(one, year).items():
-            tables[name] = tables.get(name, []) + more
-    for name, found in tables.items():
-        rows |= dict.fromkeys((f"{folder}/{NAME.format(name)}" for folder in FOLDERS), found)
+    scans = [phantom.hu, _again(subject.rng("T1"), phantom.hu)] if twice else [phantom.hu]
+    folders = [
+        write_exam(out, pid, subject, hu, phantom.affine, year) for year, hu in enumerate(scans)
+    ]
+    exams = [exam_rows(one, year) for year in range(len(scans))]
+    rows = trial_rows(one.person, cancer_rows(one.person, one.lobe), exams)
     return Entry(
         folders[0].as_posix(),
         pid,
@@ -51,12 +43,18 @@ def write_nlst(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     )
 
 
+def _again(rng: np.random.Generator, hu: np.ndarray) -> np.ndarray:
+    """The same scan with some more noise; padding stays."""
+    noise = rng.standard_normal(hu.shape, dtype=np.float32) * np.float32(NEW_NOISE_HU)
+    noisy = np.maximum(np.rint(hu + noise), -1023).astype(np.int16)
+    return np.where(hu == hu[0, 0, 0], hu, noisy)
+
+
 NLST = Layout(
     "NLST",
     write_nlst,
-    PERSON
-    | {f"{folder}/{NAME.format(name)}": COLUMNS[name] for folder in FOLDERS for name in COLUMNS},
-    ("data.root={out}",),
+    TABLES,
+    ("data=nlst", "data.root={out}"),
     (
         "tables/ holds the public tables. In restricted/, the participant file has the columns too "
         "that only a data agreement gives (rndgroup, conflc, lung_cancer, last_screen_studyyr, "
@@ -66,5 +64,6 @@ NLST = Layout(
         "A few with a benign nodule came back for T1: the same scan with some more noise. The rule "
         "of those screened at T0 alone (last_screen_studyyr 0) leaves them without a label.",
         "An exam has a localizer, a thin reconstruction and a thick one of averaged slices.",
+        BESIDE,
     ),
 )

@@ -7,7 +7,9 @@ and `.M` that it is missing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lungcam.cohorts.phantom.layouts.lobe import lobe_of
+import numpy as np
+
+from lungcam.cohorts.phantom.layouts.lobe import lobe_at
 from lungcam.cohorts.phantom.layouts.nlst_columns import CANC, CTAB, CTABC, PRSN, RESTRICTED, SCREEN
 from lungcam.cohorts.phantom.layouts.subject import Subject
 from lungcam.cohorts.phantom.phantom import Phantom
@@ -31,6 +33,9 @@ class Participant:
         slice_number: InstanceNumber in the thin series of the slice through the nodule's centre.
         diameter: In whole mm.
         emphysema: Whether the readers noted it.
+        spiculated: Whether the nodule's margin is.
+        known: Whether the exam before showed the nodule.
+        grown: Whether it has grown since.
     """
 
     person: Mapping[str, object]
@@ -38,6 +43,9 @@ class Participant:
     slice_number: int | None
     diameter: int
     emphysema: bool
+    spiculated: bool
+    known: bool = True
+    grown: bool = False
 
 
 def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Participant:
@@ -51,7 +59,7 @@ def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Pa
     """
     rng = subject.rng("participant")
     ill = phantom.label == 1
-    lobe = None if phantom.center_mm is None else lobe_of(phantom)
+    lobe = None if phantom.center_mm is None else lobe_at(phantom, phantom.center_mm)
     emphysema = bool(rng.random() < EMPHYSEMA_SHARE)
     days0, wait = int(rng.integers(0, 60)), int(rng.integers(15, 200))
     days1 = days0 + int(rng.integers(350, 420))
@@ -61,10 +69,7 @@ def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Pa
     result = 4 if lobe else 2 if emphysema else 1
     # 13: cancer before the screening window, 15: refused a screen, 5: no significant change
     later = (13, 13) if ill else (5 if lobe else result, 15) if twice else (15, 15)
-    person = dict.fromkeys(RESTRICTED, NOT_APPLICABLE) | {
-        "pid": pid, "dataset_version": VERSION, "study": 1, "cen": "PH", "elig": 2, "rndgroup": 1,
-        "race": 1, "cigsmok": int(rng.integers(0, 2)), "gender": int(rng.integers(1, 3)),
-        "age": int(rng.integers(55, 75)), "pkyr": int(rng.integers(30, 90)),
+    person = traits(pid, rng) | {
         "conflc": int(ill), "lung_cancer": int(ill), "last_screen_studyyr": int(twice),
         "fup_days": (diagnosed if ill else followed) + (1500 if ill else int(rng.integers(0, 60))),
         "deathstat": 0, "scr_res0": result, "scr_res1": later[0], "scr_res2": later[1],
@@ -73,17 +78,43 @@ def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Pa
         "can_scr": int(ill), "canc_rpt_link": int(ill),
         "canc_free_days": diagnosed - 10 if ill else followed,
     }  # fmt: skip
-    diameter, number = round(phantom.diameter_mm), None
-    if lobe:
-        k = (phantom.center_mm[2] - phantom.affine[2, 3]) / phantom.affine[2, 2]
-        number = phantom.hu.shape[2] - round(k)
+    diameter = round(phantom.diameter_mm)
     if ill:
-        person |= {name: 0 for name in PRSN if name.startswith("loc")} | {LOBE_COLUMNS[lobe]: 1}
-        person |= {
-            "cancyr": 0, "candx_days": diagnosed, "lesionsize": diameter, "de_grade": 3,
-            "de_type": ADENOCARCINOMA, "de_stag": 110, "de_stag_7thed": 110,
-        }  # fmt: skip
-    return Participant(person, lobe, number, diameter, emphysema)
+        person |= cancer(lobe, 0, diagnosed, diameter)
+    return Participant(person, lobe, slice_number(phantom), diameter, emphysema, ill)
+
+
+def traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
+    """Values of all columns of `RESTRICTED`, of which only those are drawn that tell no outcome."""
+    return dict.fromkeys(RESTRICTED, NOT_APPLICABLE) | {
+        "pid": pid, "dataset_version": VERSION, "study": 1, "cen": "PH", "elig": 2, "rndgroup": 1,
+        "race": 1, "cigsmok": int(rng.integers(0, 2)), "gender": int(rng.integers(1, 3)),
+        "age": int(rng.integers(55, 75)), "pkyr": int(rng.integers(30, 90)),
+    }  # fmt: skip
+
+
+def cancer(lobe: int, year: int, day: int, diameter: int) -> dict[str, object]:
+    """What the participant tables add of one with cancer.
+
+    Args:
+        lobe: Code of its place.
+        year: Study year that it is counted in.
+        day: Of the diagnosis.
+        diameter: In whole mm.
+    """
+    places = {name: 0 for name in PRSN if name.startswith("loc")} | {LOBE_COLUMNS[lobe]: 1}
+    return places | {
+        "cancyr": year, "candx_days": day, "lesionsize": diameter, "de_grade": 3,
+        "de_type": ADENOCARCINOMA, "de_stag": 110, "de_stag_7thed": 110,
+    }  # fmt: skip
+
+
+def slice_number(phantom: Phantom) -> int | None:
+    """InstanceNumber in the thin series of the slice through the nodule's centre."""
+    if phantom.center_mm is None:
+        return None
+    k = (phantom.center_mm[2] - phantom.affine[2, 3]) / phantom.affine[2, 2]
+    return phantom.hu.shape[2] - round(k)
 
 
 def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
@@ -95,12 +126,11 @@ def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
     }  # fmt: skip
     found = []
     if one.lobe:
-        ill = one.person["lung_cancer"] == 1
         found.append(
             {
                 "sct_ab_desc": NODULE, "sct_epi_loc": one.lobe, "sct_long_dia": one.diameter,
-                "sct_perp_dia": one.diameter, "sct_margins": 1 if ill else 2, "sct_pre_att": 1,
-                "sct_slice_num": one.slice_number,
+                "sct_perp_dia": one.diameter, "sct_margins": 1 if one.spiculated else 2,
+                "sct_pre_att": 1, "sct_slice_num": one.slice_number,
             }
         )  # fmt: skip
     if one.emphysema:
@@ -109,7 +139,10 @@ def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
         named | finding | {"sct_ab_num": number, "sct_found_after_comp": 0}
         for number, finding in enumerate(found, start=1)
     ]
-    compared = {"sct_ab_num": 1, "sct_ab_code": NODULE, "sct_ab_preexist": 1, "sct_ab_gwth": 1}
+    compared = {
+        "sct_ab_num": 1, "sct_ab_code": NODULE, "sct_ab_preexist": 1 + one.known,
+        "sct_ab_gwth": 1 + one.grown,
+    }  # fmt: skip
     return {
         "screen": [_row(SCREEN, screen)],
         "ctab": [_row(CTAB, one) for one in ctab],
@@ -117,15 +150,15 @@ def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
     }
 
 
-def cancer_rows(one: Participant) -> list[list[object]]:
+def cancer_rows(person: Mapping[str, object], lobe: int | None) -> list[list[object]]:
     """Rows of the table of cancers: one, or none."""
-    if one.person["lung_cancer"] != 1:
+    if person["lung_cancer"] != 1:
         return []
-    cancer = {
-        "lc_topog": LOBE_SITES[one.lobe], "first_lc": 1, "lc_morph": ADENOCARCINOMA, "lc_behav": 3,
-        "lc_grade": 3, "source_best_stage": 1, "study_yr": 0, "lc_order": 1,
+    more = {
+        "lc_topog": LOBE_SITES[lobe], "first_lc": 1, "lc_morph": ADENOCARCINOMA, "lc_behav": 3,
+        "lc_grade": 3, "source_best_stage": 1, "study_yr": person["cancyr"], "lc_order": 1,
     }  # fmt: skip
-    return [_row(CANC, {**one.person, **cancer})]
+    return [_row(CANC, {**person, **more})]
 
 
 def _row(columns: tuple[str, ...], values: Mapping[str, object]) -> list[object]:

@@ -21,6 +21,7 @@ class Subject:
         kind: "malignant", "benign" or "healthy".
         difficulty: In [0, 1].
         matrix: Rows and columns of a slice.
+        pattern: Share of those with the pattern among people who get cancer.
     """
 
     index: int
@@ -29,6 +30,7 @@ class Subject:
     kind: str
     difficulty: float
     matrix: int
+    pattern: float = 0.0
 
     @property
     def sample_id(self) -> str:

@@ -14,15 +14,16 @@ from lungcam.cohorts.phantom.layouts.layout import Layout
 from lungcam.cohorts.phantom.layouts.lidc import LIDC
 from lungcam.cohorts.phantom.layouts.luna16 import LUNA16
 from lungcam.cohorts.phantom.layouts.nlst import NLST
+from lungcam.cohorts.phantom.layouts.nlst_risk import NLST_RISK
 from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import check_settings, make_phantom
+from lungcam.cohorts.phantom.phantom import check_settings
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 from lungcam.files import write_text
 from lungcam.installation import TRAIN
 from lungcam.pool import run_all
 
-LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST}
+LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
 # to be raised whenever the same phantom would be written otherwise
 VERSION = 1
 # a record is written last: what has one is finished
@@ -38,11 +39,13 @@ def write_layout(
     difficulty: float = 0.3,
     matrix: int = 192,
     workers: int | None = None,
+    pattern: float | None = None,
 ) -> Sequence[Sample]:
     """Write the phantom cohort of these settings as a data set's tree.
 
-    The scans are those of `phantom_cohort`. What is finished is not made again: after a stop, or
-    with a larger n, the tree goes on from where it was.
+    The scans are those of `phantom_cohort`; only `nlst_risk` has its own, of people followed for
+    years. What is finished is not made again: after a stop, or with a larger n, the tree goes on
+    from where it was.
 
     Args:
         out: The tree's root: a new or empty folder, or a tree of the same settings.
@@ -52,6 +55,8 @@ def write_layout(
         difficulty: From 0 (easy) to 1 (hard), see `make_phantom`.
         matrix: Rows and columns of a slice, 64 or more.
         workers: Processes; None for as many as there are processors, 1 for none beside this one.
+        pattern: Of `nlst_risk` alone: the share of those with the pattern among people who get
+            cancer within six years, 0 for no pattern at all; None for 0.8.
 
     Returns:
         The phantom cohort's samples with image, UIDs, centre, fold and label as they stand in this
@@ -69,12 +74,15 @@ def write_layout(
     check_settings(difficulty, matrix)
     out = Path(out)
     key = cohort_key(seed, difficulty, matrix)
-    settings = {
-        **{"layout": layout, "n": n, "seed": seed, "difficulty": difficulty, "matrix": matrix},
-        "version": f"{VERSION} {key}",
-    }
+    settings = {"layout": layout, "n": n, "seed": seed, "difficulty": difficulty, "matrix": matrix}
+    share = _share(pattern, layout)
+    if share is not None:
+        # other scans than the phantom cohort's: other UIDs
+        key = f"{key} {layout} {share}"
+        settings["pattern"] = share
+    settings["version"] = f"{VERSION} {key}"
     subjects = [
-        Subject(i, key, phantom_seed(seed, i), kind, difficulty, matrix)
+        Subject(i, key, phantom_seed(seed, i), kind, difficulty, matrix, share or 0.0)
         for i, kind in enumerate(islice(phantom_kinds(seed), n))
     ]
     try:
@@ -95,7 +103,20 @@ def write_layout(
 def train_command(out: Path, layout: str) -> str:
     """The command that trains on a tree, quoted for the shell."""
     settings = [one.format(out=out) for one in LAYOUTS[layout].settings]
-    return shlex.join([*TRAIN.split(), f"data={layout}", *settings])
+    return shlex.join([*TRAIN.split(), *settings])
+
+
+def _share(pattern: float | None, layout: str) -> float | None:
+    """The pattern's share in a layout; None where there is no such thing."""
+    usual = LAYOUTS[layout].pattern
+    if usual is None and pattern is not None:
+        having = " or ".join(name for name, one in LAYOUTS.items() if one.pattern is not None)
+        raise InputError(
+            f"pattern={pattern}: the layout {layout} has none; remove it, or set layout={having}."
+        )
+    if pattern is not None and not 0 <= pattern <= 1:
+        raise InputError(f"The phantom tree's pattern is {pattern}; set it from 0 to 1.")
+    return usual if pattern is None else float(pattern)
 
 
 def _record(out: Path, subject: Subject) -> Path:
@@ -122,9 +143,7 @@ def _claim(out: Path, settings: dict) -> None:
 
 def _write(out: Path, layout: str, subject: Subject) -> None:
     """Make one phantom and write its files, the record last."""
-    phantom = make_phantom(
-        subject.seed, subject.kind, difficulty=subject.difficulty, matrix=subject.matrix
-    )
+    phantom = LAYOUTS[layout].make(subject)
     record = {
         "sample_id": subject.sample_id,
         "kind": subject.kind,
@@ -149,13 +168,14 @@ def _write_tables(out: Path, layout: Layout, records: Sequence[dict]) -> None:
 
 
 def _readme(layout: Layout, settings: dict) -> str:
-    told = ", ".join(f"{name}={settings[name]}" for name in ("n", "seed", "difficulty", "matrix"))
+    told = ", ".join(
+        f"{name}={value}" for name, value in settings.items() if name not in ("layout", "version")
+    )
     common = (
         "The scans are synthetic phantoms: no patient is behind any of them. Research use only.",
         f"They lie as {layout.title} does, so that its reader can be tried before the data come.",
         f"Made by: python -m lungcam phantom OUT layout={settings['layout']} with {told}.",
         f"{RECORDS}/ holds what is known of each phantom (kind, centre in RAS mm, diameter).",
-        "Small benign nodules that lie beside the one that counts are in no table.",
     )
     return "".join(f"{line}\n" for line in (*common, *layout.remarks))
 

@@ -11,7 +11,7 @@ import pytest
 
 from lungcam.cohorts.phantom import make_phantom
 from lungcam.cohorts.phantom.layouts import write_layout
-from lungcam.cohorts.phantom.layouts.lobe import lobe_of
+from lungcam.cohorts.phantom.layouts.lobe import lobe_at
 from lungcam.scans import check_scan
 
 MISSING = {".N", ".M"}
@@ -216,7 +216,7 @@ def test_cancers_and_screens_have_a_row_each(tree):
 
 def test_lobes_lie_where_they_should():
     phantoms = [make_phantom(seed, "malignant", matrix=64) for seed in range(14)]
-    found = [(lobe_of(one), one) for one in phantoms]
+    found = [(lobe_at(one, one.center_mm), one) for one in phantoms]
     assert {1, 3, 4, 6} <= {lobe for lobe, _ in found}
     for lobe, one in found:
         used = np.flatnonzero(one.lungs.any(axis=(0, 1)))

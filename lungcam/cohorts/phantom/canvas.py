@@ -1,0 +1,78 @@
+"""A person in the scanner, before nodules are laid and noise is added."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.cohorts.phantom.anatomy import FAT_HU, paint_organs
+from lungcam.cohorts.phantom.chest import Chest, draw_chest
+from lungcam.cohorts.phantom.scan import Grid, blend, coverage, empty_room, make_grid
+from lungcam.cohorts.phantom.tube import box_around
+from lungcam.cohorts.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What nodules are laid over.
+
+    Attributes:
+        chest: The person's proportions.
+        grid: The scan's grid.
+        hu: What is there without noise, float32 of shape `(D, H, W)`.
+        lungs: Both lungs with all within them, bool of the same shape.
+        airway: Air of trachea and main bronchi, bool of the same shape.
+        sigma: Standard deviation of the scanner's noise in HU.
+        padding: The scanner's value outside the field of view.
+    """
+
+    chest: Chest
+    grid: Grid
+    hu: np.ndarray
+    lungs: np.ndarray
+    airway: np.ndarray
+    sigma: float
+    padding: int
+
+
+def paint_person(
+    body: np.random.Generator,
+    scanner: np.random.Generator,
+    tissue: np.random.Generator,
+    difficulty: float,
+    matrix: int,
+) -> Canvas:
+    """Draw a person on a scanner.
+
+    Args:
+        body: Source of the person's form.
+        scanner: Source of the grid, the noise and the table.
+        tissue: Source of the organs' texture and density.
+        difficulty: In [0, 1]; raises noise and vessels.
+        matrix: Rows and columns of a slice.
+    """
+    chest = draw_chest(body)
+    grid = make_grid(scanner, matrix, chest.height + float(scanner.uniform(12, 22)))
+    sigma = float(scanner.uniform(15 + 8 * difficulty, 20 + 20 * difficulty))
+    padding = int(scanner.choice((-2000, -1024)))
+    hu, lungs = paint_organs(tissue, chest, grid, empty_room(scanner, grid, chest.back))
+    draw_great_vessels(hu, chest, grid)
+    joined, gas = body.random() < 0.75, body.random() < 0.4
+    segments = round(34 + 20 * difficulty + float(body.uniform(0, 6)))
+    draw_lung_vessels(body, hu, chest, grid, segments)
+    airway = draw_airway(hu, chest, grid, joined)
+    if gas:
+        _lay_stomach_gas(body, hu, chest, grid)
+    return Canvas(chest, grid, hu, lungs, airway, sigma, padding)
+
+
+def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, chest: Chest, grid: Grid) -> None:
+    """Lay a gas bubble over a level of fluid under the left dome of the diaphragm in place."""
+    radius = rng.uniform(14, 24)
+    top = chest.domes[2] - 10
+    center = np.array([60, -16, top - radius])
+    box = box_around(grid, center - radius - 3, center + radius + 3)
+    x, y, z = grid.x[box[2]], grid.y[box[1]][:, None], grid.z[box[0]][:, None, None]
+    ball = np.sqrt((x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2) - radius
+    gas = np.maximum(ball, y - (center[1] + 0.3 * radius)).astype(np.float32)
+    blend(hu[box], FAT_HU + 140, coverage(ball.astype(np.float32) - 3, grid.spacing[0]))
+    blend(hu[box], -980, coverage(gas, grid.spacing[0]))
