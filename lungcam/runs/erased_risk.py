@@ -12,10 +12,13 @@ from tqdm import tqdm
 
 from lungcam.classifier import RiskClassifier
 from lungcam.cohorts import Sample
+from lungcam.cohorts.risk import target_table
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
 from lungcam.files import write_table
-from lungcam.metrics import Calibration
+from lungcam.metrics import Calibration, yearly_auc
+from lungcam.metrics.mean import bootstrap_mean
+from lungcam.metrics.ranking import interval
 from lungcam.runs.erasing import annotated
 from lungcam.scans import read_scan
 from lungcam.transforms import place_center, prepare, shows_whole_chest
@@ -93,13 +96,49 @@ def erase_nodules(
 def erased_figures(
     found: Sequence[ErasedRisk], calibration: Calibration, seed: int
 ) -> dict[str, object]:
-    """What stands in metrics.json: risks before and after of those who had a nodule.
+    """What metrics.json says of a split whose nodules were painted over.
 
     Args:
-        found: Of the test split.
+        found: Of the split.
         calibration: From logits to risks.
         seed: Of the bootstrap over people.
+
+    Returns:
+        n and n_erased (samples with a nodule); auc_erased by the year, over all samples, beside
+        which the split's own `auc` stands; over those with a nodule and the event, by the year:
+        n, risk and risk_erased (means), left (mean share of the risk) with left_ci95; and
+        mass_left, the median share of the map's mass for the event.
     """
+    before, after = (
+        calibration.probability(np.stack([getattr(one, name) for one in found]))
+        for name in ("before", "after")
+    )
+    patients = np.array([one.sample.patient_id for one in found])
+    happened, known = target_table([one.sample for one in found], before.shape[1])
+    erased = np.array([one.nodules > 0 for one in found])
+    by_year = {}
+    for k in range(before.shape[1]):
+        rows = erased & (happened[:, k] == 1)
+        told: dict[str, object] = {"n": int(rows.sum())}
+        if rows.any():
+            left = after[rows, k] / before[rows, k]
+            mean, *bounds = bootstrap_mean(left, patients[rows], seed)
+            told |= {
+                "risk": float(before[rows, k].mean()),
+                "risk_erased": float(after[rows, k].mean()),
+                "left": mean,
+                "left_ci95": interval(bounds),
+            }
+        by_year[str(k + 1)] = told
+    masses = [one.mass for one in found if one.nodules and one.mass is not None]
+    return {
+        "n": len(found),
+        "n_erased": int(erased.sum()),
+        "auc_erased": yearly_auc(after, known, happened, patients, seed),
+        "with_event": by_year,
+        "mass_left": float(np.median(masses)) if masses else None,
+        "rule": RULE,
+    }
 
 
 def write_erased(file: Path, found: Sequence[ErasedRisk], calibration: Calibration) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -21,6 +22,7 @@ from lungcam.files import write_text
 from lungcam.metrics import (
     CALIBRATION_RULE,
     RULES,
+    YEARLY_CALIBRATION_RULE,
     Calibration,
     brier,
     expected_calibration_error,
@@ -28,6 +30,7 @@ from lungcam.metrics import (
     summarise,
     youden_threshold,
 )
+from lungcam.runs.erased_risk import erase_nodules, erased_figures, write_erased
 from lungcam.runs.erasing import erase_exported
 from lungcam.runs.figures import draw_figures
 from lungcam.runs.fold import beside
@@ -35,8 +38,9 @@ from lungcam.runs.localisation_report import report_localisation
 from lungcam.runs.localise import Localiser, localise_split
 from lungcam.runs.outcome import describe
 from lungcam.runs.pointers import Pointers
-from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runs.predictions import Predictions, known_scores, write_predictions
 from lungcam.runs.predictor import load_predictor
+from lungcam.runs.risks import Risks, calibrated, risk_figures, write_risks
 from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
 from lungcam.transforms import background, shows_whole_chest
@@ -83,20 +87,30 @@ def evaluate(
     # Lightning leaves the net as it was in training, and to run it so would move its weights
     classifier.eval()
     _refuse_diverged(logits for split in batches for logits in split)
-    predictions = {
-        split: Predictions(
-            data.splits[split], torch.cat(logits).float().cpu().numpy(), data.crop_depths(split)
-        )
-        for split, logits in zip(("val", "test"), batches, strict=True)
+    answers = {
+        split: torch.cat(found).float().cpu().numpy()
+        for split, found in zip(("val", "test"), batches, strict=True)
     }
-    calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
+    risks = None
+    if data.years is not None:
+        risks = calibrated({split: Risks(data.splits[split], a) for split, a in answers.items()})
+        answers = {split: logits[:, -1] for split, logits in answers.items()}
+        write_risks(folder / "risks.csv", risks)
+    predictions = {split: _labelled(data, split, logits) for split, logits in answers.items()}
+    if risks is None:
+        calibration, rule = (
+            fit_platt(predictions["val"].labels, predictions["val"].logits),
+            CALIBRATION_RULE,
+        )
+    else:
+        calibration, rule = risks["val"].calibration, YEARLY_CALIBRATION_RULE
     predictions = {
         split: replace(answers, calibration=calibration) for split, answers in predictions.items()
     }
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    carried = {**asdict(calibration), "rule": CALIBRATION_RULE}
+    carried = {**asdict(calibration), "rule": rule}
     amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
 
     metrics: dict[str, object] = {}
@@ -115,12 +129,15 @@ def evaluate(
         }
         for localisation in (one for one in callbacks if isinstance(one, Localisation)):
             figures |= localisation.shares([sample.sample_id for sample in answers.samples])
+        if risks is not None:
+            scores = known_scores(risks[split].samples, data.crop_depths(split))
+            figures["risk"] = risk_figures(risks[split], scores, seed)
         metrics[split] = figures
     metrics |= {
         "label_rule": label_rule,
         "cohort_notes": data.notes,
         "left_out": len(data.left_out),
-        "rules": RULES | {"threshold": THRESHOLD_RULE, "calibration": CALIBRATION_RULE},
+        "rules": RULES | {"threshold": THRESHOLD_RULE, "calibration": rule},
         "calibration": asdict(calibration),
         "seed": seed,
         "versions": versions(),
@@ -150,6 +167,11 @@ def evaluate(
         one.mark(mark, data.transforms)
     if explain["erase"]:
         erase_exported(classifier, data.transforms, exports)
+    if explain["erase"] and risks is not None:
+        explainer = Explainer(f"net.{explain['layer']}", explain["method"], background=covered)
+        erased = list(erase_nodules(classifier, data.transforms, data.splits["test"], explainer))
+        write_erased(folder / "erased.csv", erased, calibration)
+        metrics["test"]["risk"]["nodules_erased"] = erased_figures(erased, calibration, seed)
     draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
     lines = []
     if explain["benchmark"]:
@@ -166,6 +188,12 @@ def evaluate(
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports, lines))
     return metrics
+
+
+def _labelled(data: ScanDataModule, split: str, logits: np.ndarray) -> Predictions:
+    """The answers to a split's samples that have a label, which stand first in it."""
+    samples = [sample for sample in data.splits[split] if sample.label is not None]
+    return Predictions(samples, logits[: len(samples)], data.crop_depths(split))
 
 
 def _refuse_diverged(tensors: Iterable[torch.Tensor]) -> None:

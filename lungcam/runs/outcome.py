@@ -28,6 +28,8 @@ def describe(
     ]
     lines += [f"  {one}" for one in against_baselines(test["against_baselines"])]
     lines.append(f"  calibration: {calibration(test)}")
+    if "risk" in test:
+        lines += risk_lines(test["risk"])
     if "peak_share" in test:
         lines.append(
             f"Peak of the map within the nodule's radius + 5 mm: {test['peak_share']:.1%} of "
@@ -49,6 +51,30 @@ def describe(
                 lines.append(f"picture: {written / 'render.png'}")
     lines += [f"figures: {folder / 'figures'}", f"run folder: {folder}", RESEARCH_USE_ONLY]
     return "\n".join(lines)
+
+
+def risk_lines(risk: dict) -> list[str]:
+    """A split's figures of risk: AUC by year, concordance, and what nodules erased leave."""
+    lines = [
+        f"risk of {risk['n']} scans of {risk['n_patients']} people, {risk['n_events']} events:"
+    ]
+    erased = risk.get("nodules_erased")
+    for year, one in risk["auc"].items():
+        if one["value"] is None:
+            continue
+        told = f"  within {year} y: AUC {with_interval(one['value'], one['ci95'])}"
+        told += f", {one['n_positive']} of {one['n']}"
+        ratio = risk["calibration"][year]["ratio"]
+        if ratio is not None:
+            told += f"; expected over observed {ratio:.2f}"
+        if erased and erased["auc_erased"][year]["value"] is not None:
+            gone = erased["auc_erased"][year]
+            told += f"; nodules erased: AUC {with_interval(gone['value'], gone['ci95'])}"
+        lines.append(told)
+    if risk["c_index"] is not None:
+        told = with_interval(risk["c_index"], risk["c_index_ci95"])
+        lines.append(f"  concordance (Uno's C): {told}")
+    return lines
 
 
 def against_baselines(compared: dict[str, dict]) -> list[str]:

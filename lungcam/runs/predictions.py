@@ -48,13 +48,20 @@ class Predictions:
     @property
     def baselines(self) -> dict[str, np.ndarray]:
         """Scores `(N,)` that need no network; NaN where unknown."""
-        scores = {
-            "diameter": [sample.diameter_mm for sample in self.samples],
-            "crop_depth": [self.crop_depths.get(sample.sample_id) for sample in self.samples],
-        }
-        for name in sorted({name for sample in self.samples for name in sample.features}):
-            scores[name] = [sample.features.get(name) for sample in self.samples]
-        return {name: np.array(found, float) for name, found in scores.items()}
+        return known_scores(self.samples, self.crop_depths)
+
+
+def known_scores(
+    samples: Sequence[Sample], crop_depths: Mapping[str, float]
+) -> dict[str, np.ndarray]:
+    """Scores `(N,)` of samples that need no network; NaN where unknown."""
+    scores = {
+        "diameter": [sample.diameter_mm for sample in samples],
+        "crop_depth": [crop_depths.get(sample.sample_id) for sample in samples],
+    }
+    for name in sorted({name for sample in samples for name in sample.features}):
+        scores[name] = [sample.features.get(name) for sample in samples]
+    return {name: np.array(found, float) for name, found in scores.items()}
 
 
 def scored(answers: Predictions) -> Scored:

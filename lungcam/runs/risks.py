@@ -1,7 +1,7 @@
 """The risks that a net tells of a split's people, censored ones among them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from lungcam.cohorts import Sample
 from lungcam.cohorts.risk import target_table
 from lungcam.files import write_table
-from lungcam.metrics import Calibration
+from lungcam.metrics import Calibration, fit_yearly_platt, risk_summary
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,29 @@ class Risks:
     def patients(self) -> np.ndarray:
         """`(N,)` patient of each sample."""
         return np.array([sample.patient_id for sample in self.samples])
+
+
+def calibrated(splits: Mapping[str, Risks]) -> dict[str, Risks]:
+    """All splits with one calibration, fitted on validation, for all years."""
+    val = splits["val"]
+    happened, known = val.targets
+    calibration = fit_yearly_platt(val.logits, happened, known, val.patients)
+    return {name: replace(found, calibration=calibration) for name, found in splits.items()}
+
+
+def risk_figures(found: Risks, baselines: Mapping[str, np.ndarray], seed: int) -> dict[str, object]:
+    """What metrics.json says of a split's risks; see `lungcam.metrics.risk_summary`."""
+    happened, known = found.targets
+    return risk_summary(
+        found.probabilities,
+        known,
+        happened,
+        np.array([sample.time_days for sample in found.samples], float),
+        np.array([sample.event for sample in found.samples], bool),
+        found.patients,
+        baselines,
+        seed,
+    )
 
 
 def write_risks(file: Path, splits: Mapping[str, Risks]) -> None:
