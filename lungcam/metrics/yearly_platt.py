@@ -8,8 +8,8 @@ from lungcam.metrics.platt import Calibration, fit_platt
 YEARLY_CALIBRATION_RULE = (
     "Platt scaling of all years' cumulative logits together, one slope above 0 and one intercept, "
     "so that the risks of later years stay the greater; fitted on the validation split's pairs of "
-    "scan and year whose outcome is known, each patient weighing alike, and known pairs standing in "
-    "for those lost to follow-up (inverse probability of censoring)"
+    "scan and year whose outcome is known, each patient weighing alike, and known pairs standing "
+    "in for those lost to follow-up (inverse probability of censoring)"
 )
 
 
