@@ -19,6 +19,7 @@ from lungcam.report.figure import (
     span,
     tidy,
 )
+from lungcam.report.interval_marks import marks, yearly_marks
 
 WIDTH, HEIGHT = 14.0, 5.5
 PANEL, STEP, LEFT = 3.78, 4.62, 0.72
@@ -35,12 +36,9 @@ def draw_risk(figures: Mapping, split: str, label_rule: str) -> Figure:
         label_rule: What label 1 means.
     """
     figure = blank(WIDTH, HEIGHT)
-    places = [
-        ((LEFT + STEP * i) / WIDTH, 1.12 / HEIGHT, PANEL / WIDTH, 1 - 2.2 / HEIGHT)
-        for i in range(3)
-    ]
-    for place, draw in zip(places, (_draw_auc, _draw_years, _draw_groups), strict=True):
-        axes = figure.add_axes(place)
+    for place, draw in enumerate((_draw_auc, _draw_years, _draw_groups)):
+        left = (LEFT + STEP * place) / WIDTH
+        axes = figure.add_axes((left, 1.12 / HEIGHT, PANEL / WIDTH, 1 - 2.2 / HEIGHT))
         draw(axes, figures)
         tidy(axes)
     below = (
@@ -68,12 +66,12 @@ def _draw_auc(axes: Axes, figures: Mapping) -> None:
         series.append((f"{name.replace('_', ' ')} alone", colour, marker, compared[name]))
     for place, (name, colour, marker, points) in enumerate(series):
         shift = (place - (len(series) - 1) / 2) * BESIDE
-        _points(axes, points, shift, colour, marker, name)
+        yearly_marks(axes, points, shift, colour, marker, name)
     lowest = min([0.5, *axes.dataLim.intervaly[np.isfinite(axes.dataLim.intervaly)]])
     # room for the legend
-    axes.set(
-        ylabel="AUC of the risk within so many years", ylim=(1.02 - 1.28 * (1.02 - lowest), 1.02)
-    )
+    axes.set_ylim(1.02 - 1.28 * (1.02 - lowest), 1.02)
+    axes.set_ylabel("AUC of the risk within so many years")
+    _within_one(axes.yaxis)
     _title(axes, "Does it rank?" + told)
     _years(axes, years, [f"{one['n_positive']}" for one in years.values()], "positives")
     legend(axes, loc="lower right", ncols=2)
@@ -84,15 +82,17 @@ def _draw_years(axes: Axes, figures: Mapping) -> None:
     years = figures["calibration"]
     expected = [(one["expected"], (None, None)) for one in years.values()]
     observed = [(one["observed"], one["observed_ci95"]) for one in years.values()]
-    _points(axes, expected, -BESIDE / 2, NET, "o", "expected: mean predicted risk", line="solid")
-    _points(axes, observed, BESIDE / 2, INK, "s", "observed: Kaplan-Meier")
+    yearly_marks(
+        axes, expected, -BESIDE / 2, NET, "o", "expected: mean predicted risk", line="solid"
+    )
+    yearly_marks(axes, observed, BESIDE / 2, INK, "s", "observed: Kaplan-Meier")
     ratios = [one["ratio"] for one in years.values()]
     words = ["-" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
     axes.set(ylabel="risk within so many years")
     _title(axes, "Is the event as frequent as it says?")
-    _percent(axes.yaxis)
     end = max(axes.get_ylim()[1] * 1.2, 0.001)
     axes.set_ylim(-0.03 * end, end)
+    _percent(axes.yaxis)
     _years(axes, years, words, "expected / observed")
     legend(axes, loc="upper left")
 
@@ -108,7 +108,7 @@ def _draw_groups(axes: Axes, figures: Mapping) -> None:
     axes.plot(
         [0, end], [0, end], color=GREY, linewidth=0.9, linestyle=(0, (2, 3)), label="as expected"
     )
-    _whiskers(
+    marks(
         axes,
         [one["expected"] for one in groups],
         [(one["observed"], one["observed_ci95"]) for one in groups],
@@ -138,34 +138,6 @@ def _draw_groups(axes: Axes, figures: Mapping) -> None:
     legend(axes, loc="upper left")
 
 
-def _points(axes: Axes, points: list, shift: float, colour: str, marker: str, label: str, **line):
-    """Marks with their intervals at the years 1, 2, ..., a little beside; unknown ones left out."""
-    known = [(year, point) for year, point in enumerate(points, 1) if point[0] is not None]
-    at = [year + shift for year, _ in known]
-    _whiskers(axes, at, [point for _, point in known], colour, marker, label, **line)
-
-
-def _whiskers(
-    axes: Axes, at: list, points: list, colour: str, marker: str, label: str, line: str = "none"
-) -> None:
-    """Marks, and a bar for each interval that is known."""
-    told = [(x, *bounds) for x, (_, bounds) in zip(at, points, strict=True) if None not in bounds]
-    if told:
-        x, low, high = zip(*told, strict=True)
-        axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1.6)
-    axes.plot(
-        at,
-        [value for value, _ in points],
-        color=colour,
-        marker=marker,
-        markersize=6,
-        markeredgecolor="white",
-        linestyle=line,
-        linewidth=1.4,
-        label=label,
-    )
-
-
 def _years(axes: Axes, years: Mapping, below: list[str], meaning: str) -> None:
     """Ticks of the years, with a figure of each below."""
     labels = [f"{year}\n{word}" for year, word in zip(years, below, strict=True)]
@@ -179,6 +151,14 @@ def _title(axes: Axes, words: str) -> None:
 
 
 def _percent(axis: Axis) -> None:
-    """Ticks of a risk."""
+    """Ticks of a risk, after the limits."""
     axis.set_major_locator(MaxNLocator(6))
-    axis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axis.set_major_formatter(PercentFormatter(1))
+    _within_one(axis)
+
+
+def _within_one(axis: Axis) -> None:
+    """No ticks where the axis goes on beyond 0 and 1, to make room."""
+    low, high = axis.get_view_interval()
+    ticks = axis.get_ticklocs()
+    axis.set_ticks(ticks[(ticks >= max(low, 0)) & (ticks <= min(high, 1) + 1e-9)])
