@@ -53,7 +53,7 @@ def _draw_auc(axes: Axes, figures: Mapping) -> None:
     """AUC of each year, and of the best baselines beside it."""
     axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
     index = figures["c_index"]
-    told = "" if index is None else f"  C-index {index:.3f}{span(figures['c_index_ci95'])}"
+    told = "" if index is None else f"  Uno's C-index {index:.3f}{span(figures['c_index_ci95'])}"
     years = figures["auc"]
     series = [("net", NET, "o", [(one["value"], one["ci95"]) for one in years.values()])]
     compared = {
