@@ -65,12 +65,12 @@ def events_after_the_horizon(n):
     return np.full(n, 2190), np.ones(n, bool)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("n", [1, 7])
 @pytest.mark.parametrize("people", [1, 9])
 @pytest.mark.parametrize(
     "of", [no_event, all_events_at_once, all_lost_at_once, one_event, events_after_the_horizon]
 )
-@pytest.mark.parametrize("risk", [0.0, 0.3, 1.0, None])
+@pytest.mark.parametrize("risk", [0.0, 1.0, None])
 def test_what_is_not_known_is_none(of, n, people, risk, targets):
     time, event = of(n)
     mask, happened = targets(time, event)

@@ -30,7 +30,6 @@ def summary(monkeypatch):
 
 
 def words(figure) -> str:
-    figure.canvas.draw()
     texts = [text.get_text() for text in figure.texts]
     for axes in figure.axes:
         texts += [text.get_text() for text in (axes.title, axes._left_title, *axes.texts)]
