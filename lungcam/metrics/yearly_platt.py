@@ -8,8 +8,8 @@ from lungcam.metrics.platt import Calibration, fit_platt
 YEARLY_CALIBRATION_RULE = (
     "Platt scaling of all years' cumulative logits together, one slope above 0 and one intercept, "
     "so that the risks of later years stay the greater; fitted on the validation split's pairs of "
-    "scan and year whose outcome is known, each patient weighing alike, and known pairs standing in "
-    "for those lost to follow-up (inverse probability of censoring)"
+    "scan and year whose outcome is known, each patient weighing alike, and known pairs standing "
+    "in for those lost to follow-up (inverse probability of censoring)"
 )
 
 
@@ -21,8 +21,8 @@ def fit_yearly_platt(
     A pair of a row and a year is known where the event came by then, or where the mask is 1: the
     mask of training ends with the year of the event, and without the later years, of which the
     outcome is as well known, late risks would come out too low. Left at that they would come out
-    too high, since a row that is lost to follow-up has no late pair, but had it had the event,
-    would. So each pair weighs by the inverse of the share of rows still followed (Graf et al., Stat
+    too high, since rows that are lost to follow-up have no late pairs, and those with an event
+    before have. So each pair weighs by the inverse of the share of rows still followed (Graf et al., Stat
     Med 1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
 
     Args:
