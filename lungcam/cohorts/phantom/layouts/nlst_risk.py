@@ -110,7 +110,7 @@ def _lps(ras_mm: Sequence[float]) -> list[str]:
 
 
 NLST_RISK = Layout(
-    "NLST, with a time to cancer",
+    "NLST",
     write_nlst_risk,
     TABLES | {"annotations.csv": NODULES, "truth.csv": TRUTH},
     ("experiment=nlst_risk", "data.root={out}", "data.nodules={out}/annotations.csv"),
