@@ -9,7 +9,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from lungcam.errors import InputError
 
 # settings of train.py that hold paths
-PATH_KEYS = ("cache", "data.root", "data.table", "data.tables", "data.xml", "split.manifest")
+PATH_KEYS = (
+    *("cache", "data.root", "data.table", "data.tables", "data.xml", "data.nodules"),
+    "split.manifest",
+)
 
 
 @dataclass

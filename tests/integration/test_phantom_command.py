@@ -46,7 +46,12 @@ def test_it_says_what_it_wrote_and_how_to_train_on_it(tmp_path):
         (["out", "layout=lidc", "n=many"], "n=many: is no number"),
         (["out", "layout=lidc", "n=3"], "set it from 4"),
         (["out", "layout=lidc", "matrix=8"], "matrix is 8; set it"),
-        (["out", "layout=lidc", "view=lungs"], "it takes layout, n, seed, difficulty, matrix"),
+        (["out", "layout=lidc", "pattern=0.5"], "remove it, or set layout=nlst_risk"),
+        (["out", "layout=nlst_risk", "pattern=2"], "pattern is 2.0; set it from 0 to 1"),
+        (
+            ["out", "layout=lidc", "view=lungs"],
+            "it takes layout, n, seed, difficulty, matrix, pattern",
+        ),
         (["mine", "layout=lidc"], "mine: holds other things; name a new or empty folder"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lungcam.cohorts.catalogue import read_catalogue
 from lungcam.cohorts.nlst import nodule
+from lungcam.cohorts.nlst.annotated import read_nodules, with_annotated
 from lungcam.cohorts.nlst.exam import Exam, choose_series
 from lungcam.cohorts.nlst.features import find_features, read_features
 from lungcam.cohorts.nlst.label import RULES, Label
@@ -35,6 +36,7 @@ def nlst_cohort(
     rule: str = "screen",
     kernels: str | Sequence[str] = (),
     features: str | Sequence[str] = (),
+    nodules: str | Path | None = None,
 ) -> Cohort:
     """List NLST's exams with their labels.
 
@@ -50,10 +52,13 @@ def nlst_cohort(
         rule: `screen`: cancer found by the T0 screen; `risk`: cancer within 6 years of a scan.
         kernels: ConvolutionKernel by preference, where an exam has several reconstructions.
         features: Numeric columns of the prsn, screen or ctab table (there, of the largest nodule).
+        nodules: CSV of nodules in LUNA16's format (seriesuid, coordX, coordY, coordZ in LPS mm,
+            diameter_mm), known by the series that was chosen; None where there is none.
 
     Returns:
         A sample for each exam that the rule speaks of: one series, its label or None,
-        `diameter_mm` of the largest nodule, and `time_days` and `event` where they are known.
+        `diameter_mm` of the largest nodule, and `time_days` and `event` where they are known; where
+        `nodules` has some of its series, all of them, and centre and diameter of the largest.
 
     Raises:
         InputError: A setting is wrong, a folder, table or column is missing, or no exam is left.
@@ -61,6 +66,7 @@ def nlst_cohort(
     root, cache = as_path("root", root), as_path("cache", cache)
     law = RULES[as_choice("rule", rule, tuple(RULES))]
     kernels, features = as_names("kernels", kernels), as_names("features", features)
+    annotated = None if nodules is None else read_nodules(as_path("nodules", nodules))
     tables = tables_near(root, law.columns) if tables is None else as_path("tables", tables)
     refuse_outcomes(features)
     found, notes = find_tables(tables)
@@ -74,8 +80,8 @@ def nlst_cohort(
     wanted = {name.lower() for name in features}
     people, told = read_people(of["prsn"], {*COLUMNS, *wanted}, pids)
     screens, told_screens = read_exams(of["screen"], wanted, pids)
-    nodules, told_nodules = read_exams(of["ctab"], {*nodule.COLUMNS, *wanted}, pids)
-    notes += [*told, *told_screens, *told_nodules]
+    findings, told_findings = read_exams(of["ctab"], {*nodule.COLUMNS, *wanted}, pids)
+    notes += [*told, *told_screens, *told_findings]
     if not of["ctab"]:
         notes.append("There is no ctab table: no diameter is known.")
     samples, tally = [], Tally()
@@ -87,7 +93,7 @@ def nlst_cohort(
             tally.left_out[f"of T{exam.year}, of which rule={rule} does not speak"] += 1
         else:
             key = exam.pid, exam.year
-            screen, ctab = screens.get(key, []), nodules.get(key, [])
+            screen, ctab = screens.get(key, []), findings.get(key, [])
             try:
                 label = law.label(person, exam.year, bool(screen))
                 tally.count(label)
@@ -103,6 +109,9 @@ def nlst_cohort(
             f"{root}: no exam is left for rule={rule} with the tables in {tables}; "
             + (" ".join(notes) or "give the folder with NLST's CT images.")
         )
+    if annotated:
+        samples, told = with_annotated(samples, annotated)
+        notes += told
     return Cohort(samples, law.sentence, notes)
 
 

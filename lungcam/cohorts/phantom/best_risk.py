@@ -38,10 +38,10 @@ def best_risk(diameter_mm: float, pattern: bool, share: float) -> np.ndarray:
     days = np.arange(1, HORIZON + 1)
     free = 2.0 ** (-np.arange(HORIZON + 1) / HALF_LIFE)
     odds = np.append(-np.diff(free[:HORIZON]), free[HORIZON - 1])
-    shares = np.array([pattern_share(day, share) for day in days])
+    shares = pattern_share(days, share)
     odds = odds * (shares if pattern else 1 - shares) * _diameter_odds(diameter_mm, days)
-    within = [odds[: (year + 1) * YEAR - 1].sum() for year in range(YEARS)]
-    return np.array(within) / odds.sum()
+    reached = np.cumsum(odds)
+    return reached[np.arange(1, YEARS + 1) * YEAR - 2] / reached[-1]
 
 
 def _diameter_odds(diameter_mm: float, days: np.ndarray) -> np.ndarray:

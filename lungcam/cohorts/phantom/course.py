@@ -43,7 +43,7 @@ class Course:
 
     def patterned(self, day: int, share: float) -> bool:
         """Whether the pattern is there, which never goes once it has come."""
-        return self.proneness < pattern_share(self.cancer - day, share)
+        return bool(self.proneness < pattern_share(self.cancer - day, share))
 
 
 def shrunk(days: np.ndarray | float) -> np.ndarray | float:
@@ -51,14 +51,14 @@ def shrunk(days: np.ndarray | float) -> np.ndarray | float:
     return 2.0 ** (-days / (3 * DOUBLING_DAYS))
 
 
-def pattern_share(days: int, share: float) -> float:
+def pattern_share(days: np.ndarray | int, share: float) -> np.ndarray:
     """Share of those with the pattern among people whom cancer reaches in so many days.
 
     Args:
-        days: From the scan to the diagnosis.
+        days: From the scan to the diagnosis, of any shape.
         share: Of those whom it reaches before the horizon.
     """
-    return share if days < HORIZON else CHANCE * share
+    return np.where(np.less(days, HORIZON), share, CHANCE * share)
 
 
 def draw_course(rng: np.random.Generator, kind: str) -> Course:

@@ -45,17 +45,23 @@ def write_nlst_risk(out: Path, subject: Subject, phantom: Screened) -> Entry:
     follow = draw_following(rng, course)
     minor = bool(rng.random() < EMPHYSEMA_SHARE)
     scans = [phantom, *(_exam(subject, course, day) for day in follow.exams[1:])]
-    person = person_row(pid, subject, course, follow, lobe_at(phantom, phantom.site_mm), minor)
+    site = lobe_at(phantom, phantom.site_mm)
+    person = person_row(pid, subject, course, follow, site, minor)
     rows: dict[str, list] = {"annotations.csv": [], "truth.csv": []}
     folders, exams, before = [], [], 0.0
     for year, (day, scan) in enumerate(zip(follow.exams, scans, strict=True)):
         # a thick one would cost half as much again, and the reader takes the thin one
         folders.append(write_exam(out, pid, subject, scan.hu, scan.affine, year, thick=False))
         size = scan.diameter_mm
-        lobe = lobe_at(scan, scan.center_mm) if scan.center_mm else None
-        known, grown = before > 0, size > before > 0
         told = Participant(
-            person, lobe, slice_number(scan), round(size), minor, size > 0, known, grown
+            person,
+            lobe_at(scan, scan.center_mm) if size else None,
+            slice_number(scan),
+            round(size),
+            emphysema=minor,
+            spiculated=True,
+            known=before > 0,
+            grown=size > before > 0,
         )
         exams.append(exam_rows(told, year))
         before = size
@@ -63,7 +69,7 @@ def write_nlst_risk(out: Path, subject: Subject, phantom: Screened) -> Entry:
         if size:
             rows["annotations.csv"].append([uid, *_lps(scan.center_mm), f"{size:.10g}"])
         rows["truth.csv"].append([pid, uid, year, *_truth(course, day, scan, subject.pattern)])
-    rows |= trial_rows(person, cancer_rows(person, lobe_at(phantom, phantom.site_mm)), exams)
+    rows |= trial_rows(person, cancer_rows(person, site), exams)
     return Entry(
         folders[0].as_posix(),
         pid,
@@ -110,7 +116,7 @@ def _lps(ras_mm: Sequence[float]) -> list[str]:
 
 
 NLST_RISK = Layout(
-    "NLST, with a time to cancer",
+    "NLST",
     write_nlst_risk,
     TABLES | {"annotations.csv": NODULES, "truth.csv": TRUTH},
     ("experiment=nlst_risk", "data.root={out}", "data.nodules={out}/annotations.csv"),

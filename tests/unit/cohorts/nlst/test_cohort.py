@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from lungcam.cohorts.nlst import nlst_cohort
+from lungcam.cohorts.nlst import nlst_cohort, risk_targets
 from lungcam.cohorts.nlst.tables import tables_near
 from lungcam.errors import InputError
 
@@ -210,6 +210,101 @@ def test_the_risk_rule_from_the_restricted_file(root, cache, restricted):
     assert not any("stand-in" in note for note in cohort.notes)
 
 
+ALL, FREE = [1] * 6, [0] * 6
+# y, y_seq and y_mask of each exam, by hand; what is not here is dropped
+TARGETS = {
+    # cancer within the horizon: 90, 450, 60, 290 and 49 days after the scan
+    "100001_T0": (1, ALL, [1, 0, 0, 0, 0, 0]),
+    "100002_T0": (1, [0, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0]),
+    "100002_T1": (1, ALL, [1, 0, 0, 0, 0, 0]),
+    "100003_T0": (1, ALL, [1, 0, 0, 0, 0, 0]),
+    "100007_T0": (1, ALL, [1, 0, 0, 0, 0, 0]),
+    # cancer after it, and no cancer: free through all years
+    "100008_T0": (0, FREE, ALL),
+    "200004_T0": (0, FREE, ALL),
+    # followed for 1,980, 1,610 and 1,250 days: into years 6, 5 and 4
+    "200005_T0": (0, FREE, ALL),
+    "200005_T1": (0, FREE, [1, 1, 1, 1, 1, 0]),
+    "200005_T2": (0, FREE, [1, 1, 1, 1, 0, 0]),
+    # for 688 days: into year 2
+    "200006_T0": (0, FREE, [1, 1, 0, 0, 0, 0]),
+}
+
+
+def targets(sample):
+    """y, y_seq and y_mask as training has them from a sample's time; None where none is known."""
+    if sample.time_days is None:
+        return None
+    days = (sample.time_days, None) if sample.event else (None, sample.time_days)
+    y, y_seq, mask = risk_targets(*days)
+    return y, y_seq.tolist(), mask.tolist()
+
+
+def test_the_targets_of_each_exam(root, cache, public, restricted, write_table):
+    found = nlst_cohort(root, cache, public, rule="risk").samples
+    assert {one.sample_id: targets(one) for one in found} == TARGETS
+    # the restricted file follows this one 100 days longer, which is into the same years
+    found = nlst_cohort(root, cache, restricted, rule="risk").samples
+    assert {one.sample_id: targets(one) for one in found} == TARGETS
+    # and counts where both are there: its fup_days, not canc_free_days
+    rows = [row | {"fup_days": 800, "lung_cancer": 0} for row in people() if row["pid"] == "200005"]
+    write_table(public / "participant_d040722.csv", rows)
+    found = nlst_cohort(root, cache, public, rule="risk").samples
+    assert {one.sample_id: targets(one) for one in found} == TARGETS | {
+        "200005_T0": (0, FREE, [1, 1, 1, 0, 0, 0]),  # 780 days
+        "200005_T1": (0, FREE, [1, 1, 0, 0, 0, 0]),  # 410
+        "200005_T2": (0, FREE, [1, 0, 0, 0, 0, 0]),  # 50
+    }
+
+
+NO_CANCER = {"canc_rpt_link": 0, "can_scr": 0, "cancyr": ".N", "candx_days": ".N"}
+DROPPED = "dropped"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        # the scan is on day 10: cancer on the day of the scan, on the last of a year, on the next
+        ({"candx_days": 10}, (1, ALL, [1, 0, 0, 0, 0, 0])),
+        ({"candx_days": 374}, (1, ALL, [1, 0, 0, 0, 0, 0])),
+        ({"candx_days": 375}, (1, [0, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0])),
+        # on the last day of the horizon and on the next
+        ({"candx_days": 2199}, (1, [0, 0, 0, 0, 0, 1], ALL)),
+        ({"candx_days": 2200}, (0, FREE, ALL)),
+        # before the scan
+        ({"candx_days": 9}, DROPPED),
+        # whatever follow-up says
+        ({"candx_days": 800, "fup_days": ".M", "canc_free_days": ".M"},
+         (1, [0, 0, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0])),
+        ({"candx_days": 2400, "fup_days": 400, "canc_free_days": 400}, (0, FREE, ALL)),
+        # no cancer: the end of follow-up from the restricted column, else from the public one
+        (NO_CANCER | {"fup_days": 740, "canc_free_days": 700}, (0, FREE, [1, 1, 1, 0, 0, 0])),
+        (NO_CANCER | {"fup_days": ".M", "canc_free_days": 700}, (0, FREE, [1, 1, 0, 0, 0, 0])),
+        (NO_CANCER | {"canc_free_days": 374}, (0, FREE, [1, 0, 0, 0, 0, 0])),
+        (NO_CANCER | {"canc_free_days": 1835}, (0, FREE, ALL)),
+        (NO_CANCER | {"canc_free_days": 10}, (0, FREE, [1, 0, 0, 0, 0, 0])),
+        # that lies before the scan, or is in no table
+        (NO_CANCER | {"canc_free_days": 9}, DROPPED),
+        (NO_CANCER | {"fup_days": 9, "canc_free_days": 2000}, DROPPED),
+        (NO_CANCER | {"canc_free_days": ".M"}, None),
+        (NO_CANCER | {"fup_days": ".M", "canc_free_days": ".N"}, None),
+        # the day of the scan, or whether there was cancer, is in no table
+        ({"scr_days0": ".N"}, None),
+        ({"scr_days0": ".E"}, DROPPED),
+        ({"candx_days": ".N"}, None),
+        (NO_CANCER | {"conflc": 3, "fup_days": 2000}, None),
+        (NO_CANCER | {"conflc": 2, "fup_days": 2000}, (0, FREE, ALL)),
+    ],
+)  # fmt: skip
+def test_each_branch_of_the_targets(root, cache, tmp_path, write_table, change, expected):
+    # another participant keeps the cohort from being empty
+    rows = [people()[0] | {"scr_days0": 10} | change, people()[3]]
+    write_table(tmp_path / "t" / "prsn.csv", rows)
+    found = nlst_cohort(root, cache, tmp_path / "t", rule="risk").samples
+    told = {one.sample_id: targets(one) for one in found}
+    assert told.get("100001_T0", DROPPED) == expected
+
+
 def test_several_participant_files_are_joined(root, cache, public, restricted, write_table):
     (restricted / "participant_d040722.csv").rename(public / "a.csv")
     cohort = nlst_cohort(root, cache, public, features=["pkyr", "age"])
@@ -378,7 +473,7 @@ def test_a_series_repeated_or_of_other_people_changes_nothing(root, cache, publi
 
 
 WRONG = (1, 1.5, [1], {"a": 1}, None, True, float("nan"), "")
-RIGHT = {"tables": (None,)}
+RIGHT = {"tables": (None,), "nodules": (None,)}
 
 
 @pytest.mark.parametrize(

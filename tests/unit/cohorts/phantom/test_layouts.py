@@ -14,16 +14,18 @@ from lungcam.cohorts.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.errors import InputError
 from lungcam.scans import check_scan
 
+# those that show the phantom cohort's own scans
+COHORTS = ("luna16", "lidc", "nlst")
 SETTINGS = {"seed": 5, "difficulty": 0.3, "matrix": 64}
 
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory):
-    """Every layout of the same four phantoms: root and samples."""
+    """These layouts of the same four phantoms: root and samples."""
     root = tmp_path_factory.mktemp("trees")
     return {
         name: (root / name, write_layout(root / name, name, 4, workers=1, **SETTINGS))
-        for name in LAYOUTS
+        for name in COHORTS
     }
 
 
@@ -37,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", COHORTS)
 def test_the_scans_are_those_of_the_phantom_cohort(trees, cohort, layout):
     _, samples = trees[layout]
     for sample, phantom in zip(samples, cohort, strict=True):
@@ -124,6 +126,9 @@ def test_the_readme_says_what_it_is_and_how_it_was_made(trees):
 def test_the_train_command_is_quoted_for_the_shell():
     assert train_command(Path("a b"), "luna16") == (
         "python train.py data=luna16 'data.root=a b' 'data.xml=a b/lidc-xml'"
+    )
+    assert train_command(Path("a"), "nlst_risk") == (
+        "python train.py experiment=nlst_risk data.root=a data.nodules=a/annotations.csv"
     )
 
 

@@ -1,0 +1,182 @@
+"""People followed for years, as NLST: what its tables and reader tell is what was laid down."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lungcam.cohorts.nlst import nlst_cohort
+from lungcam.cohorts.nlst.person import times
+from lungcam.cohorts.nlst.tables import Person
+from lungcam.cohorts.phantom.best_risk import best_risk
+from lungcam.cohorts.phantom.course import draw_course
+from lungcam.cohorts.phantom.layouts import write_layout
+from lungcam.cohorts.phantom.layouts.nlst_columns import PRSN, RESTRICTED
+from lungcam.cohorts.phantom.layouts.nlst_risk_tables import draw_following, person_row
+from lungcam.cohorts.phantom.layouts.subject import Subject
+from lungcam.cohorts.rows import Row
+from lungcam.errors import InputError
+from lungcam.scans import check_scan
+
+SETTINGS = {"n": 6, "seed": 5, "matrix": 64, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("risk") / "tree"
+    return root, write_layout(root, "nlst_risk", **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def read(tree, tmp_path_factory):
+    """The tree through the reader of NLST, by the folder of tables."""
+    root, cache = tree[0], tmp_path_factory.mktemp("cache")
+    nodules = root / "annotations.csv"
+
+    def one(tables: Path | None):
+        return nlst_cohort(root, cache, tables, rule="risk", nodules=nodules).samples
+
+    return {"found": one(None), **{name: one(root / name) for name in ("tables", "restricted")}}
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def by_series(root: Path) -> dict[str, dict[str, str]]:
+    return {row["series_uid"]: row for row in table(root / "truth.csv")}
+
+
+def point(row: dict[str, str], what: str) -> tuple[float, ...]:
+    """RAS mm of what a row of truth.csv gives in LPS."""
+    x, y, z = (float(row[f"{what}_{axis}"]) for axis in "xyz")
+    return -x, -y, z
+
+
+def test_every_exam_has_a_row_of_truth_and_a_sample(tree, read):
+    root, written = tree
+    truth = by_series(root)
+    assert read["found"] == read["tables"]
+    for samples in read.values():
+        assert {one.series_uid for one in samples} == truth.keys()
+        labels = {one.series_uid: one.label for one in samples}
+        assert {one.series_uid: one.label for one in written}.items() <= labels.items()
+    years = [row["study_yr"] for row in truth.values()]
+    assert years.count("0") == 6
+    assert years.count("1") >= 1
+    # with a localizer, and no other reconstruction
+    assert len(list(root.glob("NLST/*/*/*"))) == 2 * len(years)
+    assert check_scan(read["found"][0].image)[0].of("refused", "flagged") == []
+
+
+def test_times_are_the_truth_as_far_as_it_was_followed(tree, read):
+    truth = by_series(tree[0])
+    for samples in (read["tables"], read["restricted"]):
+        for sample in samples:
+            days = truth[sample.series_uid]["days_to_cancer"]
+            if sample.event:
+                assert sample.time_days == float(days)
+            else:
+                assert not days or sample.time_days < float(days)
+        assert {one.event for one in samples} == {True, False}
+
+
+def test_annotated_nodules_are_those_of_the_truth(tree, read):
+    root = tree[0]
+    truth = by_series(root)
+    assert len(table(root / "annotations.csv")) == sum(
+        bool(row["nodule_x"]) for row in truth.values()
+    )
+    seen = 0
+    for sample in read["found"]:
+        row = truth[sample.series_uid]
+        if not row["nodule_x"]:
+            assert (sample.nodules, sample.center_mm, sample.diameter_mm) == ((), None, 0)
+            continue
+        seen += 1
+        (nodule,) = sample.nodules
+        assert nodule.counts
+        assert nodule.center_mm == sample.center_mm == pytest.approx(point(row, "nodule"))
+        assert nodule.diameter_mm == sample.diameter_mm
+        assert sample.diameter_mm == pytest.approx(float(row["nodule_diameter_mm"]))
+        # there is something there
+        scan = check_scan(sample.image)[1]
+        index = np.rint(np.linalg.solve(scan.grid.affine, [*sample.center_mm, 1])[:3]).astype(int)
+        around = tuple(slice(at - 1, at + 2) for at in index)
+        assert scan.hu[around].max() > -500
+    assert seen > 2
+
+
+def test_the_best_risk_stands_beside_what_it_rests_on(tree):
+    rows = table(tree[0] / "truth.csv")
+    assert {row["pattern"] for row in rows} == {"0", "1"}
+    for row in rows:
+        told = [float(row[f"best_risk_{k}"]) for k in range(1, 7)]
+        size, pattern = float(row["nodule_diameter_mm"] or 0), row["pattern"] == "1"
+        assert told == pytest.approx(best_risk(size, pattern, 0.8))
+        assert bool(row["pattern_x"]) == bool(row["pattern_radius_mm"]) == pattern
+        if pattern and size:
+            away = np.subtract(point(row, "pattern"), point(row, "nodule"))
+            assert np.linalg.norm(away) < float(row["pattern_radius_mm"])
+
+
+def test_without_a_pattern_the_same_people_have_none(tree, tmp_path):
+    write_layout(tmp_path / "none", "nlst_risk", pattern=0, **SETTINGS | {"n": 4})
+    none, some = table(tmp_path / "none/truth.csv"), table(tree[0] / "truth.csv")
+    assert {row["pattern"] for row in none} == {"0"}
+    assert "pattern=0" in (tmp_path / "none/README.txt").read_text()
+    same = ("pid", "study_yr", "days_to_cancer", "nodule_x", "nodule_diameter_mm")
+    for one, other in zip(none, some, strict=False):
+        assert [one[name] for name in same] == [other[name] for name in same]
+        # other scans by other names
+        assert one["series_uid"] != other["series_uid"]
+    with pytest.raises(InputError, match="another pattern; name a new or empty folder"):
+        write_layout(tmp_path / "none", "nlst_risk", **SETTINGS)
+
+
+def test_a_pattern_that_cannot_be_is_refused(tmp_path):
+    for pattern in (-0.1, 1.5, float("nan")):
+        with pytest.raises(InputError, match=r"pattern is .*; set it from 0 to 1"):
+            write_layout(tmp_path / "tree", "nlst_risk", pattern=pattern)
+    with pytest.raises(InputError, match=r"pattern=0.5: .* layout=nlst_risk"):
+        write_layout(tmp_path / "tree", "nlst", pattern=0.5)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("columns", [PRSN, RESTRICTED], ids=["public", "restricted"])
+def test_rows_of_many_people_are_read_as_they_were_drawn(columns):
+    """Without voxels: what the reader makes of a row is the course, as far as it was followed."""
+    rng = np.random.default_rng(0)
+    lost = ill = again = 0
+    for i in range(300):
+        kind = ("malignant", "benign", "healthy")[i % 3]
+        course = draw_course(rng, kind)
+        follow = draw_following(rng, course)
+        subject = Subject(i, "key", i, kind, 0.3, 64)
+        values = person_row(str(i), subject, course, follow, 1, minor=False)
+        row = {name: str(values[name]) for name in columns}
+        person = Person((Row(Path("participant.csv"), 2, row),))
+        for year, day in enumerate(follow.exams):
+            found = times(person, year)
+            assert (found.unknown, found.late) == ("", False)
+            if course.cancer <= follow.end:
+                assert found.to_cancer == course.cancer - day
+            else:
+                assert found.to_cancer is None
+                assert found.followed == follow.end - day
+        for year in range(len(follow.exams), 3):
+            assert times(person, year).unknown
+            assert values[f"scr_res{year}"] in (11, 15, 23)
+        # a linked cancer was seen in that exam
+        if values["canc_rpt_link"]:
+            assert values["can_scr"] == 1
+            assert course.diameter_mm(follow.exams[values["cancyr"]]) > 4
+            assert values[f"scr_res{values['cancyr']}"] in (4, 5)
+        lost += follow.end < 2190
+        ill += course.cancer <= follow.end
+        again += len(follow.exams)
+    assert 50 < lost < 100
+    assert 70 < ill < 130
+    assert 370 < again < 430
