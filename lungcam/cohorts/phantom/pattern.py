@@ -8,8 +8,8 @@ from lungcam.cohorts.phantom.scan import Grid
 from lungcam.cohorts.phantom.texture import smooth_cloud
 from lungcam.cohorts.phantom.tube import box_around
 
-RADIUS_MM = (13.0, 20.0)
-RISE_HU = (60.0, 120.0)
+RADIUS_MM = (15.0, 22.0)
+RISE_HU = (120.0, 200.0)
 # how far its middle lies from where the cancer arises, at most
 ASIDE_MM = 8.0
 EDGE_MM = 6.0
