@@ -13,6 +13,7 @@ from lungcam.explain import method_name, peaks
 from lungcam.files import write_text
 from lungcam.grid import reorient
 from lungcam.runs.answer import Answer, answer_scan
+from lungcam.runs.dicom_objects import write_dicom_objects
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
 from lungcam.runs.pictures import write_pictures
@@ -23,7 +24,7 @@ from lungcam.transforms import shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "render")
+STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "dicom", "render")
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Wanted:
         masks: mask.nii.gz and lungs.nii.gz.
         picture: render.png.
         erase: erased.nii.gz, and what became of the logit.
+        dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
     """
 
     masks: bool
     picture: bool
     erase: bool = False
+    dicom: bool = False
 
 
 def predict_scan(
@@ -85,6 +88,9 @@ def predict_scan(
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
+    if wanted.dicom:
+        with watch("dicom"):
+            warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
     if wanted.picture and masks:
         with watch("render"):
             warnings += write_pictures(
