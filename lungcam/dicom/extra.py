@@ -1,6 +1,9 @@
 """The extra that DICOM objects need."""
 
+import logging
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 from lungcam.errors import InputError
 
@@ -13,3 +16,9 @@ def demand_highdicom() -> None:
     """
     if find_spec("highdicom") is None:
         raise InputError("dicom=true: it needs highdicom; run pip install 'lungcam[dicom]'")
+
+
+def highdicom() -> ModuleType:
+    """Import highdicom, which tells the log of every module of attributes that it copies."""
+    logging.getLogger("highdicom").setLevel(logging.WARNING)
+    return import_module("highdicom")

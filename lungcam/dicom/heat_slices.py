@@ -59,24 +59,29 @@ def write_heat_slices(folder: Path, source: Source, heat: np.ndarray, told: Told
 
 
 def to_16_bits(values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round to multiples of a slope, of which the highest and the lowest value keep their places.
+    """Round to multiples of a slope; the highest value stays alone, and so does the lowest.
+
+    Rounded alone, several voxels would be the highest, and a reader would find another one first.
 
     Args:
-        values: float32.
+        values: `(D, rows, columns)` float32.
 
     Returns:
-        int16, and the slope as a decimal string holds it: `values` are `stored * slope` within half
-        a slope; within one beside the highest and lowest values, whom no other may equal unless it
-        did before.
+        int16, and the slope as a decimal string holds it. `stored * slope` is off by up to half a
+        slope, beside the highest and the lowest value by up to one; 0 stays 0.
     """
-    (slope,) = decimals([max(float(np.abs(values).max()), 1e-6) / HIGHEST])
-    slope = float(str(slope))
-    stored = np.clip(np.rint(values / slope), -HIGHEST, HIGHEST).astype(np.int16)
-    highest, lowest = stored.max(), stored.min()
-    if highest > 0:
-        stored[(stored == highest) & (values < values.max())] -= 1
-    if lowest < 0:
-        stored[(stored == lowest) & (values > values.min())] += 1
+    low, high = values.min(), values.max()
+    (text,) = decimals([(max(-low, high) or 1.0) / HIGHEST])
+    slope = float(str(text))
+    top, bottom = max(1, np.rint(high / slope)), min(-1, np.rint(low / slope))
+    stored = np.empty(values.shape, np.int16)
+    for one, frame in zip(stored, values, strict=True):
+        rounded = np.rint(frame / slope)
+        if high > 0:
+            rounded = np.where(frame < high, np.minimum(rounded, top - 1), top)
+        if low < 0:
+            rounded = np.where(frame > low, np.maximum(rounded, bottom + 1), bottom)
+        one[:] = np.clip(rounded, -HIGHEST, HIGHEST)
     return stored, slope
 
 
@@ -118,6 +123,8 @@ def _common(source: Source, told: Told, series_uid: str, slope: float) -> Datase
             "RescaleType": "US",
             "WindowCenter": "0",
             "WindowWidth": decimals([2 * highest])[0],
+            # plain windows must be 1 wide at least
+            "VOILUTFunction": "LINEAR_EXACT",
             "LossyImageCompression": "00",
         }
     )

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.sr.codedict import codes
 
 from lungcam import __version__
+from lungcam.dicom.extra import highdicom
 from lungcam.dicom.maker import MAKER, finish
 from lungcam.dicom.source import Source
 from lungcam.dicom.told import Told
@@ -30,9 +32,7 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
         heat: `(W, H, D)` float32 on the scan's grid.
         told: What it rests on.
     """
-    import highdicom as hd
-    from pydicom.sr.codedict import codes
-
+    hd = highdicom()
     frames = source.frames(heat).astype("<f4", copy=False)
     highest = float(np.abs(frames).max()) or 1.0
     names = (*source.instance_uids, told, __version__, sha256(frames).hexdigest())
@@ -58,9 +58,9 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
         instance_number=1,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
-        # grey in the middle is 0
+        # grey in the middle is 0; plain windows must be 1 wide at least
         voi_lut_transformations=[
-            hd.VOILUTTransformation(window_center=0.0, window_width=2 * highest)
+            hd.VOILUTTransformation(0.0, 2 * highest, voi_lut_function="LINEAR_EXACT")
         ],
         plane_positions=[
             hd.PlanePositionSequence("PATIENT", one.ImagePositionPatient) for one in images
@@ -80,11 +80,12 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
 
 def _in_order(made: Dataset, source: Source, frames: np.ndarray) -> None:
     """Put the frames in the source's order; highdicom lays them from the head down."""
-    at = {tuple(place): k for k, place in enumerate(np.round(source.positions, 6))}
-    groups: list[Dataset] = [Dataset()] * len(frames)
-    for group in made.PerFrameFunctionalGroupsSequence:
-        place = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
-        groups[at[tuple(np.round(place, 6))]] = group
+    normal = np.cross(source.orientation[:3], source.orientation[3:])
+
+    def height(group: Dataset) -> float:
+        return np.dot(np.array(group.PlanePositionSequence[0].ImagePositionPatient, float), normal)
+
+    groups = sorted(made.PerFrameFunctionalGroupsSequence, key=height)
     for k, group in enumerate(groups):
         group.FrameContentSequence[0].DimensionIndexValues = k + 1
     made.PerFrameFunctionalGroupsSequence = Sequence(groups)
@@ -92,10 +93,7 @@ def _in_order(made: Dataset, source: Source, frames: np.ndarray) -> None:
 
 
 def _chest() -> Dataset:
-    from highdicom.sr import CodedConcept
-    from pydicom.sr.codedict import codes
-
     anatomy = Dataset()
     anatomy.FrameLaterality = "U"
-    anatomy.AnatomicRegionSequence = [CodedConcept.from_code(codes.SCT.Chest)]
+    anatomy.AnatomicRegionSequence = [highdicom().sr.CodedConcept.from_code(codes.SCT.Chest)]
     return anatomy

@@ -5,8 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from lungcam import __version__
+from lungcam.dicom.extra import highdicom
 from lungcam.dicom.maker import MAKER, finish
 from lungcam.dicom.source import Source
 from lungcam.dicom.told import Told
@@ -20,24 +23,24 @@ class Segment:
 
     Attributes:
         label: For people.
-        category: Name in `codes.SCT` (PS3.16 CID 7150).
-        kind: Scheme and name in `codes` (CID 7151).
+        category: PS3.16 CID 7150.
+        kind: CID 7151.
         color_lab: CIELab.
         series_number: SeriesNumber.
     """
 
     label: str
-    category: str
-    kind: tuple[str, str]
+    category: Code
+    kind: Code
     color_lab: tuple[float, float, float]
     series_number: int
 
 
-LUNGS = Segment("lungs", "AnatomicalStructure", ("SCT", "Lung"), (67.0, -14.0, -30.0), 9003)
+LUNGS = Segment("lungs", codes.SCT.AnatomicalStructure, codes.SCT.Lung, (67.0, -14.0, -30.0), 9003)
 SHOWN = Segment(
     "region shown to the network",
-    "SpatialAndRelationalConcept",
-    ("NCIt", "ReferenceRegion"),
+    codes.SCT.SpatialAndRelationalConcept,
+    codes.NCIt.ReferenceRegion,
     (80.0, 5.0, 60.0),
     9004,
 )
@@ -57,15 +60,12 @@ def write_segmentation(
         segment: What it shows.
         told: What it rests on.
     """
-    import highdicom as hd
-    from pydicom.sr.codedict import codes
-
+    hd = highdicom()
     frames = source.frames(mask)
     names = (*source.instance_uids, told, __version__, sha256(frames).hexdigest())
     algorithm = hd.AlgorithmIdentificationSequence(
         name="lungcam", family=codes.DCM.MorphologicalOperations, version=__version__
     )
-    scheme, kind = segment.kind
     images = source.datasets()
     made = hd.seg.Segmentation(
         images,
@@ -75,8 +75,8 @@ def write_segmentation(
             hd.seg.SegmentDescription(
                 segment_number=1,
                 segment_label=segment.label,
-                segmented_property_category=getattr(codes.SCT, segment.category),
-                segmented_property_type=getattr(getattr(codes, scheme), kind),
+                segmented_property_category=segment.category,
+                segmented_property_type=segment.kind,
                 algorithm_type="AUTOMATIC",
                 algorithm_identification=algorithm,
                 display_color=hd.color.CIELabColor(*segment.color_lab),

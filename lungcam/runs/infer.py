@@ -14,7 +14,6 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
-from lungcam.dicom import demand_highdicom
 from lungcam.errors import InputError
 from lungcam.files import write_table, write_text
 from lungcam.metrics import RULES, Calibration, summarise
@@ -49,6 +48,8 @@ def infer(config: DictConfig) -> None:
     wanted = OmegaConf.to_container(config.explain)
     check_explanation(wanted)
     if config.dicom:
+        from lungcam.dicom import demand_highdicom
+
         demand_highdicom()
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"

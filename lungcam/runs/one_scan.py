@@ -13,7 +13,6 @@ from lungcam.explain import method_name, peaks
 from lungcam.files import write_text
 from lungcam.grid import reorient
 from lungcam.runs.answer import Answer, answer_scan
-from lungcam.runs.dicom_objects import write_dicom_objects
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
 from lungcam.runs.pictures import write_pictures
@@ -89,6 +88,9 @@ def predict_scan(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
     if wanted.dicom:
+        # the codes' dictionary alone takes a fifth of a second
+        from lungcam.runs.dicom_objects import write_dicom_objects
+
         with watch("dicom"):
             warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
     if wanted.picture and masks:
