@@ -128,7 +128,7 @@ def _common(source: Source, told: Told, series_uid: str, slope: float) -> Datase
             "LossyImageCompression": "00",
         }
     )
-    finish(one, told)
+    finish(one, told.heat_notice)
     return one
 
 

@@ -3,7 +3,6 @@
 from pydicom.dataset import Dataset
 
 from lungcam import __version__
-from lungcam.dicom.told import Told
 
 MAKER = {
     "manufacturer": "lungcam",
@@ -15,7 +14,7 @@ MAKER = {
 }
 
 
-def finish(made: Dataset, told: Told) -> None:
+def finish(made: Dataset, notice: str) -> None:
     """Add what a viewer shows in full, and where the body was looked at."""
     made.BodyPartExamined = "CHEST"
-    made.ImageComments = told.notice
+    made.ImageComments = notice

@@ -39,7 +39,7 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
     occluded = told.code == "occlusion"
     mapping = hd.pm.RealWorldValueMapping(
         lut_label=LABEL,
-        lut_explanation="Evidence for (> 0) and against (< 0), in units of the logit",
+        lut_explanation=told.scale,
         unit=codes.UCUM.NoUnits,
         value_range=(-highest, highest),
         slope=1.0,
@@ -73,7 +73,7 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
     shared = made.SharedFunctionalGroupsSequence[0]
     shared.FrameAnatomySequence = [_chest()]
     _in_order(made, source, frames)
-    finish(made, told)
+    finish(made, told.heat_notice)
     with whole(path) as temporary:
         made.save_as(temporary)
 

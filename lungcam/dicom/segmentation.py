@@ -95,6 +95,6 @@ def write_segmentation(
         series_description=told.mask(segment.label),
         **MAKER,
     )
-    finish(made, told)
+    finish(made, told.mask_notice(segment.label))
     with whole(path) as temporary:
         made.save_as(temporary)

@@ -43,18 +43,29 @@ class Told:
         return _fitting(f"lungcam {label}", " RESEARCH ONLY")
 
     @property
-    def notice(self) -> str:
-        """All of it, in full."""
-        sides = {
-            "both": "above 0 speaks for the positive class, below 0 against it",
-            "for": "how much speaks for the positive class",
-            "against": "how much speaks against the positive class",
+    def scale(self) -> str:
+        """What the numbers of the heat-map mean."""
+        return {
+            "both": "Logit units; > 0 for the positive class, < 0 against it",
+            "for": "Logit units; what speaks for the positive class",
+            "against": "Logit units; what speaks against the positive class",
         }[self.evidence]
+
+    @property
+    def heat_notice(self) -> str:
+        """All that is to be known of the heat-map."""
         failed = f"{self.mark}. " if self.mark else ""
+        return f"{failed}{self.method}. {self.scale}: {self.label_rule}. {self._origin}"
+
+    def mask_notice(self, label: str) -> str:
+        """All that is to be known of a mask."""
+        return f"Mask: {label}. {self._origin}"
+
+    @property
+    def _origin(self) -> str:
         return (
-            f"{failed}{self.method}, in units of the logit: {sides}. "
-            f"Positive class: {self.label_rule}. Model: {self.model}, checkpoint sha256 "
-            f"{self.checkpoint}. lungcam {__version__}. {RESEARCH_USE_ONLY}"
+            f"Model {self.model}, checkpoint sha256 {self.checkpoint}, lungcam {__version__}. "
+            f"{RESEARCH_USE_ONLY}"
         )
 
 

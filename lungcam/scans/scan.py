@@ -32,7 +32,7 @@ class Scan:
     series_uid: str | None = None
     study_uid: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict(""))
-    slices: tuple[Header, ...] = ()
+    slices: tuple[Header, ...] = field(default=(), repr=False)
 
     @property
     def warnings(self) -> list[str]:

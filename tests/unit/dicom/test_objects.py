@@ -125,6 +125,8 @@ def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
     assert len(told.heat) <= 64
     assert told.heat.endswith("RESEARCH ONLY")
     assert NAMES[method] in told.heat
+    assert len(told.scale) <= 64
+    assert "against" in told.scale or evidence == "for"
     assert told.heat.startswith("FAILED") == (mark is not None)
 
 
