@@ -80,10 +80,10 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
 
 def _in_order(made: Dataset, source: Source, frames: np.ndarray) -> None:
     """Put the frames in the source's order; highdicom lays them from the head down."""
-    normal = np.cross(source.orientation[:3], source.orientation[3:])
 
     def height(group: Dataset) -> float:
-        return np.dot(np.array(group.PlanePositionSequence[0].ImagePositionPatient, float), normal)
+        place = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
+        return np.dot(place, source.normal)
 
     groups = sorted(made.PerFrameFunctionalGroupsSequence, key=height)
     for k, group in enumerate(groups):

@@ -60,6 +60,18 @@ class Source:
     slice_spacing: float
     shape: tuple[int, int]
 
+    @property
+    def normal(self) -> np.ndarray:
+        """`(3,)` unit LPS: the direction in which the slices follow each other."""
+        across = np.cross(self.orientation[:3], self.orientation[3:])
+        return across / np.linalg.norm(across)
+
+    @property
+    def uneven_mm(self) -> float:
+        """How far the distance of two neighbours is off the mean, at most."""
+        gaps = np.diff(self.positions @ self.normal)
+        return float(np.abs(gaps - gaps.mean()).max())
+
     def frames(self, volume: np.ndarray) -> np.ndarray:
         """Turn a volume `(W, H, D)` on the scan's grid into frames `(D, rows, columns)`."""
         return np.ascontiguousarray(volume.transpose(2, 1, 0))

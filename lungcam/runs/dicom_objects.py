@@ -20,6 +20,8 @@ from lungcam.grid import reorient
 from lungcam.runs.predictor import Predictor
 from lungcam.scans import Scan
 
+# beyond that GDCM gives no spacing to an object of many frames
+GDCM_EVEN_MM = 1e-3
 SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
 
 
@@ -60,9 +62,16 @@ def write_dicom_objects(
     for name, mask in masks.items():
         on_scan = reorient(mask, scan.grid.canonical, scan.grid)
         write_segmentation(folder / f"{name}.dcm", source, on_scan, SEGMENTS[name], told)
-    if source.one_frame:
-        return []
-    return [
-        "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first one's, "
-        "and some viewers will not lay them over the scan."
-    ]
+    notes = []
+    if not source.one_frame:
+        notes.append(
+            "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first "
+            "one's, and some viewers will not lay them over the scan."
+        )
+    if masks and source.uneven_mm > GDCM_EVEN_MM:
+        notes.append(
+            f"The slices are uneven by up to {source.uneven_mm:.3f} mm: SimpleITK and other "
+            "readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
+            "the NIfTI."
+        )
+    return notes

@@ -4,10 +4,12 @@ import dataclasses
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -29,9 +31,9 @@ from lungcam.dicom.heat_slices import to_16_bits
 from lungcam.errors import InputError
 from lungcam.explain.methods import NAMES
 from lungcam.explain.trust import FAILED
-from lungcam.grid import Grid
+from lungcam.grid import Grid, reorient
 from lungcam.runs.dicom_objects import write_dicom_objects
-from lungcam.scans import Scan
+from lungcam.scans import Scan, read_scan
 
 
 @pytest.fixture
@@ -157,7 +159,6 @@ def test_a_scan_of_another_format_is_told_and_nothing_is_written(tmp_path, hu, h
 def test_slices_without_a_study_cannot_be_referred_to(tmp_path, write_series, series, edit):
     scan = series(tmp_path / "scan")
     edit(next((tmp_path / "scan").iterdir()), StudyInstanceUID=generate_uid())
-    from lungcam.scans import read_scan
 
     with pytest.raises(NoSource, match="StudyInstanceUID"):
         source_of(read_scan(tmp_path / "scan"))
@@ -169,7 +170,6 @@ def test_frames_of_reference_that_slices_do_not_share(tmp_path, series, edit, fr
     series(tmp_path / "scan")
     for file in (tmp_path / "scan").iterdir():
         edit(file, FrameOfReferenceUID=None if frames == "none" else generate_uid())
-    from lungcam.scans import read_scan
 
     scan = read_scan(tmp_path / "scan")
     source = source_of(scan)
@@ -191,3 +191,23 @@ def test_highdicom_is_imported_late():
     code = "import sys, lungcam.dicom; print('highdicom' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_a_note_tells_of_frames_of_reference_and_of_uneven_slices(tmp_path, write_series, hu, heat):
+    write_series(tmp_path / "scan", hu, StudyInstanceUID=generate_uid())
+    for k, file in enumerate(sorted((tmp_path / "scan").iterdir())):
+        item = pydicom.dcmread(file)
+        item.ImagePositionPatient[2] += 0.05 * (k % 2)
+        item.save_as(file)
+    scan = read_scan(tmp_path / "scan")
+    net = SimpleNamespace(
+        classifier=SimpleNamespace(net=object()),
+        **{"method": "gradcam", "evidence": "both", "sha256": "", "label_rule": "", "mark": None},
+    )
+    mask = reorient(hu > 0, scan.grid, scan.grid.canonical)
+    notes = write_dicom_objects(tmp_path / "out", scan, heat, {"lungs": mask}, net)
+    assert ["FrameOfReferenceUID" in notes[0], "uneven by up to 0.0" in notes[1]] == [True, True]
+    volume = sitk.ReadImage(str(tmp_path / "out" / "lungs.dcm"))
+    # should GDCM learn to place them, the note can go
+    assert volume.GetSpacing() == (1, 1, 1)
+    assert sitk.GetArrayViewFromImage(volume).sum() == 255 * (hu > 0).sum()

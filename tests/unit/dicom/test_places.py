@@ -117,7 +117,7 @@ def test_frames_go_up_along_the_normal_as_3d_slicers_reader_takes_for_granted(
 
 
 def test_uneven_and_sideways_slices_keep_their_exact_positions(
-    tmp_path, write_series, hu, heat, told, edit, read_slices
+    tmp_path, write_series, hu, heat, told, edit
 ):
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
     _, _, files = write_series(tmp_path / "scan", hu, **uids)
@@ -128,6 +128,8 @@ def test_uneven_and_sideways_slices_keep_their_exact_positions(
         places.append([float(f"{mm:.4f}") for mm in place + rng.uniform(-0.4, 0.4, 3)])
         edit(file, ImagePositionPatient=places[-1])
     scan = read_scan(tmp_path / "scan")
+    gaps = np.diff([place[2] for place in places])
+    assert source_of(scan).uneven_mm == pytest.approx(np.abs(gaps - gaps.mean()).max())
     write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat, told)
     write_segmentation(tmp_path / "mask.dcm", source_of(scan), hu > 0, LUNGS, told)
     write_heat_slices(tmp_path / "slices", source_of(scan), heat, told)
