@@ -20,7 +20,7 @@ FLOORS = (
     ("pool",),
     ("grid",),
     ("scans", "lungs", "metrics", "command", "sweeps"),
-    ("transforms", "nets", "explain", "render"),
+    ("transforms", "nets", "explain", "render", "dicom"),
     ("cohorts",),
     ("data", "classifier"),
     ("config", "targets"),

@@ -47,6 +47,10 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     wanted = OmegaConf.to_container(config.explain)
     check_explanation(wanted)
+    if config.dicom:
+        from lungcam.dicom import demand_highdicom
+
+        demand_highdicom()
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
     found = None if table else _found(scan, config.series)
@@ -61,11 +65,11 @@ def infer(config: DictConfig) -> None:
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        wanted = Wanted(False, bool(config.picture), config.explain.erase)
+        wanted = Wanted(False, bool(config.picture), config.explain.erase, config.dicom)
         _many(predictor, samples, faults, out, wanted, localiser)
         return
     folder = out / samples[0].sample_id
-    wanted = Wanted(True, config.picture is not False, config.explain.erase)
+    wanted = Wanted(True, config.picture is not False, config.explain.erase, config.dicom)
     prediction = predict_scan(predictor, samples[0], folder, wanted, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")

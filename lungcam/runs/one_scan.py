@@ -23,7 +23,7 @@ from lungcam.transforms import shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "render")
+STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "dicom", "render")
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,13 @@ class Wanted:
         masks: mask.nii.gz and lungs.nii.gz.
         picture: render.png.
         erase: erased.nii.gz, and what became of the logit.
+        dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
     """
 
     masks: bool
     picture: bool
     erase: bool = False
+    dicom: bool = False
 
 
 def predict_scan(
@@ -85,6 +87,12 @@ def predict_scan(
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
+    if wanted.dicom:
+        # the codes' dictionary alone takes a fifth of a second
+        from lungcam.runs.dicom_objects import write_dicom_objects
+
+        with watch("dicom"):
+            warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
     if wanted.picture and masks:
         with watch("render"):
             warnings += write_pictures(
