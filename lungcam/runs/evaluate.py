@@ -96,7 +96,8 @@ def evaluate(
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    carried = {**asdict(calibration), "rule": CALIBRATION_RULE}
+    fitted_on = {"n": len(val.labels), "n_positive": int(val.labels.sum())}
+    carried = {**asdict(calibration), **fitted_on, "rule": CALIBRATION_RULE}
     amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
 
     metrics: dict[str, object] = {}
