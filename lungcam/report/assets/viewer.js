@@ -22,7 +22,7 @@
   const signed = (x) => {
     const size = Math.abs(x);
     const text = size === 0 || size >= 0.01 ? size.toFixed(2) : size.toExponential(1);
-    return (x < 0 ? "\u2212" : "+") + text;
+    return (x < 0 ? "\u2212" : "+") + text.replace("-", "\u2212");
   };
 
   function place(values) {
@@ -32,7 +32,7 @@
 
   function values(index) {
     const hu = String(scan.hu(index)).replace("-", "\u2212");
-    return `${hu} HU (\u00b1${scan.huStep(index)}) \u00b7 heat ${signed(scan.heatAt(index))}`;
+    return `${hu} HU (\u00b1${scan.huStep(index)}) \u00b7 heat ${signed(scan.heatAt(index))} logit`;
   }
 
   /* Everything is drawn once a frame, however many events there were. */
