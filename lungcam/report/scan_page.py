@@ -39,6 +39,8 @@ EVIDENCE = {
     "for": "what speaks for the positive class",
     "against": "what speaks against the positive class",
 }
+# of what lies farthest from 0: a lower peak is of no account, and is not made to look like one
+LEAST_SHARE = 0.1
 NO_VOLUME = "This report has no 3D view: the slices show all that there is."
 
 
@@ -79,8 +81,8 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
     told = report.prediction
     evidence = told["explanation"]["evidence"]
     values, start, step = cells_on(report.heat, report.shown.grid)
-    top = float(np.abs(values).max(initial=0.0))
-    unit = top / 32767 if top > 0 else 1.0
+    farthest = float(np.abs(values).max(initial=0.0))
+    unit = farthest / 32767 if farthest > 0 else 1.0
     bar_low, bar_high = {
         "both": ("against", "for"),
         "for": ("", "for"),
@@ -96,7 +98,8 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
             "start": start,
             "step": step,
             "unit": unit,
-            "top": top or 1.0,
+            "top": _brightest(values),
+            "lowest": float(values.min(initial=0.0)),
             "both": evidence == "both",
             "sign": -1 if evidence == "against" else 1,
         },
@@ -120,7 +123,7 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
         bar_high=bar_high,
         bar_middle=Html("<span>0</span>") if evidence == "both" else Html(),
         jumps=_jumps(report),
-        outlines=_outlines(report),
+        ticks=_ticks(report),
         planes=join(
             fill(
                 "plane.html",
@@ -146,6 +149,12 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
         slices_js=asset("slices.js"),
         viewer_js=asset("viewer.js"),
     )
+
+
+def _brightest(values: np.ndarray) -> float:
+    """The value of the brightest colours: the peak's, which nothing far below 0 shall dim."""
+    highest, farthest = float(values.max(initial=0.0)), float(np.abs(values).max(initial=0.0))
+    return (highest if highest >= LEAST_SHARE * farthest else farthest) or 1.0
 
 
 def _index(grid: Grid, point_mm: Sequence[float]) -> list[float]:
@@ -208,13 +217,15 @@ def _jumps(report: ScanReport) -> Html:
     return join(buttons, " ")
 
 
-def _outlines(report: ScanReport) -> Html:
-    if not report.lesions:
-        return Html()
-    return Html(
-        '<label class="tick"><input id="outlines" type="checkbox" checked> '
-        "Outline of the known lesion</label>"
-    )
+def _ticks(report: ScanReport) -> Html:
+    """What can be hidden."""
+    shown = [("crosshair", "Crosshair")]
+    if report.prediction["explanation"]["evidence"] == "both":
+        shown.append(("against", "What speaks against"))
+    if report.lesions:
+        shown.append(("outlines", "Outline of the known lesion"))
+    markup = '<label class="tick"><input id="$name" type="checkbox" checked> $words</label>'
+    return join(tag(markup, name=name, words=words) for name, words in shown)
 
 
 def _candidates(report: ScanReport) -> Html:
@@ -234,8 +245,8 @@ def _candidates(report: ScanReport) -> Html:
         for number, one in enumerate(found, 1)
     )
     return tag(
-        '<h3>Most suspicious places</h3><div class="scroll"><table class="candidates"><caption>'
-        "The map's peaks, the highest first, and the net's answer to a cube around each.</caption>"
+        '<h3>Most suspicious places</h3><div class="few" tabindex="0"><table class="candidates">'
+        "<caption>The map's peaks, the highest first, and the net's answer to a cube around each.</caption>"
         '<thead><tr><th scope="col">Place</th><th scope="col">Probability</th><th scope="col">'
         'Map\'s height (logit)</th><th scope="col">RAS mm</th></tr></thead><tbody>$rows</tbody>'
         "</table></div>",
@@ -272,7 +283,8 @@ def _explanation(report: ScanReport) -> Html:
         "never learnt to look.</p>",
         verdict=told["verdict"],
         words=VERDICTS[told["verdict"]],
-        reasons=sentences(told["reasons"]),
+        # that it is unchecked says all
+        reasons=sentences(told["reasons"] if told["verdict"] != "unchecked" else ()),
         facts=definitions(facts),
     )
 
@@ -312,7 +324,7 @@ def _net(report: ScanReport) -> Html:
     told = report.prediction
     facts = [
         ("Model", report.net),
-        ("Logit", f"{told['logit']:.3f}"),
+        ("Logit", f"{told['logit']:.3f}".replace("-", "−")),
         ("Threshold", f"{told['threshold']:.3f}"),
         ("Label rule", told["label_rule"]),
         ("Checkpoint", tag("sha256 <code>$sha</code>", sha=told["checkpoint_sha256"])),

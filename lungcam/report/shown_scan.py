@@ -87,8 +87,8 @@ def steps(levels: np.ndarray) -> np.ndarray:
 def cells_on(heat: HeatMap, grid: Grid) -> tuple[np.ndarray, list[float], list[float]]:
     """Turn a heat-map's cells to a grid's axes, for a page to interpolate.
 
-    Linear interpolation between cells gives `heat.on(grid)`. Where the cells are finer than the
-    grid, which asks for means, the map is put on the grid here.
+    Linear interpolation between what is given, and 0 beyond it, makes `heat.on(grid)`. Along an
+    axis on which cells are finer than the grid, which asks for means, the map is put on the grid.
 
     Args:
         heat: The map.
@@ -100,10 +100,20 @@ def cells_on(heat: HeatMap, grid: Grid) -> tuple[np.ndarray, list[float], list[f
     """
     between = np.linalg.solve(heat.cells.affine, grid.affine)
     axis_of = np.argmax(np.abs(between[:3, :3]), axis=0)
+    values = heat.values.transpose(axis_of)
+    start = [float(between[at, 3]) for at in axis_of]
     step = [float(between[at, axis]) for axis, at in enumerate(axis_of)]
-    if max(map(abs, step)) > 1:
-        return heat.on(grid), [0.0] * 3, [1.0] * 3
-    return heat.values.transpose(axis_of), [float(between[at, 3]) for at in axis_of], step
+    shape, affine = list(values.shape), np.eye(4)
+    for axis in range(3):
+        if abs(step[axis]) > 1:
+            centers = start[axis] + step[axis] * np.arange(grid.shape[axis])
+            reached = (centers >= -0.5 - 1e-6) & (centers <= shape[axis] - 0.5 + 1e-6)
+            first = int(np.argmax(reached))
+            affine[axis, axis], affine[axis, 3] = step[axis], centers[first]
+            shape[axis] = max(1, int(reached.sum()))
+            start[axis], step[axis] = -float(first), 1.0
+    own, mixed = Grid(values.shape, np.eye(4)), Grid(tuple(shape), affine)
+    return resample(values, own, mixed), start, step
 
 
 def _voxels(scan: Grid) -> tuple[int, int, int]:

@@ -137,7 +137,8 @@ const lungcamSlices = (() => {
           const g = grey[this.levels[begin + x * su + y * sv]];
           let r = g, gr = g, b = g;
           if (heat) {
-            const one = colour(this.heat.sign * heat[x + U * y] / this.heat.top);
+            const value = look.against ? heat[x + U * y] : Math.max(0, heat[x + U * y]);
+            const one = colour(this.heat.sign * value / this.heat.top);
             const a = one[3] * look.opacity;
             r += a * (one[0] - g);
             gr += a * (one[1] - g);

@@ -8,7 +8,7 @@
   const find = (selector, within = document) => within.querySelector(selector);
   const told = JSON.parse(find("#told").textContent);
   const viewer = find("#viewer");
-  const look = { level: 0, width: 1, opacity: 0 };
+  const look = { level: 0, width: 1, opacity: 0, against: true };
   let scan, at, pointed = null, waiting = false;
 
   const planes = Object.fromEntries(Object.keys(PLANES).map((name) => {
@@ -130,7 +130,12 @@
     canvas.height = told.shape[up];
     const ratio = (told.shape[across] * told.spacing_mm[across]) /
       (told.shape[up] * told.spacing_mm[up]);
-    panel.style.setProperty("--ratio", ratio.toFixed(4));
+    // of a thin crop the picture stands in the middle of a frame that is not so flat
+    const frame = Math.max(0.6, Math.min(1.7, ratio));
+    panel.style.setProperty("--ratio", frame.toFixed(4));
+    const fit = find(".fit", panel);
+    fit.style.width = `${(100 * Math.min(1, ratio / frame)).toFixed(2)}%`;
+    fit.style.height = `${(100 * Math.min(1, frame / ratio)).toFixed(2)}%`;
     planes[name].over.setAttribute("viewBox", `0 0 ${canvas.width} ${canvas.height}`);
     slider.max = told.shape[normal] - 1;
     slider.addEventListener("input", () => step(name, Number(slider.value) - at[normal]));
@@ -203,6 +208,10 @@
     find("#opacity").addEventListener("input", () => setOpacity(Number(find("#opacity").value)));
     find("#crosshair").addEventListener("change", draw);
     find("#outlines")?.addEventListener("change", draw);
+    find("#against")?.addEventListener("change", (event) => {
+      look.against = event.currentTarget.checked;
+      draw();
+    });
     for (const button of document.querySelectorAll("[data-index]")) {
       button.addEventListener("click", () => move(JSON.parse(button.dataset.index)));
     }
@@ -231,9 +240,10 @@
     find("#cells").remove();
     scan = new Scan(told, levels, cells);
     at = told.start.map(clamp);
-    const end = `${signed(told.heat.top)} logit`;
-    find("#bar-low").textContent = told.heat.both ? signed(-told.heat.top) : "0";
-    find("#bar-high").textContent = end;
+    // what lies beyond the bar's ends is drawn as they are
+    const below = told.heat.lowest < -told.heat.top * 1.001 ? "\u2264 " : "";
+    find("#bar-low").textContent = told.heat.both ? below + signed(-told.heat.top) : "0";
+    find("#bar-high").textContent = `${signed(told.heat.top)} logit`;
     control();
     setOpacity(60);
     find("#lung").click();
