@@ -246,7 +246,8 @@ def _candidates(report: ScanReport) -> Html:
     )
     return tag(
         '<h3>Most suspicious places</h3><div class="few" tabindex="0"><table class="candidates">'
-        "<caption>The map's peaks, the highest first, and the net's answer to a cube around each.</caption>"
+        "<caption>The map's peaks, the highest first, and the net's answer to a cube around each."
+        "</caption>"
         '<thead><tr><th scope="col">Place</th><th scope="col">Probability</th><th scope="col">'
         'Map\'s height (logit)</th><th scope="col">RAS mm</th></tr></thead><tbody>$rows</tbody>'
         "</table></div>",
