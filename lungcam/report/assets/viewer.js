@@ -51,7 +51,9 @@
   function drawPlane(name) {
     const { canvas, slider, over, where, stage } = planes[name];
     const [normal, across, up] = PLANES[name];
-    scan.paint(canvas.getContext("2d"), name, at[normal], look);
+    // pixels are computed here, not by a graphics card
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    scan.paint(context, name, at[normal], look);
     slider.value = at[normal];
     const along = scan.world(at)[normal];
     const words = `${at[normal] + 1} of ${told.shape[normal]}, ${AXES[normal]} = ` +
