@@ -1,32 +1,13 @@
 """The page of one scan: what the net answers, where it looked, and how far to trust both."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import nibabel as nib
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY, __version__
-from lungcam.explain import HeatMap, method_name
-from lungcam.grid import Grid
-from lungcam.report.page import (
-    Html,
-    asset,
-    definitions,
-    fill,
-    join,
-    pack,
-    script_json,
-    sentences,
-    tag,
-)
-from lungcam.report.sentences import (
-    VERDICTS,
-    calibration_in_words,
-    call_in_words,
-    quality_in_words,
-)
-from lungcam.report.shown_scan import LEVELS_HU, ShownScan, cells_on, steps
+from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
+from lungcam.report.scan_cards import answer_card, explanation_card, net_card, scan_card
+from lungcam.report.scan_controls import candidates, jumps, ticks
+from lungcam.report.scan_report import EVIDENCE, ScanReport, index_of
+from lungcam.report.shown_scan import LEVELS_HU, cells_on, steps
 
 # title, and the letters of the sides: left, right, top, bottom
 PLANES = {
@@ -34,41 +15,9 @@ PLANES = {
     "coronal": ("Coronal", "R", "L", "H", "F"),
     "sagittal": ("Sagittal", "A", "P", "H", "F"),
 }
-EVIDENCE = {
-    "both": "what speaks for the positive class, and what against it",
-    "for": "what speaks for the positive class",
-    "against": "what speaks against the positive class",
-}
 # of what lies farthest from 0: a lower peak is of no account, and is not made to look like one
 LEAST_SHARE = 0.1
 NO_VOLUME = "This report has no 3D view: the slices show all that there is."
-
-
-@dataclass(frozen=True, eq=False)
-class ScanReport:
-    """What a scan's page tells.
-
-    Attributes:
-        prediction: As in prediction.json.
-        scan: The scan's own grid.
-        shown: What the slices show.
-        heat: The signed map, in units of the logit.
-        net: Name of the model.
-        mark: The warning on a net whose heat-maps failed their checks.
-        fitted_on: As for `calibration_in_words`.
-        noun: What a sample is, in the plural: scans or nodules.
-        lesions: Centre (RAS mm) and diameter in mm of each known lesion.
-    """
-
-    prediction: Mapping[str, object]
-    scan: Grid
-    shown: ShownScan
-    heat: HeatMap
-    net: str
-    mark: str | None
-    fitted_on: tuple[int, int] | None
-    noun: str
-    lesions: Sequence[tuple[Sequence[float], float]] = ()
 
 
 def scan_page(report: ScanReport, volume: str | None = None) -> Html:
@@ -81,6 +30,8 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
     told = report.prediction
     evidence = told["explanation"]["evidence"]
     values, start, step = cells_on(report.heat, report.shown.grid)
+    # JSON knows no NaN, and such a map shows nothing
+    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     farthest = float(np.abs(values).max(initial=0.0))
     unit = farthest / 32767 if farthest > 0 else 1.0
     bar_low, bar_high = {
@@ -104,7 +55,7 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
             "sign": -1 if evidence == "against" else 1,
         },
         "lesions": [
-            {"index": _index(report.shown.grid, center), "radius_mm": diameter / 2}
+            {"index": index_of(report, center), "radius_mm": diameter / 2}
             for center, diameter in report.lesions
         ],
         "start": _start(report),
@@ -116,14 +67,14 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
         version=__version__,
         style=join((asset("style.css"), asset("scan.css"))),
         notice=RESEARCH_USE_ONLY,
-        answer=_answer(report),
+        answer=answer_card(report),
         mark=tag('<p class="mark">$mark.</p>', mark=report.mark) if report.mark else Html(),
         bar_label=f"Colours of the heat-map, in units of the logit: {EVIDENCE[evidence]}",
         bar_low=bar_low,
         bar_high=bar_high,
         bar_middle=Html("<span>0</span>") if evidence == "both" else Html(),
-        jumps=_jumps(report),
-        ticks=_ticks(report),
+        jumps=jumps(report),
+        ticks=ticks(report),
         planes=join(
             fill(
                 "plane.html",
@@ -138,11 +89,11 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
             for name, (title, left, right, up, down) in PLANES.items()
         ),
         pictures=_pictures(report),
-        candidates=_candidates(report),
+        candidates=candidates(report),
         volume=tag("<p>$words</p>", words=NO_VOLUME) if volume is None else Html(volume),
-        explanation=_explanation(report),
-        scan=_scan(report),
-        net=_net(report),
+        explanation=explanation_card(report),
+        scan=scan_card(report),
+        net=net_card(report),
         told=script_json(data),
         levels=pack(steps(report.shown.levels)),
         cells=pack(np.rint(values / unit).astype(np.int16)),
@@ -157,106 +108,14 @@ def _brightest(values: np.ndarray) -> float:
     return (highest if highest >= LEAST_SHARE * farthest else farthest) or 1.0
 
 
-def _index(grid: Grid, point_mm: Sequence[float]) -> list[float]:
-    return [round(float(x), 3) for x in grid.to_index(np.asarray(point_mm, float))]
-
-
 def _start(report: ScanReport) -> list[float]:
     """Where the crosshair stands first: the map's peak, else a lesion, else the middle."""
-    grid, peak = report.shown.grid, report.prediction["heatmap_peak_ras_mm"]
+    peak = report.prediction["heatmap_peak_ras_mm"]
     if peak is not None:
-        return _index(grid, peak)
+        return index_of(report, peak)
     if report.lesions:
-        return _index(grid, report.lesions[0][0])
-    return [(n - 1) / 2 for n in grid.shape]
-
-
-def _answer(report: ScanReport) -> Html:
-    told = report.prediction
-    probability, threshold = told["probability"], told["threshold"]
-    words = [
-        calibration_in_words(probability, told["calibrated"], report.fitted_on, report.noun),
-        f"Label rule: {told['label_rule']}.",
-    ]
-    if told["seen_in_training"]:
-        words.append("The net knows this scan from its training or validation set.")
-    # the words below the meter must not leave it
-    place = min(max(threshold, 0.12), 0.88)
-    return tag(
-        '<div class="answer"><div class="probability" title="probability">$probability</div><div>'
-        '<div class="call">$call</div><div class="meter" role="img" aria-label="$meter">'
-        '<i style="width:$share%"></i><b style="left:calc($at% - 1px)"></b>'
-        '<span style="left:$place%">threshold $threshold</span></div></div></div>$words$warnings',
-        probability=f"{probability:.3f}",
-        call=call_in_words(probability, threshold, told["label"]),
-        meter=f"Probability {probability:.3f}, threshold {threshold:.3f}",
-        share=f"{100 * probability:.1f}",
-        at=f"{100 * threshold:.1f}",
-        place=f"{100 * place:.1f}",
-        threshold=f"{threshold:.3f}",
-        words=join(tag("<p>$one</p>", one=one) for one in words),
-        warnings=sentences(told["warnings"], "warnings"),
-    )
-
-
-def _jump(words: str, grid: Grid, point_mm: Sequence[float], name: str = "") -> Html:
-    return tag(
-        '<button type="button" $name data-index="$index">$words</button>',
-        name=tag('id="$name"', name=name) if name else Html(),
-        index=_index(grid, point_mm),
-        words=words,
-    )
-
-
-def _jumps(report: ScanReport) -> Html:
-    grid, peak = report.shown.grid, report.prediction["heatmap_peak_ras_mm"]
-    buttons = [_jump("To the heat-map's peak", grid, peak, "peak")] if peak is not None else []
-    for number, (center, _) in enumerate(report.lesions, 1):
-        which = "" if len(report.lesions) == 1 else f" {number}"
-        buttons.append(_jump(f"To the known lesion{which}", grid, center))
-    return join(buttons, " ")
-
-
-def _ticks(report: ScanReport) -> Html:
-    """What can be hidden."""
-    shown = [("crosshair", "Crosshair")]
-    if report.prediction["explanation"]["evidence"] == "both":
-        shown.append(("against", "What speaks against"))
-    if report.lesions:
-        shown.append(("outlines", "Outline of the known lesion"))
-    markup = '<label class="tick"><input id="$name" type="checkbox" checked> $words</label>'
-    return join(tag(markup, name=name, words=words) for name, words in shown)
-
-
-def _candidates(report: ScanReport) -> Html:
-    found = report.prediction.get("candidates")
-    if found is None:
-        return Html()
-    if not found:
-        return Html("<p>Nothing in the lungs speaks for the positive class.</p>")
-    rows = join(
-        tag(
-            "<tr><td>$jump</td><td>$probability</td><td>$height</td><td>$place</td></tr>",
-            jump=_jump(f"To candidate {number}", report.shown.grid, one["center_ras_mm"]),
-            probability=f"{one['probability']:.3f}",
-            height=f"{one['map_height']:.2f}",
-            place=_place(one["center_ras_mm"]),
-        )
-        for number, one in enumerate(found, 1)
-    )
-    return tag(
-        '<h3>Most suspicious places</h3><div class="few" tabindex="0"><table class="candidates">'
-        "<caption>The map's peaks, the highest first, and the net's answer to a cube around each."
-        "</caption>"
-        '<thead><tr><th scope="col">Place</th><th scope="col">Probability</th><th scope="col">'
-        'Map\'s height (logit)</th><th scope="col">RAS mm</th></tr></thead><tbody>$rows</tbody>'
-        "</table></div>",
-        rows=rows,
-    )
-
-
-def _place(point_mm: Sequence[float]) -> str:
-    return ", ".join(f"{x:.1f}" for x in point_mm).replace("-", "−")
+        return index_of(report, report.lesions[0][0])
+    return [(n - 1) / 2 for n in report.shown.grid.shape]
 
 
 def _pictures(report: ScanReport) -> str:
@@ -267,68 +126,3 @@ def _pictures(report: ScanReport) -> str:
         told.append(f"The slices are coarser than the scan, {spacing} mm.")
     told.append("HU are rounded as told, the heat-map is not drawn where it is weakest.")
     return " ".join(told)
-
-
-def _explanation(report: ScanReport) -> Html:
-    told = report.prediction["explanation"]
-    peak = report.prediction["heatmap_peak_ras_mm"]
-    facts = [
-        ("Method", f"{method_name(told['method'], told['evidence'])}, layer {told['layer']}"),
-        ("Shows", EVIDENCE[told["evidence"]]),
-        ("Highest peak", "none" if peak is None else f"RAS {_place(peak)} mm"),
-    ]
-    return tag(
-        '<p class="verdict $verdict">$words</p>$reasons$facts'
-        '<p class="soft">The heat-map says what the net\'s answer rests on, in units of its logit. '
-        "It is no outline of a lesion, and where it is clear the net may have seen nothing or "
-        "never learnt to look.</p>",
-        verdict=told["verdict"],
-        words=VERDICTS[told["verdict"]],
-        # that it is unchecked says all
-        reasons=sentences(told["reasons"] if told["verdict"] != "unchecked" else ()),
-        facts=definitions(facts),
-    )
-
-
-def _scan(report: ScanReport) -> Html:
-    told, grid = report.prediction, report.scan
-    spacing = " × ".join(f"{x:.3g}" for x in grid.spacing_mm)
-    extent = " × ".join(f"{n * x:.0f}" for n, x in zip(grid.shape, grid.spacing_mm, strict=True))
-    canonical = grid.canonical
-    axes = canonical.affine[:3, :3] / canonical.spacing_mm
-    turned = np.degrees(np.arccos(np.clip(np.diag(axes).min(), -1, 1)))
-    towards = "".join(nib.aff2axcodes(grid.affine))
-    oblique = f", turned by {turned:.1f}° from the patient's axes" if turned > 0.5 else ""
-    facts = [
-        (
-            "Series UID",
-            tag("<code>$uid</code>", uid=told["series_uid"]) if told["series_uid"] else "",
-        ),
-        ("Voxels", " × ".join(map(str, grid.shape))),
-        ("Slices", f"{canonical.shape[2]}, {canonical.spacing_mm[2]:.3g} mm apart"),
-        ("Spacing", f"{spacing} mm"),
-        ("Extent", f"{extent} mm"),
-        ("Axes run to", f"{towards}{oblique}"),
-        ("Lung mask", quality_in_words(told["mask_quality"]) or "none: the net looks at nodules"),
-        ("Known lesions", _lesions(report)),
-    ]
-    return definitions(facts)
-
-
-def _lesions(report: ScanReport) -> str:
-    return "; ".join(
-        f"{diameter:.1f} mm at RAS {_place(center)} mm" for center, diameter in report.lesions
-    )
-
-
-def _net(report: ScanReport) -> Html:
-    told = report.prediction
-    facts = [
-        ("Model", report.net),
-        ("Logit", f"{told['logit']:.3f}".replace("-", "−")),
-        ("Threshold", f"{told['threshold']:.3f}"),
-        ("Label rule", told["label_rule"]),
-        ("Checkpoint", tag("sha256 <code>$sha</code>", sha=told["checkpoint_sha256"])),
-        ("lungcam", told["lungcam"]),
-    ]
-    return definitions(facts)

@@ -7,7 +7,8 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from lungcam.report.page import write_page
-from lungcam.report.run_page import PICTURES, Case, RunReport, run_page
+from lungcam.report.run_page import PICTURES, run_page
+from lungcam.report.run_report import Case, RunReport
 from lungcam.runs.predictions import Predictions
 
 # label, whether it was called rightly, and what such a case is

@@ -8,7 +8,8 @@ import numpy as np
 from lungcam.cohorts import Sample
 from lungcam.grid import reorient
 from lungcam.report.page import write_page
-from lungcam.report.scan_page import ScanReport, scan_page
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_report import ScanReport
 from lungcam.report.shown_scan import show_scan
 from lungcam.runs.answer import Answer
 from lungcam.runs.predictor import Predictor

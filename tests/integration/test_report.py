@@ -18,7 +18,8 @@ from lungcam.explain import HeatMap
 from lungcam.explain.trust import FAILED
 from lungcam.grid import Grid
 from lungcam.report.page import write_page
-from lungcam.report.scan_page import ScanReport, scan_page
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_report import ScanReport
 from lungcam.report.shown_scan import show_scan
 
 from .conftest import command
