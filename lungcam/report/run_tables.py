@@ -79,31 +79,32 @@ def metrics_table(told: Mapping[str, Any]) -> Html:
     )
 
 
-def baselines_table(told: Mapping[str, Any]) -> Html:
-    """Scores that need no network, and the net's differences to them, from metrics.json."""
+def baselines_table(figures: Mapping[str, Any]) -> Html:
+    """Scores that need no network, and the net's differences to them.
+
+    Args:
+        figures: Of a split, from metrics.json.
+    """
     rows = []
-    for split, words in (("test", "test"), ("val", "validation")):
-        for name, one in told[split]["against_baselines"].items():
-            if one["difference"] is None:
-                continue
-            bounds = one["difference_ci95"]
-            known = None not in bounds
-            rows.append(
-                tag(
-                    '<tr><th scope="row">$name<br><small>$split, n = $n</small></th>'
-                    "<td>$alone<br><small>$alone_bounds</small></td><td>$net</td>"
-                    "<td>$difference<br><small>$bounds</small></td><td>$p</td></tr>",
-                    name=name.replace("_", " "),
-                    split=words,
-                    n=one["n"],
-                    alone=number(one["baseline_auc"]),
-                    alone_bounds=bounds_in_words(one["baseline_auc_ci95"]),
-                    net=number(one["auc"]),
-                    difference=_signed(one["difference"]),
-                    bounds=" to ".join(map(_signed, bounds)) if known else "",
-                    p=p_value(one["p"]),
-                )
+    for name, one in figures["against_baselines"].items():
+        if one["difference"] is None:
+            continue
+        bounds = one["difference_ci95"]
+        rows.append(
+            tag(
+                '<tr><th scope="row">$name<br><small>n = $n</small></th>'
+                "<td>$alone<br><small>$alone_bounds</small></td><td>$net</td>"
+                "<td>$difference<br><small>$bounds</small></td><td>$p</td></tr>",
+                name=name.replace("_", " "),
+                n=one["n"],
+                alone=number(one["baseline_auc"]),
+                alone_bounds=bounds_in_words(one["baseline_auc_ci95"]),
+                net=number(one["auc"]),
+                difference=_signed(one["difference"]),
+                bounds="" if None in bounds else " to ".join(map(_signed, bounds)),
+                p=p_value(one["p"]),
             )
+        )
     if not rows:
         return Html("<p>No score that needs no network is known of these samples.</p>")
     return tag(

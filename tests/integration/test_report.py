@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -358,9 +358,8 @@ ODD = 'O\'Neil & <img src=x onerror=alert(1)> "ß" 肺 </script><script>alert(2)
 LESION = np.array([12.0, -31.0, 44.0])
 
 
-@pytest.fixture(scope="module")
-def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
-    """A page of a searched, oblique scan with an odd name, a lesion and finer cells along z."""
+def oblique_report(evidence: str = "both") -> ScanReport:
+    """A searched, oblique scan with an odd name, a lesion and finer cells along z."""
     turn = np.radians(20)
     affine = np.eye(4)
     affine[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
@@ -387,7 +386,7 @@ def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
         "explanation": {
             "method": "gradcam",
             "layer": ODD,
-            "evidence": "both",
+            "evidence": evidence,
             "verdict": "passed",
             "reasons": [ODD],
         },
@@ -406,20 +405,26 @@ def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
         "checkpoint_sha256": "0" * 64,
         "lungcam": "0",
     }
-    report = ScanReport(
+    return ScanReport(
         prediction,
         grid,
         show_scan(hu, grid, chest=False),
-        heat,
+        heat if evidence == "both" else replace(heat, values=heat.values.clip(0)),
         "Net",
         None,
         (42, 21),
         "scans",
         [(tuple(LESION), 24.0)],
     )
+
+
+@pytest.fixture(scope="module")
+def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
+    """Its page, its map and its grid."""
+    report = oblique_report()
     file = tmp_path_factory.mktemp("oblique") / "report.html"
     write_page(file, scan_page(report, '<p id="turned">a 3D view</p>'))
-    return file, heat, grid
+    return file, report.heat, report.scan
 
 
 def test_what_comes_from_outside_is_text(oblique, opened):
@@ -464,4 +469,23 @@ def test_an_oblique_scan_a_lesion_and_a_candidate_stand_where_they_are(oblique, 
     told = one.page.evaluate("all => all.map(i => lungcamScan.scan.heatAt(i))", places.tolist())
     assert np.abs(np.array(told) - on[tuple(places.T)]).max() < 1e-4 * np.abs(on).max()
     assert "turned by 20.0°" in one.page.locator("main").text_content()
+    one.assert_quiet()
+
+
+@pytest.mark.parametrize(("evidence", "warm"), [("for", True), ("against", False)])
+def test_a_map_of_one_side_has_that_sides_colours(evidence, warm, opened, tmp_path):
+    report = oblique_report(evidence)
+    write_page(tmp_path / "report.html", scan_page(report))
+    one = opened(tmp_path / "report.html")
+    one.page.wait_for_selector("#viewer[data-drawn]")
+    one.slide("opacity", 100)
+    heat = report.heat.on(report.scan)
+    index = np.unravel_index(heat.argmax(), heat.shape)
+    one.move(index)
+    row, column = heat.shape[1] - 1 - index[1], heat.shape[0] - 1 - index[0]
+    red, _, blue = one.pixels("axial")[row, column]
+    assert (red > blue) == warm
+    assert one.page.locator("#against").count() == 0
+    assert one.page.locator("#bar-low").text_content() == "0"
+    assert one.page.locator(".scale").inner_text().split()[0] == evidence
     one.assert_quiet()

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcam.report.page import (
@@ -30,6 +30,7 @@ ASSETS = (
 )
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_is_escaped_and_comes_back(text):
     made = tag('<p title="$one">$one</p>', one=text)
@@ -53,6 +54,7 @@ def test_lists_leave_out_what_is_not_known():
     assert sentences(["<"], "few") == '<ul class="few"><li>&lt;</li></ul>'
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text()))
 def test_json_cannot_end_its_script(value):
     text = script_json(value | {"end": "</script><!--"})
