@@ -27,7 +27,7 @@ def tile_png(tile: Tile, top: float) -> bytes:
         x = place * (SIDE + GAP) + (SIDE - picture.width) // 2
         sheet.paste(picture, (x, (SIDE - picture.height) // 2))
     stream = io.BytesIO()
-    sheet.save(stream, "png", optimize=True)
+    sheet.save(stream, "png")
     return stream.getvalue()
 
 
