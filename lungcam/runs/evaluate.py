@@ -37,6 +37,7 @@ from lungcam.runs.outcome import describe
 from lungcam.runs.pointers import Pointers
 from lungcam.runs.predictions import Predictions, write_predictions
 from lungcam.runs.predictor import load_predictor
+from lungcam.runs.run_report import write_run_report
 from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
 from lungcam.transforms import background, shows_whole_chest
@@ -96,7 +97,8 @@ def evaluate(
     write_predictions(folder / "predictions.csv", predictions)
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    carried = {**asdict(calibration), "rule": CALIBRATION_RULE}
+    fitted_on = {"n": len(val.labels), "n_positive": int(val.labels.sum())}
+    carried = {**asdict(calibration), **fitted_on, "rule": CALIBRATION_RULE}
     amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
 
     metrics: dict[str, object] = {}
@@ -150,7 +152,8 @@ def evaluate(
         one.mark(mark, data.transforms)
     if explain["erase"]:
         erase_exported(classifier, data.transforms, exports)
-    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
+    test = predictions["test"]
+    tiles = draw_figures(trainer, classifier, data, test, metrics, folder, export, mark)
     lines = []
     if explain["benchmark"]:
         pointers = Pointers(
@@ -162,6 +165,7 @@ def evaluate(
         localiser = Localiser(pointers, shows_whole_chest(data.transforms))
         localise_split(localiser, data.datasets["test"])
         lines = report_localisation(localiser, folder, label_rule, seed)
+    write_run_report(folder, metrics, test, tiles, lines, list(data.left_out), mark)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports, lines))

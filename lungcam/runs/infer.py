@@ -65,11 +65,15 @@ def infer(config: DictConfig) -> None:
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        wanted = Wanted(False, bool(config.picture), config.explain.erase, config.dicom)
+        wanted = Wanted(
+            False, bool(config.picture), config.explain.erase, config.dicom, config.report
+        )
         _many(predictor, samples, faults, out, wanted, localiser)
         return
     folder = out / samples[0].sample_id
-    wanted = Wanted(True, config.picture is not False, config.explain.erase, config.dicom)
+    wanted = Wanted(
+        True, config.picture is not False, config.explain.erase, config.dicom, config.report
+    )
     prediction = predict_scan(predictor, samples[0], folder, wanted, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")

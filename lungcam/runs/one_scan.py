@@ -17,13 +17,25 @@ from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
 from lungcam.runs.pictures import write_pictures
 from lungcam.runs.predictor import Predictor
+from lungcam.runs.scan_report import write_scan_report
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "dicom", "render")
+STEPS = (
+    "read",
+    "lungs",
+    "slide",
+    "model",
+    "explain",
+    "erase",
+    "write",
+    "dicom",
+    "render",
+    "report",
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +47,14 @@ class Wanted:
         picture: render.png.
         erase: erased.nii.gz, and what became of the logit.
         dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
+        report: report.html.
     """
 
     masks: bool
     picture: bool
     erase: bool = False
     dicom: bool = False
+    report: bool = False
 
 
 def predict_scan(
@@ -133,6 +147,10 @@ def predict_scan(
         "lungcam": __version__,
         "notice": RESEARCH_USE_ONLY,
     }
+    if wanted.report:
+        with watch("report"):
+            write_scan_report(folder, predictor, scan, sample, answer, prediction)
+        prediction |= {"timings_s": watch.report(STEPS), "peak_memory_mb": peak_memory_mb()}
     write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
     # of a scan that was searched, the one cube that is left tells nothing of the rest
     if localiser is not None and answer.candidates is None:
