@@ -140,7 +140,7 @@ def test_folders_without_ct_are_left_aside(patient, hu):
 def test_series_is_found_in_any_folder(patient, hu, write_series):
     folder, first = patient
     second, _, _ = write_series(folder / "more" / "ct", hu[:, ::-1])
-    assert [one.name for one in discover(folder)] == ["ct", "ct_2"]
+    assert [one.name for one in discover(folder)] == ["more_ct", "p_ct"]
     with pytest.raises(InputError, match="2 scans"):
         read_scan(folder)
     for uid, expected in ((first, hu), (second, hu[:, ::-1])):
