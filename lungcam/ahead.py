@@ -35,15 +35,27 @@ class Failure:
     trace: str | None = None
 
 
-def attempt(work: Callable[..., Result], *job: object) -> Result | Failure:
-    """Call a function; whatever goes wrong is told, so that the jobs behind it go on."""
+def attempt(
+    work: Callable[..., Result], *job: object, fatal: tuple[type[Exception], ...] = ()
+) -> Result | Failure:
+    """Call a function; whatever goes wrong is told, so that the jobs behind it go on.
+
+    Args:
+        work: The function.
+        *job: Its arguments.
+        fatal: What is raised all the same, as it would meet the jobs behind it too.
+    """
     try:
         return work(*job)
+    except fatal:
+        raise
     except InputError as error:
         return Failure(str(error))
     except MemoryError:
         return Failure(NO_MEMORY)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            return Failure(f"{error.filename}: {error.strerror}; check the path and its disk.")
         # torch has errors of its own for that
         if "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error):
             return Failure(NO_MEMORY)

@@ -87,6 +87,8 @@ def predict_many(
                         wanted,
                         requests[number],
                         localiser,
+                        # what cannot be written for one scan cannot for the next
+                        fatal=(OSError,),
                     )
                 table.add(number, result)
                 if isinstance(result, Failure):
