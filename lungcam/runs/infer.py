@@ -56,7 +56,10 @@ def infer(config: DictConfig) -> None:
     else:
         samples = found
     localiser = _localiser(predictor) if config.explain.benchmark else None
-    look = OmegaConf.to_container(config.render)
+    # a window changes no file
+    look = {
+        k: one for k, one in OmegaConf.to_container(config.render).items() if k != "interactive"
+    }
     if table or len(samples) > 1:
         wanted = _wanted(config, many=True)
         done = predict_many(predictor, samples, faults, out, wanted, look, localiser)

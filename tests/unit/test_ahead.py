@@ -91,3 +91,11 @@ def test_torchs_want_of_memory_is_no_defect():
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
 
     assert attempt(want) == Failure(NO_MEMORY)
+
+
+def test_a_disks_fault_is_no_defect_and_can_be_fatal(tmp_path):
+    gone = tmp_path / "gone"
+    found = attempt(gone.read_bytes)
+    assert found == Failure(f"{gone}: No such file or directory; check the path and its disk.")
+    with pytest.raises(FileNotFoundError):
+        attempt(gone.read_bytes, fatal=(OSError,))
