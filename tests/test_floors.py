@@ -18,6 +18,7 @@ FLOORS = (
     ("verdict",),
     ("files", "ranks"),
     ("pool",),
+    ("ahead",),
     ("grid",),
     ("scans", "lungs", "metrics", "command", "sweeps"),
     ("transforms", "nets", "explain", "render", "dicom"),
