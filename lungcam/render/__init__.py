@@ -2,19 +2,28 @@
 
 from lungcam.render.camera import VIEWS, View
 from lungcam.render.display import to_display
+from lungcam.render.histogram import lungs_histogram, otsu_ramp
+from lungcam.render.look import Look, check_look, transfer_functions
 from lungcam.render.opengl import RenderError, choose_mapper
 from lungcam.render.picture import render_volume, save_png
 from lungcam.render.scene import Scene
+from lungcam.render.transfer_functions import TransferFunctions
 from lungcam.render.volume import lungs_and_heat
 
 __all__ = [
     "VIEWS",
+    "Look",
     "RenderError",
     "Scene",
+    "TransferFunctions",
     "View",
+    "check_look",
     "choose_mapper",
     "lungs_and_heat",
+    "lungs_histogram",
+    "otsu_ramp",
     "render_volume",
     "save_png",
     "to_display",
+    "transfer_functions",
 ]

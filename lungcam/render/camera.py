@@ -21,6 +21,8 @@ VIEWS = {
     "posterior": View(200, 10),
     "left": View(90, 0),
     "right": View(-90, 0),
+    "superior": View(0, 90),
+    "three_quarter": View(50, 25),
 }
 """Named views. Those from the front and the back stand a little aside, which shows the depth."""
 

@@ -4,7 +4,8 @@ import vtkmodules.vtkRenderingFreeType  # noqa: F401  registers the fonts
 from vtkmodules.vtkRenderingAnnotation import vtkScalarBarActor
 from vtkmodules.vtkRenderingCore import vtkTextActor, vtkTextProperty
 
-from lungcam.render.transfer_functions import HEAT, HEAT_FLOOR, color_function, piecewise_function
+from lungcam.render.colormap import FIRE_COLORS, HEAT_FLOOR
+from lungcam.render.volume_property import color_function, piecewise_function
 
 GREY = (0.62, 0.65, 0.70)
 WARNING = (1.0, 0.72, 0.2)
@@ -50,7 +51,7 @@ def color_bar(
         height: Of the letters, in pixels.
     """
     bar = vtkScalarBarActor()
-    bar.SetLookupTable(color_function(HEAT.color, scale=1 / 255))
+    bar.SetLookupTable(color_function(FIRE_COLORS, scale=1 / 255))
     bar.SetOpacityFunction(piecewise_function(((0, 0), (HEAT_FLOOR, 0), (HEAT_FLOOR, 1), (1, 1))))
     bar.SetUseOpacity(True)
     bar.SetOrientationToHorizontal()

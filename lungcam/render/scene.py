@@ -11,9 +11,11 @@ from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkVolume
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.render.camera import View, aim, named_view, side_letters
 from lungcam.render.captions import caption, color_bar, warning
+from lungcam.render.colormap import heat_functions
 from lungcam.render.opengl import choose_mapper, offscreen_window, quiet_vtk
-from lungcam.render.transfer_functions import HEAT, LUNGS, volume_property
+from lungcam.render.presets import GRADIENT
 from lungcam.render.volume import surface_points
+from lungcam.render.volume_property import volume_property
 
 BACKGROUND = (0.03, 0.035, 0.05)
 FRAME = (0.06, 0.94, 0.12, 0.97)
@@ -54,7 +56,7 @@ class Scene:
         mapper.SetCropping(True)
         volume = vtkVolume()
         volume.SetMapper(mapper)
-        volume.SetProperty(volume_property(LUNGS, HEAT))
+        volume.SetProperty(volume_property(GRADIENT, heat_functions("fire")))
 
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(*BACKGROUND)

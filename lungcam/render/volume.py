@@ -7,10 +7,10 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
+from lungcam.render.colormap import HEAT_FLOOR
 from lungcam.render.display import to_display
 from lungcam.render.resample import resample, resampling_weights
 from lungcam.render.rim import dense_rim
-from lungcam.render.transfer_functions import HEAT_FLOOR
 
 MAX_SIDE = 256
 LUNG_MARGIN_MM = 4.0
