@@ -1,10 +1,13 @@
 """Pictures of lungs with a heat-map inside, by volume rendering."""
 
 from lungcam.render.camera import VIEWS, View
+from lungcam.render.content import Content, prepare_content
 from lungcam.render.display import to_display
 from lungcam.render.histogram import lungs_histogram, otsu_ramp
 from lungcam.render.look import Look, check_look, transfer_functions
-from lungcam.render.opengl import RenderError, choose_mapper
+from lungcam.render.mapper import choose_mapper
+from lungcam.render.opengl import RenderError
+from lungcam.render.outline import Outline
 from lungcam.render.picture import render_volume, save_png
 from lungcam.render.scene import Scene
 from lungcam.render.transfer_functions import TransferFunctions
@@ -12,7 +15,9 @@ from lungcam.render.volume import lungs_and_heat
 
 __all__ = [
     "VIEWS",
+    "Content",
     "Look",
+    "Outline",
     "RenderError",
     "Scene",
     "TransferFunctions",
@@ -22,6 +27,7 @@ __all__ = [
     "lungs_and_heat",
     "lungs_histogram",
     "otsu_ramp",
+    "prepare_content",
     "render_volume",
     "save_png",
     "to_display",

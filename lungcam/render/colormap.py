@@ -8,7 +8,7 @@ FIRE = "fire"
 HEAT_FLOOR = 0.2
 """Share of its peak below which the heat-map is not drawn, or the picture would be fogged."""
 
-HEAT_OPACITY = ((0, 0.0), (255 * HEAT_FLOOR, 0.0), (110, 0.05), (180, 0.2), (255, 0.4))
+HEAT_OPACITY = ((0, 0.0), (255 * HEAT_FLOOR, 0.0), (110, 0.08), (180, 0.3), (255, 0.7))
 FIRE_COLORS = (
     (0, 0.40, 0.0, 0.10),
     (255 * HEAT_FLOOR, 0.60, 0.0, 0.10),

@@ -1,4 +1,4 @@
-"""The lungs' intensities on the display scale: their histogram, and the valley between its modes."""
+"""The lungs' intensities on the display scale, and the valley between their modes."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,19 @@ FIRST_MODE, SECOND_MODE = (5, 80), (120, 200)
 """Where aerated tissue lies as a rule, and vessels and nodules, on the display scale."""
 
 MIDWAY = (FIRST_MODE[1] + SECOND_MODE[0]) / 2
-HALF_RAMP = (SECOND_MODE[0] - FIRST_MODE[1]) / 2
+LEAST_RAMP = 20.0
+"""Least width of the ramp, which keeps edges from being torn."""
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """A linear ramp of opacity across Otsu's threshold.
+    """A linear ramp of opacity above Otsu's threshold.
 
     Attributes:
-        threshold: Highest value of the first mode.
-        low: Where the ramp leaves 0.
+        low: The threshold, the highest value of the first mode: there the ramp leaves 0.
         high: Where it reaches 1.
     """
 
-    threshold: float
     low: float
     high: float
 
@@ -45,8 +44,8 @@ def lungs_histogram(hu: np.ndarray, lungs: np.ndarray) -> np.ndarray:
 def otsu_ramp(histogram: np.ndarray) -> Ramp:
     """Find the ramp that makes the first of two modes transparent and the second opaque.
 
-    It is as wide as the gap between where the modes lie as a rule, 40 steps, with Otsu's threshold
-    in its middle.
+    It leaves 0 at Otsu's threshold, and reaches 1 where the second mode begins as a rule, or a
+    little above the threshold where that is higher.
 
     Args:
         histogram: `(256,)` counts; where fewer than two values occur, the threshold is midway
@@ -61,4 +60,4 @@ def otsu_ramp(histogram: np.ndarray) -> Ramp:
         from skimage.filters import threshold_otsu  # late: it loads half of scipy
 
         threshold = float(threshold_otsu(hist=(histogram, np.arange(BINS))))
-    return Ramp(threshold, max(0.0, threshold - HALF_RAMP), min(255.0, threshold + HALF_RAMP))
+    return Ramp(threshold, max(SECOND_MODE[0], threshold + LEAST_RAMP))

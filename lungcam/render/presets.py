@@ -18,7 +18,8 @@ COLORS = (
     (255, 1.0, 1.0, 1.0),
 )
 
-LINEAR = TransferFunctions(((0, 0.0), (255, 0.25)), COLORS)
+# a fog through which one still sees across a chest
+LINEAR = TransferFunctions(((0, 0.0), (255, 0.05)), COLORS)
 
 # Lung tissue itself stays all but clear; what is drawn is where it ends: faintly at the pleura,
 # densely at vessels and nodules.
