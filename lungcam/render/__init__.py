@@ -3,7 +3,8 @@
 from lungcam.render.camera import VIEWS, View
 from lungcam.render.content import Content, prepare_content
 from lungcam.render.display import to_display
-from lungcam.render.histogram import lungs_histogram, otsu_ramp
+from lungcam.render.histogram import Ramp, lungs_histogram, otsu_ramp
+from lungcam.render.interactive import show
 from lungcam.render.look import Look, check_look, transfer_functions
 from lungcam.render.mapper import choose_mapper
 from lungcam.render.opengl import RenderError
@@ -11,6 +12,7 @@ from lungcam.render.outline import Outline
 from lungcam.render.picture import render_volume, save_png
 from lungcam.render.scene import Scene
 from lungcam.render.transfer_functions import TransferFunctions
+from lungcam.render.turntable import save_gif, turntable
 from lungcam.render.volume import lungs_and_heat
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Content",
     "Look",
     "Outline",
+    "Ramp",
     "RenderError",
     "Scene",
     "TransferFunctions",
@@ -29,7 +32,10 @@ __all__ = [
     "otsu_ramp",
     "prepare_content",
     "render_volume",
+    "save_gif",
     "save_png",
+    "show",
     "to_display",
     "transfer_functions",
+    "turntable",
 ]

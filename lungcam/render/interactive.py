@@ -43,24 +43,21 @@ def show(content: Content, look: Look) -> None:
         raise RenderError(NO_SCREEN)
     window.SetWindowName(TITLE)
     with Scene(content, look, window=window) as scene:
-        interactor = interact(scene)
+        interactor = vtkRenderWindowInteractor()
+        interact(scene, interactor)
         with quiet_vtk():
             interactor.Initialize()
             window.Render()
         interactor.Start()
 
 
-def interact(scene: Scene) -> vtkRenderWindowInteractor:
+def interact(scene: Scene, interactor: vtkRenderWindowInteractor) -> None:
     """Let mouse and keys turn a scene; it is drawn coarsely while it moves.
 
     Args:
         scene: An open one.
-
-    Returns:
-        What takes the events; it is to be initialised and started.
+        interactor: What takes the events; it is to be initialised and started.
     """
     scene.mapper.SetAutoAdjustSampleDistances(True)
-    interactor = vtkRenderWindowInteractor()
     interactor.SetRenderWindow(scene.window)
     interactor.SetInteractorStyle(vtkInteractorStyleTrackballCamera())
-    return interactor

@@ -7,11 +7,11 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
-from lungcam.render.colormap import HEAT_FLOOR
 from lungcam.render.clearing import clear_around
+from lungcam.render.colormap import HEAT_FLOOR
 from lungcam.render.display import to_display
-from lungcam.render.resample import resample, resampling_weights
 from lungcam.render.presets import GRADIENT
+from lungcam.render.resample import resample, resampling_weights
 from lungcam.render.rim import DENSE, dense_rim
 from lungcam.render.transfer_functions import TransferFunctions, at
 

@@ -21,6 +21,7 @@ from lungcam.runs.erasing import change_in_words
 from lungcam.runs.explanation import check_explanation
 from lungcam.runs.localisation_report import report_localisation
 from lungcam.runs.localise import Localiser
+from lungcam.runs.look import read_look
 from lungcam.runs.one_scan import Wanted, predict_scan
 from lungcam.runs.pointers import Pointers
 from lungcam.runs.predictions import Predictions
@@ -47,6 +48,7 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     wanted = OmegaConf.to_container(config.explain)
     check_explanation(wanted)
+    look = read_look(config.render)
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
     found = None if table else _found(scan, config.series)
@@ -61,11 +63,22 @@ def infer(config: DictConfig) -> None:
     if table or len(samples) > 1:
         if config.series is not None:
             raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        wanted = Wanted(False, bool(config.picture), config.explain.erase)
+        if config.render.interactive:
+            raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
+        wanted = Wanted(
+            False, bool(config.picture), config.explain.erase, config.turntable, look=look
+        )
         _many(predictor, samples, faults, out, wanted, localiser)
         return
     folder = out / samples[0].sample_id
-    wanted = Wanted(True, config.picture is not False, config.explain.erase)
+    wanted = Wanted(
+        True,
+        config.picture is not False,
+        config.explain.erase,
+        config.turntable,
+        config.render.interactive,
+        look,
+    )
     prediction = predict_scan(predictor, samples[0], folder, wanted, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")

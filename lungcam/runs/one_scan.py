@@ -3,19 +3,21 @@
 import json
 import resource
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lungcam import RESEARCH_USE_ONLY, __version__
+from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.explain import method_name, peaks
 from lungcam.files import write_text
 from lungcam.grid import reorient
+from lungcam.render import Look
 from lungcam.runs.answer import Answer, answer_scan
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
-from lungcam.runs.pictures import write_pictures
+from lungcam.runs.pictures import show_window, write_pictures
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.scans import read_scan, write_volume
@@ -34,11 +36,17 @@ class Wanted:
         masks: mask.nii.gz and lungs.nii.gz.
         picture: render.png.
         erase: erased.nii.gz, and what became of the logit.
+        turntable: turntable.gif.
+        interactive: A window to turn the volume in, when all else is written.
+        look: How pictures look.
     """
 
     masks: bool
     picture: bool
     erase: bool = False
+    turntable: bool = False
+    interactive: bool = False
+    look: Look = field(default_factory=Look)
 
 
 def predict_scan(
@@ -85,16 +93,20 @@ def predict_scan(
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
-    if wanted.picture and masks:
+    drawn = (
+        reorient(scan.hu, scan.grid, canonical),
+        masks.get("lungs"),
+        reorient(on_scan, scan.grid, canonical),
+        canonical.spacing_mm,
+        method_name(predictor.method, predictor.evidence),
+        predictor.mark,
+        wanted.look,
+        outlines_of(sample, canonical),
+    )
+    if (wanted.picture or wanted.turntable) and masks:
         with watch("render"):
             warnings += write_pictures(
-                folder,
-                reorient(scan.hu, scan.grid, canonical),
-                masks["lungs"],
-                reorient(on_scan, scan.grid, canonical),
-                canonical.spacing_mm,
-                method_name(predictor.method, predictor.evidence),
-                predictor.mark,
+                folder, *drawn, picture=wanted.picture, turning=wanted.turntable
             )
     places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)
     probability = predictor.probability(answer.logit)
@@ -132,6 +144,9 @@ def predict_scan(
         # a DICOM series tells its UID, by which submissions name scans
         told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
         localiser.add(told, answer.image, grid(answer.subject, "input"), shown)
+    if wanted.interactive and masks:
+        for note in show_window(*drawn):
+            print(f"note: {note}")
     return prediction
 
 
