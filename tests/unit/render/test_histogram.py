@@ -15,7 +15,7 @@ def test_only_the_lungs_count():
     counts = lungs_histogram(hu, lungs)
     assert counts.shape == (256,)
     assert counts.sum() == lungs.sum()
-    assert counts[to_display(np.array(-850))] == lungs.sum()
+    assert counts[to_display(np.array([-850]))] == lungs.sum()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 80), st.integers(120, 200))

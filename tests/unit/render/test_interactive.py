@@ -43,7 +43,7 @@ def press(interactor, key):
 def test_dragging_turns_the_camera_and_what_hangs_on_it(turned):
     scene, interactor = turned
     before = "".join(side.GetInput() for side in scene._sides)
-    drag(interactor, (100, 100), (150, 100))  # 90 degrees of a window of 200
+    drag(interactor, (20, 100), (110, 100))  # 90 degrees of a window of 200
     after = "".join(side.GetInput() for side in scene._sides)
     assert before == "RL"
     assert after in ("AP", "PA")

@@ -4,7 +4,7 @@ import pytest
 from lungcam.render import Look, Outline, Scene, View, prepare_content
 from lungcam.render.outline import LEAST_PIXELS
 
-LOOK = Look(size=300)
+LOOK = Look(size=220)
 AT, RADIUS_MM = (47, 20, 16), 20.0
 
 
