@@ -20,12 +20,12 @@ LEAST_SHARE = 0.1
 NO_VOLUME = "This report has no 3D view: the slices show all that there is."
 
 
-def scan_page(report: ScanReport, volume: str | None = None) -> Html:
+def scan_page(report: ScanReport, volume: Html | None = None) -> Html:
     """Make the page of a scan, whole in itself.
 
     Args:
         report: What it tells.
-        volume: Markup of the 3D view, with its own script; None says that there is none.
+        volume: From `lungcam.report.volume_section`; None says that there is none.
     """
     told = report.prediction
     evidence = told["explanation"]["evidence"]
@@ -90,13 +90,14 @@ def scan_page(report: ScanReport, volume: str | None = None) -> Html:
         ),
         pictures=_pictures(report),
         candidates=candidates(report),
-        volume=tag("<p>$words</p>", words=NO_VOLUME) if volume is None else Html(volume),
+        volume=tag("<p>$words</p>", words=NO_VOLUME) if volume is None else volume,
         explanation=explanation_card(report),
         scan=scan_card(report),
         net=net_card(report),
         told=script_json(data),
         levels=pack(steps(report.shown.levels)),
         cells=pack(np.rint(values / unit).astype(np.int16)),
+        inflate_js=asset("inflate.js"),
         slices_js=asset("slices.js"),
         viewer_js=asset("viewer.js"),
     )

@@ -12,10 +12,12 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
 from lungcam.files import clear_unfinished
+from lungcam.render import Look
 from lungcam.runs.erasing import change_in_words
 from lungcam.runs.explanation import check_explanation
 from lungcam.runs.localisation_report import report_localisation
 from lungcam.runs.localise import Localiser
+from lungcam.runs.look import read_look
 from lungcam.runs.many import predict_many, refuse_failures
 from lungcam.runs.one_scan import predict_scan
 from lungcam.runs.pointers import Pointers
@@ -43,6 +45,7 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     explain = OmegaConf.to_container(config.explain)
     check_explanation(explain)
+    look = read_look(config.render)
     if config.dicom:
         from lungcam.dicom import demand_highdicom
 
@@ -60,13 +63,11 @@ def infer(config: DictConfig) -> None:
     else:
         samples = found
     localiser = _localiser(predictor) if config.explain.benchmark else None
-    # a window changes no file
-    look = {
-        k: one for k, one in OmegaConf.to_container(config.render).items() if k != "interactive"
-    }
     if table or len(samples) > 1:
-        wanted = _wanted(config, many=True)
-        done = predict_many(predictor, samples, faults, out, wanted, look, localiser)
+        if config.render.interactive:
+            raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
+        wanted = _wanted(config, look, many=True)
+        done = predict_many(predictor, samples, faults, out, wanted, localiser)
         _tell_failed(predictor)
         rows = len(samples) + len(faults)
         print(f"{len(done.answers)} of {rows} scans predicted: {done.file}")
@@ -78,9 +79,9 @@ def infer(config: DictConfig) -> None:
         refuse_failures(done)
         return
     (sample,) = samples
-    folder, wanted = out / sample.sample_id, _wanted(config, many=False)
+    folder, wanted = out / sample.sample_id, _wanted(config, look, many=False)
     clear_unfinished(folder)
-    request = request_digest(predictor, sample, wanted, look)
+    request = request_digest(predictor, sample, wanted)
     ready = make_ready(predictor.transforms, sample)
     prediction = predict_scan(predictor, ready, sample, folder, wanted, request, localiser)
     for warning in prediction["warnings"]:
@@ -94,7 +95,7 @@ def infer(config: DictConfig) -> None:
     print(RESEARCH_USE_ONLY)
 
 
-def _wanted(config: DictConfig, many: bool) -> Wanted:
+def _wanted(config: DictConfig, look: Look, many: bool) -> Wanted:
     """Which files; of many scans no masks, and no pictures unless asked for."""
     return Wanted(
         masks=not many,
@@ -103,6 +104,8 @@ def _wanted(config: DictConfig, many: bool) -> Wanted:
         turntable=config.turntable,
         report=config.report,
         dicom=config.dicom,
+        interactive=config.render.interactive,
+        look=look,
     )
 
 

@@ -1,6 +1,6 @@
 """Many scans: read ahead of the net, told in a table, and taken up again where they were left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,6 @@ def predict_many(
     faults: Sequence[Fault],
     out: Path,
     wanted: Wanted,
-    look: Mapping[str, object],
     localiser: Localiser | None = None,
 ) -> PredictionTable:
     """Predict many scans; a bad one is told, and the rest go on.
@@ -47,7 +46,6 @@ def predict_many(
         faults: Rows of their table that give none.
         out: Where predictions.csv goes, and a folder for each scan.
         wanted: Which files, of each.
-        look: The settings of `render`.
         localiser: Looks at the scans too, where there is one.
 
     Returns:
@@ -60,7 +58,7 @@ def predict_many(
     """
     clear_unfinished(out)
     table = PredictionTable(out, samples, faults)
-    requests = [request_digest(predictor, one, wanted, look) for one in samples]
+    requests = [request_digest(predictor, one, wanted) for one in samples]
     if localiser is None:
         for number, sample in enumerate(samples):
             known = finished(out / sample.sample_id, requests[number])

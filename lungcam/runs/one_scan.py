@@ -3,20 +3,24 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample
 from lungcam.explain import method_name
 from lungcam.grid import reorient
+from lungcam.render import Look
 from lungcam.runs.answer import answer_scan
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
-from lungcam.runs.pictures import write_pictures
+from lungcam.runs.pictures import show_window, write_pictures
 from lungcam.runs.prediction_file import NAME, describe, peak_memory_mb, write_prediction
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.ready import Ready
 from lungcam.runs.scan_report import write_scan_report
 from lungcam.runs.stopwatch import Stopwatch
 from lungcam.runs.wanted import Wanted
-from lungcam.scans import write_volume
+from lungcam.scans import Scan, write_volume
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
@@ -41,6 +45,7 @@ FILES = (
     "lungs.nii.gz",
     "render.png",
     "turntable.gif",
+    "lungs_histogram.png",
     "report.html",
     "heatmap.dcm",
     "heatmap_slices/*.dcm",
@@ -106,16 +111,13 @@ def predict_scan(
 
         with watch("dicom"):
             warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
-    if wanted.picture and masks:
+    if (wanted.picture or wanted.turntable) and masks:
         with watch("render"):
             warnings += write_pictures(
                 folder,
-                reorient(scan.hu, scan.grid, canonical),
-                masks["lungs"],
-                reorient(on_scan, scan.grid, canonical),
-                canonical.spacing_mm,
-                method_name(predictor.method, predictor.evidence),
-                predictor.mark,
+                *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look),
+                picture=wanted.picture,
+                turning=wanted.turntable,
             )
     prediction = {
         "scan": folder.name,
@@ -124,7 +126,7 @@ def predict_scan(
     }
     if wanted.report:
         with watch("report"):
-            write_scan_report(folder, predictor, scan, sample, answer, prediction)
+            write_scan_report(folder, predictor, scan, sample, answer, prediction, wanted.look)
     prediction |= {
         "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
@@ -138,4 +140,31 @@ def predict_scan(
         localiser.add(told, answer.image, grid(answer.subject, "input"), shown)
     # the last of all: where it is, the scan is finished
     write_prediction(folder, prediction)
+    if wanted.interactive and masks:
+        for note in show_window(
+            *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look)
+        ):
+            print(f"note: {note}")
     return prediction
+
+
+def _drawn(
+    predictor: Predictor,
+    scan: Scan,
+    sample: Sample,
+    lungs: np.ndarray,
+    heat: np.ndarray,
+    look: Look,
+) -> tuple:
+    """What pictures are made of, as `write_pictures` takes it."""
+    canonical = scan.grid.canonical
+    return (
+        reorient(scan.hu, scan.grid, canonical),
+        lungs,
+        reorient(heat, scan.grid, canonical),
+        canonical.spacing_mm,
+        method_name(predictor.method, predictor.evidence),
+        predictor.mark,
+        look,
+        outlines_of(sample, canonical),
+    )

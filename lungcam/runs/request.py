@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +17,7 @@ from lungcam.runs.wanted import Wanted
 TOLD = ("probability", "logit", "label", "seen_in_training")
 
 
-def request_digest(
-    predictor: Predictor, sample: Sample, wanted: Wanted, look: Mapping[str, object]
-) -> str:
+def request_digest(predictor: Predictor, sample: Sample, wanted: Wanted) -> str:
     """Digest all that a scan's answer and its files hang on.
 
     That is the checkpoint and how it explains, the scan's files by path, size and time of change,
@@ -30,8 +27,7 @@ def request_digest(
     Args:
         predictor: The trained net.
         sample: The scan.
-        wanted: Which files.
-        look: The settings of `render`, for JSON.
+        wanted: Which files, and how pictures look.
     """
     told = {
         "lungcam": __version__,
@@ -41,8 +37,11 @@ def request_digest(
         "series": sample.series,
         "center_mm": sample.center_mm,
         "wanted": asdict(wanted),
-        "look": dict(look) if wanted.drawn else None,
     }
+    # a window changes no file
+    del told["wanted"]["interactive"]
+    if not wanted.drawn:
+        del told["wanted"]["look"]
     if wanted.erase or wanted.drawn:
         nodules = [asdict(one) for one in sample.nodules]
         told["lesion"] = [sample.diameter_mm, _stamp(sample.lesion_mask), nodules]

@@ -21,6 +21,7 @@ from lungcam.ranks import rank
 from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.explanation import check_explanation, check_layer
+from lungcam.runs.look import read_look
 from lungcam.runs.mask_report import report_masks
 from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
@@ -55,6 +56,7 @@ def train(config: DictConfig) -> float | None:
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     check_explanation(nodes["explain"])
+    read_look(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
     carried = {name: nodes[name] for name in ("model", "view", "transforms", "explain")}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}

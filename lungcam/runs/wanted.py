@@ -1,6 +1,8 @@
 """Which files are wanted of a scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lungcam.render import Look
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,8 @@ class Wanted:
         turntable: turntable.gif.
         report: report.html.
         dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
+        interactive: A window to turn the volume in, when all else is written.
+        look: How pictures look.
     """
 
     masks: bool
@@ -22,6 +26,8 @@ class Wanted:
     turntable: bool = False
     report: bool = False
     dicom: bool = False
+    interactive: bool = False
+    look: Look = field(default_factory=Look)
 
     @property
     def drawn(self) -> bool:
@@ -31,4 +37,4 @@ class Wanted:
     @property
     def volumes(self) -> bool:
         """Whether anything is made from the scan's own voxels or from its masks."""
-        return self.masks or self.drawn or self.dicom or self.erase
+        return self.masks or self.drawn or self.dicom or self.erase or self.interactive

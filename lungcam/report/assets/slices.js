@@ -5,14 +5,6 @@ const lungcamSlices = (() => {
   // normal, columns, rows: axes of the volume, which runs to right, front and head
   const PLANES = { axial: [2, 0, 1], coronal: [1, 0, 2], sagittal: [0, 1, 2] };
 
-  async function inflate(base64) {
-    const text = atob(base64.trim());
-    const packed = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Response(stream).arrayBuffer();
-  }
-
   /* Levels are packed as differences from voxel to voxel. */
   async function unpackLevels(base64) {
     const levels = new Uint8Array(await inflate(base64));

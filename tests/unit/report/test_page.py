@@ -26,7 +26,8 @@ from lungcam.report.page import (
 
 ASSETS = (
     *("scan.html", "run.html", "plane.html", "style.css", "scan.css", "run.css"),
-    *("slices.js", "viewer.js"),
+    *("inflate.js", "slices.js", "viewer.js"),
+    *("volume.css", "volume.glsl", "volume.html", "volume.js"),
 )
 
 

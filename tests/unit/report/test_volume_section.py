@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.render import lungs_and_heat
-from lungcam.render.transfer_functions import HEAT, LUNGS
+from lungcam.render import VIEWS, Look, Outline, prepare_content
+from lungcam.report.page import asset
 from lungcam.report.volume_section import volume_section
 
 SHAPE, SPACING = (64, 40, 32), (4.0, 4.5, 7.0)
 HOT = (14, 14, 24)
-VIEWS = ("anterior", "left", "superior", "three-quarter", "posterior", "right")
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +26,12 @@ def page(chromium, tmp_path_factory):
         for index, at, mm in zip(np.indices(SHAPE), HOT, SPACING, strict=True)
     ]
     heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
-    image = lungs_and_heat(hu, lungs, heat, SPACING)
-    fragment = volume_section(image, LUNGS, HEAT, 0.003, "Grad-CAM", "Do not rely on <this>")
+    ring = Outline(tuple(np.multiply(HOT, SPACING).tolist()), 15.0)
+    told = Look(), "Grad-CAM", "Do not rely on <this>", [ring]
+    fragment = volume_section(prepare_content(hu, lungs, heat, SPACING, *told), "anterior")
     file = tmp_path_factory.mktemp("volume") / "page.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8><title>3D</title>{fragment}", "utf-8")
+    head = f"<!doctype html><meta charset=utf-8><title>3D</title><script>{asset('inflate.js')}</script>"
+    file.write_text(head + fragment, "utf-8")
     opened = chromium(file, 560, 520)
     settle(opened)
     return opened
@@ -132,8 +133,13 @@ def test_sliders_change_what_is_seen(page):
 
 
 def test_the_bar_tells_logits_and_the_mark_stands_above(page):
-    assert page.locator(".bar").inner_text().split() == ["Grad-CAM,", "logit", "0.0006", "0.003"]
-    assert page.locator(".mark").inner_text() == "Do not rely on <this>"
+    assert page.locator(".volume-bar").inner_text().split() == [
+        "Grad-CAM,",
+        "logit",
+        "0.0006",
+        "0.003",
+    ]
+    assert page.locator(".volume-mark").inner_text() == "Do not rely on <this>"
 
 
 def test_nothing_went_wrong(page):

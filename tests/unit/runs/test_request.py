@@ -9,12 +9,13 @@ import pytest
 
 import lungcam.runs.request as module
 from lungcam.cohorts import Sample
+from lungcam.cohorts.sample import ScanNodule
+from lungcam.render import Look
 from lungcam.runs.request import finished, request_digest
 from lungcam.runs.wanted import Wanted
 
 PREDICTOR = SimpleNamespace(sha256="a" * 64, layer="net.conv3", method="gradcam", evidence="both")
 WANTED = Wanted(masks=False, picture=False)
-LOOK = {"preset": "gradient", "size": 768}
 CENTER = (1.0, 2.0, 3.5)
 ANSWER = {"probability": 0.25, "logit": -1.0, "label": 0, "seen_in_training": False}
 
@@ -27,8 +28,8 @@ def sample(tmp_path):
     return Sample("s", "p", tmp_path / "scan.nii.gz", 1, "", **told)
 
 
-def digest(sample, predictor=PREDICTOR, wanted=WANTED, look=LOOK):
-    return request_digest(predictor, sample, wanted, look)
+def digest(sample, predictor=PREDICTOR, wanted=WANTED):
+    return request_digest(predictor, sample, wanted)
 
 
 def test_the_same_request_is_known_again(sample):
@@ -47,17 +48,28 @@ def test_other_files_are_another_request(sample, file):
 
 
 def test_the_look_counts_where_there_are_pictures_alone(sample):
-    other = LOOK | {"preset": "otsu"}
-    assert digest(sample, look=other) == digest(sample)
-    drawn = replace(WANTED, picture=True)
-    assert digest(sample, wanted=drawn, look=other) != digest(sample, wanted=drawn)
+    other = replace(WANTED, look=Look(preset="otsu"))
+    assert digest(sample, wanted=other) == digest(sample)
+    drawn, otherwise = (replace(one, picture=True) for one in (WANTED, other))
+    assert digest(sample, wanted=drawn) != digest(sample, wanted=otherwise)
 
 
-def test_the_lesion_counts_where_it_is_erased_alone(sample):
-    other, erase = replace(sample, diameter_mm=9.0), replace(WANTED, erase=True)
+def test_a_window_is_no_other_request(sample):
+    assert digest(sample, wanted=replace(WANTED, interactive=True)) == digest(sample)
+
+
+@pytest.mark.parametrize("file", ["erase", "picture", "report"])
+def test_the_lesion_counts_where_it_is_erased_or_outlined_alone(sample, file):
+    other, wanted = replace(sample, diameter_mm=9.0), replace(WANTED, **{file: True})
     assert digest(other) == digest(sample)
+    assert digest(other, wanted=wanted) != digest(sample, wanted=wanted)
+    more = replace(sample, nodules=(ScanNodule(CENTER, 5.0, True),))
+    assert digest(more, wanted=wanted) != digest(sample, wanted=wanted)
+
+
+def test_the_lesions_mask_counts_where_it_is_erased(sample):
+    erase = replace(WANTED, erase=True)
     before = digest(sample, wanted=erase)
-    assert digest(other, wanted=erase) != before
     sample.lesion_mask.write_bytes(b"another")
     assert digest(sample, wanted=erase) != before
 
