@@ -42,9 +42,9 @@ def lungs_and_heat(
         most: Voxels along the longest side.
 
     Returns:
-        Image of so many voxels along each side at most, uint8, in millimetres from the centre of voxel
-        (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component 1: the
-        heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
+        Image of so many voxels along each side at most, uint8, in millimetres from the centre of
+        voxel (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component
+        1: the heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
 
     Raises:
         ValueError: If shapes differ, the spacing is not positive, no voxel is lung, or the heat has

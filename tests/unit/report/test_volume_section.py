@@ -30,7 +30,8 @@ def page(chromium, tmp_path_factory):
     told = Look(), "Grad-CAM", "Do not rely on <this>", [ring]
     fragment = volume_section(prepare_content(hu, lungs, heat, SPACING, *told), "anterior")
     file = tmp_path_factory.mktemp("volume") / "page.html"
-    head = f"<!doctype html><meta charset=utf-8><title>3D</title><script>{asset('inflate.js')}</script>"
+    head = "<!doctype html><meta charset=utf-8><title>3D</title>"
+    head += f"<script>{asset('inflate.js')}</script>"
     file.write_text(head + fragment, "utf-8")
     opened = chromium(file, 560, 520)
     settle(opened)
