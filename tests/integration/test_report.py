@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,10 +23,6 @@ from lungcam.report.shown_scan import show_scan
 
 from .conftest import command
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: '.[test]'")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-
 DESKTOP, NARROW = {"width": 1400, "height": 1000}, {"width": 420, "height": 800}
 # what no report may tell
 PATIENT = {
@@ -45,17 +40,6 @@ PATIENT = {
 LUNG, MEDIASTINUM = (-600, 1500), (40, 400)
 # grey values, of half a step between levels in the wider window and of rounding
 TOLERANCE = 2.5
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @dataclass
@@ -292,6 +276,22 @@ def test_the_heat_stands_where_the_nifti_has_it(reported, opened):
     assert np.ptp(hidden[against], axis=1).max() == 0
     one.page.keyboard.press("h")
     assert np.ptp(one.pixels("axial"), axis=2).max() == 0
+    one.assert_quiet()
+
+
+def test_the_volume_draws_and_turns(reported, opened, tmp_path):
+    one = opened(reported / "report.html", {"width": 800, "height": 700})
+    # the drawing may be slow without a graphics card, so the picture is waited for
+    finished = "n => Number(document.querySelector('[data-volume]').dataset.drawn) >= n"
+    one.page.wait_for_function(finished, arg=2, timeout=90_000)
+    canvas = one.page.locator("canvas.volume")
+    before = canvas.evaluate("one => one.toDataURL()")
+    one.page.click("button[data-view=left]")
+    one.page.wait_for_function(finished, arg=4, timeout=90_000)
+    assert canvas.evaluate("one => one.toDataURL()") != before
+    assert one.page.locator(".no-volume").is_hidden()
+    assert FAILED in one.page.locator(".volume-mark").text_content()
+    canvas.screenshot(path=tmp_path / "volume.png")
     one.assert_quiet()
 
 

@@ -93,7 +93,8 @@
     return place;
   }
 
-  let gl, place, waiting = false, scale = 1, settled = 0;
+  // begins coarse: how fast it is drawn here is not known yet
+  let gl, place, waiting = false, scale = 3, settled = 0;
 
   function draw(coarse) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2) / (coarse ? scale : 1);

@@ -16,7 +16,7 @@ HOT = (14, 14, 24)
 
 
 @pytest.fixture(scope="module")
-def page(chromium, tmp_path_factory):
+def page(browser, tmp_path_factory):
     """Two boxes of lung; heat in the patient's left one, in front and above."""
     lungs = np.zeros(SHAPE, bool)
     lungs[6:28, 8:32, 4:28] = lungs[36:58, 8:32, 4:28] = True
@@ -33,9 +33,19 @@ def page(chromium, tmp_path_factory):
     head = "<!doctype html><meta charset=utf-8><title>3D</title>"
     head += f"<script>{asset('inflate.js')}</script>"
     file.write_text(head + fragment, "utf-8")
-    opened = chromium(file, 560, 520)
+    opened = open_page(browser, file)
     settle(opened)
     return opened
+
+
+def open_page(browser, file):
+    """Open a file without a network; the page keeps all that it complained of."""
+    page = browser.new_context(offline=True, viewport={"width": 560, "height": 520}).new_page()
+    page.complaints = []
+    page.on("console", lambda one: page.complaints.append(one.text))
+    page.on("pageerror", lambda one: page.complaints.append(str(one)))
+    page.goto(file.as_uri())
+    return page
 
 
 def settle(page):
@@ -148,11 +158,11 @@ def test_nothing_went_wrong(page):
     assert page.locator(".no-volume").is_hidden()
 
 
-def test_a_browser_without_webgl_is_told_so(chromium, page, tmp_path):
+def test_a_browser_without_webgl_is_told_so(browser, page, tmp_path):
     file = tmp_path / "page.html"
     off = "<script>HTMLCanvasElement.prototype.getContext = () => null;</script>"
     file.write_text(off + page.content(), "utf-8")
-    opened = chromium(file, 560, 520)
+    opened = open_page(browser, file)
     opened.wait_for_selector(".no-volume:not([hidden])")
     assert "no WebGL 2" in opened.locator(".no-volume").inner_text()
     assert opened.complaints == []
