@@ -38,8 +38,8 @@ machine in the minute before the end: {load:.1f}.
 """
 TURN = """
 A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {look.preset}) with the
-heat-map of a trained net took {seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in memory to the written GIF of
-{mb:.1f} MB; load {load:.1f}.
+heat-map of a trained net took {seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in
+memory to the written GIF of {mb:.1f} MB; load {load:.1f}.
 """
 
 
