@@ -16,7 +16,7 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.explain import HeatMap
 from lungcam.explain.trust import FAILED
 from lungcam.grid import Grid
-from lungcam.report.page import write_page
+from lungcam.report.page import Html, write_page
 from lungcam.report.scan_page import scan_page
 from lungcam.report.scan_report import ScanReport
 from lungcam.report.shown_scan import show_scan
@@ -423,7 +423,7 @@ def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
     """Its page, its map and its grid."""
     report = oblique_report()
     file = tmp_path_factory.mktemp("oblique") / "report.html"
-    write_page(file, scan_page(report, '<p id="turned">a 3D view</p>'))
+    write_page(file, scan_page(report, Html('<p id="turned">a 3D view</p>')))
     return file, report.heat, report.scan
 
 
