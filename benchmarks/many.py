@@ -46,7 +46,7 @@ def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "10
             told = answers(folder / "whole")
             assert len(told["predictions"]) == good, len(told["predictions"])
             assert told["errors"] == bad, told["errors"]
-            killed, orphans = kill(ckpt, path, folder / "killed", int(kills) // 2, rows[-1][1])
+            killed, orphans = kill(ckpt, path, folder / "killed", int(kills) // 2, good)
             assert answers(folder / "killed") == told, "the killed run has other answers"
             assert not [one for one in (folder / "killed").rglob("*") if is_temporary(one)]
             rows[-1] += [killed, orphans]
@@ -143,7 +143,7 @@ def watch(ckpt: str, scan: Path, out: Path) -> list[object]:
     with (out.parent / "log").open("ab") as log:
         job = subprocess.Popen(command(ckpt, scan, out), stdout=log, stderr=log)
     while job.poll() is None:
-        done = len(list(out.glob("*/prediction.json")))
+        done = finished(out)
         seen.setdefault(done, []).append(memory(job.pid) / 1e6)
         time.sleep(0.2)
     assert job.returncode == 0, (out.parent / "log").read_text()
@@ -158,27 +158,34 @@ def watch(ckpt: str, scan: Path, out: Path) -> list[object]:
     return [seconds, f"{early:.0f}", f"{late:.0f}", f"{most:.0f}"]
 
 
-def kill(ckpt: str, scan: Path, out: Path, count: int, lasts: float) -> tuple[int, int]:
-    """Kill it at random moments until it ends: kills, and processes that were left behind."""
+def kill(ckpt: str, scan: Path, out: Path, count: int, good: int) -> tuple[int, int]:
+    """Kill it at random moments, then let it end: kills, and processes that were left behind."""
     chance, kills, orphans = random.Random(0), 0, 0
     while True:
         with (out.parent / "log").open("ab") as log:
             job = subprocess.Popen(command(ckpt, scan, out), stdout=log, stderr=log)
-        if kills < count:
-            # a start takes some seconds of it
-            end = time.perf_counter() + chance.uniform(0.1, 0.6) * lasts
-            while job.poll() is None and time.perf_counter() < end:
-                time.sleep(0.01)
-        if kills < count and job.poll() is None:
-            below = descendants(job.pid)
-            os.kill(job.pid, signal.SIGKILL)
-            job.wait()
-            kills += 1
-            say(f"kill {kills}: {len(list(out.glob('*/prediction.json')))} scans done")
-            orphans += survivors(below)
-            continue
-        assert job.wait() == 0, (out.parent / "log").read_text()
-        return kills, orphans
+        if kills == count:
+            assert job.wait() == 0, (out.parent / "log").read_text()
+            return kills, orphans
+        # by what is done, not by the clock: a busy machine may need any time for it
+        already = finished(out)
+        aim = already + chance.randint(0, 2 * (good - already) // (count + 1 - kills) - 1)
+        while job.poll() is None and finished(out) < aim:
+            time.sleep(0.005)
+        # before the first, as it starts
+        time.sleep(chance.uniform(0, 1.0 if aim > already else 8.0))
+        assert job.poll() is None, "it ended before it was killed"
+        below = descendants(job.pid)
+        os.kill(job.pid, signal.SIGKILL)
+        job.wait()
+        kills += 1
+        say(f"kill {kills}: {finished(out)} scans done")
+        orphans += survivors(below)
+
+
+def finished(out: Path) -> int:
+    """How many scans are done."""
+    return len(list(out.glob("*/prediction.json")))
 
 
 def survivors(processes: list[int], within_s: float = 10.0) -> int:
