@@ -12,6 +12,7 @@ from benchmarks import (
     lung_mask,
     planted,
     reading,
+    rendering,
     sample,
     slices,
     tumour_kept,
@@ -42,7 +43,7 @@ def main() -> None:
         parts = [head, *(one.section(data) for one in (lung_mask, slices, tumour_kept, reading))]
         with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
             parts.append(catalogue.section(Path(scratch), catalogue.COUNTS))
-        parts += [epoch.section(), planted.section(), explaining.section()]
+        parts += [epoch.section(), planted.section(), explaining.section(), rendering.section()]
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

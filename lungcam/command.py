@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lungcam.errors import InputError
+from lungcam.errors import DefectError, InputError
 
 DONE, DEFECT, BAD_INPUT = 0, 1, 2
 # what is wrong with a path or a disk is for the user to mend
@@ -81,7 +81,7 @@ def run(
     """Run a Hydra application and end the process with lungcam's exit codes.
 
     0: done. 2: the user's input is at fault, with one line that names it. 1: a defect of lungcam,
-    with a traceback.
+    with a traceback, or with one line that names the file where it is.
 
     Args:
         main: Function decorated with `hydra.main`.
@@ -119,6 +119,9 @@ def exit_codes(script: str) -> Iterator[None]:
         if error.errno not in USERS_ERRNO or error.filename is None:
             raise
         message = f"{error.filename}: {error.strerror}; check the path, its rights and the room."
+    except DefectError as error:
+        say(str(error))
+        sys.exit(DEFECT)
     except KeyboardInterrupt:
         sys.exit(130)
     else:
@@ -171,5 +174,10 @@ def _remedy(error: BaseException, script: str) -> str:
 
 def refuse(message: str) -> None:
     """Say in one line what is at fault and end with exit code 2."""
-    print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)
+    say(message)
     sys.exit(BAD_INPUT)
+
+
+def say(message: str) -> None:
+    """Print what ends a command, in one line."""
+    print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)

@@ -49,7 +49,7 @@ def run_all(
         return [work(*job) for job in tqdm(jobs, desc=label, disable=not jobs)]
     # children of a server of their own: one forked here would inherit the locks of torch's threads
     context = multiprocessing.get_context("forkserver")
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, _begin) as pool:
+    with one_thread_each(), ProcessPoolExecutor(workers, context, _begin) as pool:
         futures = [pool.submit(work, *job) for job in jobs]
         try:
             for future in tqdm(as_completed(futures), desc=label, total=len(jobs)):
@@ -61,7 +61,7 @@ def run_all(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Let new processes compute on one thread: there is a process for each processor."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))

@@ -26,33 +26,16 @@ def lidc_series(sample_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """Function of a page: opens it in a browser without network, and lists what went wrong."""
+def browser():
+    """Debian's Chromium, driven by Playwright; what needs it skips where either is missing."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium: install Debian's")
-    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
-    # without a graphics card, Chromium draws WebGL in software only if told
+    reason = "needs playwright: '.[test]'"
+    sync_playwright = pytest.importorskip("playwright.sync_api", reason=reason).sync_playwright
+    # without a graphics card, it draws WebGL in software only if told
     options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=options)
-
-        def open_page(file: Path, width: int = 1000, height: int = 900, **context):
-            page = browser.new_context(
-                offline=True, viewport={"width": width, "height": height}, **context
-            ).new_page()
-            page.complaints = []
-            page.on("console", lambda one: page.complaints.append(one.text))
-            page.on("pageerror", lambda one: page.complaints.append(str(one)))
-            page.on(
-                "request",
-                lambda one: (
-                    one.url.startswith(("file:", "data:", "blob:"))
-                    or page.complaints.append(f"asked for {one.url}")
-                ),
-            )
-            page.goto(file.as_uri())
-            return page
-
-        yield open_page
-        browser.close()
+        opened = playwright.chromium.launch(executable_path=program, args=options)
+        yield opened
+        opened.close()

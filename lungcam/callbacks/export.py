@@ -1,17 +1,18 @@
 """Export heat-map volumes and their pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 import torchio as tio
 
+from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset
 from lungcam.explain import HeatMap, explain, method_name
 from lungcam.grid import Grid
-from lungcam.render import RenderError, render_volume, save_png
+from lungcam.render import Look, RenderError, render_volume, save_png
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import background, prepare, shows_whole_chest
 from lungcam.transforms.volumes import grid, volume
@@ -29,6 +30,7 @@ class HeatmapExport(pl.Callback):
         test: How many test samples, likewise.
         method: One of `lungcam.explain.METHODS`.
         evidence: One of `lungcam.explain.EVIDENCE`.
+        look: The fields of `lungcam.render.Look`; None for its defaults.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class HeatmapExport(pl.Callback):
         test: int,
         method: str = "gradcam",
         evidence: str = "both",
+        look: Mapping[str, object] | None = None,
     ):
         self.folder = Path(folder) / "cam"
         self.layer = layer
         self.method = method
         self.evidence = evidence
+        self.look = Look(**(look or {}))
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []
@@ -86,7 +90,7 @@ class HeatmapExport(pl.Callback):
         for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
             scan = read_scan(sample.image, sample.series, whole_chest=True)
             subject = prepare(scan, transforms, sample.center_mm)
-            self._draw(self.folder / sample.sample_id, subject, heat, words)
+            self._draw(sample, subject, heat, words)
 
     def _write(self, sample: Sample, heat: HeatMap, transforms: tio.Compose) -> None:
         scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
@@ -97,10 +101,10 @@ class HeatmapExport(pl.Callback):
         subject = prepare(scan, transforms, sample.center_mm)
         if "lungs" not in subject:
             return  # a crop has no lungs to draw
-        self._draw(folder, subject, heat)
+        self._draw(sample, subject, heat)
 
     def _draw(
-        self, folder: Path, subject: tio.Subject, heat: HeatMap, mark: str | None = None
+        self, sample: Sample, subject: tio.Subject, heat: HeatMap, mark: str | None = None
     ) -> None:
         canonical: Grid = grid(subject, "image")
         try:
@@ -112,11 +116,13 @@ class HeatmapExport(pl.Callback):
                 canonical.spacing_mm,
                 heat_name=method_name(self.method, self.evidence),
                 mark=mark,
+                look=self.look,
+                outlines=outlines_of(sample, canonical),
             )
         except RenderError as error:
             self.warnings.append(str(error))
         else:
-            save_png(folder / "render.png", picture)
+            save_png(self.folder / sample.sample_id / "render.png", picture)
 
 
 def choose(samples: Sequence[Sample], count: int) -> set[str]:

@@ -1,5 +1,6 @@
 """From a cohort to batches: splits, preparation and its cache, the LightningDataModule."""
 
+from lungcam.data.content import content_stamp
 from lungcam.data.dataset import Prepared, PreparedDataset
 from lungcam.data.estimate import Estimate, estimate
 from lungcam.data.lesion import read_lesion
@@ -18,6 +19,7 @@ __all__ = [
     "PreparedDataset",
     "ScanDataModule",
     "SplitRule",
+    "content_stamp",
     "estimate",
     "pixel_hash",
     "plan",

@@ -20,6 +20,25 @@ def content_hash(scan: Path) -> str:
     return _hash_files(_files_of(scan))
 
 
+def content_stamp(scan: Path) -> str:
+    """SHA-256 of path, size and time of change of all files of a scan, which are not read.
+
+    Raises:
+        OSError: A file cannot be asked.
+    """
+    return _stamp(_files_of(scan))[0]
+
+
+def _stamp(files: Sequence[Path]) -> tuple[str, int]:
+    """The stamp of files, and the latest time of change in ns."""
+    stamp, latest = hashlib.sha256(), 0
+    for file in files:
+        found = file.stat()
+        latest = max(latest, found.st_mtime_ns)
+        stamp.update(repr((str(file.absolute()), found.st_size, found.st_mtime_ns)).encode())
+    return stamp.hexdigest(), latest
+
+
 def _files_of(scan: Path) -> list[Path]:
     # a series may lie deeper
     files = sorted(scan.rglob("*")) if scan.is_dir() else [scan]
@@ -82,19 +101,15 @@ class ContentHashes:
     def _look_up(self, scan: Path) -> str:
         now = time.time_ns()
         files = _files_of(scan)
-        stamp, latest = hashlib.sha256(), 0
         # before they are read: what changes meanwhile does not bear this stamp
-        for file in files:
-            found = file.stat()
-            latest = max(latest, found.st_mtime_ns)
-            stamp.update(repr((str(file.absolute()), found.st_size, found.st_mtime_ns)).encode())
+        stamp, latest = _stamp(files)
         name = str(scan.absolute())
         known, content = self._known.get(name, ("", ""))
-        if known == stamp.hexdigest():
+        if known == stamp:
             return content
         content = _hash_files(files)
         if files and latest < now - SETTLED_NS:
-            self._new[name] = [stamp.hexdigest(), content]
+            self._new[name] = [stamp, content]
         return content
 
     def _read(self) -> dict[str, list[str]]:

@@ -22,8 +22,8 @@ def fit_yearly_platt(
     mask of training ends with the year of the event, and without the later years, of which the
     outcome is as well known, late risks would come out too low. Left at that they would come out
     too high, since rows that are lost to follow-up have no late pairs, and those with an event
-    before have. So each pair weighs by the inverse of the share of rows still followed (Graf et al., Stat
-    Med 1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
+    before have. So each pair weighs by the inverse of the share of rows still followed (Graf et
+    al., Stat Med 1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
 
     Args:
         logits: `(N, Y)` cumulative logits of samples that were not trained on.

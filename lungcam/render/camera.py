@@ -21,6 +21,8 @@ VIEWS = {
     "posterior": View(200, 10),
     "left": View(90, 0),
     "right": View(-90, 0),
+    "superior": View(0, 90),
+    "three_quarter": View(50, 25),
 }
 """Named views. Those from the front and the back stand a little aside, which shows the depth."""
 
@@ -47,11 +49,22 @@ def axes_of(view: View) -> np.ndarray:
     return np.array([right, np.cross(toward, right), toward])
 
 
-def side_letters(view: View) -> tuple[str, str]:
-    """Letters for the left and right side of a picture: the patient's R, L, A or P."""
-    right = axes_of(view)[0]
-    axis = int(np.abs(right[:2]).argmax())
-    letters = ("LR", "PA")[axis]
+def camera_axes(camera: vtkCamera) -> np.ndarray:
+    """Likewise of a camera, wherever it was turned to."""
+    toward = -np.array(camera.GetDirectionOfProjection())
+    right = np.cross(camera.GetViewUp(), toward)
+    right /= np.linalg.norm(right)
+    return np.array([right, np.cross(toward, right), toward])
+
+
+def side_letters(right: np.ndarray) -> tuple[str, str]:
+    """Letters for the left and right side of a picture, the patient's.
+
+    Args:
+        right: `(3,)`, the picture's right in RAS+.
+    """
+    axis = int(np.abs(right).argmax())
+    letters = ("LR", "PA", "IS")[axis]
     return (letters[0], letters[1]) if right[axis] > 0 else (letters[1], letters[0])
 
 

@@ -1,22 +1,13 @@
-"""OpenGL without a screen: an off-screen window, silence on the terminal, the mapper that suits."""
+"""OpenGL with and without a screen: a window, and silence on the terminal."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
-import vtkmodules.vtkRenderingOpenGL2
-import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401  both register the drivers they hold
+import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  registers the windows it holds
 from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 from vtkmodules.vtkRenderingCore import vtkRenderWindow
-from vtkmodules.vtkRenderingVolume import (
-    vtkFixedPointVolumeRayCastMapper,
-    vtkGPUVolumeRayCastMapper,
-    vtkVolumeMapper,
-)
-
-SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swr", "software rasterizer")
 
 
 class RenderError(RuntimeError):
@@ -48,7 +39,9 @@ def quiet_vtk() -> Iterator[None]:
 
 
 def offscreen_window(size: tuple[int, int]) -> vtkRenderWindow:
-    """Open a window that is never shown.
+    """Open a window that is never shown: on a display, through EGL, or through OSMesa.
+
+    Without a display EGL is tried first, and where it gives nothing VTK takes OSMesa.
 
     Args:
         size: (width, height) in pixels.
@@ -71,33 +64,3 @@ def offscreen_window(size: tuple[int, int]) -> vtkRenderWindow:
             "(their names on Debian and Ubuntu)."
         )
     return window
-
-
-@cache
-def opengl_renderer() -> str:
-    """Name the OpenGL renderer of this machine, such as 'llvmpipe (LLVM 15.0.6, 256 bits)'.
-
-    Raises:
-        RenderError: If no OpenGL can be had.
-    """
-    with quiet_vtk():
-        window = offscreen_window((8, 8))
-        lines = window.ReportCapabilities().splitlines()
-        window.Finalize()
-    label = "OpenGL renderer string:"
-    return next((line.removeprefix(label).strip() for line in lines if line.startswith(label)), "")
-
-
-def choose_mapper() -> vtkVolumeMapper:
-    """Make the faster volume mapper of the two for this machine.
-
-    Where OpenGL runs in software, casting rays on the processor beats an emulated graphics card
-    some thirty times; both mappers blend independent components alike.
-
-    Raises:
-        RenderError: If no OpenGL can be had.
-    """
-    name = opengl_renderer().lower()
-    if any(software in name for software in SOFTWARE_RENDERERS):
-        return vtkFixedPointVolumeRayCastMapper()
-    return vtkGPUVolumeRayCastMapper()

@@ -1,5 +1,6 @@
 """From a scan and its heat-map to a picture, and from a picture to a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ from vtkmodules.vtkIOImage import vtkPNGWriter
 
 from lungcam.files import whole
 from lungcam.render.camera import View, named_view
+from lungcam.render.content import prepare_content
+from lungcam.render.look import Look
+from lungcam.render.outline import Outline
 from lungcam.render.scene import Scene
-from lungcam.render.volume import lungs_and_heat
+
+AS_USUAL = Look()
 
 
 def render_volume(
@@ -18,26 +23,30 @@ def render_volume(
     lungs: np.ndarray,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
-    size: tuple[int, int] = (768, 768),
-    view: str | View = "anterior",
+    size: tuple[int, int] | None = None,
+    view: str | View | None = None,
     heat_name: str = "Grad-CAM",
     mark: str | None = None,
+    look: Look = AS_USUAL,
+    outlines: Sequence[Outline] = (),
 ) -> np.ndarray:
     """Draw the lungs as translucent bodies with the heat-map glowing inside.
 
-    For display the heat-map is divided by its own maximum, and what is below a fifth of that stays
-    clear; the numbers in files are left as they are.
+    What is below a fifth of the heat-map's peak stays clear; the numbers in files are left as they
+    are.
 
     Args:
         hu: `(W, H, D)` scan in HU, its axes along the patient's right, front and head (RAS+).
         lungs: `(W, H, D)` bool, the lungs alone; outside it the scan is not drawn.
         heat: `(W, H, D)`, finite and at least 0, or None for the lungs alone.
         spacing_mm: Size of a voxel along each axis, in mm.
-        size: (width, height) of the picture, in pixels.
-        view: 'anterior' (the patient's right is on the picture's left), 'posterior', 'left',
-            'right', or a `View` of two angles.
-        heat_name: What the colour bar calls the heat-map.
+        size: (width, height) of the picture, in pixels; None for the look's.
+        view: A name from `VIEWS`, such as 'anterior' (the patient's right is on the picture's
+            left), or a `View` of two angles; None for the look's.
+        heat_name: What the colour bar calls the heat-map; the bar's numbers are the map's own.
         mark: A warning that stands above, such as that the heat-map failed its checks.
+        look: Transfer functions, colours, cut and mapper.
+        outlines: Annotated nodules, ringed.
 
     Returns:
         `(H, W, 3)` uint8, red, green and blue; the first row is the top.
@@ -45,12 +54,11 @@ def render_volume(
     Raises:
         RenderError: If no OpenGL can be had or VTK reports an error.
         ValueError: If the arrays do not fit together, the lung mask is empty, the heat-map is
-            negative or not finite, or there is no view of that name.
+            negative or not finite, or the look or the view does not exist.
     """
-    view = named_view(view)
-    image = lungs_and_heat(hu, lungs, heat, spacing_mm)
-    glows = heat is not None and heat.any()
-    with Scene(image, size, heat_name if glows else None, mark) as scene:
+    view = named_view(look.view if view is None else view)
+    content = prepare_content(hu, lungs, heat, spacing_mm, look, heat_name, mark, outlines)
+    with Scene(content, look, size) as scene:
         return scene.picture(view)
 
 

@@ -5,15 +5,20 @@ from typing import Self
 import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkVolume
+from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow, vtkVolume
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.render.camera import View, aim, named_view, side_letters
+from lungcam.render.camera import View, aim, axes_of, camera_axes, named_view, side_letters
 from lungcam.render.captions import caption, color_bar, warning
-from lungcam.render.opengl import choose_mapper, offscreen_window, quiet_vtk
-from lungcam.render.transfer_functions import HEAT, LUNGS, volume_property
+from lungcam.render.content import Content
+from lungcam.render.look import CLIPS, Look
+from lungcam.render.mapper import choose_mapper
+from lungcam.render.opengl import offscreen_window, quiet_vtk
+from lungcam.render.orientation import OrientationCube
+from lungcam.render.outline import Rings
+from lungcam.render.scale_bar import ScaleBar
 from lungcam.render.volume import surface_points
+from lungcam.render.volume_property import volume_property
 
 BACKGROUND = (0.03, 0.035, 0.05)
 FRAME = (0.06, 0.94, 0.12, 0.97)
@@ -21,13 +26,13 @@ FRAME = (0.06, 0.94, 0.12, 0.97)
 
 
 class Scene:
-    """An off-screen scene that can be pictured from any side. Use it in a `with` block.
+    """A scene that can be pictured from any side. Use it in a `with` block.
 
     Args:
-        image: Lungs and heat, as `lungcam.render.volume.lungs_and_heat` makes them.
-        size: (width, height) of the pictures, in pixels.
-        heat_name: What the colour bar calls the heat-map, or None for no colour bar.
-        mark: A warning that stands in every picture, or None.
+        content: What it shows.
+        look: Whose clip, mapper and view it takes: the cut is toward the camera of that view.
+        size: (width, height) in pixels; None for the look's.
+        window: To draw in; None for one that is never shown.
 
     Raises:
         RenderError: If no OpenGL can be had.
@@ -35,26 +40,24 @@ class Scene:
 
     def __init__(
         self,
-        image: vtkImageData,
-        size: tuple[int, int],
-        heat_name: str | None,
-        mark: str | None = None,
+        content: Content,
+        look: Look,
+        size: tuple[int, int] | None = None,
+        window: vtkRenderWindow | None = None,
     ) -> None:
-        self._size = size
-        self._surface = surface_points(image)
-        mapper = choose_mapper()
-        mapper.SetInputData(image)
-        mapper.SetAutoAdjustSampleDistances(False)
+        size = size or (look.size, look.size)
+        self._surface = surface_points(content.image)
+        self.mapper = choose_mapper(look.mapper)
+        self.mapper.SetInputData(content.image)
+        self.mapper.SetAutoAdjustSampleDistances(False)
         # A step of one and a half voxels costs a quarter less time than one, and nothing is lost to
         # the eye; at two, grain appears.
-        mapper.SetSampleDistance(1.5 * min(image.GetSpacing()))
-        bounds = list(image.GetBounds())
-        bounds[5] -= image.GetSpacing()[2]  # the layer that is not to be drawn
-        mapper.SetCroppingRegionPlanes(bounds)
-        mapper.SetCropping(True)
+        self.mapper.SetSampleDistance(1.5 * min(content.image.GetSpacing()))
+        self.mapper.SetCroppingRegionPlanes(_shown_box(content, look))
+        self.mapper.SetCropping(True)
         volume = vtkVolume()
-        volume.SetMapper(mapper)
-        volume.SetProperty(volume_property(LUNGS, HEAT))
+        volume.SetMapper(self.mapper)
+        volume.SetProperty(volume_property(content.lungs, content.heat))
 
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(*BACKGROUND)
@@ -69,16 +72,43 @@ class Scene:
             caption("", x, (FRAME[2] + FRAME[3]) / 2, letters * 3 // 2)
             for x in (FRAME[0] / 2, 1 - FRAME[0] / 2)
         ]
-        captions = [*self._sides, caption(RESEARCH_USE_ONLY, 0.02, 0.035, letters, "Left")]
-        if heat_name is not None:
-            captions += color_bar(f"{heat_name}, share of its peak", 0.66, 0.97, letters)
-        if mark is not None:
-            captions.append(warning(mark, letters * 5 // 4))
+        self._cube = OrientationCube()
+        self._scale = ScaleBar(0.02, 0.075, 0.25, letters)
+        self._rings = Rings(content.outlines, max(1.0, min(size) / 400))
+        captions = [
+            *self._sides,
+            *self._scale.actors,
+            self._rings.actor,
+            caption(RESEARCH_USE_ONLY, 0.02, 0.035, letters, "Left"),
+        ]
+        if content.peak > 0:
+            title = f"{content.heat_name}, logit"
+            captions += color_bar(
+                title, content.heat.color, content.peak, 0.66, 0.97, letters, size[0]
+            )
+        if content.mark is not None:
+            captions.append(warning(content.mark, letters * 5 // 4))
         for actor in captions:
             self._renderer.AddViewProp(actor)
+        self._renderer.AddObserver("StartEvent", self._follow)
         with quiet_vtk():
-            self._window = offscreen_window(size)
-            self._window.AddRenderer(self._renderer)
+            self.window = offscreen_window(size) if window is None else window
+            self.window.SetSize(*size)
+            self.window.SetNumberOfLayers(2)
+            self.window.AddRenderer(self._renderer)
+            self.window.AddRenderer(self._cube.renderer)
+        self.aim(look.view)
+
+    def aim(self, view: str | View) -> None:
+        """Put the camera where a view has it.
+
+        Raises:
+            ValueError: If there is no view of that name.
+        """
+        width, height = self.window.GetSize()
+        camera = self._renderer.GetActiveCamera()
+        aim(camera, named_view(view), self._surface, width / height, FRAME)
+        self._renderer.ResetCameraClippingRange()
 
     def picture(self, view: str | View) -> np.ndarray:
         """Draw the scene from one side.
@@ -93,16 +123,12 @@ class Scene:
             RenderError: If VTK reports an error.
             ValueError: If there is no view of that name.
         """
-        view = named_view(view)
-        width, height = self._size
-        aim(self._renderer.GetActiveCamera(), view, self._surface, width / height, FRAME)
-        self._renderer.ResetCameraClippingRange()
-        for side, letter in zip(self._sides, side_letters(view), strict=True):
-            side.SetInput(letter)
+        self.aim(view)
+        width, height = self.window.GetSize()
         pixels = vtkUnsignedCharArray()
         with quiet_vtk():
-            self._window.Render()
-            self._window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
+            self.window.Render()
+            self.window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
         return np.ascontiguousarray(vtk_to_numpy(pixels).reshape(height, width, 3)[::-1])
 
     def pixel_of(self, point_mm: tuple[float, float, float]) -> tuple[float, float]:
@@ -117,7 +143,17 @@ class Scene:
         self._renderer.SetWorldPoint(*point_mm, 1.0)
         self._renderer.WorldToDisplay()
         column, row, _ = self._renderer.GetDisplayPoint()
-        return self._size[1] - row - 0.5, column - 0.5
+        return self.window.GetSize()[1] - row - 0.5, column - 0.5
+
+    def _follow(self, *_: object) -> None:
+        """Bring what hangs on the camera up to it."""
+        camera, size = self._renderer.GetActiveCamera(), self.window.GetSize()
+        axes, mm_per_pixel = camera_axes(camera), 2 * camera.GetParallelScale() / size[1]
+        for side, letter in zip(self._sides, side_letters(axes[0]), strict=True):
+            side.SetInput(letter)
+        self._scale.measure(mm_per_pixel, size)
+        self._rings.face(axes, mm_per_pixel)
+        self._cube.turn(camera)
 
     def __enter__(self) -> Self:
         """Nothing to do: the scene is open from the start."""
@@ -125,5 +161,18 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         """Give the window and its memory back."""
+        self._renderer.RemoveAllObservers()
         with quiet_vtk():
-            self._window.Finalize()
+            self.window.Finalize()
+
+
+def _shown_box(content: Content, look: Look) -> list[float]:
+    """Bounds of what is drawn: all but the topmost layer, and but what a clip takes away."""
+    bounds = list(content.image.GetBounds())
+    bounds[5] -= content.image.GetSpacing()[2]
+    if look.clip is not None and content.peak_mm is not None:
+        axis = CLIPS[look.clip]
+        toward = axes_of(named_view(look.view))[2][axis]
+        # which of two bounds is nearer to the camera; of two as near, the higher one
+        bounds[2 * axis + (toward > -1e-9)] = content.peak_mm[axis]
+    return bounds

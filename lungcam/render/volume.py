@@ -7,14 +7,19 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
+from lungcam.render.clearing import clear_around
+from lungcam.render.colormap import HEAT_FLOOR
 from lungcam.render.display import to_display
+from lungcam.render.presets import GRADIENT
 from lungcam.render.resample import resample, resampling_weights
-from lungcam.render.rim import dense_rim
-from lungcam.render.transfer_functions import HEAT_FLOOR
+from lungcam.render.rim import DENSE, dense_rim
+from lungcam.render.transfer_functions import TransferFunctions, at
 
 MAX_SIDE = 256
 LUNG_MARGIN_MM = 4.0
 HEAT_MARGIN_MM = 25.0
+HAZE, HIDES = 0.06, 0.2
+"""Opacities of a millimetre that still lets what lies behind be seen, and that hides it soon."""
 
 
 def lungs_and_heat(
@@ -22,6 +27,8 @@ def lungs_and_heat(
     lungs: np.ndarray,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
+    functions: TransferFunctions = GRADIENT,
+    most: int = MAX_SIDE,
 ) -> vtkImageData:
     """Crop, mask and reduce a scan and its heat-map to what is drawn.
 
@@ -31,17 +38,19 @@ def lungs_and_heat(
             drawn; the heat-map is, up to 25 mm beyond the lungs' bounding box.
         heat: `(W, H, D)`, finite and at least 0, or None. Shown as a share of its own maximum.
         spacing_mm: Size of a voxel along each axis.
+        functions: How the lungs will be drawn, which tells what would hide what.
+        most: Voxels along the longest side.
 
     Returns:
-        Image of at most 256 voxels along each side, uint8, in millimetres from the centre of voxel
-        (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component 1: the
-        heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
+        Image of so many voxels along each side at most, uint8, in millimetres from the centre of
+        voxel (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component
+        1: the heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
 
     Raises:
         ValueError: If shapes differ, the spacing is not positive, no voxel is lung, or the heat has
             a value that is negative or not finite.
     """
-    _check(hu, lungs, heat, spacing_mm)
+    check_volumes(hu, lungs, heat, spacing_mm)
     spacing = np.asarray(spacing_mm, dtype=float)
     peak = 0.0 if heat is None else float(heat.max())
     hot = heat > HEAT_FLOOR * peak if peak > 0 else None
@@ -49,17 +58,19 @@ def lungs_and_heat(
     crop = tuple(map(slice, start, stop))
 
     count = stop - start
-    side_mm = max((count * spacing).max() / MAX_SIDE, spacing.min() / 2)
+    side_mm = max((count * spacing).max() / most, spacing.min() / 2)
     weights = [
         resampling_weights(n, round(n * mm / side_mm) or 1)
         for n, mm in zip(count, spacing, strict=True)
     ]
     shown = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
-    shown[dense_rim(shown, resample(lungs[crop], weights), side_mm)] = 0
+    dense = min(DENSE, _reaching(functions, HIDES))
+    shown[dense_rim(shown, resample(lungs[crop], weights), side_mm, dense)] = 0
     components = [shown]
     if peak > 0:
-        share = np.asarray(heat[crop], dtype=np.float32) * np.float32(255 / peak)
-        components.append(resample(share, weights))
+        share = resample(np.asarray(heat[crop], np.float32) / np.float32(peak), weights)
+        clear_around(shown, share, side_mm, _reaching(functions, HAZE))
+        components.append(255 * share)
 
     reduced = np.array([len(w) for w in weights])
     scale = count / reduced
@@ -98,7 +109,17 @@ def surface_points(image: vtkImageData) -> np.ndarray:
     return ends * image.GetSpacing() + image.GetOrigin()
 
 
-def _check(hu, lungs, heat, spacing_mm) -> None:
+def check_volumes(
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray | None,
+    spacing_mm: tuple[float, float, float],
+) -> None:
+    """Refuse volumes that cannot be drawn; arguments as of `lungs_and_heat`.
+
+    Raises:
+        ValueError: As there.
+    """
     if hu.ndim != 3 or hu.shape != lungs.shape or (heat is not None and heat.shape != hu.shape):
         shapes = [a.shape for a in (hu, lungs, heat) if a is not None]
         raise ValueError(f"Scan, lungs and heat-map must share one 3D grid, but are {shapes}.")
@@ -108,6 +129,13 @@ def _check(hu, lungs, heat, spacing_mm) -> None:
         raise ValueError("The lung mask is empty, so there is nothing to draw.")
     if heat is not None and not (np.isfinite(heat).all() and heat.min() >= 0):
         raise ValueError("The heat-map must be finite and nowhere negative.")
+
+
+def _reaching(functions: TransferFunctions, opacity: float) -> float:
+    """The least display value that is drawn so densely; 255 if none is."""
+    values = np.arange(256)
+    reached = at(functions.opacity, values) >= opacity
+    return float(values[reached.argmax()]) if reached.any() else 255.0
 
 
 def _box(lungs: np.ndarray, hot: np.ndarray | None, spacing: np.ndarray):

@@ -67,13 +67,16 @@ def plot(shown: Shown, title: str, height: float = 6.6) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def annotate(figure: Figure, title: str, below: str, label_rule: str, left: float = 0.035) -> None:
-    """Title and counts above; label rule and notice below."""
+def annotate(
+    figure: Figure, title: str, below: str, label_rule: str | None, left: float = 0.035
+) -> None:
+    """Title and counts above; notice and, where labels matter, their rule below."""
     width, height = figure.get_size_inches()
     figure.text(left, 1 - 0.2 / height, title, va="top", size=13, weight="bold", color=INK)
     figure.text(left, 1 - 0.5 / height, below, va="top", size=9, color=GREY)
     # 13.5 letters of this size fill an inch
-    rule = textwrap.wrap(f"Label rule: {label_rule}", int(13.5 * width * (1 - 2 * left)))
+    told = "" if label_rule is None else f"Label rule: {label_rule}"
+    rule = textwrap.wrap(told, int(13.5 * width * (1 - 2 * left)))
     if len(rule) > 2:
         rule = [rule[0], textwrap.shorten(" ".join(rule[1:]), len(rule[0]), placeholder=" ...")]
     words = "\n".join([*rule, RESEARCH_USE_ONLY])

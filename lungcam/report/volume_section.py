@@ -1,119 +1,98 @@
 """The part of a report in which lungs and heat-map are turned as a volume."""
 
-import base64
-import gzip
-import html
-import json
-from importlib.resources import files
-from string import Template
-
 import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
-from vtkmodules.vtkCommonDataModel import vtkImageData
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.render.transfer_functions import HEAT_FLOOR, Curve, TransferFunctions
+from lungcam.render import VIEWS, Content, TransferFunctions
+from lungcam.render.colormap import HEAT_FLOOR
+from lungcam.render.transfer_functions import at
+from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
 
-VIEWS = ("anterior", "left", "superior", "three-quarter", "posterior", "right")
+# name, label, highest value and the one it begins with
 SLIDERS = (
-    ("lungs", "Lungs", 0, 2, 1),
-    ("heat", "Heat", 0, 3, 1),
-    ("front", "Cut from the front", 0, 0.95, 0),
-    ("left", "Cut from the left", 0, 0.95, 0),
-    ("above", "Cut from above", 0, 0.95, 0),
+    ("lungs", "Lungs", 2, 1),
+    ("heat", "Heat", 3, 1),
+    ("front", "Cut from the front", 0.95, 0),
+    ("left", "Cut from the left", 0.95, 0),
+    ("above", "Cut from above", 0.95, 0),
+)
+BUTTON = '<button type="button" data-view="$view">$words</button>'
+SLIDER = (
+    '<label>$words<input type="range" data-share="$name" min="0" max="$high" step="0.01" '
+    'value="$value"></label>'
 )
 
 
-def volume_section(
-    image: vtkImageData,
-    lungs: TransferFunctions,
-    heat: TransferFunctions,
-    peak: float,
-    heat_name: str,
-    mark: str | None = None,
-) -> str:
+def volume_section(content: Content, view: str) -> Html:
     """Write HTML that draws a volume in the browser itself, by WebGL 2 and without any network.
 
     Args:
-        image: As `lungcam.render.lungs_and_heat` makes it.
-        lungs: How its first component is drawn.
-        heat: How its second one is.
-        peak: The heat-map's maximum, in units of the logit; 0: there is no colour bar.
-        heat_name: What the colour bar calls it.
-        mark: A warning that stands above, or None.
+        content: What is drawn, by the tables that pictures are drawn by.
+        view: The name of the view that is shown first.
 
     Returns:
-        A fragment that needs nothing else of the page.
+        A fragment of a page that has `inflate.js` in its head.
     """
-    voxels = vtk_to_numpy(image.GetPointData().GetScalars())
-    width, height, depth = image.GetDimensions()
+    voxels = vtk_to_numpy(content.image.GetPointData().GetScalars())
+    width, height, depth = content.image.GetDimensions()
     # the topmost layer is not to be drawn
-    packed = gzip.compress(voxels[: width * height * (depth - 1)].tobytes(), mtime=0)
+    drawn = voxels[: width * height * (depth - 1)]
     data = {
         "shape": [width, height, depth - 1],
-        "spacing_mm": image.GetSpacing(),
-        "origin_mm": image.GetOrigin(),
-        "tables": _tables(lungs, heat),
-        "voxels": base64.b64encode(packed).decode(),
+        "spacing_mm": content.image.GetSpacing(),
+        "origin_mm": content.image.GetOrigin(),
+        "tables": _tables(content.lungs, content.heat),
+        "lit": content.lungs.gradient is not None,
+        "views": VIEWS,
+        "view": view,
+        "outlines": [
+            {"center_mm": one.center_mm, "radius_mm": one.radius_mm} for one in content.outlines
+        ],
+        "voxels": pack(drawn.ravel()),
     }
-    marked = "" if mark is None else f'<div class="mark">{html.escape(mark)}</div>'
-    buttons = "".join(
-        f'<button type="button" data-view="{one}">{one.capitalize()}</button>' for one in VIEWS
+    return fill(
+        "volume.html",
+        style=asset("volume.css"),
+        mark=tag('<div class="volume-mark">$mark</div>', mark=content.mark or ""),
+        notice=RESEARCH_USE_ONLY,
+        bar=_bar(content),
+        buttons=join(
+            tag(BUTTON, view=one, words=one.replace("_", "-").capitalize()) for one in VIEWS
+        ),
+        sliders=join(
+            tag(SLIDER, name=name, words=words, high=high, value=value)
+            for name, words, high, value in SLIDERS
+        ),
+        data=script_json(data),
+        shader=asset("volume.glsl"),
+        script=asset("volume.js"),
     )
-    sliders = "".join(
-        f'<label>{words}<input type="range" data-share="{name}" min="{low}" max="{high}" '
-        f'step="0.01" value="{value}"></label>'
-        for name, words, low, high, value in SLIDERS
-    )
-    return Template(_asset("volume.html")).substitute(
-        style=_asset("volume.css"),
-        mark=marked,
-        notice=html.escape(RESEARCH_USE_ONLY),
-        bar=_bar(heat, peak, heat_name),
-        buttons=buttons,
-        sliders=sliders,
-        data=json.dumps(data),
-        shader=_asset("volume.glsl"),
-        script=_asset("volume.js"),
-    )
-
-
-def _asset(name: str) -> str:
-    return files("lungcam.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _tables(lungs: TransferFunctions, heat: TransferFunctions) -> list:
     """Three rows of 256 colours with an opacity: lungs, heat, and the factor by slope."""
     steps = np.arange(256)
     rows = [
-        np.column_stack([_colors(one, steps), _at(one.opacity, steps)]) for one in (lungs, heat)
+        np.column_stack([at(one.color, steps), at(one.opacity, steps)]) for one in (lungs, heat)
     ]
     factor = np.ones((256, 4))
     if lungs.gradient is not None:
-        factor[:, 3] = _at(lungs.gradient, steps)
+        factor[:, 3] = at(lungs.gradient, steps)
     return np.round([*rows, factor], 4).tolist()
 
 
-def _colors(functions: TransferFunctions, at: np.ndarray) -> np.ndarray:
-    """`(n, 3)` red, green and blue."""
-    value, *channels = np.transpose(functions.color)
-    return np.column_stack([np.interp(at, value, one) for one in channels])
-
-
-def _at(curve: Curve, at: np.ndarray) -> np.ndarray:
-    return np.interp(at, *np.transpose(curve))
-
-
-def _bar(heat: TransferFunctions, peak: float, name: str) -> str:
+def _bar(content: Content) -> Html:
     """The heat's colours and the logit at either end."""
-    if peak <= 0:
-        return ""
-    stops = np.linspace(255 * HEAT_FLOOR, 255, 9)
-    colors = ", ".join(
-        f"rgb({' '.join(str(round(255 * one)) for one in row)})" for row in _colors(heat, stops)
-    )
-    return (
-        f'<div class="bar">{html.escape(name)}, logit<i style="background: '
-        f'linear-gradient(to right, {colors})"></i>'
-        f"<span><b>{HEAT_FLOOR * peak:.2g}</b><b>{peak:.2g}</b></span></div>\n"
+    if content.peak <= 0:
+        return Html()
+    stops = at(content.heat.color, np.linspace(255 * HEAT_FLOOR, 255, 9))
+    colors = ", ".join(f"rgb({' '.join(str(round(255 * x)) for x in row)})" for row in stops)
+    return tag(
+        '<div class="volume-bar">$name, logit<i style="background: linear-gradient(to right, '
+        '$colors)"></i><span><b>$low</b><b>$high</b></span></div>',
+        name=content.heat_name,
+        colors=colors,
+        low=f"{HEAT_FLOOR * content.peak:.2g}",
+        high=f"{content.peak:.2g}",
     )

@@ -1,35 +1,29 @@
 """What a trained net is worth: predictions, figures and the files made from them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
-from lungcam.checkpoint import amend, find_checkpoint, load_checkpoint
+from lungcam.checkpoint import amend, find_checkpoint
 from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
-from lungcam.errors import InputError
 from lungcam.explain import Explainer
 from lungcam.explain.trust import FAILED
 from lungcam.files import write_text
 from lungcam.metrics import (
-    CALIBRATION_RULE,
     RULES,
-    YEARLY_CALIBRATION_RULE,
     Calibration,
     brier,
     expected_calibration_error,
-    fit_platt,
     summarise,
-    youden_threshold,
 )
+from lungcam.runs.answered import answer_splits
 from lungcam.runs.erased_risk import erase_nodules, erased_figures, write_erased
 from lungcam.runs.erasing import erase_exported
 from lungcam.runs.figures import draw_figures
@@ -38,9 +32,10 @@ from lungcam.runs.localisation_report import report_localisation
 from lungcam.runs.localise import Localiser, localise_split
 from lungcam.runs.outcome import describe
 from lungcam.runs.pointers import Pointers
-from lungcam.runs.predictions import Predictions, known_scores, write_predictions
+from lungcam.runs.predictions import known_scores, write_predictions
 from lungcam.runs.predictor import load_predictor
-from lungcam.runs.risks import Risks, calibrated, risk_figures, write_risks
+from lungcam.runs.risks import risk_figures, write_risks
+from lungcam.runs.run_report import write_run_report
 from lungcam.runs.trust import judge_explanations
 from lungcam.runs.versions import versions
 from lungcam.transforms import background, shows_whole_chest
@@ -80,38 +75,16 @@ def evaluate(
         InputError: The training diverged.
     """
     best = folder / "checkpoints" / "best.ckpt"
-    weights = load_checkpoint(best)["state_dict"]
-    _refuse_diverged(weights.values())
-    classifier.load_state_dict(weights)
-    batches = trainer.predict(classifier, datamodule=data)
-    # Lightning leaves the net as it was in training, and to run it so would move its weights
-    classifier.eval()
-    _refuse_diverged(logits for split in batches for logits in split)
-    answers = {
-        split: torch.cat(found).float().cpu().numpy()
-        for split, found in zip(("val", "test"), batches, strict=True)
-    }
-    risks = None
-    if data.years is not None:
-        risks = calibrated({split: Risks(data.splits[split], a) for split, a in answers.items()})
-        answers = {split: logits[:, -1] for split, logits in answers.items()}
-        write_risks(folder / "risks.csv", risks)
-    predictions = {split: _labelled(data, split, logits) for split, logits in answers.items()}
-    if risks is None:
-        calibration, rule = (
-            fit_platt(predictions["val"].labels, predictions["val"].logits),
-            CALIBRATION_RULE,
-        )
-    else:
-        calibration, rule = risks["val"].calibration, YEARLY_CALIBRATION_RULE
-    predictions = {
-        split: replace(answers, calibration=calibration) for split, answers in predictions.items()
-    }
+    answered = answer_splits(trainer, classifier, data, best)
+    predictions, risks = answered.predictions, answered.risks
+    calibration = answered.calibration
     write_predictions(folder / "predictions.csv", predictions)
+    if risks is not None:
+        write_risks(folder / "risks.csv", risks)
     val = predictions["val"]
-    threshold = youden_threshold(val.labels, val.probabilities)
-    carried = {**asdict(calibration), "rule": rule}
-    amend(best, threshold=threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
+    fitted_on = {"n": len(val.labels), "n_positive": int(val.labels.sum())}
+    carried = {**asdict(calibration), **fitted_on, "rule": answered.calibration_rule}
+    amend(best, threshold=answered.threshold, threshold_rule=THRESHOLD_RULE, calibration=carried)
 
     metrics: dict[str, object] = {}
     for split, answers in predictions.items():
@@ -120,7 +93,7 @@ def evaluate(
             answers.labels,
             answers.probabilities,
             answers.patients,
-            threshold,
+            answered.threshold,
             answers.baselines,
             seed,
         ) | {
@@ -132,17 +105,20 @@ def evaluate(
         if risks is not None:
             scores = known_scores(risks[split].samples, data.crop_depths(split))
             figures["risk"] = risk_figures(risks[split], scores, seed)
+            risk_rules = figures["risk"].pop("rules", {})
         metrics[split] = figures
     metrics |= {
         "label_rule": label_rule,
         "cohort_notes": data.notes,
         "left_out": len(data.left_out),
-        "rules": RULES | {"threshold": THRESHOLD_RULE, "calibration": rule},
+        "rules": RULES | {"threshold": THRESHOLD_RULE, "calibration": answered.calibration_rule},
         "calibration": asdict(calibration),
         "seed": seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
+    if risks is not None:
+        metrics["rules"]["risk"] = risk_rules
     exports = [one for one in callbacks if isinstance(one, HeatmapExport)]
     export = exports[0] if exports else None
     mark, covered = None, background(data.transforms)
@@ -172,7 +148,8 @@ def evaluate(
         erased = list(erase_nodules(classifier, data.transforms, data.splits["test"], explainer))
         write_erased(folder / "erased.csv", erased, calibration)
         metrics["test"]["risk"]["nodules_erased"] = erased_figures(erased, calibration, seed)
-    draw_figures(trainer, classifier, data, predictions["test"], metrics, folder, export, mark)
+    test = predictions["test"]
+    tiles = draw_figures(trainer, classifier, data, test, metrics, folder, export, mark)
     lines = []
     if explain["benchmark"]:
         pointers = Pointers(
@@ -184,26 +161,8 @@ def evaluate(
         localiser = Localiser(pointers, shows_whole_chest(data.transforms))
         localise_split(localiser, data.datasets["test"])
         lines = report_localisation(localiser, folder, label_rule, seed)
+    write_run_report(folder, metrics, test, tiles, lines, list(data.left_out), mark)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(describe(metrics, folder, exports, lines))
     return metrics
-
-
-def _labelled(data: ScanDataModule, split: str, logits: np.ndarray) -> Predictions:
-    """The answers to a split's samples that have a label, which stand first in it."""
-    samples = [sample for sample in data.splits[split] if sample.label is not None]
-    return Predictions(samples, logits[: len(samples)], data.crop_depths(split))
-
-
-def _refuse_diverged(tensors: Iterable[torch.Tensor]) -> None:
-    """Refuse a net whose weights, or whose answers, are not numbers.
-
-    Raises:
-        InputError: A value is NaN or infinite.
-    """
-    if not all(torch.isfinite(tensor).all() for tensor in tensors):
-        raise InputError(
-            "the training diverged: the best epoch's net is not a number (NaN); lower "
-            "optimizer.lr, or set trainer.gradient_clip_val=1."
-        )

@@ -28,8 +28,10 @@ def draw_figures(
     folder: Path,
     export: HeatmapExport | None,
     mark: str | None = None,
-) -> None:
-    """Write `figures/{roc,precision_recall,reliability,histogram,heatmaps}.png` of the test split.
+) -> dict:
+    """Write the figures of the test split as `figures/NAME.png`.
+
+    These are roc, precision_recall, reliability, histogram, heatmaps, and of risks risk.
 
     Args:
         trainer: Whose TensorBoard loggers show them too.
@@ -40,6 +42,9 @@ def draw_figures(
         folder: The run folder.
         export: Knows how to explain; None leaves heatmaps.png out.
         mark: A warning that stands over the heat-maps.
+
+    Returns:
+        The slices of the heat-maps that are shown, a `Tile` by row of the test split.
     """
     # matplotlib takes a while to load, and nothing before the training's end needs it
     from lungcam.report.figure import Shown, rgb
@@ -47,6 +52,7 @@ def draw_figures(
     from lungcam.report.montage import draw_montage
     from lungcam.report.precision_recall import draw_precision_recall
     from lungcam.report.reliability import draw_reliability
+    from lungcam.report.risk import draw_risk
     from lungcam.report.roc import draw_roc
 
     shown = Shown(
@@ -66,6 +72,9 @@ def draw_figures(
         "reliability": draw_reliability(shown),
         "histogram": draw_histogram(shown),
     }
+    tiles = {}
+    if metrics["test"].get("risk", {}).get("n"):
+        figures["risk"] = draw_risk(metrics["test"]["risk"], "test", shown.label_rule)
     if export is not None:
         tiles = _tiles(classifier, data, answers, export)
         below = (
@@ -73,7 +82,9 @@ def draw_figures(
             "dashed: the known lesion"
         )
         name = method_name(export.method, export.evidence)
-        figures["heatmaps"] = draw_montage(tiles, below, shown.label_rule, name, mark)
+        figures["heatmaps"] = draw_montage(
+            list(tiles.values()), below, shown.label_rule, name, mark
+        )
     for name, figure in figures.items():
         picture = rgb(figure)
         with whole(folder / "figures" / f"{name}.png") as temporary:
@@ -83,16 +94,17 @@ def draw_figures(
                 logger.experiment.add_image(f"test/{name}", picture, dataformats="HWC")
                 # Lightning closed the file when training ended, and nothing would close it again
                 logger.experiment.flush()
+    return tiles
 
 
 def _tiles(
     classifier: Classifier, data: ScanDataModule, answers: Predictions, export: HeatmapExport
-) -> list:
+) -> dict:
     """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
     from lungcam.report.montage import Tile, chosen
     from lungcam.report.slices import cut
 
-    dataset, tiles = data.datasets["test"], []
+    dataset, tiles = data.datasets["test"], {}
     device = next(classifier.parameters()).device
     for row, words in chosen(answers.labels, answers.probabilities):
         sample, at = answers.samples[row], dataset.prepared(row).grid
@@ -113,5 +125,5 @@ def _tiles(
         ]
         probability = answers.probabilities[row]
         caption = (sample.sample_id[-26:], words, f"p = {probability:.3f}, label {sample.label}")
-        tiles.append(Tile(caption, *slices))
+        tiles[row] = Tile(caption, *slices)
     return tiles

@@ -1,38 +1,36 @@
 """Apply a trained net to one scan or to many."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
-from tqdm import tqdm
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
-from lungcam.files import write_table, write_text
-from lungcam.metrics import RULES, Calibration, summarise
+from lungcam.files import clear_unfinished
+from lungcam.render import Look
 from lungcam.runs.erasing import change_in_words
 from lungcam.runs.explanation import check_explanation
 from lungcam.runs.localisation_report import report_localisation
 from lungcam.runs.localise import Localiser
-from lungcam.runs.one_scan import Wanted, predict_scan
+from lungcam.runs.look import read_look
+from lungcam.runs.many import predict_many, refuse_failures
+from lungcam.runs.one_scan import predict_scan
 from lungcam.runs.pointers import Pointers
-from lungcam.runs.predictions import Predictions
 from lungcam.runs.predictor import Predictor, load_predictor
-from lungcam.runs.versions import versions
+from lungcam.runs.ready import make_ready
+from lungcam.runs.request import request_digest
+from lungcam.runs.wanted import Wanted
 from lungcam.scans import discover, scan_name
 from lungcam.trainer import device_settings
 from lungcam.transforms import shows_whole_chest
 
 # of the untrained net, and of the bootstrap
 SEED = 0
-COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
 
 
 def infer(config: DictConfig) -> None:
@@ -45,13 +43,20 @@ def infer(config: DictConfig) -> None:
         InputError: The checkpoint, or the only scan, is at fault.
     """
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
-    wanted = OmegaConf.to_container(config.explain)
-    check_explanation(wanted)
+    explain = OmegaConf.to_container(config.explain)
+    check_explanation(explain)
+    look = read_look(config.render)
+    if config.dicom:
+        from lungcam.dicom import demand_highdicom
+
+        demand_highdicom()
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
-    found = None if table else _found(scan, config.series)
+    if table and config.series is not None:
+        raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
+    found = None if table else _found(scan, config.series, out)
     file = find_checkpoint(checkpoint)
-    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), wanted)
+    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), explain)
     faults: list[Fault] = []
     if found is None:
         samples, faults = read_samples(scan, **predictor.table)
@@ -59,23 +64,53 @@ def infer(config: DictConfig) -> None:
         samples = found
     localiser = _localiser(predictor) if config.explain.benchmark else None
     if table or len(samples) > 1:
-        if config.series is not None:
-            raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-        wanted = Wanted(False, bool(config.picture), config.explain.erase)
-        _many(predictor, samples, faults, out, wanted, localiser)
+        if config.render.interactive:
+            raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
+        wanted = _wanted(config, look, many=True)
+        done = predict_many(predictor, samples, faults, out, wanted, localiser)
+        _tell_failed(predictor)
+        rows = len(samples) + len(faults)
+        print(f"{len(done.answers)} of {rows} scans predicted: {done.file}")
+        _report(localiser, predictor, out)
+        seen = sum(bool(one["seen_in_training"]) for one in done.answers.values())
+        if seen:
+            print(f"note: the net knows {seen} of them from its training or validation set.")
+        print(RESEARCH_USE_ONLY)
+        refuse_failures(done)
         return
-    folder = out / samples[0].sample_id
-    wanted = Wanted(True, config.picture is not False, config.explain.erase)
-    prediction = predict_scan(predictor, samples[0], folder, wanted, localiser)
+    (sample,) = samples
+    folder, wanted = out / sample.sample_id, _wanted(config, look, many=False)
+    clear_unfinished(folder)
+    request = request_digest(predictor, sample, wanted)
+    ready = make_ready(predictor.transforms, sample)
+    prediction = predict_scan(predictor, ready, sample, folder, wanted, request, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")
     _tell_failed(predictor)
     for one in prediction.get("erased", ()):
         print(f"erased a lesion ({one['source']}): {change_in_words(one)}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
+    if "risk" in prediction:
+        print(
+            "risk within " + ", ".join(f"{k} y {one:.3f}" for k, one in prediction["risk"].items())
+        )
     print(f"results: {folder}")
     _report(localiser, predictor, out)
     print(RESEARCH_USE_ONLY)
+
+
+def _wanted(config: DictConfig, look: Look, many: bool) -> Wanted:
+    """Which files; of many scans no masks, and no pictures unless asked for."""
+    return Wanted(
+        masks=not many,
+        picture=bool(config.picture) if many else config.picture is not False,
+        erase=config.explain.erase,
+        turntable=config.turntable,
+        report=config.report,
+        dicom=config.dicom,
+        interactive=config.render.interactive,
+        look=look,
+    )
 
 
 def _tell_failed(predictor: Predictor) -> None:
@@ -84,9 +119,10 @@ def _tell_failed(predictor: Predictor) -> None:
         print(f"note: {predictor.mark}. {' '.join(predictor.explanation['reasons'])}")
 
 
-def _found(scan: Path, series: str | None) -> list[Sample]:
+def _found(scan: Path, series: str | None, out: Path) -> list[Sample]:
     """The scans under a path; a series by its UID is one, wherever below it lies."""
-    sources = discover(scan) if series is None else []
+    # earlier results are no scans
+    sources = discover(scan, without=out) if series is None else []
     if len(sources) > 1:
         return [Sample(one.name, one.name, one.path, None, "") for one in sources]
     # the path as the user gave it: what lies beside the scan is then told too
@@ -109,60 +145,3 @@ def _report(localiser: Localiser | None, predictor: Predictor, out: Path) -> Non
     if localiser is not None:
         for line in report_localisation(localiser, out, predictor.label_rule, SEED):
             print(line)
-
-
-def _many(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    faults: Sequence[Fault],
-    out: Path,
-    wanted: Wanted,
-    localiser: Localiser | None,
-) -> None:
-    """Predict many scans; a bad scan or row is reported and the rest go on."""
-    rows, seen = [], 0
-    for sample in tqdm(samples, desc="scans"):
-        row = {"sample_id": sample.sample_id, "image": str(sample.image)}
-        try:
-            folder = out / sample.sample_id
-            prediction = predict_scan(predictor, sample, folder, wanted, localiser)
-            row |= {name: prediction[name] for name in ("probability", "logit", "label")}
-            seen += bool(prediction["seen_in_training"])
-        except InputError as error:
-            row["error"] = str(error)
-            tqdm.write(f"skipped {sample.sample_id}: {error}")
-        rows.append(row)
-    for fault in faults:
-        rows.append({"sample_id": fault.sample_id, "image": fault.image, "error": fault.reason})
-        print(f"skipped {fault.reason}")
-    write_table(out / "predictions.csv", COLUMNS, rows)
-    done = [(s, row) for s, row in zip(samples, rows, strict=False) if "error" not in row]
-    known = [(s, row) for s, row in done if s.label is not None]
-    if known:
-        answers = Predictions(
-            [s for s, _ in known],
-            np.array([row["logit"] for _, row in known]),
-            calibration=predictor.calibration or Calibration(),
-        )
-        metrics = {
-            "test": summarise(
-                answers.labels,
-                answers.probabilities,
-                answers.patients,
-                predictor.threshold,
-                answers.baselines,
-            ),
-            "seen_in_training": seen,
-            "label_rule": predictor.label_rule,
-            "rules": RULES,
-            "calibrated": predictor.calibration is not None,
-            "versions": versions(),
-            "notice": RESEARCH_USE_ONLY,
-        }
-        write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    _tell_failed(predictor)
-    print(f"{len(done)} of {len(rows)} scans predicted: {out / 'predictions.csv'}")
-    _report(localiser, predictor, out)
-    if seen:
-        print(f"note: the net knows {seen} of them from its training or validation set.")
-    print(RESEARCH_USE_ONLY)

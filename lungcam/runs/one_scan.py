@@ -1,60 +1,81 @@
 """One scan: prediction, heat-map, masks and picture."""
 
-import json
-import resource
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from lungcam import RESEARCH_USE_ONLY, __version__
+import numpy as np
+
+from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample
-from lungcam.data import pixel_hash
-from lungcam.explain import method_name, peaks
-from lungcam.files import write_text
+from lungcam.explain import method_name
 from lungcam.grid import reorient
-from lungcam.runs.answer import Answer, answer_scan
+from lungcam.render import Look
+from lungcam.runs.answer import answer_scan
 from lungcam.runs.erasing import erase_lesions
 from lungcam.runs.localise import Localiser
-from lungcam.runs.pictures import write_pictures
+from lungcam.runs.pictures import show_window, write_pictures
+from lungcam.runs.prediction_file import NAME, describe, peak_memory_mb, write_prediction
 from lungcam.runs.predictor import Predictor
+from lungcam.runs.ready import Ready
+from lungcam.runs.scan_report import write_scan_report
 from lungcam.runs.stopwatch import Stopwatch
-from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import shows_whole_chest
+from lungcam.runs.wanted import Wanted
+from lungcam.runs.yearly_maps import yearly_maps
+from lungcam.scans import Scan, write_volume
 from lungcam.transforms.volumes import grid, volume
 
 # each is timed
-STEPS = ("read", "lungs", "slide", "model", "explain", "erase", "write", "render")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which files are wanted beside prediction.json and the heat-map.
-
-    Attributes:
-        masks: mask.nii.gz and lungs.nii.gz.
-        picture: render.png.
-        erase: erased.nii.gz, and what became of the logit.
-    """
-
-    masks: bool
-    picture: bool
-    erase: bool = False
+STEPS = (
+    "read",
+    "lungs",
+    "slide",
+    "model",
+    "explain",
+    "erase",
+    "write",
+    "dicom",
+    "render",
+    "report",
+)
+# all that a scan's folder may hold, the one that says that the rest is whole first
+FILES = (
+    NAME,
+    "heatmap.nii.gz",
+    "heatmap_year_*.nii.gz",
+    "erased.nii.gz",
+    "mask.nii.gz",
+    "lungs.nii.gz",
+    "render.png",
+    "turntable.gif",
+    "lungs_histogram.png",
+    "report.html",
+    "heatmap.dcm",
+    "heatmap_slices/*.dcm",
+    "mask.dcm",
+    "lungs.dcm",
+)
 
 
 def predict_scan(
     predictor: Predictor,
+    ready: Ready,
     sample: Sample,
     folder: Path,
     wanted: Wanted,
+    request: str,
     localiser: Localiser | None = None,
 ) -> dict[str, object]:
     """Predict and explain one scan and write its files.
 
+    What an earlier command wrote of this scan is removed first, so that no two are mixed up.
+
     Args:
         predictor: The trained net.
-        sample: The scan, and, where it is known, the centre of its nodule.
+        ready: The scan, prepared by the net's transforms.
+        sample: What is known of the scan.
         folder: Where the files go.
         wanted: Which files.
+        request: From `request_digest`: what is asked for, to be known again.
         localiser: Looks at the scan too, where there is one.
 
     Returns:
@@ -63,10 +84,8 @@ def predict_scan(
     Raises:
         InputError: The scan is at fault; nothing is written then.
     """
-    watch = Stopwatch()
-    with watch("read"):
-        scan = read_scan(sample.image, sample.series, shows_whole_chest(predictor.transforms))
-    answer = answer_scan(predictor, scan, sample, watch)
+    watch, scan = Stopwatch(ready.seconds), ready.scan
+    answer = answer_scan(predictor, ready, watch)
     canonical, masks, warnings = scan.grid.canonical, answer.masks, list(answer.warnings)
     with watch("explain"):
         on_scan = answer.heat.on(scan.grid)
@@ -76,6 +95,9 @@ def predict_scan(
             net, steps = predictor.classifier, predictor.transforms
             erased = erase_lesions(net, answer.subject, steps, sample, answer.local)
         warnings += erased.warnings
+    for pattern in FILES:
+        for old in folder.glob(pattern):
+            old.unlink()
     with watch("write"):
         write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
         if erased is not None:
@@ -85,82 +107,70 @@ def predict_scan(
                 write_volume(
                     folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
                 )
-    if wanted.picture and masks:
+            if answer.yearly is not None and answer.candidates is None:
+                for year, heat in enumerate(yearly_maps(predictor, answer), start=1):
+                    file = folder / f"heatmap_year_{year}.nii.gz"
+                    write_volume(file, heat.on(scan.grid), scan.grid)
+    if wanted.dicom:
+        # the codes' dictionary alone takes a fifth of a second
+        from lungcam.runs.dicom_objects import write_dicom_objects
+
+        with watch("dicom"):
+            warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
+    if (wanted.picture or wanted.turntable) and masks:
         with watch("render"):
             warnings += write_pictures(
                 folder,
-                reorient(scan.hu, scan.grid, canonical),
-                masks["lungs"],
-                reorient(on_scan, scan.grid, canonical),
-                canonical.spacing_mm,
-                method_name(predictor.method, predictor.evidence),
-                predictor.mark,
+                *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look),
+                picture=wanted.picture,
+                turning=wanted.turntable,
             )
-    places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)
-    probability = predictor.probability(answer.logit)
     prediction = {
         "scan": folder.name,
-        "probability": round(probability, 6),
-        "logit": answer.logit,
-        "label": int(probability >= predictor.threshold),
-        "threshold": predictor.threshold,
-        "label_rule": predictor.label_rule,
-        "calibrated": predictor.calibration is not None,
-        "series_uid": scan.series_uid,
-        "explanation": {
-            "method": predictor.method,
-            "layer": predictor.layer.removeprefix("net."),
-            "evidence": predictor.evidence,
-            **predictor.explanation,
-        },
-        "heatmap_peak_ras_mm": [round(float(x), 2) for x in places[0]] if len(places) else None,
+        **describe(predictor, ready, answer, warnings),
         **({"erased": erased.lesions} if erased is not None else {}),
-        **_candidates(predictor, answer),
-        "mask_quality": _mask_quality(answer),
-        "seen_in_training": pixel_hash(scan) in predictor.pixels,
-        "warnings": warnings,
-        "checkpoint_sha256": predictor.sha256,
+    }
+    if wanted.report:
+        with watch("report"):
+            write_scan_report(folder, predictor, scan, sample, answer, prediction, wanted.look)
+    prediction |= {
         "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
-        "lungcam": __version__,
-        "notice": RESEARCH_USE_ONLY,
+        "request": request,
     }
-    write_text(folder / "prediction.json", json.dumps(prediction, indent=2) + "\n")
     # of a scan that was searched, the one cube that is left tells nothing of the rest
     if localiser is not None and answer.candidates is None:
         shown = volume(answer.subject, "input_lungs")
         # a DICOM series tells its UID, by which submissions name scans
         told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
         localiser.add(told, answer.image, grid(answer.subject, "input"), shown)
+    # the last of all: where it is, the scan is finished
+    write_prediction(folder, prediction)
+    if wanted.interactive and masks:
+        for note in show_window(
+            *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look)
+        ):
+            print(f"note: {note}")
     return prediction
 
 
-def _mask_quality(answer: Answer) -> dict[str, object] | None:
-    """Figures and flags of the masks; None where the net looks at nodules, without a mask."""
-    judged = answer.quality
-    if not judged.figures:
-        return None
-    return judged.figures | {"flags": [one.code for one in judged.findings]}
-
-
-def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
-    """The most suspicious places of a scan that was searched."""
-    if answer.candidates is None:
-        return {}
-    return {
-        "candidates": [
-            {
-                "center_ras_mm": [round(x, 2) for x in one.center_mm],
-                "map_height": round(one.height, 4),
-                "probability": round(predictor.probability(one.logit), 6),
-                "logit": one.logit,
-            }
-            for one in answer.candidates
-        ]
-    }
-
-
-def peak_memory_mb() -> int:
-    """Largest resident memory of this process so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+def _drawn(
+    predictor: Predictor,
+    scan: Scan,
+    sample: Sample,
+    lungs: np.ndarray,
+    heat: np.ndarray,
+    look: Look,
+) -> tuple:
+    """What pictures are made of, as `write_pictures` takes it."""
+    canonical = scan.grid.canonical
+    return (
+        reorient(scan.hu, scan.grid, canonical),
+        lungs,
+        reorient(heat, scan.grid, canonical),
+        canonical.spacing_mm,
+        method_name(predictor.method, predictor.evidence),
+        predictor.mark,
+        look,
+        outlines_of(sample, canonical),
+    )

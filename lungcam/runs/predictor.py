@@ -40,6 +40,8 @@ class Predictor:
         label_rule: What label 1 means.
         threshold: Probability, calibrated where it can be, from which a scan is called positive.
         calibration: From logit to probability; None where the checkpoint holds none.
+        fitted_on: Validation samples that the calibration was fitted on, and positives among them;
+            None where the checkpoint does not tell.
         sha256: Of the checkpoint file.
         table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
         pixels: Pixel hashes of the scans it was trained or validated on.
@@ -56,6 +58,7 @@ class Predictor:
     label_rule: str
     threshold: float
     calibration: Calibration | None
+    fitted_on: tuple[int, int] | None
     sha256: str
     table: Mapping[str, Any]
     pixels: frozenset[str]
@@ -129,6 +132,7 @@ def load_predictor(
         # a checkpoint of an unfinished run has no threshold yet
         carried.get("threshold", 0.5),
         _calibration(file, carried.get("calibration")),
+        _fitted_on(carried.get("calibration")),
         digest,
         config.get("table") or TABLE,
         frozenset(carried.get("pixels", ())),
@@ -146,6 +150,12 @@ def _calibration(file: Path, told: Mapping[str, Any] | None) -> Calibration | No
         raise InputError(
             f"{file}: its calibration is no slope above 0 and intercept; train again."
         ) from error
+
+
+def _fitted_on(told: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    """Read what a calibration was fitted on; earlier checkpoints do not tell."""
+    counts = tuple((told or {}).get(name) for name in ("n", "n_positive"))
+    return counts if all(isinstance(one, int) for one in counts) else None
 
 
 def _explanation(file: Path, told: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -50,26 +50,23 @@ class Slid:
         heat: The windows' maps, each scaled by its logit, blended.
         candidates: Its peaks, the highest first.
         windows: How many were looked at.
-        lungs: `(W, H, D)` bool on the scan's canonical grid.
-        searched: Likewise: where windows had their centres.
     """
 
     heat: HeatMap
     candidates: list[Candidate]
     windows: int
-    lungs: np.ndarray
-    searched: np.ndarray
 
 
-def slide(predictor: Predictor, scan: Scan) -> Slid:
+def slide(predictor: Predictor, scan: Scan, searched: np.ndarray) -> Slid:
     """Look at a cube around every point of a lattice in the lungs, and explain each.
 
     Args:
         predictor: Its net was trained with `view=nodule`.
         scan: A whole chest.
+        searched: `(W, H, D)` bool on its canonical grid: where windows have their centres.
 
     Raises:
-        InputError: No lungs are found, or the method is too slow for so many windows.
+        InputError: The method is too slow for so many windows.
     """
     if predictor.method not in BY_GRADIENT:
         raise InputError(
@@ -77,7 +74,6 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
             f"{', '.join(BY_GRADIENT)}, or give a nodule's crop."
         )
     canonical = scan.grid.canonical
-    lungs, searched = _searched(scan)
     view = next(one for one in predictor.transforms.transforms if isinstance(one, NoduleView))
     side_mm = min(view.shape) * view.spacing_mm
     middle = canonical.to_world((np.array(canonical.shape) - 1) / 2)
@@ -95,7 +91,7 @@ def slide(predictor: Predictor, scan: Scan) -> Slid:
     candidates = _candidates(predictor, scan, HeatMap(signed, cells))
     sides = torch.from_numpy(signed.clip(0)), torch.from_numpy((-signed).clip(0))
     heat = HeatMap(choose_evidence(sides, predictor.evidence).numpy(), cells)
-    return Slid(heat, candidates, len(windows), lungs, searched)
+    return Slid(heat, candidates, len(windows))
 
 
 def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
@@ -116,8 +112,15 @@ def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
     return scaled(sides[0], logit), scaled(sides[1], -logit)
 
 
-def _searched(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
-    """The lungs, and they with what bulges into them from the wall."""
+def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """The lungs, and they with what bulges into them from the wall.
+
+    Returns:
+        Each `(W, H, D)` bool on the scan's canonical grid.
+
+    Raises:
+        InputError: No lungs are found.
+    """
     at = scan.grid.canonical
     hu = reorient(scan.hu, scan.grid, at)
     try:

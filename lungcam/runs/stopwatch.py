@@ -1,16 +1,20 @@
 """Seconds spent in named steps."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Times named steps, and the whole since it was made."""
+    """Times named steps, and the whole since it was made.
 
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.seconds: dict[str, float] = {}
+    Args:
+        before: Seconds of steps that were taken before, which belong to the whole.
+    """
+
+    def __init__(self, before: Mapping[str, float] | None = None) -> None:
+        self.seconds = dict(before or {})
+        self.start = time.perf_counter() - sum(self.seconds.values())
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:

@@ -23,6 +23,7 @@ from lungcam.ranks import rank
 from lungcam.report import log_hparams
 from lungcam.runs.evaluate import evaluate
 from lungcam.runs.explanation import check_explanation, check_layer
+from lungcam.runs.look import read_look
 from lungcam.runs.mask_report import report_masks
 from lungcam.runs.prepare import prepare_part
 from lungcam.runs.versions import versions
@@ -62,6 +63,7 @@ def train(config: DictConfig) -> float | None:
     if nodes["task"] not in TASKS:
         raise InputError(f"task={nodes['task']}: choose {' or '.join(TASKS)}.")
     risk = nodes["task"] == RISK
+    read_look(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
     carried = {name: nodes[name] for name in CARRIED}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}

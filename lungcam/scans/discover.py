@@ -1,5 +1,6 @@
 """What there is to read under a path."""
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -12,6 +13,8 @@ from lungcam.scans.headers import DamagedHeader, is_dicom, read_header
 from lungcam.scans.quiet import quiet
 from lungcam.verdict import Verdict
 
+# a folder's name may have 255 bytes, and others are added beside it
+LONGEST_NAME = 120
 VOLUME_SUFFIXES = (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd")
 MISSING = ("there is no such file or folder", "check scan=")
 OTHER_FILE = (
@@ -62,14 +65,22 @@ def scan_name(path: Path) -> str:
         if path.is_file() and name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break
-    return re.sub(r"[^\w.\-]+", "_", name) or "scan"
+    return _fit(name) or "scan"
 
 
-def discover(path: Path) -> list[Source]:
+def _fit(name: str) -> str:
+    return re.sub(r"[^\w.\-]+", "_", name)
+
+
+def discover(path: Path, without: Path | None = None) -> list[Source]:
     """List the scans under a path, sorted by name.
+
+    A scan is named after its file or folder; scans of one name are all named after the way to them,
+    so that no name hangs on the order in which they are found.
 
     Args:
         path: A volume file, a DICOM folder, or a folder of either at any depth.
+        without: A folder somewhere below that is left out, such as one of results.
 
     Returns:
         One source for each volume file and each folder with CT slices; folders of other DICOM
@@ -85,32 +96,43 @@ def discover(path: Path) -> list[Source]:
         if not is_volume(path):
             raise InputError(f"{path}: {'; '.join(OTHER_FILE)}.")
         return [Source(path, scan_name(path))]
-    tree = look_through(path)
+    tree = look_through(path, without)
     found = tree.scans or list(tree.aside)
     if not found:
         raise InputError(f"{path}: {'; '.join(NOTHING)}.")
     if len(found) == 1:
         return [Source(found[0], scan_name(path.resolve()))]
-    sources: dict[str, Source] = {}
-    for source in found:
-        name, count = scan_name(source), 1
-        while name in sources:
-            count += 1
-            name = f"{scan_name(source)}_{count}"
-        sources[name] = Source(source, name)
-    return [sources[name] for name in sorted(sources)]
+    names = _unique_names(path, found)
+    return sorted((Source(one, names[one]) for one in found), key=lambda source: source.name)
 
 
-def look_through(path: Path) -> Tree:
+def _unique_names(root: Path, found: list[Path]) -> dict[Path, str]:
+    """Name each scan by itself, else by the way to it, else with a hash of the way, too."""
+    ways = {one: one.relative_to(root) for one in found}
+    names = {one: scan_name(one) for one in found}
+    for longer in (
+        lambda one: "_".join([*map(_fit, ways[one].parts[:-1]), scan_name(one)]),
+        lambda one: f"{scan_name(one)}_{hashlib.sha256(os.fsencode(ways[one])).hexdigest()[:12]}",
+    ):
+        counts = Counter(names.values())
+        names = {
+            one: longer(one) if counts[name] > 1 or len(name) > LONGEST_NAME else name
+            for one, name in names.items()
+        }
+    return names
+
+
+def look_through(path: Path, without: Path | None = None) -> Tree:
     """Find the scans below a folder; of each DICOM folder as few headers are read as will do."""
+    left_out = None if without is None else without.resolve()
     tree = Tree()
     closed: list[Path] = []
     with quiet():
         for folder, folders, files in os.walk(
             path, onerror=lambda error: closed.append(Path(error.filename))
         ):
-            folders.sort()
             here = Path(folder)
+            folders[:] = sorted(one for one in folders if not _is_same(here / one, left_out))
             inside = [here / name for name in sorted(files)]
             tree.scans += [file for file in inside if is_volume(file)]
             kind = _kind([file for file in inside if not is_volume(file)])
@@ -121,6 +143,11 @@ def look_through(path: Path) -> Tree:
     # what may not be opened could be a scan, and is named when it is read
     tree.scans += closed
     return tree
+
+
+def _is_same(folder: Path, other: Path | None) -> bool:
+    """Whether two folders are one; few are asked for where they lead to."""
+    return other is not None and folder.name == other.name and folder.resolve() == other
 
 
 def _kind(files: list[Path]) -> str | None:

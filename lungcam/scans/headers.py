@@ -24,6 +24,7 @@ NAMES = (
     "ConvolutionKernel",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "SamplesPerPixel",
@@ -62,6 +63,7 @@ class Header:
         image_type: Upper-case values of ImageType.
         uid: SeriesInstanceUID.
         study_uid: StudyInstanceUID.
+        frame_uid: FrameOfReferenceUID.
         kernel: ConvolutionKernel.
         position: LPS mm of the first pixel.
         orientation: Six direction cosines, LPS: of growing column index, of growing row index.
@@ -92,6 +94,7 @@ class Header:
     image_type: tuple[str, ...]
     uid: str
     study_uid: str
+    frame_uid: str
     kernel: str
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
@@ -234,6 +237,7 @@ def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Heade
         image_type=tuple(one.strip().upper() for one in text("ImageType").split("\\")),
         uid=uid("SeriesInstanceUID"),
         study_uid=uid("StudyInstanceUID"),
+        frame_uid=uid("FrameOfReferenceUID"),
         kernel=text("ConvolutionKernel"),
         position=numbers("ImagePositionPatient", 3),
         orientation=numbers("ImageOrientationPatient", 6),

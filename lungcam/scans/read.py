@@ -63,7 +63,14 @@ def check_scan(
     fill_padding(verdict, volume.hu)
     name = scan_name(path if path.is_file() else path.resolve())
     return verdict, Scan(
-        name, source, volume.hu, volume.grid, volume.uid, volume.study_uid, verdict
+        name,
+        source,
+        volume.hu,
+        volume.grid,
+        volume.uid,
+        volume.study_uid,
+        verdict,
+        volume.slices,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.grid import Grid
+from lungcam.scans.headers import Header
 from lungcam.verdict import Verdict
 
 
@@ -21,6 +22,7 @@ class Scan:
         series_uid: SeriesInstanceUID, None for other formats.
         study_uid: StudyInstanceUID, None for other formats.
         verdict: What was found while reading it.
+        slices: Headers of the DICOM slices that were used, in order of D; none for other formats.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Scan:
     series_uid: str | None = None
     study_uid: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict(""))
+    slices: tuple[Header, ...] = field(default=(), repr=False)
 
     @property
     def warnings(self) -> list[str]:

@@ -27,6 +27,7 @@ class Volume:
         uid: SeriesInstanceUID, None for other formats.
         study_uid: StudyInstanceUID, None for other formats and where the headers differ.
         folder: Of the files, None for other formats.
+        slices: Headers of the slices in order of D, none for other formats.
     """
 
     hu: np.ndarray
@@ -34,6 +35,7 @@ class Volume:
     uid: str | None = None
     study_uid: str | None = None
     folder: Path | None = None
+    slices: tuple[Header, ...] = ()
 
 
 def read_series(verdict: Verdict, files: Iterable[Path], wanted: str | None) -> Volume | None:
@@ -121,7 +123,7 @@ def _assemble(verdict: Verdict, taken: Stack) -> Volume | None:
     folder = folders.pop() if len(folders) == 1 else None
     studies = {one.study_uid for one in slices}
     study_uid = (studies.pop() or None) if len(studies) == 1 else None
-    return Volume(hu, taken.grid(kept), taken.uid, study_uid, folder)
+    return Volume(hu, taken.grid(kept), taken.uid, study_uid, folder, tuple(slices))
 
 
 def _without_repeats(verdict: Verdict, taken: Stack, values: dict[Header, np.ndarray]) -> list[int]:

@@ -40,6 +40,7 @@ def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace
             "checkpoints/best.ckpt",
             "metrics.json",
             "predictions.csv",
+            "report.html",
             ".hydra/config.yaml",
         ):
             assert (run / f"fold_{fold}" / name).is_file()

@@ -81,7 +81,8 @@ def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):
     assert {(r["sample_id"], r["split"]) for r in predictions} == asked
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     calibration = checkpoint["lungcam"]["calibration"]
-    assert set(calibration) == {"slope", "intercept", "rule"}
+    assert set(calibration) == {"slope", "intercept", "rule", "n", "n_positive"}
+    assert calibration["n"] == sum(row["split"] == "val" for row in predictions)
     assert calibration["slope"] > 0
     for row in predictions:
         calibrated = calibration["slope"] * float(row["logit"]) + calibration["intercept"]

@@ -61,6 +61,14 @@ def test_the_wheel_holds_every_configuration(installed):
     assert names(installed.folder / "lungcam" / "conf") == names(ROOT / "conf")
 
 
+def test_the_wheel_holds_what_reports_are_made_of(installed):
+    assets = Path("lungcam", "report", "assets")
+    held = {file.name for file in (installed.folder / assets).iterdir()}
+    assert held == {file.name for file in (ROOT / assets).iterdir()}
+    code = "from lungcam.report.page import asset; print(asset('scan.html')[:15])"
+    assert installed.run("python", "-c", code, cwd=installed.folder).stdout == "<!doctype html>\n"
+
+
 def test_the_source_archive_holds_what_a_checkout_does_and_no_outputs(installed):
     with tarfile.open(installed.sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}

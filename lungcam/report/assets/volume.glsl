@@ -11,7 +11,7 @@ uniform vec3 voxel;         // mm
 uniform vec3 right, up, toward;
 uniform vec2 half_size;     // of the picture, mm
 uniform vec2 pixels;
-uniform float lungs_share, heat_share, step_mm;
+uniform float lungs_share, heat_share, step_mm, lit;
 uniform vec3 background;
 out vec4 colour;
 
@@ -48,7 +48,8 @@ void main() {
             float steep = length(slope);
             lungs.a *= row(steep, 5.0 / 6.0).a;
             float faces = steep > 0.0 ? abs(dot(slope / steep, toward)) : 0.0;
-            lungs.rgb = lungs.rgb * (0.35 + 0.75 * faces) + 0.25 * pow(faces, 20.0);
+            vec3 shaded = lungs.rgb * (0.35 + 0.75 * faces) + 0.25 * pow(faces, 20.0);
+            lungs.rgb = mix(lungs.rgb, shaded, lit);
         }
         vec2 hidden = 1.0 - pow(1.0 - min(vec2(lungs.a, heat.a), 0.999), vec2(step_mm));
         float both = hidden.x + hidden.y;

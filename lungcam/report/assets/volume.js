@@ -8,11 +8,8 @@
   const BACKGROUND = [0.03, 0.035, 0.05];
   // a picture while it is turned may take so long; what is too slow is drawn coarser
   const PATIENCE_MS = 60;
-  const VIEWS = {
-    anterior: [20, 10], left: [90, 0], right: [-90, 0], posterior: [200, 10],
-    superior: [0, 90], "three-quarter": [50, 25],
-  };
-  const state = { azimuth: 20, elevation: 10, zoom: 1, lungs: 1, heat: 1, cuts: [0, 0, 0] };
+  const [azimuth, elevation] = data.views[data.view];
+  const state = { azimuth, elevation, zoom: 1, lungs: 1, heat: 1, cuts: [0, 0, 0] };
 
   const cross = (a, b) => [
     a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0],
@@ -50,12 +47,6 @@
       (dot(from, right) / wide + 1) / 2 * canvas.clientWidth,
       (1 - dot(from, up) / high) / 2 * canvas.clientHeight,
     ];
-  }
-
-  async function inflate(text) {
-    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
   function shader(gl, kind, source) {
@@ -98,10 +89,12 @@
     gl.uniform3fv(place("extent"), extent);
     gl.uniform3fv(place("voxel"), data.spacing_mm);
     gl.uniform3fv(place("background"), BACKGROUND);
+    gl.uniform1f(place("lit"), data.lit ? 1 : 0);
     return place;
   }
 
-  let gl, place, waiting = false, scale = 1, settled = 0;
+  // begins coarse: how fast it is drawn here is not known yet
+  let gl, place, waiting = false, scale = 3, settled = 0;
 
   function draw(coarse) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2) / (coarse ? scale : 1);
@@ -154,6 +147,15 @@
       pen.fillText(plus, x0 + dx * 1.4, y0 + dy * 1.4);
       pen.fillText(minus, x0 - dx * 1.4, y0 - dy * 1.4);
     }
+    // rings around annotated nodules, that face the eye
+    pen.strokeStyle = "#59ebff";
+    pen.lineWidth = 1.5;
+    for (const { center_mm, radius_mm } of data.outlines) {
+      const [x, y] = project(center_mm);
+      pen.beginPath();
+      pen.arc(x, y, Math.max(7, radius_mm / halfSize()[0] / 2 * print.clientWidth), 0, 7);
+      pen.stroke();
+    }
     const mm = [200, 100, 50, 20, 10].find((one) => one / halfSize()[0] < 0.55) || 5;
     const wide = mm / halfSize()[0] / 2 * print.clientWidth;
     const [x1, y1] = [print.clientWidth - 18, print.clientHeight - 22];
@@ -201,11 +203,12 @@
     canvas.addEventListener("keydown", (event) => {
       if (!KEYS[event.key]) return;
       event.preventDefault();
+      event.stopPropagation();
       turn(...KEYS[event.key]);
     });
     for (const button of root.querySelectorAll("button[data-view]")) {
       button.addEventListener("click", () => {
-        [state.azimuth, state.elevation] = VIEWS[button.dataset.view];
+        [state.azimuth, state.elevation] = data.views[button.dataset.view];
         state.zoom = 1;
         change();
       });
@@ -239,7 +242,7 @@
       excuse("This browser has no WebGL 2, which the 3D view needs; the slices do not.");
       return;
     }
-    const voxels = await inflate(data.voxels);
+    const voxels = new Uint8Array(await inflate(data.voxels));
     place = upload(gl, voxels);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => { place = upload(gl, voxels); change(); });

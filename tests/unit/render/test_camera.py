@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from vtkmodules.vtkRenderingCore import vtkCamera
 
 from lungcam.render import VIEWS, View
-from lungcam.render.camera import axes_of, named_view, side_letters
+from lungcam.render.camera import aim, axes_of, camera_axes, named_view, side_letters
 
 
 def test_straight_in_front_the_patients_left_is_on_the_right():
@@ -24,13 +25,26 @@ def test_axes_are_a_right_handed_frame(view):
     assert np.linalg.det(axes) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("view", [*VIEWS.values(), View(130, -40)])
+def test_a_camera_that_was_aimed_has_the_axes_of_its_view(view):
+    camera = vtkCamera()
+    aim(camera, view, np.array([[0, 0, 0], [300, 200, 250]]), 1.0, (0, 1, 0, 1))
+    assert camera_axes(camera) == pytest.approx(axes_of(view), abs=1e-6)
+
+
+def test_letters_of_a_patient_who_lies_on_the_side():
+    assert side_letters(np.array([0.1, 0.2, -0.9])) == ("S", "I")
+
+
 def test_letters_beside_the_named_views():
-    letters = {name: side_letters(view) for name, view in VIEWS.items()}
+    letters = {name: side_letters(axes_of(view)[0]) for name, view in VIEWS.items()}
     assert letters == {
         "anterior": ("R", "L"),
         "posterior": ("L", "R"),
         "left": ("A", "P"),
         "right": ("P", "A"),
+        "superior": ("R", "L"),
+        "three_quarter": ("A", "P"),
     }
 
 

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.render import lungs_and_heat
-from lungcam.render.transfer_functions import HEAT, LUNGS
+from lungcam.render import VIEWS, Look, Outline, prepare_content
+from lungcam.report.page import asset
 from lungcam.report.volume_section import volume_section
 
 SHAPE, SPACING = (64, 40, 32), (4.0, 4.5, 7.0)
 HOT = (14, 14, 24)
-VIEWS = ("anterior", "left", "superior", "three-quarter", "posterior", "right")
 
 
 @pytest.fixture(scope="module")
-def page(chromium, tmp_path_factory):
+def page(browser, tmp_path_factory):
     """Two boxes of lung; heat in the patient's left one, in front and above."""
     lungs = np.zeros(SHAPE, bool)
     lungs[6:28, 8:32, 4:28] = lungs[36:58, 8:32, 4:28] = True
@@ -27,13 +26,26 @@ def page(chromium, tmp_path_factory):
         for index, at, mm in zip(np.indices(SHAPE), HOT, SPACING, strict=True)
     ]
     heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
-    image = lungs_and_heat(hu, lungs, heat, SPACING)
-    fragment = volume_section(image, LUNGS, HEAT, 0.003, "Grad-CAM", "Do not rely on <this>")
+    ring = Outline(tuple(np.multiply(HOT, SPACING).tolist()), 15.0)
+    told = Look(), "Grad-CAM", "Do not rely on <this>", [ring]
+    fragment = volume_section(prepare_content(hu, lungs, heat, SPACING, *told), "anterior")
     file = tmp_path_factory.mktemp("volume") / "page.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8><title>3D</title>{fragment}", "utf-8")
-    opened = chromium(file, 560, 520)
+    head = "<!doctype html><meta charset=utf-8><title>3D</title>"
+    head += f"<script>{asset('inflate.js')}</script>"
+    file.write_text(head + fragment, "utf-8")
+    opened = open_page(browser, file)
     settle(opened)
     return opened
+
+
+def open_page(browser, file):
+    """Open a file without a network; the page keeps all that it complained of."""
+    page = browser.new_context(offline=True, viewport={"width": 560, "height": 520}).new_page()
+    page.complaints = []
+    page.on("console", lambda one: page.complaints.append(one.text))
+    page.on("pageerror", lambda one: page.complaints.append(str(one)))
+    page.goto(file.as_uri())
+    return page
 
 
 def settle(page):
@@ -132,8 +144,13 @@ def test_sliders_change_what_is_seen(page):
 
 
 def test_the_bar_tells_logits_and_the_mark_stands_above(page):
-    assert page.locator(".bar").inner_text().split() == ["Grad-CAM,", "logit", "0.0006", "0.003"]
-    assert page.locator(".mark").inner_text() == "Do not rely on <this>"
+    assert page.locator(".volume-bar").inner_text().split() == [
+        "Grad-CAM,",
+        "logit",
+        "0.0006",
+        "0.003",
+    ]
+    assert page.locator(".volume-mark").inner_text() == "Do not rely on <this>"
 
 
 def test_nothing_went_wrong(page):
@@ -141,11 +158,11 @@ def test_nothing_went_wrong(page):
     assert page.locator(".no-volume").is_hidden()
 
 
-def test_a_browser_without_webgl_is_told_so(chromium, page, tmp_path):
+def test_a_browser_without_webgl_is_told_so(browser, page, tmp_path):
     file = tmp_path / "page.html"
     off = "<script>HTMLCanvasElement.prototype.getContext = () => null;</script>"
     file.write_text(off + page.content(), "utf-8")
-    opened = chromium(file, 560, 520)
+    opened = open_page(browser, file)
     opened.wait_for_selector(".no-volume:not([hidden])")
     assert "no WebGL 2" in opened.locator(".no-volume").inner_text()
     assert opened.complaints == []

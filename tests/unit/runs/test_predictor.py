@@ -34,6 +34,14 @@ def test_a_calibration_is_applied(written):
     predictor = load_predictor(file, torch.device("cpu"))
     assert predictor.probability(2.0) == 0.5
     assert predictor.threshold == 0.3
+    # an earlier checkpoint does not tell on how many it was fitted
+    assert predictor.fitted_on is None
+
+
+def test_a_calibration_tells_on_what_it_was_fitted(written):
+    counts = {"n": 42, "n_positive": 20}
+    file = written(calibration={"slope": 0.5, "intercept": -1.0, **counts, "rule": "Platt"})
+    assert load_predictor(file, torch.device("cpu")).fitted_on == (42, 20)
 
 
 def test_without_one_probabilities_are_the_nets_own(written):

@@ -34,3 +34,9 @@ def test_the_total_holds_the_steps_and_what_lies_between():
     time.sleep(0.01)
     report = watch.report(("read",))
     assert report["total"] >= report["read"] + 0.009  # both are rounded to milliseconds
+
+
+def test_what_was_done_before_belongs_to_the_whole():
+    report = Stopwatch({"read": 3.0}).report(("read", "model"))
+    assert report["read"] == 3
+    assert report["total"] >= 3

@@ -90,6 +90,35 @@ def test_same_path_gives_the_same_names(tmp_path):
     assert [(source.path, source.name) for source in discover(tmp_path)] == first
 
 
+def test_names_do_not_hang_on_what_is_found_before(tmp_path):
+    put(tmp_path / "b" / "scan.nii")
+    put(tmp_path / "c" / "deep er" / "scan.nii")
+    put(tmp_path / "c" / "alone.nii")
+    before = {source.path: source.name for source in discover(tmp_path)}
+    assert sorted(before.values()) == ["alone", "b_scan", "c_deep_er_scan"]
+    put(tmp_path / "a" / "scan.nii")
+    after = {source.path: source.name for source in discover(tmp_path)}
+    assert after.items() > before.items()
+
+
+def test_ways_that_read_alike_are_told_apart(tmp_path):
+    for file in ("a b/scan.nii", "a_b/scan.nii", "x/a_b_scan.nii", f"{'d' * 200}/s.nii", "s.nii"):
+        put(tmp_path / file)
+    found = names(tmp_path)
+    assert len(set(found)) == 5
+    assert max(map(len, found)) < 150
+    assert "s" in found
+
+
+def test_results_among_the_scans_are_left_out(tmp_path):
+    put(tmp_path / "scan.nii")
+    put(tmp_path / "out" / "scan" / "heatmap.nii.gz")
+    put(tmp_path / "more" / "out" / "other.nii")
+    without = tmp_path / "more" / ".." / "out"
+    assert [one.name for one in discover(tmp_path, without)] == ["other", "scan"]
+    assert len(discover(tmp_path)) == 3
+
+
 def test_table_of_contents_and_broken_links_are_no_scans(tmp_path):
     put(tmp_path / "DICOMDIR", DICOM)
     (tmp_path / "0_link").symlink_to(tmp_path / "gone")
@@ -140,7 +169,7 @@ def test_folders_without_ct_are_left_aside(patient, hu):
 def test_series_is_found_in_any_folder(patient, hu, write_series):
     folder, first = patient
     second, _, _ = write_series(folder / "more" / "ct", hu[:, ::-1])
-    assert [one.name for one in discover(folder)] == ["ct", "ct_2"]
+    assert [one.name for one in discover(folder)] == ["ct", "more_ct"]
     with pytest.raises(InputError, match="2 scans"):
         read_scan(folder)
     for uid, expected in ((first, hu), (second, hu[:, ::-1])):

@@ -74,6 +74,7 @@ def test_name_in_a_number(tmp_path, hu, write_series, plant, caplog, capfd, attr
     [
         ("Modality", "DOE JANE"),
         ("SeriesInstanceUID", "DOE.JANE"),
+        ("FrameOfReferenceUID", "DOE.JANE"),
         ("SOPClassUID", "DOE.JANE"),
         ("ConvolutionKernel", "Doe Jane"),
         ("ImageType", ["DOE", "JANE", "LOCALIZER"]),

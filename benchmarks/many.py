@@ -1,0 +1,239 @@
+"""A hundred scans at once: `python -m benchmarks.many ckpt=RUN [scan=REAL] [kills=N] [scans=N]`.
+
+Phantoms are made, five of them are spoilt in five ways, and `infer.py` predicts them as a folder
+tree and as a table, each once undisturbed, with the memory of all its processes looked at, and once
+killed with SIGKILL at random moments and started again. The answers have to be the same. Beside it
+stands the plain loop over lungcam's functions in one process. With `scan=` the two are compared on
+copies of a real scan too. Prints Markdown.
+"""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from benchmarks.machine import machine
+from benchmarks.markdown import table
+from benchmarks.measure import ROOT, say
+from benchmarks.process_tree import descendants, memory
+from lungcam.cohorts.phantom import phantom_cohort
+from lungcam.files import is_temporary
+
+# of a real scan
+COPIES = 16
+TIMED = ("timings_s", "peak_memory_mb")
+
+
+def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "100") -> None:
+    """Measure, compare, print."""
+    with tempfile.TemporaryDirectory(prefix="many-") as name:
+        folder = Path(name)
+        bad = lay_out(folder, int(scans))
+        good = int(scans) - len(bad)
+        rows = []
+        for kind, path in (("folder tree", folder / "scans"), ("table", folder / "table.csv")):
+            rows.append([kind, *watch(ckpt, path, folder / "whole")])
+            told = answers(folder / "whole")
+            assert len(told["predictions"]) == good, len(told["predictions"])
+            assert told["errors"] == bad, told["errors"]
+            killed, orphans = kill(ckpt, path, folder / "killed", int(kills) // 2, good)
+            assert answers(folder / "killed") == told, "the killed run has other answers"
+            assert not [one for one in (folder / "killed").rglob("*") if is_temporary(one)]
+            rows[-1] += [killed, orphans]
+            for one in ("whole", "killed"):
+                shutil.rmtree(folder / one)
+        speeds = [[f"{scans} phantoms", *compare(ckpt, folder / "scans", folder, good)]]
+        if scan is not None:
+            (folder / "copies").mkdir()
+            for number in range(COPIES):
+                (folder / "copies" / f"copy_{number:02d}").symlink_to(Path(scan).resolve())
+            (folder / "copies.csv").write_text(
+                "image\n" + "".join(f"copies/copy_{k:02d}\n" for k in range(COPIES))
+            )
+            label = f"{COPIES} times a scan of {Path(scan).name}"
+            speeds.append([label, *compare(ckpt, folder / "copies.csv", folder, COPIES)])
+        print(machine(), "\n")
+        head = ["input", "s", "MB at scan 20", "MB at the last", "MB at most", "kills", "left over"]
+        print(
+            f"{good} of {scans} predicted, {len(bad)} named, all answers equal after the kills.\n"
+        )
+        print(table(head, [[a, f"{b:.0f}", *c] for a, b, *c in rows]), "\n")
+        print(
+            table(["scans", "plain loop, s", "infer.py, s", "plain, s a scan", "infer.py"], speeds)
+        )
+
+
+def lay_out(folder: Path, count: int) -> set[str]:
+    """Make phantoms in a tree, spoil five, list all in a table; gives the names of the five."""
+    cohort = phantom_cohort(folder / "phantoms", n=count, difficulty=0.3)
+    rows, spoilt = [], {}
+    kinds = iter((truncate, empty, water, no_voxels, few_slices))
+    for number, sample in enumerate(cohort.samples):
+        file = folder / "scans" / f"site {number // 10}" / sample.image.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # spread over the whole
+        spoil = next(kinds, None) if number % (count // 5) == count // 10 else None
+        if spoil is None:
+            file.symlink_to(sample.image)
+        else:
+            file = spoil(sample.image, file)
+            spoilt[sample.sample_id] = spoil.__name__
+        rows.append({"image": file.relative_to(folder), "label": sample.label})
+    with (folder / "table.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    assert len(spoilt) == 5
+    return set(spoilt)
+
+
+def truncate(image: Path, file: Path) -> Path:
+    """The copy was stopped halfway."""
+    file.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+    return file
+
+
+def empty(image: Path, file: Path) -> Path:
+    """Nothing was copied."""
+    file.touch()
+    return file
+
+
+def water(image: Path, file: Path) -> Path:
+    """A volume without lungs."""
+    scan = sitk.ReadImage(str(image))
+    other = sitk.GetImageFromArray(np.zeros_like(sitk.GetArrayViewFromImage(scan)))
+    other.CopyInformation(scan)
+    sitk.WriteImage(other, str(file))
+    return file
+
+
+def no_voxels(image: Path, file: Path) -> Path:
+    """A header whose voxels are missing."""
+    header = file.with_name(file.name.replace(".nii.gz", ".mhd"))
+    sitk.WriteImage(sitk.ReadImage(str(image)), str(header))
+    header.with_suffix(".raw").unlink()
+    return header
+
+
+def few_slices(image: Path, file: Path) -> Path:
+    """A scout of a few slices."""
+    sitk.WriteImage(sitk.ReadImage(str(image))[:, :, :6], str(file))
+    return file
+
+
+def command(ckpt: str, scan: Path, out: Path) -> list[str]:
+    """As a user types it."""
+    return [sys.executable, str(ROOT / "infer.py"), f"ckpt={ckpt}", f"scan={scan}", f"out={out}"]
+
+
+def watch(ckpt: str, scan: Path, out: Path) -> list[object]:
+    """Run it undisturbed: seconds, and MB of all its processes as more scans are done."""
+    begun, seen = time.perf_counter(), {}
+    with (out.parent / "log").open("ab") as log:
+        job = subprocess.Popen(command(ckpt, scan, out), stdout=log, stderr=log)
+    while job.poll() is None:
+        done = finished(out)
+        seen.setdefault(done, []).append(memory(job.pid) / 1e6)
+        time.sleep(0.2)
+    assert job.returncode == 0, (out.parent / "log").read_text()
+    seconds = time.perf_counter() - begun
+    # the highest of what was seen around it
+    last = max(seen)
+    early, late = (
+        max(mb for at, all_ in seen.items() if abs(at - k) <= 5 for mb in all_) for k in (20, last)
+    )
+    say(f"{scan.name}: {seconds:.0f} s, {early:.0f} MB at scan 20, {late:.0f} MB at scan {last}")
+    most = max(mb for all_ in seen.values() for mb in all_)
+    return [seconds, f"{early:.0f}", f"{late:.0f}", f"{most:.0f}"]
+
+
+def kill(ckpt: str, scan: Path, out: Path, count: int, good: int) -> tuple[int, int]:
+    """Kill it at random moments, then let it end: kills, and processes that were left behind."""
+    chance, kills, orphans = random.Random(0), 0, 0
+    while True:
+        with (out.parent / "log").open("ab") as log:
+            job = subprocess.Popen(command(ckpt, scan, out), stdout=log, stderr=log)
+        if kills == count:
+            assert job.wait() == 0, (out.parent / "log").read_text()
+            return kills, orphans
+        # by what is done, not by the clock: a busy machine may need any time for it
+        already = finished(out)
+        aim = already + chance.randint(0, 2 * (good - already) // (count + 1 - kills) - 1)
+        while job.poll() is None and finished(out) < aim:
+            time.sleep(0.005)
+        # before the first, as it starts
+        time.sleep(chance.uniform(0, 1.0 if aim > already else 8.0))
+        assert job.poll() is None, "it ended before it was killed"
+        below = descendants(job.pid)
+        os.kill(job.pid, signal.SIGKILL)
+        job.wait()
+        kills += 1
+        say(f"kill {kills}: {finished(out)} scans done")
+        orphans += survivors(below)
+
+
+def finished(out: Path) -> int:
+    """How many scans are done."""
+    return len(list(out.glob("*/prediction.json")))
+
+
+def survivors(processes: list[int], within_s: float = 10.0) -> int:
+    """How many processes are there still after a while."""
+    end = time.perf_counter() + within_s
+    while time.perf_counter() < end:
+        processes = [one for one in processes if Path(f"/proc/{one}").exists()]
+        if not processes:
+            break
+        time.sleep(0.05)
+    return len(processes)
+
+
+def answers(out: Path) -> dict[str, object]:
+    """All that was written, but for times and memory."""
+    with (out / "predictions.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    told = {}
+    for file in out.glob("*/prediction.json"):
+        one = json.loads(file.read_text())
+        told[file.parent.name] = {name: value for name, value in one.items() if name not in TIMED}
+    metrics = out / "metrics.json"
+    return {
+        "rows": rows,
+        "errors": {row["sample_id"] for row in rows if row["error"]},
+        "predictions": told,
+        "maps": {str(one.relative_to(out)): one.read_bytes() for one in out.glob("*/*.nii.gz")},
+        "metrics": metrics.is_file() and metrics.read_text(),
+    }
+
+
+def compare(ckpt: str, scan: Path, folder: Path, count: int) -> list[str]:
+    """Seconds of the plain loop and of infer.py, and seconds a scan once they are under way."""
+    plain = [sys.executable, "-m", "benchmarks.plain_loop", ckpt, str(scan)]
+    spent, each = [], []
+    for call, out in ((plain, folder / "plain"), (command(ckpt, scan, folder / "ours"), None)):
+        begun = time.perf_counter()
+        out = out or folder / "ours"
+        arguments = [str(out)] if call is plain else []
+        subprocess.run([*call, *arguments], check=True, cwd=ROOT, capture_output=True)
+        spent.append(f"{time.perf_counter() - begun:.1f}")
+        ends = sorted(one.stat().st_mtime for one in out.glob("*/prediction.json"))
+        assert len(ends) == count
+        each.append(f"{(ends[-1] - ends[0]) / (count - 1):.2f}")
+        say(f"{' '.join(call[-2:])}: {spent[-1]} s, {each[-1]} s a scan")
+        shutil.rmtree(out)
+    return [*spent, *each]
+
+
+if __name__ == "__main__":
+    main(**dict(one.split("=", 1) for one in sys.argv[1:]))

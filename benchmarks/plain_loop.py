@@ -1,0 +1,36 @@
+"""Predict scans one after the other, as a user would: `... plain_loop CKPT FOLDER_OR_TABLE OUT`."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from lungcam.checkpoint import find_checkpoint
+from lungcam.cohorts import Sample
+from lungcam.cohorts.table import read_samples
+from lungcam.errors import InputError
+from lungcam.runs.one_scan import predict_scan
+from lungcam.runs.predictor import load_predictor
+from lungcam.runs.ready import make_ready
+from lungcam.runs.wanted import Wanted
+from lungcam.scans import discover
+
+
+def main(ckpt: Path, scan: Path, out: Path) -> None:
+    """Read, predict, write; the next one."""
+    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"))
+    if scan.suffix == ".csv":
+        samples, _ = read_samples(scan, **predictor.table)
+    else:
+        samples = [Sample(one.name, one.name, one.path, None, "") for one in discover(scan)]
+    for sample in samples:
+        try:
+            ready = make_ready(predictor.transforms, sample)
+            folder = out / sample.sample_id
+            predict_scan(predictor, ready, sample, folder, Wanted(False, False), "")
+        except InputError as error:
+            print(error)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

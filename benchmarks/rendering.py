@@ -1,0 +1,196 @@
+"""What a picture costs, beside the mapper that VTK picks by itself, and what a turntable costs."""
+
+import argparse
+import os
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkRenderingCore import vtkRenderer, vtkVolume
+from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
+from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
+
+from benchmarks.markdown import table
+from lungcam.render import Look, Scene, choose_mapper, prepare_content, save_gif, turntable
+from lungcam.render.colormap import heat_functions
+from lungcam.render.mapper import faster_mapper
+from lungcam.render.opengl import offscreen_window, quiet_vtk
+from lungcam.render.presets import GRADIENT
+from lungcam.render.turntable import FRAMES, SIZE
+from lungcam.render.volume_property import volume_property
+
+SHAPE, PIXELS = (256, 256, 150), 768
+STEP = 1.5  # voxels, as in the pictures
+OURS, THEIRS = 9, 2
+HOW = """\
+## What a picture costs
+
+A volume of {shape} voxels with two independent components, lungs with gradient opacity and heat,
+at {pixels} x {pixels} pixels, on {renderer}. Both mappers have the same transfer functions, light
+and step along the ray ({step} voxels); each frame is from another side. *lungcam*: the mapper that
+`render.mapper=auto` measures to be the faster one, here `{chosen}`; measuring took {measured:.2f}
+s. *vtkSmartVolumeMapper*: as it comes. Timed in one process, in turn; the first frame of each,
+which compiles and prepares, by itself. Median (least-most), in s. {cores} cores; load of the
+machine in the minute before the end: {load:.1f}.
+"""
+TURN = """
+A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {look.preset}) with the
+heat-map of a trained net took {seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in
+memory to the written GIF of {mb:.1f} MB; load {load:.1f}.
+"""
+
+
+def chest() -> vtkImageData:
+    """Two noisy lungs with a dense ball in each, and heat around one of them."""
+    x, y, z = np.indices(SHAPE)[:, ...]
+    draw = np.random.default_rng(0)
+    lungs = np.zeros(SHAPE)
+    for middle in (70, 186):
+        inside = ((x - middle) / 52) ** 2 + ((y - 128) / 90) ** 2 + ((z - 75) / 70) ** 2 < 1
+        lungs[inside] = 50
+        lungs[(x - middle) ** 2 + (y - 120) ** 2 + (z - 80) ** 2 < 12**2] = 170
+    lungs[lungs > 0] += draw.normal(0, 6, np.count_nonzero(lungs))
+    away = (x - 70) ** 2 + (y - 120) ** 2 + (z - 80) ** 2
+    heat = 255 * np.exp(-away / (2 * 14**2))
+    voxels = np.stack([lungs, heat], axis=-1).clip(0, 255).astype(np.uint8)
+    image = vtkImageData()
+    image.SetDimensions(*SHAPE)
+    flat = np.ascontiguousarray(voxels.transpose(2, 1, 0, 3)).reshape(-1, 2)
+    image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
+    return image
+
+
+class Drawn:
+    """A volume in a window of its own; each call draws it from another side."""
+
+    def __init__(self, image: vtkImageData, mapper: vtkVolumeMapper) -> None:
+        volume, self.renderer = vtkVolume(), vtkRenderer()
+        mapper.SetInputData(image)
+        mapper.SetAutoAdjustSampleDistances(False)
+        mapper.SetSampleDistance(STEP)
+        volume.SetMapper(mapper)
+        volume.SetProperty(volume_property(GRADIENT, heat_functions("fire")))
+        self.renderer.AddVolume(volume)
+        self.renderer.GetActiveCamera().SetPosition(0, 1, 0.2)
+        self.renderer.GetActiveCamera().SetViewUp(0, 0, 1)
+        self.renderer.ResetCamera()
+        self.renderer.GetActiveCamera().Zoom(1.5)
+        with quiet_vtk():
+            self.window = offscreen_window((PIXELS, PIXELS))
+            self.window.AddRenderer(self.renderer)
+
+    def __call__(self) -> float:
+        """Draw it, and tell how many seconds that took."""
+        self.renderer.GetActiveCamera().Azimuth(10)
+        before = time.perf_counter()
+        with quiet_vtk():
+            self.window.Render()
+            self.window.WaitForCompletion()
+        return time.perf_counter() - before
+
+    @property
+    def opengl(self) -> str:
+        """Name of the renderer."""
+        label = "OpenGL renderer string:"
+        lines = self.window.ReportCapabilities().splitlines()
+        return next(x.removeprefix(label).strip() for x in lines if x.startswith(label))
+
+
+def section(ours: int = OURS, theirs: int = THEIRS) -> str:
+    """Measure frames of both mappers.
+
+    Args:
+        ours: How many frames of lungcam's after the first one.
+        theirs: How many of vtkSmartVolumeMapper's, which takes a minute each.
+    """
+    before = time.perf_counter()
+    chosen = faster_mapper()
+    measured = time.perf_counter() - before
+    image = chest()
+    drawn = {
+        "lungcam": Drawn(image, choose_mapper()),
+        "vtkSmartVolumeMapper": Drawn(image, vtkSmartVolumeMapper()),
+    }
+    first = {name: one() for name, one in drawn.items()}
+    runs = {name: [] for name in drawn}
+    for turn in range(max(ours, theirs)):
+        for name, count in zip(drawn, (ours, theirs), strict=True):
+            if turn < count:
+                runs[name].append(drawn[name]())
+    medians = {name: float(np.median(taken)) for name, taken in runs.items()}
+    rows = [
+        [
+            name,
+            f"{first[name]:.2f}",
+            f"{medians[name]:.2f} ({min(runs[name]):.2f}-{max(runs[name]):.2f})",
+            len(runs[name]),
+            f"{medians[name] / medians['lungcam']:.1f}",
+        ]
+        for name in drawn
+    ]
+    how = HOW.format(
+        shape=" x ".join(map(str, SHAPE)),
+        pixels=PIXELS,
+        renderer=drawn["lungcam"].opengl,
+        step=STEP,
+        chosen=chosen,
+        measured=measured,
+        cores=os.cpu_count(),
+        load=os.getloadavg()[0],
+    )
+    return f"{how}\n{table(['', 'first frame', 'a frame', 'frames', 'times lungcam'], rows)}\n"
+
+
+def turn(scan: Path, ckpt: Path) -> str:
+    """Measure the turntable of a scan with the heat-map of a trained net."""
+    import torch
+
+    from lungcam.checkpoint import find_checkpoint
+    from lungcam.cohorts import Sample
+    from lungcam.grid import reorient
+    from lungcam.runs.answer import answer_scan
+    from lungcam.runs.predictor import load_predictor
+    from lungcam.runs.stopwatch import Stopwatch
+    from lungcam.scans import read_scan
+
+    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), {})
+    read = read_scan(scan, whole_chest=True)
+    sample = Sample(scan.name, scan.name, scan, None, "")
+    answer = answer_scan(predictor, read, sample, Stopwatch())
+    canonical = read.grid.canonical
+    heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, canonical), 0)
+    hu = reorient(read.hu, read.grid, canonical)
+    look = Look()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "turntable.gif"
+        before, busy = time.perf_counter(), time.process_time()
+        content = prepare_content(hu, answer.masks["lungs"], heat, canonical.spacing_mm, look)
+        with Scene(content, look, SIZE) as scene:
+            save_gif(file, list(turntable(scene, look.view)))
+        seconds, cpu = time.perf_counter() - before, time.process_time() - busy
+        size = file.stat().st_size / 1e6
+    return TURN.format(
+        name=f"one scan of {' x '.join(map(str, hu.shape))} voxels",
+        frames=FRAMES,
+        width=SIZE[0],
+        height=SIZE[1],
+        look=look,
+        seconds=seconds,
+        cpu=cpu,
+        mb=size,
+        load=os.getloadavg()[0],
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=OURS, help="frames of ours that are timed")
+    parser.add_argument("--scan", type=Path, help="DICOM folder to turn, with --ckpt")
+    parser.add_argument("--ckpt", type=Path, help="a run whose net explains it")
+    told = parser.parse_args()
+    print(section(told.frames))
+    if told.scan is not None and told.ckpt is not None:
+        print(turn(told.scan, told.ckpt))

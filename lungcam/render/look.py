@@ -1,0 +1,83 @@
+"""How a picture looks: choices by name, refused in one line before any work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcam.render.camera import VIEWS
+from lungcam.render.colormap import FIRE, heat_functions, is_colormap
+from lungcam.render.presets import PRESETS
+from lungcam.render.transfer_functions import TransferFunctions
+
+CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Planes that cut the volume open, and the axis that each stands across."""
+
+MAPPERS = ("auto", "software", "hardware")
+SIZES = (64, 4096)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures look; `check_look` refuses what does not exist.
+
+    Attributes:
+        preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
+            `lungcam.render.presets`.
+        colormap: Of the heat-map: 'fire', or a name of matplotlib's.
+        view: A name from `VIEWS`.
+        clip: 'axial', 'coronal' or 'sagittal' cuts the volume open at the heat-map's peak and takes
+            away the part toward the camera; None leaves it whole.
+        size: Of the picture along each side, in pixels.
+        mapper: 'software' casts rays on the processor, 'hardware' on the graphics card; 'auto'
+            takes the one that a measurement finds faster.
+    """
+
+    preset: str = "gradient"
+    colormap: str = "fire"
+    view: str = "anterior"
+    clip: str | None = None
+    size: int = 768
+    mapper: str = "auto"
+
+
+def check_look(look: Look) -> None:
+    """Refuse a look that cannot be drawn.
+
+    Raises:
+        ValueError: In one line that begins with the field and its value, 'view=frontal: ...'.
+    """
+    for name, known in (("preset", PRESETS), ("view", VIEWS), ("mapper", MAPPERS)):
+        if getattr(look, name) not in known:
+            raise ValueError(f"{name}={getattr(look, name)}: choose {_or(tuple(known))}.")
+    if look.clip is not None and look.clip not in CLIPS:
+        raise ValueError(f"clip={look.clip}: choose {_or(tuple(CLIPS))}, or null for none.")
+    if not is_colormap(look.colormap):
+        raise ValueError(
+            f"colormap={look.colormap}: choose {FIRE}, or a name of matplotlib's such as hot, "
+            "inferno, magma or viridis."
+        )
+    least, most = SIZES
+    if isinstance(look.size, bool) or not isinstance(look.size, int):
+        raise ValueError(f"size={look.size}: give a whole number of pixels.")
+    if not least <= look.size <= most:
+        raise ValueError(f"size={look.size}: give {least} to {most} pixels.")
+
+
+def transfer_functions(
+    look: Look, histogram: np.ndarray
+) -> tuple[TransferFunctions, TransferFunctions]:
+    """Tables of the lungs and of the heat.
+
+    Args:
+        look: One that `check_look` lets pass.
+        histogram: `(256,)` counts of the lungs' values, as `lungs_histogram` makes them.
+
+    Returns:
+        Of the lungs, on the display scale; of the heat, with 255 at its peak.
+    """
+    return PRESETS[look.preset](histogram), heat_functions(look.colormap)
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

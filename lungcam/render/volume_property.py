@@ -1,0 +1,46 @@
+"""VTK's objects from plain tables."""
+
+from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
+from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolumeProperty
+
+from lungcam.render.transfer_functions import Colors, Curve, TransferFunctions
+
+
+def piecewise_function(curve: Curve) -> vtkPiecewiseFunction:
+    """Turn rows of (value, opacity) into VTK's function."""
+    function = vtkPiecewiseFunction()
+    for value, opacity in curve:
+        function.AddPoint(value, opacity)
+    return function
+
+
+def color_function(colors: Colors, scale: float = 1.0) -> vtkColorTransferFunction:
+    """Turn rows of (value, red, green, blue) into VTK's function, with the values times `scale`."""
+    function = vtkColorTransferFunction()
+    for value, red, green, blue in colors:
+        function.AddRGBPoint(value * scale, red, green, blue)
+    return function
+
+
+def volume_property(lungs: TransferFunctions, heat: TransferFunctions) -> vtkVolumeProperty:
+    """Give each component of the volume its own functions.
+
+    The lungs are lit as a surface; the heat glows by itself.
+    """
+    prop = vtkVolumeProperty()
+    prop.SetIndependentComponents(True)
+    prop.SetInterpolationTypeToLinear()
+    for index, (functions, lit) in enumerate(((lungs, True), (heat, False))):
+        prop.SetColor(index, color_function(functions.color))
+        prop.SetScalarOpacity(index, piecewise_function(functions.opacity))
+        prop.SetScalarOpacityUnitDistance(index, 1.0)
+        if functions.gradient is not None:
+            prop.SetGradientOpacity(index, piecewise_function(functions.gradient))
+        prop.SetDisableGradientOpacity(index, functions.gradient is None)
+        # The mappers shade all components or none: full ambient light is what switches it off.
+        prop.SetShade(index, True)
+        prop.SetAmbient(index, 0.35 if lit else 1.0)
+        prop.SetDiffuse(index, 0.75 if lit else 0.0)
+        prop.SetSpecular(index, 0.25 if lit else 0.0)
+        prop.SetSpecularPower(index, 20.0)
+    return prop

@@ -1,0 +1,121 @@
+"""A scan that is ready for the net: all that can be done without it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torchio as tio
+
+from lungcam.cohorts import Sample
+from lungcam.data import pixel_hash
+from lungcam.errors import InputError
+from lungcam.grid import Grid
+from lungcam.runs.slide import find_lungs
+from lungcam.runs.stopwatch import Stopwatch
+from lungcam.runs.wanted import Wanted
+from lungcam.scans import Scan, read_scan
+from lungcam.transforms import Quality, is_crop, place_center, prepare, quality, shows_whole_chest
+from lungcam.transforms.volumes import grid, volume
+
+# of a prepared subject, what is on the scan's voxels
+VOLUMES = ("image", "airway", "lungs", "mask")
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A scan, read and prepared.
+
+    Attributes:
+        scan: The scan; its `hu` is empty where nothing is made from the voxels any more.
+        subject: What the net will be shown; None where the net has to search the scan.
+        searched: The lungs, and where windows have their centres, each `(W, H, D)` bool on the
+            scan's canonical grid; None where one place is asked about.
+        quality: The verdict on the masks.
+        warnings: Sentences on what the user should know.
+        pixels: The scan's `pixel_hash`.
+        seconds: What the steps `read` and `lungs` took.
+    """
+
+    scan: Scan
+    subject: tio.Subject | None
+    searched: tuple[np.ndarray, np.ndarray] | None
+    quality: Quality
+    warnings: Sequence[str]
+    pixels: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """`mask` and `lungs`, `(W, H, D)` bool on the canonical grid; a crop has neither."""
+        if self.searched is not None:
+            return dict(zip(("lungs", "mask"), self.searched, strict=True))
+        return {
+            name: volume(self.subject, name) for name in ("mask", "lungs") if name in self.subject
+        }
+
+    def for_files(self, wanted: Wanted) -> "Ready":
+        """Without the volumes that nothing is made from: they are most of the memory."""
+        if wanted.erase or self.subject is None or "image" not in self.subject:
+            return self
+        for name in VOLUMES if not wanted.volumes else ("image", "airway"):
+            if name in self.subject:
+                self.subject.remove_image(name)
+        if wanted.volumes:
+            return self
+        return replace(self, scan=replace(self.scan, hu=np.empty((0, 0, 0), np.int16)))
+
+
+def make_ready(transforms: tio.Compose, sample: Sample) -> Ready:
+    """Read a scan and prepare it for the net.
+
+    A net that looks at nodules is shown the one whose centre is known, or a crop's middle; in a
+    whole scan of which no centre is known it has to search, and the lungs are found here.
+
+    Args:
+        transforms: From a scan to the net's input.
+        sample: The scan, and the centre of its nodule, where it is known.
+
+    Raises:
+        InputError: The scan is at fault.
+    """
+    watch = Stopwatch()
+    with watch("read"):
+        scan = read_scan(sample.image, sample.series, shows_whole_chest(transforms))
+    with watch("lungs"):
+        ready = _prepared(transforms, scan, sample)
+    return replace(ready, seconds=watch.seconds)
+
+
+def make_ready_for(transforms: tio.Compose, wanted: Wanted, sample: Sample) -> Ready:
+    """`make_ready` in another process: what is not needed is not sent."""
+    return make_ready(transforms, sample).for_files(wanted)
+
+
+def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> Ready:
+    center_mm, told, pixels = None, list(scan.warnings), pixel_hash(scan)
+    if not shows_whole_chest(transforms):
+        extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
+        if sample.center_mm is None and not is_crop(extent_mm):
+            return Ready(scan, None, find_lungs(scan), Quality(), told, pixels)
+        try:
+            center_mm, misplaced = place_center(scan.grid, sample.center_mm)
+        except ValueError as error:
+            raise InputError(f"{scan.source}: {error}") from error
+        told += [one.sentence for one in misplaced]
+    subject = prepare(scan, transforms, center_mm)
+    judged = quality(subject)
+    told += [one.sentence for one in judged.findings]
+    crop = "mask" not in subject and center_mm is None
+    if crop and _beyond(grid(subject, "input"), grid(subject, "image")):
+        told.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
+    return Ready(scan, subject, None, judged, told, pixels)
+
+
+def _beyond(shown: Grid, scan: Grid) -> bool:
+    """Whether a scan is twice as long or more, along any axis, than what is shown of it."""
+    return any(
+        size * step > 2 * n * mm
+        for n, mm, size, step in zip(
+            shown.shape, shown.spacing_mm, scan.shape, scan.spacing_mm, strict=True
+        )
+    )

@@ -1,0 +1,99 @@
+"""The report of one scan."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lungcam.callbacks.outlines import outlines_of
+from lungcam.cohorts import Sample
+from lungcam.explain import method_name
+from lungcam.grid import reorient
+from lungcam.render import Look, prepare_content
+from lungcam.report.page import write_page
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_report import ScanReport
+from lungcam.report.shown_scan import show_scan
+from lungcam.report.volume_section import volume_section
+from lungcam.runs.answer import Answer
+from lungcam.runs.predictor import Predictor
+from lungcam.scans import Scan
+from lungcam.transforms import is_crop, shows_whole_chest
+
+# along the longest side of the 3D view: as fine as a browser without a graphics card can turn
+VOXELS = 192
+
+
+def write_scan_report(
+    folder: Path,
+    predictor: Predictor,
+    scan: Scan,
+    sample: Sample,
+    answer: Answer,
+    prediction: Mapping[str, object],
+    look: Look,
+) -> None:
+    """Write report.html: one file that works offline in any browser.
+
+    Args:
+        folder: Where it goes.
+        predictor: The trained net.
+        scan: The scan.
+        sample: What is known of it.
+        answer: What the net says of it.
+        prediction: As in prediction.json.
+        look: How the 3D view looks; what cuts a picture open is left to the user's hand.
+    """
+    canonical = scan.grid.canonical
+    hu = reorient(scan.hu, scan.grid, canonical)
+    lesions = _lesions(sample)
+    places = [center for center, _ in lesions]
+    places += [one["center_ras_mm"] for one in prediction.get("candidates", ())]
+    if prediction["heatmap_peak_ras_mm"] is not None:
+        places.append(prediction["heatmap_peak_ras_mm"])
+    extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
+    shown = show_scan(
+        hu,
+        canonical,
+        answer.masks.get("lungs"),
+        not is_crop(extent_mm),
+        places,
+    )
+    report = ScanReport(
+        prediction,
+        scan.grid,
+        shown,
+        answer.heat,
+        type(predictor.classifier.net).__name__,
+        predictor.mark,
+        predictor.fitted_on,
+        "scans" if shows_whole_chest(predictor.transforms) else "nodules",
+        lesions,
+    )
+    view = None
+    if "lungs" in answer.masks:
+        content = prepare_content(
+            hu,
+            answer.masks["lungs"],
+            answer.heat.on(canonical).clip(0),
+            canonical.spacing_mm,
+            look,
+            method_name(predictor.method, predictor.evidence),
+            predictor.mark,
+            outlines_of(sample, canonical),
+            VOXELS,
+        )
+        view = volume_section(content, look.view)
+    write_page(folder / "report.html", scan_page(report, view))
+
+
+def _lesions(sample: Sample) -> list[tuple[tuple[float, float, float], float]]:
+    """Centre and diameter of what is annotated, the sample's own first."""
+    found = []
+    if sample.center_mm is not None and sample.diameter_mm:
+        found.append((sample.center_mm, sample.diameter_mm))
+    for one in sample.nodules:
+        told = (one.center_mm, one.diameter_mm)
+        if told not in found and one.diameter_mm:
+            found.append(told)
+    return found

@@ -1,0 +1,54 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from lungcam.callbacks.outlines import outlines_of
+from lungcam.cohorts import Sample, ScanNodule
+from lungcam.grid import Grid
+
+SPACING_MM = (0.7, 0.8, 2.5)
+PLACE = (-31.0, 42.5, -103.0)
+SAMPLE = Sample("a", "p", Path("a.nii.gz"), 1, "", center_mm=PLACE, diameter_mm=12.0)
+
+
+@pytest.fixture
+def flipped():
+    """Grid of a scan whose axes run left, back and head, as DICOM has them."""
+    affine = np.diag([-0.7, -0.8, 2.5, 1])
+    affine[:3, 3] = (120, 150, -300)
+    return Grid((512, 512, 133), affine)
+
+
+def test_a_lesion_is_outlined_where_itk_finds_its_voxel(flipped):
+    image = sitk.Image(512, 512, 133, sitk.sitkUInt8)
+    image.SetSpacing(SPACING_MM)
+    image.SetOrigin((-120, -150, -300))  # LPS, where our affine is RAS
+    index = image.TransformPhysicalPointToContinuousIndex((-PLACE[0], -PLACE[1], PLACE[2]))
+    # the canonical grid runs the other way along x and y
+    canonical = (511 - index[0], 511 - index[1], index[2])
+    (one,) = outlines_of(SAMPLE, flipped.canonical)
+    assert one.center_mm == pytest.approx(np.multiply(canonical, SPACING_MM), abs=1e-3)
+    assert one.radius_mm == 6
+
+
+def test_no_lesion_no_outline(flipped):
+    for change in ({"diameter_mm": 0.0}, {"center_mm": None}):
+        assert outlines_of(replace(SAMPLE, **change), flipped.canonical) == ()
+
+
+def test_a_lesion_of_unknown_size_is_marked_at_its_centre(flipped):
+    (one,) = outlines_of(replace(SAMPLE, diameter_mm=None), flipped.canonical)
+    assert one.radius_mm == 0
+
+
+def test_all_that_counts_in_the_scan_is_outlined_once(flipped):
+    nodules = (
+        ScanNodule(PLACE, 12.0, True),
+        ScanNodule((10.0, 20.0, -90.0), 8.0, True),
+        ScanNodule((30.0, 20.0, -90.0), 3.0, False),
+    )
+    found = outlines_of(replace(SAMPLE, nodules=nodules), flipped.canonical)
+    assert [one.radius_mm for one in found] == [6, 4]

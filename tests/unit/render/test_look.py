@@ -1,0 +1,40 @@
+import dataclasses
+
+import pytest
+
+from lungcam.render import VIEWS, Look, check_look
+from lungcam.render.look import CLIPS
+from lungcam.render.presets import PRESETS
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("preset", name) for name in PRESETS]
+    + [("view", name) for name in VIEWS]
+    + [("clip", name) for name in (None, *CLIPS)]
+    + [("mapper", name) for name in ("auto", "software", "hardware")]
+    + [("colormap", "fire"), ("colormap", "plasma"), ("size", 64), ("size", 4096)],
+)
+def test_what_exists_passes(field, value):
+    check_look(dataclasses.replace(Look(), **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "remedy"),
+    [
+        ("preset", "shiny", "linear, gradient, otsu or classic"),
+        ("view", "frontal", "three_quarter"),
+        ("clip", "oblique", "axial"),
+        ("mapper", "gpu", "auto, software or hardware"),
+        ("colormap", "fires", "matplotlib"),
+        ("size", 63, "64 to 4096"),
+        ("size", 10**6, "64 to 4096"),
+        ("size", True, "whole number"),
+        ("size", 99.5, "whole number"),
+    ],
+)
+def test_what_does_not_exist_is_refused_in_one_line(field, value, remedy):
+    with pytest.raises(ValueError, match=remedy) as caught:
+        check_look(dataclasses.replace(Look(), **{field: value}))
+    assert str(caught.value).startswith(f"{field}={value}: ")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,50 @@
+"""A run's report picks its cases by a rule, and tells no path."""
+
+import numpy as np
+import pytest
+
+from lungcam.runs.run_report import _overview, extremes
+
+LABELS = np.array([1, 1, 1, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "rows"),
+    [
+        # right and wrong positives, then right and wrong negatives
+        ([0.6, 0.9, 0.2, 0.1, 0.7, 0.8], [1, 2, 3, 5]),
+        ([0.6, 0.9, 0.8, 0.1, 0.2, 0.3], [1, None, 3, None]),
+        ([0.1, 0.2, 0.3, 0.6, 0.9, 0.8], [None, 0, None, 4]),
+        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [0, None, None, 3]),
+    ],
+)
+def test_the_most_confident_right_and_wrong_answers(probabilities, rows):
+    found = extremes(LABELS, np.array(probabilities), 0.5)
+    assert [row for _, row in found] == rows
+    assert [words.split(":")[0] for words, _ in found] == [
+        "Most confident and right",
+        "Most confident and wrong",
+    ] * 2
+
+
+def test_the_overview_tells_numbers_and_no_path(tmp_path):
+    assert _overview(tmp_path, 7) == [("Seed", 7)]
+    file = tmp_path / ".hydra" / "config.yaml"
+    file.parent.mkdir()
+    file.write_text(
+        "data: {_target_: lungcam.cohorts.lidc.lidc_cohort, root: /home/someone/scans, "
+        "negative: [1, 2], positive: [4, 5], file: a.csv}\n"
+        "view: {name: nodule, shape: [32, 32, 32], spacing_mm: 1.0}\n"
+        "lungs: {mask: cavity, margin_mm: 4}\n"
+        "model: {_target_: lungcam.nets.Small3D, channels: [8, 16], pool: max, "
+        "input_shape: '${view.shape}'}\n"
+        "optimizer: {_target_: torch.optim.AdamW, _partial_: true, lr: 0.002}\n"
+        "trainer: {max_epochs: 9}\nloader: {batch_size: 4}\n"
+        "explain: {method: gradcam, layer: conv3}\nmonitor: {metric: val/loss, mode: min}\n"
+    )
+    told = dict(_overview(tmp_path, 7))
+    assert told["Data"] == "lidc_cohort, negative [1, 2], positive [4, 5]"
+    assert told["Model"] == "Small3D, channels [8, 16]"
+    assert told["Optimizer"] == "AdamW, lr 0.002"
+    assert told["View"] == "nodule, 32 × 32 × 32 voxels of 1 mm"
+    assert told["Mask"] is None
