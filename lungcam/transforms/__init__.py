@@ -12,10 +12,12 @@ from lungcam.transforms.prepare import pipeline, prepare
 from lungcam.transforms.quality import Quality, quality, shows_whole_chest
 from lungcam.transforms.threshold import HUThreshold
 from lungcam.transforms.view import LungView
+from lungcam.transforms.window import HUWindow
 from lungcam.transforms.zero_centre import ZeroCentre
 
 __all__ = [
     "HUThreshold",
+    "HUWindow",
     "LungComponents",
     "LungMask",
     "LungView",
