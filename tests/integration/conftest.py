@@ -17,6 +17,7 @@ TINY = (
     "split.test=0.25",
     "trainer.max_epochs=1",
     "trainer.gpus=0",
+    "render.size=160",
 )
 
 

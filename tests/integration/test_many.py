@@ -76,6 +76,8 @@ def begin(workplace, out):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # of a suite that itself was started in the background, Ctrl-C would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -130,8 +132,8 @@ def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, 
 @LINUX
 def test_killed_and_begun_again_it_ends_as_if_nothing_had_been(workplace, undisturbed):
     """The first is killed with the first answer, the second as it reads; no process stays."""
-    out = workplace / "killed"
-    job = begin(workplace, "killed")
+    out = workplace / "cut-short"
+    job = begin(workplace, "cut-short")
     wait_for(lambda: list(out.glob("*/prediction.json")), job)
     below = [one for child in children(job.pid) for one in (child, *children(child))]
     os.kill(job.pid, signal.SIGKILL)
@@ -141,7 +143,7 @@ def test_killed_and_begun_again_it_ends_as_if_nothing_had_been(workplace, undist
     while any(Path(f"/proc/{one}").exists() for one in below) and time.monotonic() < end:
         time.sleep(0.01)
     assert not [one for one in below if Path(f"/proc/{one}").exists()]
-    job = begin(workplace, "killed")
+    job = begin(workplace, "cut-short")
     # a decoder's crash takes the process that reads; this one is the first scan's
     (server,) = wait_for(
         lambda: [one for one in children(job.pid) if children(one)],
@@ -155,13 +157,13 @@ def test_killed_and_begun_again_it_ends_as_if_nothing_had_been(workplace, undist
     (died,) = [row for row in rows(out) if "process that read it ended" in row["error"]]
     assert died["sample_id"] not in told(out)
     # Ctrl-C before anything: the table tells what was taken over
-    job = begin(workplace, "killed")
+    job = begin(workplace, "cut-short")
     wait_for(lambda: [one for one in children(job.pid) if children(one)], job)
     job.send_signal(signal.SIGINT)
     said, _ = job.communicate()
     assert job.returncode == 130, said
     assert "Traceback" not in said
-    done = command("infer.py", "ckpt=run", "scan=tree", "out=killed", cwd=workplace)
+    done = command("infer.py", "ckpt=run", "scan=tree", "out=cut-short", cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert first.items() <= written(out).items()
     answers, table, _ = undisturbed
