@@ -153,13 +153,13 @@ def turn(scan: Path, ckpt: Path) -> str:
     from lungcam.grid import reorient
     from lungcam.runs.answer import answer_scan
     from lungcam.runs.predictor import load_predictor
+    from lungcam.runs.ready import make_ready
     from lungcam.runs.stopwatch import Stopwatch
-    from lungcam.scans import read_scan
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), {})
-    read = read_scan(scan, whole_chest=True)
-    sample = Sample(scan.name, scan.name, scan, None, "")
-    answer = answer_scan(predictor, read, sample, Stopwatch())
+    ready = make_ready(predictor.transforms, Sample(scan.name, scan.name, scan, None, ""))
+    read = ready.scan
+    answer = answer_scan(predictor, ready, Stopwatch())
     canonical = read.grid.canonical
     heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, canonical), 0)
     hu = reorient(read.hu, read.grid, canonical)
