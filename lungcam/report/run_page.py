@@ -21,6 +21,7 @@ PICTURES = {
     "precision_recall": "Precision over recall",
     "reliability": "Reliability diagram",
     "histogram": "Probabilities by class",
+    "risk": "Risk by year",
     "heatmaps": "Slices through the peaks of heat-maps",
 }
 
