@@ -124,7 +124,7 @@ def test_end_of_the_run_says_what_matters(trained):
 def test_a_checkpoint_is_plain_tensors_and_dicts(trained):
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     carried = checkpoint["lungcam"]
-    assert set(carried["config"]) == {"model", "view", "transforms", "explain", "table"}
+    assert set(carried["config"]) == {*("task", "model", "view", "transforms", "explain", "table")}
     # the training and validation scans, by their voxels alone
     assert len(carried["pixels"]) == 12
     assert 0 < carried["threshold"] < 1

@@ -20,7 +20,10 @@ from lungcam.nets import Small3D
 from lungcam.targets import ALLOWED_TARGETS, check_targets, instantiate
 
 # what a choice goes with, where that is not the default
-GOES_WITH = {("model", "nodule"): ["view=nodule"]}
+GOES_WITH = {
+    ("experiment", "nlst_risk"): ["data.root=given"],
+    ("model", "nodule"): ["view=nodule"],
+}
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = [
     (file.parent.name, file.stem)
