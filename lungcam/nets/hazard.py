@@ -35,11 +35,8 @@ class HazardHead(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map features `(B, F)` to logits `(B, 1)`, or `(B, years)` where all are told."""
-        first, *steps = self.linear(features).unbind(1)
-        logits = [first]
-        for step in steps:
-            logits.append(logits[-1] + softplus(step))
-        told = torch.stack(logits, dim=1)
+        first, steps = self.linear(features).tensor_split([1], dim=1)
+        told = torch.cat([first, softplus(steps)], dim=1).cumsum(dim=1)
         return told if self.year is None else told[:, self.year : self.year + 1]
 
     @torch.no_grad()

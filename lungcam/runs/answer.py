@@ -7,7 +7,6 @@ import numpy as np
 import torch
 import torchio as tio
 
-from lungcam.classifier import RiskClassifier
 from lungcam.explain import HeatMap
 from lungcam.runs.predictor import Predictor
 from lungcam.runs.ready import Ready
@@ -63,9 +62,8 @@ def answer_scan(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
     """
     if ready.subject is None:
         return _all_places(predictor, ready, watch)
-    logit, heat = _asked(predictor, ready.subject, watch)
+    logit, yearly, heat = _asked(predictor, ready.subject, watch)
     told = ready.masks, ready.quality, ready.warnings
-    yearly = _yearly(predictor, ready.subject)
     return Answer(logit, heat, ready.subject, heat, *told, yearly=yearly)
 
 
@@ -81,7 +79,7 @@ def _all_places(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
         center_mm = scan.grid.canonical.to_world(inside[len(inside) // 2])
     with watch("lungs"):
         subject = prepare(scan, predictor.transforms, tuple(center_mm))
-    logit, local = _asked(predictor, subject, watch)
+    logit, yearly, local = _asked(predictor, subject, watch)
     told = [
         *ready.warnings,
         f"No centre is known: {slid.windows} places in the lungs were looked at, and the answer is "
@@ -89,23 +87,18 @@ def _all_places(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
         "there is in lungs.",
     ]
     found = slid.candidates
-    made = ready.masks, ready.quality, told, found, _yearly(predictor, subject)
+    made = ready.masks, ready.quality, told, found, yearly
     return Answer(logit, slid.heat, subject, local, *made)
 
 
-def _asked(predictor: Predictor, subject: tio.Subject, watch: Stopwatch) -> tuple[float, HeatMap]:
+def _asked(
+    predictor: Predictor, subject: tio.Subject, watch: Stopwatch
+) -> tuple[float, np.ndarray | None, HeatMap]:
+    """The logit, that of each year where the net tells them, and the map."""
     net = predictor.classifier
     image = subject["input"].data[None].to(next(net.parameters()).device)
     with watch("model"), torch.no_grad():
-        logit = float(net(image))
+        told = net.answer(image)[0].float().cpu().numpy()
+    yearly = told if told.ndim else None
     with watch("explain"):
-        return logit, predictor.explainer(net, image, grid(subject, "input"))
-
-
-def _yearly(predictor: Predictor, subject: tio.Subject) -> np.ndarray | None:
-    net = predictor.classifier
-    if not isinstance(net, RiskClassifier):
-        return None
-    image = subject["input"].data[None].to(next(net.parameters()).device)
-    with torch.no_grad():
-        return net.answer(image)[0].float().cpu().numpy()
+        return float(told.flat[-1]), yearly, predictor.explainer(net, image, grid(subject, "input"))

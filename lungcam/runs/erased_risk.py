@@ -20,6 +20,7 @@ from lungcam.metrics import Calibration, yearly_auc
 from lungcam.metrics.mean import bootstrap_mean
 from lungcam.metrics.ranking import interval
 from lungcam.runs.erasing import annotated
+from lungcam.runs.localisation_report import lps_columns
 from lungcam.scans import read_scan
 from lungcam.transforms import place_center, prepare, shows_whole_chest
 from lungcam.transforms.again import prepare_again
@@ -164,8 +165,7 @@ def write_erased(file: Path, found: Sequence[ErasedRisk], calibration: Calibrati
         }
         for when, place in zip(("peak", "peak_erased"), one.peaks_mm, strict=True):
             if place is not None:
-                x, y, z = place
-                row |= {f"{when}X": -x, f"{when}Y": -y, f"{when}Z": z}
+                row |= lps_columns(when, place)
         rows.append(row)
     write_table(file, columns, rows)
 

@@ -100,7 +100,7 @@ def _candidates(localiser: Localiser) -> Iterator[dict[str, object]]:
         for point, score in zip(found.points, found.scores, strict=True):
             yield {
                 "seriesuid": one.sample.series_uid or one.sample.sample_id,
-                **_lps("coord", point),
+                **lps_columns("coord", point),
                 "probability": f"{score:.9g}",
             }
 
@@ -122,10 +122,10 @@ def _rows(localiser: Localiser) -> Iterator[dict[str, object]]:
             "seriesuid": one.sample.series_uid or one.sample.sample_id,
             "label": one.sample.label,
             "diameter_mm": round(one.lesion.diameter_mm, 4),
-            **_lps("coord", one.lesion.center_mm),
+            **lps_columns("coord", one.lesion.center_mm),
         }
         if not np.isnan(one.peak_mm).any():
-            row |= _lps("peak", one.peak_mm)
+            row |= lps_columns("peak", one.peak_mm)
         for pointer, figures in one.figures.items():
             before = "" if pointer == NET else f"{pointer}_"
             row |= {
@@ -136,7 +136,7 @@ def _rows(localiser: Localiser) -> Iterator[dict[str, object]]:
         yield row
 
 
-def _lps(name: str, point: np.ndarray) -> dict[str, float]:
+def lps_columns(name: str, point: np.ndarray) -> dict[str, float]:
     """RAS mm as the three LPS columns of a table."""
     x, y, z = point
     return {f"{name}X": round(-x, 4), f"{name}Y": round(-y, 4), f"{name}Z": round(float(z), 4)}
