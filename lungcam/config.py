@@ -104,6 +104,7 @@ class AuxiliaryConfig:
 
     outline: float = MISSING
     attributes: float = MISSING
+    location: float = MISSING
 
 
 @dataclass

@@ -18,7 +18,7 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
-from lungcam.nets import Reading, attribute_loss, outline_loss
+from lungcam.nets import Reading, attribute_loss, location_loss, outline_loss
 
 
 class Classifier(pl.LightningModule):
@@ -30,8 +30,9 @@ class Classifier(pl.LightningModule):
         scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
             number of optimizer steps in the whole training; stepped after each. None: constant.
         outline_weight: Of the loss of the lesion's outline, in training.
-        attributes_weight: Of the loss of the attributes. Where either is above 0 the net gives a
-            `lungcam.nets.Reading` by its method `read`.
+        attributes_weight: Of the loss of the attributes.
+        location_weight: Of the loss of where nodules lie. Where one of the three is above 0 the net
+            gives a `lungcam.nets.Reading` by its method `read`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Classifier(pl.LightningModule):
         scheduler: Callable[..., LRScheduler] | None = None,
         outline_weight: float = 0.0,
         attributes_weight: float = 0.0,
+        location_weight: float = 0.0,
     ):
         super().__init__()
         # 1.4 times faster 3D convolutions on the CPU, and tensor cores on a GPU
@@ -49,6 +51,7 @@ class Classifier(pl.LightningModule):
         self.scheduler = scheduler
         self.outline_weight = outline_weight
         self.attributes_weight = attributes_weight
+        self.location_weight = location_weight
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -83,12 +86,15 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Loss of a batch; what else the net learns to tell is weighed in."""
-        if not (self.outline_weight or self.attributes_weight):
+        if not (self.outline_weight or self.attributes_weight or self.location_weight):
             return self._loss(batch, "train", self.answer(batch["input"]))
         reading = self.read(batch["input"])
         loss = self._loss(batch, "train", reading.logit)
         if self.outline_weight:
             loss = loss + self.outline_weight * outline_loss(reading.outline, batch["lesion"])
+        if self.location_weight:
+            located = location_loss(reading.outline.float(), batch["lesion"])
+            loss = loss + self.location_weight * located
         if self.attributes_weight:
             told = attribute_loss(reading.attributes.float(), batch["attributes"])
             loss = loss + self.attributes_weight * told

@@ -14,9 +14,11 @@ RISK = "risk"
 class RiskClassifier(Classifier):
     """A net that tells the risk of an event within each year up to a horizon.
 
-    Trained with binary cross-entropy over the years of which follow-up knows, as Mikhael et al., J
-    Clin Oncol 2023;41:2191-2200. Its forward pass gives the logit of the last year, as that of a
-    net that knows one question.
+    Trained with binary cross-entropy over the years of which follow-up knows, after Mikhael et al.,
+    J Clin Oncol 2023;41:2191-2200. Their mask ends with the year of the event; here the years after
+    it count too, since cancer within two years is cancer within five. Without them a year would
+    learn the odds of those alone who came to it free, and not the risk up to it. The forward pass
+    gives the logit of the last year, as that of a net that knows one question.
 
     Args:
         net: As for `Classifier`; it is widened, see `lungcam.nets.add_hazards`.
@@ -50,11 +52,12 @@ class RiskClassifier(Classifier):
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
         logits, known = logits.float(), labels >= 0
         loss = _masked(logits, *targets)
-        return loss, float(targets[1].sum()), logits[known, -1], labels[known]
+        return loss, float(torch.maximum(*targets).sum()), logits[known, -1], labels[known]
 
 
 def _masked(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
     """Mean over the known years of all samples."""
     each = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
+    known = torch.maximum(y_mask, y_seq)
     # a batch in which nothing is known teaches nothing
-    return (each * y_mask).sum() / y_mask.sum().clamp(min=1)
+    return (each * known).sum() / known.sum().clamp(min=1)

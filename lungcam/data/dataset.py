@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data.entry import DamagedEntry, Entry, read
-from lungcam.data.lesion import WHOLE
+from lungcam.data.lesion import WHOLE, balls_share
 from lungcam.data.order import mixed
 from lungcam.data.preparation import Place, prepare_scan
 from lungcam.data.unlabelled import UNKNOWN
@@ -62,6 +62,8 @@ class PreparedDataset(Dataset):
         lesions: Whether the lesions' masks are learnt too.
         targets: y_seq and y_mask, `(N, years)` float32 each, where risks are learnt; see
             `lungcam.cohorts.risk`.
+        balls: From `lungcam.data.lesion.nodule_table`, where it is learnt where nodules lie; a
+            lesion's mask goes before it.
 
     Attributes:
         epoch: The epoch whose augmentation is drawn; shared with the processes that read batches.
@@ -77,12 +79,14 @@ class PreparedDataset(Dataset):
         attributes: np.ndarray | None = None,
         lesions: bool = False,
         targets: tuple[np.ndarray, np.ndarray] | None = None,
+        balls: np.ndarray | None = None,
     ):
         self.samples = list(samples)
         self.transforms = transforms
         self.augmentation = augmentation
         self.seed = seed
         self.lesions = lesions
+        self.balls = balls
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         # arrays: to touch an object of a list copies its page into each process that reads
         labels = [UNKNOWN if sample.label is None else sample.label for sample in samples]
@@ -150,7 +154,7 @@ class PreparedDataset(Dataset):
                 batch[row] = self._augmented(batch[row], index)
         chosen = torch.tensor(indices)
         given = {"input": batch, "label": self._labels[chosen], "index": chosen}
-        if self.lesions:
+        if self.lesions or self.balls is not None:
             masks = [self._lesion(index) for index in indices]
             given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / WHOLE
         if self._attributes is not None:
@@ -161,8 +165,12 @@ class PreparedDataset(Dataset):
 
     def _lesion(self, index: int) -> np.ndarray:
         entry = self._entry(index, ("input", "lesion"))
-        known = "lesion" in entry.places
-        return entry.array("lesion") if known else np.zeros_like(entry.array("input"), np.uint8)
+        if "lesion" in entry.places:
+            return entry.array("lesion")
+        shape = entry.array("input").shape
+        if self.balls is None:
+            return np.zeros(shape, np.uint8)
+        return balls_share(self.balls, index, Grid(shape, np.array(entry.facts["affine"])))
 
     def _input(self, index: int) -> np.ndarray:
         """Map an input; a header that this process has read once is not read again."""

@@ -16,6 +16,7 @@ from lungcam.data.attributes import attribute_table, standardise
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.entry import read
 from lungcam.data.estimate import estimate
+from lungcam.data.lesion import nodule_table
 from lungcam.data.order import EpochOrder, mixed
 from lungcam.data.overlap import (
     refuse_crossed_pixels,
@@ -60,6 +61,7 @@ class ScanDataModule(pl.LightningDataModule):
             the CPU, that gives what the net is shown instead; see `lungcam.transforms.RandomPoses`.
         attributes: Names of what is learnt beside the label; see `attribute_table`.
         lesions: Whether the lesions' masks are learnt too.
+        balls: Whether it is learnt where nodules lie, as far as centres and diameters tell.
         years: Horizon of the risks that are learnt; None where the label is.
 
     Raises:
@@ -79,6 +81,7 @@ class ScanDataModule(pl.LightningDataModule):
         batch_augmentation: BatchAugmentation | None = None,
         attributes: Sequence[str] = (),
         lesions: bool = False,
+        balls: bool = False,
         years: int | None = None,
     ):
         super().__init__()
@@ -92,11 +95,13 @@ class ScanDataModule(pl.LightningDataModule):
         self.batch_augmentation = batch_augmentation
         self.attributes = tuple(attributes)
         self.lesions = lesions
+        self.balls = balls
         self.years = years
-        if lesions and changes(augmentation):
+        if (lesions or balls) and changes(augmentation):
+            name = "outline" if lesions else "location"
             raise InputError(
-                "auxiliary.outline: TorchIO's transforms would move the input and leave the mask; "
-                "choose augmentation=poses or none."
+                f"auxiliary.{name}: TorchIO's transforms would move the input and leave the mask; "
+                "choose augmentation=flips, poses or none."
             )
         self.splits, self.notes = split_cohort(
             cohort, transforms, split, seed, lesions, self.attributes, censored=years is not None
@@ -143,6 +148,11 @@ class ScanDataModule(pl.LightningDataModule):
                 "auxiliary.outline: no training sample has a mask of its lesion; give masks "
                 "(data.columns.mask), or set it to 0."
             )
+        if self.balls and not len(nodule_table(self.splits["train"])):
+            self.notes.append(
+                "no nodule of the training samples has a known place: to learn from outcomes alone "
+                "takes thousands of scans"
+            )
         self.datasets = {name: self._dataset(name, prepared.files) for name in self.splits}
         self.pixels = {name: told["pixels"] for name, told in self.told.items()}
         everyone = [sample for samples in self.splits.values() for sample in samples]
@@ -167,6 +177,7 @@ class ScanDataModule(pl.LightningDataModule):
             attributes,
             self.lesions,
             None if self.years is None else target_table(samples, self.years),
+            nodule_table(samples) if training and self.balls else None,
         )
 
     def crop_depths(self, split: str) -> dict[str, float]:

@@ -6,6 +6,9 @@ import numpy as np
 
 from lungcam.grid import Grid, resample
 
+# of a ball's diameter: what a voxel's edge may measure before the voxel is taken in parts
+LEAST_PARTS = 6
+
 
 @dataclass(frozen=True, eq=False)
 class Lesion:
@@ -66,12 +69,30 @@ def masked_lesion(mask: np.ndarray, grid: Grid, diameter_mm: float | None = None
 def ball_share(center_mm: np.ndarray, diameter_mm: float, grid: Grid) -> np.ndarray:
     """Share of each voxel of a grid that lies in a ball: float32 in 0..1.
 
-    At the ball's surface it falls linearly within a voxel's width.
+    At the ball's surface it falls linearly within the width of a voxel, or of its parts where
+    voxels are wide beside the ball.
     """
-    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij", sparse=False), -1)
+    share = np.zeros(grid.shape, np.float32)
+    parts = np.ceil(np.array(grid.spacing_mm) * (LEAST_PARTS / diameter_mm)).astype(int).clip(1)
+    width = np.cbrt(np.prod(grid.spacing_mm / parts))
+    # how far it reaches along each axis, in voxels, with half a voxel for their parts
+    inverse = np.linalg.inv(grid.affine[:3, :3])
+    reach = np.linalg.norm(inverse, axis=1) * (diameter_mm + width) / 2 + 0.5
+    middle = grid.to_index(center_mm)
+    first = np.maximum(np.ceil(middle - reach), 0).astype(int)
+    last = np.minimum(np.floor(middle + reach) + 1, grid.shape).astype(int)
+    if (last <= first).any():
+        return share
+    axes = [
+        a + (np.arange((b - a) * n) + 0.5) / n - 0.5
+        for a, b, n in zip(first, last, parts, strict=True)
+    ]
+    index = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     distance = np.linalg.norm(grid.to_world(index) - center_mm, axis=-1)
-    width = np.cbrt(np.prod(grid.spacing_mm))
-    return np.clip((diameter_mm / 2 - distance) / width + 0.5, 0, 1).astype(np.float32)
+    inside = np.clip((diameter_mm / 2 - distance) / width + 0.5, 0, 1)
+    shape = np.stack([last - first, parts], axis=1).ravel()
+    share[tuple(map(slice, first, last))] = inside.reshape(shape).mean(axis=(1, 3, 5))
+    return share
 
 
 def finer(grid: Grid, widest_mm: float) -> Grid:

@@ -19,8 +19,8 @@ def year_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows that count in a year, and their labels.
 
-    The mask of training ends with the year of the event, but who had the event stays positive in
-    all later years: the AUC is cumulative over events and dynamic over those still free.
+    `y_mask` ends with the year of the event, but who had the event stays positive in all later
+    years: the AUC is cumulative over events and dynamic over those still free.
 
     Args:
         in_follow_up: `(N, Y)`, y_mask of `risk_targets`.

@@ -18,10 +18,9 @@ def fit_yearly_platt(
 ) -> Calibration:
     """Fit one calibration to the cumulative logits of all years, by maximum likelihood.
 
-    A pair of a row and a year is known where the event came by then, or where the mask is 1: the
-    mask of training ends with the year of the event, and without the later years, of which the
-    outcome is as well known, late risks would come out too low. Left at that they would come out
-    too high, since rows that are lost to follow-up have no late pairs, and those with an event
+    A pair of a row and a year is known where the event came by then, or where `y_mask` is 1: that
+    ends with the year of the event, and without the later years, of which the outcome is as well
+    known, late risks would come out too low. Left at that they would come out too high, since rows that are lost to follow-up have no late pairs, and those with an event
     before have. So each pair weighs by the inverse of the share of rows still followed (Graf et
     al., Stat Med 1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
 

@@ -1,12 +1,14 @@
 """The project's own nets; MONAI's come by config."""
 
 from lungcam.nets.hazard import HazardHead, add_hazards, every_year, hazard_head, one_year
+from lungcam.nets.lung_net import LungNet
 from lungcam.nets.nodule_net import NoduleNet
-from lungcam.nets.reading import Reading, attribute_loss, outline_loss
+from lungcam.nets.reading import Reading, attribute_loss, location_loss, outline_loss
 from lungcam.nets.small3d import Small3D
 
 __all__ = [
     "HazardHead",
+    "LungNet",
     "NoduleNet",
     "Reading",
     "Small3D",
@@ -14,6 +16,7 @@ __all__ = [
     "attribute_loss",
     "every_year",
     "hazard_head",
+    "location_loss",
     "one_year",
     "outline_loss",
 ]

@@ -42,7 +42,7 @@ class HazardHead(nn.Module):
     @torch.no_grad()
     def begin(self, y_seq: np.ndarray, y_mask: np.ndarray) -> None:
         """Begin with the shares of a training set, `(N, years)` each, where they are known."""
-        known = y_mask > 0
+        known = (y_mask > 0) | (y_seq > 0)
         # one of either sort more, so that no share is 0 or 1
         share = ((y_seq * known).sum(0) + 1) / (known.sum(0) + 2)
         logits = np.log(share / (1 - share))

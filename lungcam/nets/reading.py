@@ -1,9 +1,13 @@
-"""What a net can tell of a nodule beside its logit, and how it learns that."""
+"""What a net can tell of nodules beside its logit, and how it learns that."""
 
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+from torch.nn.functional import (
+    adaptive_avg_pool3d,
+    binary_cross_entropy_with_logits,
+    smooth_l1_loss,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,7 +16,8 @@ class Reading:
 
     Attributes:
         logit: `(B, 1)`.
-        outline: `(B, 1, W, H, D)` logits of the nodule's mask.
+        outline: `(B, 1, w, h, d)` logits of the share of each voxel that is nodule, or of each cell
+            of a coarser grid over the same place.
         attributes: `(B, A)`, standardised, in the order of the net's `attributes`.
     """
 
@@ -25,22 +30,48 @@ def outline_loss(outline: torch.Tensor, lesion: torch.Tensor) -> torch.Tensor:
     """Soft Dice loss and cross-entropy of outlines, over the samples that have one.
 
     Args:
-        outline: `(B, 1, W, H, D)` logits.
+        outline: `(B, 1, w, h, d)` logits, see `Reading`.
         lesion: `(B, 1, W, H, D)` share of each voxel that belongs to the lesion; all zero where no
             outline is known.
 
     Returns:
         A scalar; Dice as by Milletari et al., V-Net, 3DV 2016.
     """
-    known = lesion.flatten(1).any(1)
-    if not known.any():
-        return outline.sum() * 0
-    outline, lesion = outline[known], lesion[known]
+    outline, lesion = _known(outline, lesion)
+    if not len(outline):
+        return outline.sum()
     within, axes = outline.sigmoid(), (1, 2, 3, 4)
     both = (within * lesion).sum(axes)
     dice = 1 - (2 * both + 1) / ((within**2).sum(axes) + (lesion**2).sum(axes) + 1)
     # a nodule fills little of its cube: the mean over all voxels is small beside a Dice loss
     return dice.mean() + 5 * binary_cross_entropy_with_logits(outline, lesion)
+
+
+def location_loss(outline: torch.Tensor, lesion: torch.Tensor) -> torch.Tensor:
+    """Quality focal loss of where nodules lie, over the samples in which it is known.
+
+    For nodules in both lungs: what is told rightly, as nearly every cell is, weighs nothing, so
+    that one nodule counts among 20,000 cells. Of a nodule smaller than a cell its share of the cell
+    is learnt.
+
+    Args:
+        outline: `(B, 1, w, h, d)` logits, see `Reading`.
+        lesion: As for `outline_loss`.
+
+    Returns:
+        A scalar; the sum over all cells by the volume of all nodules in cells. Li et al.,
+        Generalized Focal Loss, NeurIPS 2020, with an exponent of 2.
+    """
+    outline, lesion = _known(outline, lesion)
+    within = outline.sigmoid()
+    each = binary_cross_entropy_with_logits(outline, lesion, reduction="none")
+    return ((within - lesion) ** 2 * each).sum() / (lesion.sum() + 1)
+
+
+def _known(outline: torch.Tensor, lesion: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outlines of samples with a lesion, and the lesions on the same cells."""
+    known = lesion.flatten(1).any(1)
+    return outline[known], adaptive_avg_pool3d(lesion[known], outline.shape[2:])
 
 
 def attribute_loss(attributes: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

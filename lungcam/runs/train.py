@@ -98,6 +98,7 @@ def train(config: DictConfig) -> float | None:
             batch_augmentation=batch_augmentation,
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
+            balls=classifier.location_weight > 0,
             years=YEARS if risk else None,
         )
         if config.prepare is not None:
@@ -169,11 +170,13 @@ def _classifier(nodes: dict[str, Any]) -> Classifier:
     net = instantiate(nodes["model"], "model")
     check_layer(net, nodes["explain"]["layer"], nodes["view"]["shape"])
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
-    weights = nodes["auxiliary"]["outline"], nodes["auxiliary"]["attributes"]
+    weights = [nodes["auxiliary"][name] for name in ("outline", "attributes", "location")]
     if min(weights) < 0:
         raise InputError("auxiliary: a weight is below 0; give 0 or more.")
     if any(weights) and not hasattr(net, "read"):
-        raise InputError("auxiliary: the model learns from labels alone; choose model=nodule.")
+        raise InputError(
+            "auxiliary: the model learns from labels alone; choose model=nodule or model=lungs."
+        )
     if weights[1] and not net.attributes:
         raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
     learnt = instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights

@@ -41,7 +41,6 @@ def risky(workplace):
         "train.py",
         "experiment=nlst_risk",
         "data.root=people",
-        "data.nodules=people/annotations.csv",
         "explain.erase=true",
         *SMALL,
         "hydra.run.dir=risky",

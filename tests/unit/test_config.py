@@ -346,7 +346,7 @@ def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
 
 def test_nothing_is_learnt_beside_the_label_and_one_fold_trained_unless_it_is_said(composer):
     config = composer("train")
-    assert plain(config.auxiliary) == {"outline": 0, "attributes": 0}
+    assert plain(config.auxiliary) == {"outline": 0, "attributes": 0, "location": 0}
     assert plain(config.cv) == {"folds": None, "repeats": 1}
     config = composer("train", "auxiliary.outline=0.3", "cv.folds=5", "cv.repeats=3")
     assert (config.auxiliary.outline, config.cv.folds, config.cv.repeats) == (0.3, 5, 3)

@@ -9,6 +9,14 @@ from lungcam.cohorts.luna16.points import Points, read_points
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 
+# LUNA16's own name of it
+ANNOTATIONS = "annotations.csv"
+
+
+def nodules_near(*folders: Path) -> Path | None:
+    """The table of nodules in the first of some folders that has one; None where none does."""
+    return next((one / ANNOTATIONS for one in folders if (one / ANNOTATIONS).is_file()), None)
+
 
 def read_nodules(file: Path) -> Points:
     """Read a table of nodules in LUNA16's format.
@@ -20,7 +28,7 @@ def read_nodules(file: Path) -> Points:
         InputError: There is no such table, it lacks a column, or a row is no nodule.
     """
     if not file.is_file():
-        raise InputError(f"{file}: there is no such file; correct data.nodules, or set it to null.")
+        raise InputError(f"{file}: there is no such file; correct data.nodules.")
     nodules = read_points(file, "diameter_mm", lambda mm: mm > 0)
     if nodules.bad_rows:
         raise InputError(

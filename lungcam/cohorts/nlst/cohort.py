@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lungcam.cohorts.catalogue import read_catalogue
 from lungcam.cohorts.nlst import nodule
-from lungcam.cohorts.nlst.annotated import read_nodules, with_annotated
+from lungcam.cohorts.nlst.annotated import nodules_near, read_nodules, with_annotated
 from lungcam.cohorts.nlst.exam import Exam, choose_series
 from lungcam.cohorts.nlst.features import find_features, read_features
 from lungcam.cohorts.nlst.label import RULES, Label
@@ -53,7 +53,8 @@ def nlst_cohort(
         kernels: ConvolutionKernel by preference, where an exam has several reconstructions.
         features: Numeric columns of the prsn, screen or ctab table (there, of the largest nodule).
         nodules: CSV of nodules in LUNA16's format (seriesuid, coordX, coordY, coordZ in LPS mm,
-            diameter_mm), known by the series that was chosen; None where there is none.
+            diameter_mm), known by the series that was chosen; None to look for annotations.csv in
+            `root` and beside the tables.
 
     Returns:
         A sample for each exam that the rule speaks of: one series, its label or None,
@@ -66,8 +67,9 @@ def nlst_cohort(
     root, cache = as_path("root", root), as_path("cache", cache)
     law = RULES[as_choice("rule", rule, tuple(RULES))]
     kernels, features = as_names("kernels", kernels), as_names("features", features)
-    annotated = None if nodules is None else read_nodules(as_path("nodules", nodules))
     tables = tables_near(root, law.columns) if tables is None else as_path("tables", tables)
+    nodules = nodules_near(root, tables) if nodules is None else as_path("nodules", nodules)
+    annotated = None if nodules is None else read_nodules(nodules)
     refuse_outcomes(features)
     found, notes = find_tables(tables)
     of = {kind: [one for one in found if one.kind == kind] for kind in ("prsn", "screen", "ctab")}

@@ -10,7 +10,7 @@ HORIZON = YEARS * YEAR
 # half of all have cancer before the horizon
 HALF_LIFE = HORIZON - 1
 # a nodule doubles its volume in this time; at the diagnosis its diameter lies evenly in a range
-DOUBLING_DAYS = 60.0
+DOUBLING_DAYS = 120.0
 DIAGNOSED_MM = (20.0, 30.0)
 SEEN_MM = 4.0
 # one in two has a small nodule that does not grow, whatever becomes of the person

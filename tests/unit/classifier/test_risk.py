@@ -7,7 +7,7 @@ from torch import nn
 
 from lungcam.classifier import RiskClassifier
 from lungcam.cohorts.risk import risk_targets
-from lungcam.nets import Small3D
+from lungcam.nets import Small3D, hazard_head
 
 SHAPE = (8, 8, 8)
 
@@ -40,23 +40,32 @@ def test_the_loss_is_the_mean_over_the_known_years(classifier, batch):
     with torch.no_grad():
         loss = float(classifier.training_step(batch, 0))
         logits = classifier.answer(batch["input"]).double().numpy()
-    # years that are known, by hand: 2 and 6 and 3 and 6
-    terms = [np.log1p(np.exp(logits[0, 0])), np.log1p(np.exp(-logits[0, 1]))]
+    # years that are known, by hand: 6 (free in the first, ill ever after), 6, 3 and 6
+    terms = [np.log1p(np.exp(logits[0, 0]))]
+    terms += [np.log1p(np.exp(-logits[0, k])) for k in range(1, 6)]
     terms += [
         np.log1p(np.exp(logits[row, k])) for row, n in ((1, 6), (2, 3), (3, 6)) for k in range(n)
     ]
-    assert len(terms) == 17
+    assert len(terms) == 21
     assert loss == pytest.approx(np.mean(terms), rel=1e-5)
 
 
-def test_what_comes_after_censoring_teaches_nothing(classifier, batch):
-    changed = batch | {
-        "y_seq": torch.where(batch["y_mask"] > 0, batch["y_seq"], 1 - batch["y_seq"])
-    }
+def test_what_comes_after_censoring_teaches_nothing_and_what_comes_after_the_event_does(
+    classifier, batch
+):
+    def losses(row):
+        one = {name: values[row : row + 1] for name, values in batch.items()}
+        with torch.no_grad():
+            return float(classifier.training_step(one, 0))
+
+    before = [losses(row) for row in range(4)]
     with torch.no_grad():
-        assert float(classifier.training_step(changed, 0)) == float(
-            classifier.training_step(batch, 0)
-        )
+        # from year 4 on the risk is higher
+        hazard_head(classifier.net).linear.bias[3:] += 1
+    ill, free, lost, later = np.subtract([losses(row) for row in range(4)], before)
+    assert lost == 0
+    assert ill < -1e-3
+    assert min(free, later) > 1e-3
 
 
 def test_forward_is_the_horizons_logit(classifier, batch):

@@ -29,6 +29,26 @@ def test_a_ball_has_its_volume(diameter):
     assert share.max() == 1
 
 
+@pytest.mark.parametrize("diameter", [3.0, 4.0, 8.0, 22.0])
+@pytest.mark.parametrize("at", [(14, 13, 9), (14.3, 13.6, 9.8), (14.5, 13.5, 9.5)])
+def test_a_ball_has_its_volume_on_a_grid_as_wide_as_itself(diameter, at):
+    grid = Grid(GRID.shape, GRID.affine @ np.diag([3, 3, 2.5, 1]))
+    share = ball_share(grid.to_world(at), diameter, grid)
+    assert volume_ml(share, grid) == pytest.approx(math.pi / 6 * diameter**3 / 1000, rel=0.04)
+
+
+@pytest.mark.parametrize("at", [(0, 0, 0), (-0.4, 27.4, 3), (-9, 3, 3), (35, -7, 40)])
+def test_a_ball_at_the_grid_s_edge_is_that_part_of_one_on_a_wider_grid(at):
+    margin = 8
+    affine = GRID.affine.copy()
+    affine[:3, 3] = GRID.to_world((-margin,) * 3)
+    wide = Grid(tuple(n + 2 * margin for n in GRID.shape), affine)
+    inner = tuple(slice(margin, margin + n) for n in GRID.shape)
+    center = GRID.to_world(at)
+    share = ball_share(center, 12.0, GRID)
+    assert share == pytest.approx(ball_share(center, 12.0, wide)[inner], abs=1e-6)
+
+
 def test_a_mask_s_centre_and_diameter_are_those_of_simpleitk():
     rng = np.random.default_rng(0)
     mask = rng.random(GRID.shape) > 0.4

@@ -67,8 +67,19 @@ def test_it_begins_with_the_training_sets_shares():
         head.linear.weight.zero_()
         risk = head(torch.zeros(1, 4)).sigmoid()[0]
     assert float(risk[0]) == pytest.approx(3 / 10)
-    # of the known ones of year 2 none came then, so it adds the least step
-    assert float(torch.logit(risk[1])) == pytest.approx(np.log(3 / 7) + 0.05, abs=1e-5)
+    # the one who is lost is unknown from year 2 on, when nobody else falls ill
+    assert float(risk[1]) == pytest.approx(3 / 9, abs=1e-6)
+    assert float(risk[2]) == pytest.approx(4 / 9, abs=1e-6)
+
+
+def test_a_year_in_which_nobody_falls_ill_adds_the_least_step():
+    head = hazard_head(add_hazards(nn.Sequential(nn.Linear(4, 1)), 2))
+    head.begin(np.array([[1, 1], [0, 0], [0, 0]]), np.array([[1, 0], [1, 1], [1, 1]]))
+    head.year = None
+    with torch.no_grad():
+        head.linear.weight.zero_()
+        logits = head(torch.zeros(1, 4))[0]
+    assert float(logits[1] - logits[0]) == pytest.approx(0.05, abs=1e-6)
 
 
 def test_a_year_has_a_map_of_its_own():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monai.losses import DiceLoss
 
-from lungcam.nets import attribute_loss, outline_loss
+from lungcam.nets import attribute_loss, location_loss, outline_loss
 
 SHAPE = (2, 1, 4, 5, 6)
 
@@ -54,6 +54,32 @@ def test_a_batch_without_outlines_costs_nothing():
     loss.backward()
     assert loss.item() == 0
     assert not outline.grad.any()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_loss_of_places_is_the_plain_formula(seed):
+    outline, lesion = outlines(seed)
+    p, y = outline.double().sigmoid().numpy(), lesion.double().numpy()
+    entropy = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    expected = ((p - y) ** 2 * entropy).sum() / (y.sum() + 1)
+    assert float(location_loss(outline, lesion)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [outline_loss, location_loss])
+def test_cells_are_told_of_their_share_of_a_lesion(loss):
+    outline, lesion = outlines(1)
+    fine = lesion.repeat_interleave(2, 2).repeat_interleave(2, 3).repeat_interleave(2, 4)
+    assert float(loss(outline, fine)) == pytest.approx(float(loss(outline, lesion)), rel=1e-5)
+
+
+def test_places_are_learnt_from_those_that_are_known():
+    outline, lesion = outlines(0, count=3)
+    lesion[1] = 0
+    outline.requires_grad_()
+    location_loss(outline, lesion).backward()
+    assert not outline.grad[1].any()
+    assert outline.grad[[0, 2]].any()
+    assert location_loss(outline, torch.zeros_like(lesion)).item() == 0
 
 
 def test_unknown_attributes_add_nothing():

@@ -119,12 +119,12 @@ NLST_RISK = Layout(
     "NLST",
     write_nlst_risk,
     TABLES | {"annotations.csv": NODULES, "truth.csv": TRUTH},
-    ("experiment=nlst_risk", "data.root={out}", "data.nodules={out}/annotations.csv"),
+    ("experiment=nlst_risk", "data.root={out}"),
     (
         "A malignant phantom gets cancer within six years of T0, the others later: each day has "
         "the same odds. A quarter is lost to follow-up before, without regard to that.",
-        "A cancer can be seen in its last 14 months or so and grows fast; half of all have a "
-        "small nodule of the same form that does not. Where the cancer will arise, a faint "
+        "A cancer can be seen in its last two years or more and grows; half of all have a small "
+        "nodule of the same form that does not. Where the cancer will arise, a faint "
         "pattern precedes it in a share (pattern) of those who get it within six years; an eighth "
         "as many of the others have one too.",
         "annotations.csv has the nodules, as LUNA16's has. truth.csv has, by exam, the days to "

@@ -25,7 +25,7 @@ from lungcam.pool import run_all
 
 LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
 # to be raised whenever the same phantom would be written otherwise
-VERSION = 1
+VERSION = 2
 # a record is written last: what has one is finished
 RECORDS, SETTINGS = "truth", "truth/settings.json"
 MOST = 9999  # numbers in a person's name have four digits

@@ -10,9 +10,14 @@ HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory, write_series, write_table):
+def root(tmp_path_factory):
+    """Folder of the scans."""
+    return tmp_path_factory.mktemp("nlst")
+
+
+@pytest.fixture(scope="module")
+def cohort(root, tmp_path_factory, write_series, write_table):
     """Reads two exams, each with two series of which the second is taken, with a nodule table."""
-    root = tmp_path_factory.mktemp("nlst")
     for pid in ("100001", "100002"):
         write_series(root, pid, 0, "1", 12, "5.0")
         write_series(root, pid, 0, "2", 24, "2.5")
@@ -55,6 +60,16 @@ def test_nodules_are_known_by_the_series_that_was_taken(cohort, tmp_path):
 def test_without_a_table_no_place_is_known(cohort):
     assert [one.nodules for one in cohort(None).samples] == [(), ()]
     assert [one.center_mm for one in cohort(None).samples] == [None, None]
+
+
+@pytest.mark.parametrize("folder", [".", "tables"])
+def test_a_table_of_the_usual_name_is_found_beside_the_scans_or_the_tables(cohort, folder, root):
+    file = root / folder / "annotations.csv"
+    file.write_text(HEADER + "1.100001.0.2,1,2,3,8\n")
+    try:
+        assert [len(one.nodules) for one in cohort(None).samples] == [1, 0]
+    finally:
+        file.unlink()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_the_train_command_is_quoted_for_the_shell():
         "python train.py data=luna16 'data.root=a b' 'data.xml=a b/lidc-xml'"
     )
     assert train_command(Path("a"), "nlst_risk") == (
-        "python train.py experiment=nlst_risk data.root=a data.nodules=a/annotations.csv"
+        "python train.py experiment=nlst_risk data.root=a"
     )
 
 

@@ -1,0 +1,149 @@
+"""What a run knows of the years ahead, beside all that can be known.
+
+`python -m benchmarks.years_ahead run=RUN tree=TREE` reads a finished run of
+`experiment=nlst_risk explain.erase=true` on a phantom tree, and the tree's truth, which no reader
+of NLST looks at. Prints Markdown.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.markdown import table
+from lungcam.cohorts.risk import YEARS, risk_targets
+from lungcam.grid import LPS_TO_RAS
+from lungcam.lungs import lung_mask
+from lungcam.metrics import auc, auc_interval
+from lungcam.metrics.mean import bootstrap_mean
+from lungcam.metrics.paired import paired_difference
+from lungcam.metrics.yearly_auc import year_rows
+from lungcam.scans import read_scan
+
+# beyond a pattern's radius: a cell of the net's map, 10 mm
+NEAR_MM = 10.0
+POINTS = 2000
+
+
+def main(run: str, tree: str) -> None:
+    """Read, compare, print."""
+    of_exam = {one["series_uid"]: one for one in _rows(Path(tree) / "truth.csv")}
+    series = {one["sample_id"]: one for one in _rows(Path(run) / "samples.csv")}
+    exams = [one for one in _rows(Path(run) / "risks.csv") if one["split"] == "test"]
+    truth = [of_exam[series[one["sample_id"]]["series_uid"]] for one in exams]
+    erased = {one["sample_id"]: one for one in _rows(Path(run) / "erased.csv")}
+    people = np.array([one["patient_id"] for one in exams])
+    told = _risks(exams, "risk_{}")
+    after = _risks([erased[one["sample_id"]] for one in exams], "risk_{}_erased")
+    happened, known = _targets(exams)
+    print(f"{len(exams)} exams of {len(set(people))} people in the test.\\n")
+    best = _risks(truth, "best_risk_{}")
+    pattern = np.array([one["pattern"] == "1" for one in truth], float)
+    diameter = np.array([float(one["nodule_diameter_mm"] or 0) for one in truth])
+    rows = [
+        _year(k, told, after, best, pattern, diameter, happened, known, people)
+        for k in range(1, YEARS + 1)
+    ]
+    heads = (
+        *("within years", "exams (events)", "AUC (95 %)", "best known", "difference (95 %)"),
+        *("diameter alone", "nodules erased (95 %)", "the pattern itself"),
+    )
+    print(table(heads, rows))
+    print("")
+    _tell_maps(run, exams, truth, erased, series)
+
+
+def _year(k, told, after, best, pattern, diameter, happened, known, people) -> list[str]:
+    chosen, labels = year_rows(known, happened, k)
+    whose, at = people[chosen], k - 1
+    paired = paired_difference(labels, told[chosen, at], best[chosen, at], whose)
+    return [
+        str(k),
+        f"{len(labels)} ({labels.sum()})",
+        f"{paired.auc:.3f} ({_range(auc_interval(labels, told[chosen, at], whose))})",
+        f"{paired.other_auc:.3f}",
+        f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
+        f"{auc(labels, diameter[chosen]):.3f}",
+        f"{auc(labels, after[chosen, at]):.3f} "
+        f"({_range(auc_interval(labels, after[chosen, at], whose))})",
+        f"{auc(labels, pattern[chosen]):.3f}",
+    ]
+
+
+def _tell_maps(run, exams, truth, erased, series) -> None:
+    """Where the horizon's map is highest, of exams with the pattern."""
+    groups: dict[str, list[tuple[str, list[float]]]] = {}
+    for exam, true in zip(exams, truth, strict=True):
+        if true["pattern"] != "1":
+            continue
+        size = float(true["nodule_diameter_mm"] or 0)
+        name = "no nodule" if not size else "nodule below 10 mm" if size < 10 else "10 mm or more"
+        row = erased[exam["sample_id"]]
+        place, reach = _point(true, "pattern_{}"), float(true["pattern_radius_mm"]) + NEAR_MM
+        hits = [_near(row, when, place, reach) for when in ("peak", "peak_erased")]
+        nodule = _point(true, "nodule_{}") if size else None
+        on_nodule = [
+            _near(row, when, nodule, size / 2 + NEAR_MM) if size else np.nan
+            for when in ("peak", "peak_erased")
+        ]
+        chance = _random_share(Path(run), series[exam["sample_id"]], place, reach)
+        groups.setdefault(name, []).append((exam["patient_id"], [*hits, *on_nodule, chance]))
+    rows = []
+    for name, found in sorted(groups.items()):
+        people, values = np.array([who for who, _ in found]), np.array([one for _, one in found])
+        cells = []
+        for column in values.T:
+            mean, low, high = bootstrap_mean(column, people, 0)
+            cells.append("" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})")
+        rows.append([name, str(len(found)), *cells])
+    heads = (
+        *("with the pattern and", "exams", "peak in it, before", "after erasing"),
+        *("peak in the nodule, before", "after erasing", "random point in the pattern"),
+    )
+    print(table(heads, rows))
+
+
+def _random_share(run: Path, sample: dict[str, str], place_mm: np.ndarray, reach_mm: float) -> float:
+    """Share of the lungs that lies so near."""
+    scan = read_scan(run / sample["image"], sample["series_uid"])
+    lungs = np.argwhere(lung_mask(scan.hu, scan.grid.spacing_mm))
+    chosen = lungs[np.random.default_rng(0).integers(len(lungs), size=POINTS)]
+    apart = scan.grid.to_world(chosen) - LPS_TO_RAS[:3, :3] @ place_mm
+    return float((np.linalg.norm(apart, axis=1) <= reach_mm).mean())
+
+
+def _near(row: dict[str, str], when: str, place_mm: np.ndarray, reach_mm: float) -> float:
+    if not row[f"{when}X"]:
+        return 0.0  # the map is empty
+    peak = np.array([float(row[f"{when}{axis}"]) for axis in "XYZ"])
+    return float(np.linalg.norm(peak - place_mm) <= reach_mm)
+
+
+def _point(true: dict[str, str], name: str) -> np.ndarray:
+    return np.array([float(true[name.format(axis)]) for axis in "xyz"])
+
+
+def _risks(rows: list[dict[str, str]], name: str) -> np.ndarray:
+    return np.array([[float(one[name.format(k)]) for k in range(1, YEARS + 1)] for one in rows])
+
+
+def _targets(exams: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+    told = []
+    for one in exams:
+        days, event = float(one["time_days"]), one["event"] in ("1", "True", "true")
+        told.append(risk_targets(*((days, None) if event else (None, days))))
+    return np.stack([y_seq for _, y_seq, _ in told]), np.stack([mask for _, _, mask in told])
+
+
+def _range(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:.3f}-{bounds[1]:.3f}"
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with open(file, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+if __name__ == "__main__":
+    main(**dict(one.split("=", 1) for one in sys.argv[1:]))
