@@ -1,8 +1,9 @@
 """What a run knows of the years ahead, beside all that can be known.
 
-`python -m benchmarks.years_ahead run=RUN tree=TREE` reads a finished run of
+`python -m benchmarks.years_ahead run=RUN tree=TREE [places=TREE]` reads a finished run of
 `experiment=nlst_risk explain.erase=true` on a phantom tree, and the tree's truth, which no reader
-of NLST looks at. Prints Markdown.
+of NLST looks at. `places` is a tree of the same people with the pattern, for one without: whether
+maps point to where it would be. Prints Markdown.
 """
 
 import csv
@@ -16,7 +17,7 @@ from lungcam.cohorts.risk import YEARS, risk_targets
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
 from lungcam.metrics import auc, auc_interval
-from lungcam.metrics.mean import bootstrap_mean
+from lungcam.metrics.mean import bootstrap_mean, share_interval
 from lungcam.metrics.paired import paired_difference
 from lungcam.metrics.yearly_auc import year_rows
 from lungcam.scans import read_scan
@@ -26,7 +27,7 @@ NEAR_MM = 10.0
 POINTS = 2000
 
 
-def main(run: str, tree: str) -> None:
+def main(run: str, tree: str, places: str | None = None) -> None:
     """Read, compare, print."""
     of_exam = {one["series_uid"]: one for one in _rows(Path(tree) / "truth.csv")}
     series = {one["sample_id"]: one for one in _rows(Path(run) / "samples.csv")}
@@ -37,7 +38,7 @@ def main(run: str, tree: str) -> None:
     told = _risks(exams, "risk_{}")
     after = _risks([erased[one["sample_id"]] for one in exams], "risk_{}_erased")
     happened, known = _targets(exams)
-    print(f"{len(exams)} exams of {len(set(people))} people in the test.\\n")
+    print(f"{len(exams)} exams of {len(set(people))} people in the test.\n")
     best = _risks(truth, "best_risk_{}")
     pattern = np.array([one["pattern"] == "1" for one in truth], float)
     diameter = np.array([float(one["nodule_diameter_mm"] or 0) for one in truth])
@@ -51,7 +52,14 @@ def main(run: str, tree: str) -> None:
     )
     print(table(heads, rows))
     print("")
+    if places is not None:
+        there = {_exam(one): one for one in _rows(Path(places) / "truth.csv")}
+        truth = [there[_exam(one)] for one in truth]
     _tell_maps(run, exams, truth, erased, series)
+
+
+def _exam(row: dict[str, str]) -> tuple[str, str]:
+    return row["pid"], row["study_yr"]
 
 
 def _year(k, told, after, best, pattern, diameter, happened, known, people) -> list[str]:
@@ -67,7 +75,7 @@ def _year(k, told, after, best, pattern, diameter, happened, known, people) -> l
         f"{auc(labels, diameter[chosen]):.3f}",
         f"{auc(labels, after[chosen, at]):.3f} "
         f"({_range(auc_interval(labels, after[chosen, at], whose))})",
-        f"{auc(labels, pattern[chosen]):.3f}",
+        f"{auc(labels, pattern[chosen]):.3f}" if pattern.any() else "-",
     ]
 
 
@@ -84,7 +92,7 @@ def _tell_maps(run, exams, truth, erased, series) -> None:
         hits = [_near(row, when, place, reach) for when in ("peak", "peak_erased")]
         nodule = _point(true, "nodule_{}") if size else None
         on_nodule = [
-            _near(row, when, nodule, size / 2 + NEAR_MM) if size else np.nan
+            _near(row, when, nodule, size / 2) if size else np.nan
             for when in ("peak", "peak_erased")
         ]
         chance = _random_share(Path(run), series[exam["sample_id"]], place, reach)
@@ -95,16 +103,20 @@ def _tell_maps(run, exams, truth, erased, series) -> None:
         cells = []
         for column in values.T:
             mean, low, high = bootstrap_mean(column, people, 0)
-            cells.append("" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})")
+            if np.isnan(low) and not np.isnan(mean):
+                low, high = share_interval(mean, len(set(people)))
+            cells.append("-" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})")
         rows.append([name, str(len(found)), *cells])
     heads = (
-        *("with the pattern and", "exams", "peak in it, before", "after erasing"),
-        *("peak in the nodule, before", "after erasing", "random point in the pattern"),
+        *("with the pattern and", "exams", "peak in it, before", "nodules erased"),
+        *("peak in the nodule, before", "nodules erased", "random point in the pattern"),
     )
     print(table(heads, rows))
 
 
-def _random_share(run: Path, sample: dict[str, str], place_mm: np.ndarray, reach_mm: float) -> float:
+def _random_share(
+    run: Path, sample: dict[str, str], place_mm: np.ndarray, reach_mm: float
+) -> float:
     """Share of the lungs that lies so near."""
     scan = read_scan(run / sample["image"], sample["series_uid"])
     lungs = np.argwhere(lung_mask(scan.hu, scan.grid.spacing_mm))

@@ -14,8 +14,9 @@ import torchio as tio
 from torch.utils.data import Dataset
 
 from lungcam.cohorts.sample import Sample
+from lungcam.data.balls import balls_share
 from lungcam.data.entry import DamagedEntry, Entry, read
-from lungcam.data.lesion import WHOLE, balls_share
+from lungcam.data.lesion import WHOLE
 from lungcam.data.order import mixed
 from lungcam.data.preparation import Place, prepare_scan
 from lungcam.data.unlabelled import UNKNOWN
@@ -62,7 +63,7 @@ class PreparedDataset(Dataset):
         lesions: Whether the lesions' masks are learnt too.
         targets: y_seq and y_mask, `(N, years)` float32 each, where risks are learnt; see
             `lungcam.cohorts.risk`.
-        balls: From `lungcam.data.lesion.nodule_table`, where it is learnt where nodules lie; a
+        balls: From `lungcam.data.balls.nodule_table`, where it is learnt where nodules lie; a
             lesion's mask goes before it.
 
     Attributes:

@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader
 from lungcam.cohorts.risk import target_table
 from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.data.attributes import attribute_table, standardise
+from lungcam.data.balls import nodule_table
 from lungcam.data.dataset import PreparedDataset
 from lungcam.data.entry import read
 from lungcam.data.estimate import estimate
-from lungcam.data.lesion import nodule_table
 from lungcam.data.order import EpochOrder, mixed
 from lungcam.data.overlap import (
     refuse_crossed_pixels,

@@ -20,9 +20,10 @@ def fit_yearly_platt(
 
     A pair of a row and a year is known where the event came by then, or where `y_mask` is 1: that
     ends with the year of the event, and without the later years, of which the outcome is as well
-    known, late risks would come out too low. Left at that they would come out too high, since rows that are lost to follow-up have no late pairs, and those with an event
-    before have. So each pair weighs by the inverse of the share of rows still followed (Graf et
-    al., Stat Med 1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
+    known, late risks would come out too low. Left at that they would come out too high, since rows
+    that are lost to follow-up have no late pairs, and those with an event before have. So each pair
+    weighs by the inverse of the share of rows still followed (Graf et al., Stat Med
+    1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
 
     Args:
         logits: `(N, Y)` cumulative logits of samples that were not trained on.

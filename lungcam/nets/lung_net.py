@@ -13,7 +13,7 @@ from lungcam.nets.reading import Reading
 DENSE, FAINT = (0.0, 6.0), (-1.0, 1.0)
 # a cell of `joined` is two voxels wide, one of the coarse look four
 CELL, COARSE = 2, 4
-# below the least nodule, in cells: the logarithm of no volume at all
+# in cells: what a net that finds nothing adds up to all the same
 LEAST_VOLUME = 0.1
 
 
@@ -22,12 +22,14 @@ class LungNet(nn.Module):
 
     A nodule is small and dense, ground glass wide and faint. In one window and on one grid the
     first drowns the second. So one path of convolutions sees the image on the input's grid in a
-    window of dense tissue, another sees it four times coarser in a window of aerated lung. The last
-    convolution of both makes `joined`, on cells of two voxels, and the answer hangs on the highest
-    value of each of its channels, wherever it lies, and on the volume of what is told to be nodule.
-    Where nodules lie is told for each cell, to learn from: a few hundred scans teach hardly more
-    than chance by their outcome alone, as one voxel in 10,000 is nodule. After the attention
-    guided by boxes of Mikhael et al., J Clin Oncol 2023;41:2191-2200.
+    window of dense tissue, another sees it twice coarser in a window of aerated lung; `joined`
+    holds both on cells of two voxels. The dense path tells of each cell how much of it is nodule,
+    and the answer knows no more of it than the highest cell and the volume of all. Were it shown
+    all channels of that path, the map of what is faint would be lost among vessels (docs,
+    explanation). Of the faint path it knows the highest value of each channel, wherever it lies.
+    Where nodules lie is told, to learn from: a few hundred scans teach hardly more than chance by
+    their outcome alone, as one voxel in 10,000 is nodule. After the attention guided by boxes of
+    Mikhael et al., J Clin Oncol 2023;41:2191-2200.
 
     Args:
         shape: `(W, H, D)` of the input, multiples of 4: both lungs, their mean 0 and standard
@@ -52,7 +54,7 @@ class LungNet(nn.Module):
         super().__init__()
         if any(size % COARSE for size in shape):
             raise ValueError(f"model.shape={list(shape)}: give multiples of {COARSE}.")
-        wide = 2 * width
+        self.wide = wide = 2 * width
         # an even kernel: cells stand midway between two voxels, the same from either side
         self.fine = nn.Sequential(
             *_convolution(1, width, kernel=4, stride=CELL),
@@ -68,8 +70,8 @@ class LungNet(nn.Module):
             nn.ReLU(),
         )
         self.joined = nn.Identity()
-        self.location = nn.Conv3d(2 * wide, 1, 1)
-        self.hidden = nn.Linear(2 * wide + 1, hidden)
+        self.location = nn.Conv3d(wide, 1, 1)
+        self.hidden = nn.Linear(wide + 2, hidden)
         self.dropout = nn.Dropout(dropout)
         self.judge = nn.Linear(hidden, 1)
         # hardly a cell holds a nodule
@@ -85,10 +87,17 @@ class LungNet(nn.Module):
         coarse = self.coarse(avg_pool3d(_window(image, *FAINT), CELL))
         wider = interpolate(coarse, scale_factor=float(COARSE // CELL), mode="trilinear")
         joined = self.joined(torch.cat([fine, wider], dim=1))
-        location = self.location(joined)
+        location = self.location(joined[:, : self.wide])
         # half precision cannot add up 20,000 cells
         volume = location.float().sigmoid().sum((2, 3, 4))
-        features = torch.cat([joined.amax((2, 3, 4)), (volume + LEAST_VOLUME).log()], dim=1)
+        features = torch.cat(
+            [
+                joined[:, self.wide :].amax((2, 3, 4)),
+                location.amax((2, 3, 4)),
+                (volume + LEAST_VOLUME).log(),
+            ],
+            dim=1,
+        )
         logit = self.judge(self.dropout(self.hidden(features).relu()))
         return Reading(logit, location, location.new_zeros(len(image), 0))
 

@@ -9,6 +9,7 @@ import torchio as tio
 from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Cohort, Sample
+from lungcam.cohorts.sample import ScanNodule
 from lungcam.cohorts.table import table_cohort
 from lungcam.data import (
     PreparedDataset,
@@ -22,6 +23,7 @@ from lungcam.data.attributes import attribute_table
 from lungcam.data.entry import read
 from lungcam.data.order import EpochOrder
 from lungcam.errors import InputError
+from lungcam.explain import ball_share
 from lungcam.transforms import NoduleView, pipeline
 
 pytestmark = pytest.mark.usefixtures("one_processor")
@@ -305,6 +307,46 @@ def test_samples_without_a_label_teach_outlines_and_attributes(outlined, nodule,
     ]
 
 
+def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule, cache):
+    nodules = (ScanNodule(crops[0].center_mm, 9.0, True),)
+    told = [replace(one, diameter_mm=None if i % 4 == 3 else 9.0) for i, one in enumerate(crops)]
+    told[0] = replace(told[0], nodules=nodules)
+    module = beside(told, nodule, cache, balls=True)
+    dataset, samples = module.datasets["train"], module.splits["train"]
+    for batch in module.train_dataloader():
+        assert batch["lesion"].shape == batch["input"].shape
+        for row, index in enumerate(batch["index"].tolist()):
+            sample, grid = samples[index], dataset.prepared(index).grid
+            share = batch["lesion"][row, 0].numpy()
+            if sample.diameter_mm is None:
+                assert not share.any()
+            else:
+                expected = ball_share(np.array(sample.center_mm), 9.0, grid)
+                assert share == pytest.approx(expected, abs=0.5 / 255 + 1e-6)
+                assert share.any()
+    for loader in (module.val_dataloader(), *module.predict_dataloader()):
+        assert all("lesion" not in batch for batch in loader)
+    assert not any("no nodule" in note for note in module.notes)
+
+
+def test_a_mask_goes_before_a_ball(outlined, nodule, cache):
+    told = [replace(one, diameter_mm=30.0) for one in outlined]
+    both = beside(told, nodule, cache, lesions=True, balls=True).datasets["train"]
+    masks = beside(told, nodule, cache, lesions=True).datasets["train"]
+    for index, sample in enumerate(both.samples):
+        if sample.lesion_mask:
+            assert torch.equal(both[index]["lesion"], masks[index]["lesion"])
+        else:
+            assert both[index]["lesion"].any()
+            assert not masks[index]["lesion"].any()
+
+
+def test_where_no_place_of_a_nodule_is_known_it_says_so_and_goes_on(crops, nodule, cache):
+    module = beside([replace(one, diameter_mm=None) for one in crops], nodule, cache, balls=True)
+    assert [note for note in module.notes if note.startswith("no nodule of the training samples")]
+    assert not any(batch["lesion"].any() for batch in module.train_dataloader())
+
+
 def test_no_one_who_is_tested_on_teaches_without_a_label(outlined, nodule, cache, tmp_path):
     split = beside(outlined, nodule, cache).splits
     held = {one.patient_id for side in ("val", "test") for one in split[side]}
@@ -341,6 +383,8 @@ def test_what_would_move_the_input_and_leave_the_mask_is_refused(outlined, nodul
     with pytest.raises(InputError, match=r"^auxiliary\.outline: TorchIO's") as caught:
         beside(outlined, nodule, cache, lesions=True, augmentation=flip)
     assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"^auxiliary\.location: TorchIO's"):
+        beside(outlined, nodule, cache, balls=True, augmentation=flip)
     # without outlines they are welcome, and an empty list moves nothing
     beside(outlined, nodule, cache, augmentation=flip)
     beside(outlined, nodule, cache, lesions=True, augmentation=tio.Compose({}))
