@@ -105,8 +105,9 @@ def _draw_groups(axes: Axes, figures: Mapping) -> None:
         high = one["observed_ci95"][1]
         ends += [one["observed"], *([] if high is None else [high])]
     end = max(*ends, 0.001) * 1.3
+    last = min(end, 1)
     axes.plot(
-        [0, end], [0, end], color=GREY, linewidth=0.9, linestyle=(0, (2, 3)), label="as expected"
+        [0, last], [0, last], color=GREY, linewidth=0.9, linestyle=(0, (2, 3)), label="as expected"
     )
     marks(
         axes,

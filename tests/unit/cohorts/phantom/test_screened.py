@@ -48,8 +48,8 @@ def test_a_later_exam_shows_the_same_person_with_a_larger_nodule():
     before, after = exam(cancer=400), exam(cancer=400, day=360)
     assert (before.affine == after.affine).all()
     assert (before.site_mm, before.pattern_mm) == (after.site_mm, after.pattern_mm)
-    assert before.diameter_mm == pytest.approx(25 * 2 ** (-400 / 180))
-    assert after.diameter_mm == pytest.approx(25 * 2 ** (-40 / 180))
+    assert before.diameter_mm == pytest.approx(25 * 2 ** (-400 / 360))
+    assert after.diameter_mm == pytest.approx(25 * 2 ** (-40 / 360))
     for one in (before, after):
         assert np.linalg.norm(np.subtract(one.center_mm, one.site_mm)) < 3
     volume = after.nodule.sum() * np.prod(after.spacing)
