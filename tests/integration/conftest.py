@@ -1,8 +1,12 @@
 """One small training run that several tests look at."""
 
+import functools
+import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +33,41 @@ class Run:
     printed: str
 
 
-def command(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    """Run an entry script as a user would, from another folder."""
-    return subprocess.run(
-        [sys.executable, ROOT / script, *arguments],
-        cwd=cwd,
-        capture_output=True,
+@functools.cache
+def _loaded() -> subprocess.Popen:
+    """The process that commands are forked from."""
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("loaded.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "200"},
     )
+
+
+def command(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
+    """Run an entry script as a user would, from another folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = [Path(folder) / name for name in ("out", "err")]
+        asked = {
+            "script": str(ROOT / script),
+            "arguments": [str(one) for one in arguments],
+            "cwd": str(cwd),
+            "out": str(told[0]),
+            "err": str(told[1]),
+        }
+        print(json.dumps(asked), file=_loaded().stdin, flush=True)
+        code = int(_loaded().stdout.readline())
+        return subprocess.CompletedProcess(arguments, code, *(one.read_text() for one in told))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ended() -> Iterator[None]:
+    """End that process, too."""
+    yield
+    if _loaded.cache_info().currsize:
+        with _loaded() as process:
+            process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,59 @@
+"""One process that has loaded torch and the rest, and is forked for each command of the tests.
+
+Loading takes most of a small command's time. A fork has what a new process has but for that: its
+own working folder, output, arguments, exit code and exit handlers. Whether a command starts from
+nothing is tested where README's commands are.
+
+Reads a JSON line a command: script, arguments, cwd, out, err; writes its exit code.
+"""
+
+import atexit
+import json
+import os
+import runpy
+import sys
+import traceback
+
+
+def load() -> None:
+    """Load what commands load late."""
+    import lungcam.runs.infer
+    import lungcam.runs.train  # noqa: F401
+
+
+def become(script: str, arguments: list[str], cwd: str, out: str, err: str) -> int:
+    """Run a command in this process, as `python script arguments` would; its exit code."""
+    os.chdir(cwd)
+    for stream, file in ((1, out), (2, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv[:] = [script, *arguments]
+    sys.path[0] = os.path.dirname(script)
+    code = 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:  # what Python does with an exception that nobody caught
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return code
+
+
+def main() -> None:
+    """Fork for each line."""
+    load()
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            os._exit(become(**json.loads(line)))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
