@@ -42,6 +42,9 @@ def risky(workplace):
         "experiment=nlst_risk",
         "data.root=people",
         "explain.erase=true",
+        # coarse: what is tested are files, not figures
+        "view.shape=[32,24,32]",
+        "view.spacing_mm=10",
         *SMALL,
         "hydra.run.dir=risky",
         cwd=workplace,
