@@ -15,6 +15,9 @@ words = st.text(
     st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=12
 ).filter(lambda text: text == text.strip())
 names = st.from_regex(r"[A-Za-z0-9_][\w.\-]{0,10}", fullmatch=True)
+# a patient of the series' own name stands in for one, and gives way to another of that series
+people = words.filter(lambda text: not text.startswith("1."))
+series = words.map("1.{}".format)
 files = words.filter(lambda text: "/" not in text and text.strip("."))
 places = st.tuples(*[st.floats(-2000, 2000)] * 3)
 
@@ -28,11 +31,11 @@ def tables(draw) -> list[dict]:
     return [
         {
             "sample_id": name,
-            "patient_id": draw(words),
+            "patient_id": draw(people),
             "image": draw(st.lists(files, min_size=1, max_size=2)),
             "label": draw(st.sampled_from([0, 1, None])),
             "study_uid": draw(perhaps(words)),
-            "series_uid": draw(perhaps(words)),
+            "series_uid": draw(perhaps(series)),
             "center_mm": draw(perhaps(places)),
             "diameter_mm": draw(perhaps(st.floats(0, 100))),
             "lesion_mask": draw(perhaps(files)),
