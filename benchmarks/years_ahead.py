@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.markdown import table
-from lungcam.cohorts.risk import YEARS, risk_targets
+from lungcam.cohorts.risk import YEARS, target_table
+from lungcam.cohorts.sample import Sample
+from lungcam.cohorts.table import read_samples
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
 from lungcam.metrics import auc, auc_interval
@@ -22,7 +24,7 @@ from lungcam.metrics.paired import paired_difference
 from lungcam.metrics.yearly_auc import year_rows
 from lungcam.scans import read_scan
 
-# beyond a pattern's radius: a cell of the net's map, 10 mm
+# beyond a pattern's radius: a cell of the net's map and a little, 8 mm and 2
 NEAR_MM = 10.0
 POINTS = 2000
 
@@ -30,14 +32,15 @@ POINTS = 2000
 def main(run: str, tree: str, places: str | None = None) -> None:
     """Read, compare, print."""
     of_exam = {one["series_uid"]: one for one in _rows(Path(tree) / "truth.csv")}
-    series = {one["sample_id"]: one for one in _rows(Path(run) / "samples.csv")}
+    samples = {one.sample_id: one for one in read_samples(Path(run) / "samples.csv", {})[0]}
     exams = [one for one in _rows(Path(run) / "risks.csv") if one["split"] == "test"]
-    truth = [of_exam[series[one["sample_id"]]["series_uid"]] for one in exams]
+    scans = [samples[one["sample_id"]] for one in exams]
+    truth = [of_exam[one.series_uid] for one in scans]
     erased = {one["sample_id"]: one for one in _rows(Path(run) / "erased.csv")}
     people = np.array([one["patient_id"] for one in exams])
     told = _risks(exams, "risk_{}")
     after = _risks([erased[one["sample_id"]] for one in exams], "risk_{}_erased")
-    happened, known = _targets(exams)
+    happened, known = target_table(scans)
     print(f"{len(exams)} exams of {len(set(people))} people in the test.\n")
     best = _risks(truth, "best_risk_{}")
     pattern = np.array([one["pattern"] == "1" for one in truth], float)
@@ -55,7 +58,7 @@ def main(run: str, tree: str, places: str | None = None) -> None:
     if places is not None:
         there = {_exam(one): one for one in _rows(Path(places) / "truth.csv")}
         truth = [there[_exam(one)] for one in truth]
-    _tell_maps(run, exams, truth, erased, series)
+    _tell_maps(scans, truth, erased)
 
 
 def _exam(row: dict[str, str]) -> tuple[str, str]:
@@ -79,15 +82,15 @@ def _year(k, told, after, best, pattern, diameter, happened, known, people) -> l
     ]
 
 
-def _tell_maps(run, exams, truth, erased, series) -> None:
+def _tell_maps(scans, truth, erased) -> None:
     """Where the horizon's map is highest, of exams with the pattern."""
     groups: dict[str, list[tuple[str, list[float]]]] = {}
-    for exam, true in zip(exams, truth, strict=True):
+    for scan, true in zip(scans, truth, strict=True):
         if true["pattern"] != "1":
             continue
         size = float(true["nodule_diameter_mm"] or 0)
         name = "no nodule" if not size else "nodule below 10 mm" if size < 10 else "10 mm or more"
-        row = erased[exam["sample_id"]]
+        row = erased[scan.sample_id]
         place, reach = _point(true, "pattern_{}"), float(true["pattern_radius_mm"]) + NEAR_MM
         hits = [_near(row, when, place, reach) for when in ("peak", "peak_erased")]
         nodule = _point(true, "nodule_{}") if size else None
@@ -95,8 +98,8 @@ def _tell_maps(run, exams, truth, erased, series) -> None:
             _near(row, when, nodule, size / 2) if size else np.nan
             for when in ("peak", "peak_erased")
         ]
-        chance = _random_share(Path(run), series[exam["sample_id"]], place, reach)
-        groups.setdefault(name, []).append((exam["patient_id"], [*hits, *on_nodule, chance]))
+        chance = _random_share(scan, place, reach)
+        groups.setdefault(name, []).append((scan.patient_id, [*hits, *on_nodule, chance]))
     rows = []
     for name, found in sorted(groups.items()):
         people, values = np.array([who for who, _ in found]), np.array([one for _, one in found])
@@ -114,11 +117,9 @@ def _tell_maps(run, exams, truth, erased, series) -> None:
     print(table(heads, rows))
 
 
-def _random_share(
-    run: Path, sample: dict[str, str], place_mm: np.ndarray, reach_mm: float
-) -> float:
+def _random_share(sample: Sample, place_mm: np.ndarray, reach_mm: float) -> float:
     """Share of the lungs that lies so near."""
-    scan = read_scan(run / sample["image"], sample["series_uid"])
+    scan = read_scan(sample.image, sample.series)
     lungs = np.argwhere(lung_mask(scan.hu, scan.grid.spacing_mm))
     chosen = lungs[np.random.default_rng(0).integers(len(lungs), size=POINTS)]
     apart = scan.grid.to_world(chosen) - LPS_TO_RAS[:3, :3] @ place_mm
@@ -138,14 +139,6 @@ def _point(true: dict[str, str], name: str) -> np.ndarray:
 
 def _risks(rows: list[dict[str, str]], name: str) -> np.ndarray:
     return np.array([[float(one[name.format(k)]) for k in range(1, YEARS + 1)] for one in rows])
-
-
-def _targets(exams: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
-    told = []
-    for one in exams:
-        days, event = float(one["time_days"]), one["event"] in ("1", "True", "true")
-        told.append(risk_targets(*((days, None) if event else (None, days))))
-    return np.stack([y_seq for _, y_seq, _ in told]), np.stack([mask for _, _, mask in told])
 
 
 def _range(bounds: tuple[float, float]) -> str:

@@ -52,12 +52,17 @@ class RiskClassifier(Classifier):
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
         logits, known = logits.float(), labels >= 0
         loss = _masked(logits, *targets)
-        return loss, float(torch.maximum(*targets).sum()), logits[known, -1], labels[known]
+        return loss, float(_known(*targets).sum()), logits[known, -1], labels[known]
 
 
 def _masked(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
     """Mean over the known years of all samples."""
     each = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
-    known = torch.maximum(y_mask, y_seq)
+    known = _known(y_seq, y_mask)
     # a batch in which nothing is known teaches nothing
     return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _known(y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
+    """Years of which follow-up knows: those up to its end, and all from the event on."""
+    return torch.maximum(y_mask, y_seq)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate
 
+from lungcam.nets.convolution import convolution
 from lungcam.nets.reading import Reading
 
 # lower and upper end, in standard deviations above the lungs' mean, of what either look tells
@@ -57,15 +58,15 @@ class LungNet(nn.Module):
         self.wide = wide = 2 * width
         # an even kernel: cells stand midway between two voxels, the same from either side
         self.fine = nn.Sequential(
-            *_convolution(1, width, kernel=4, stride=CELL),
-            *_convolution(width, wide),
+            convolution(1, width, kernel=4, stride=CELL),
+            convolution(width, wide),
             nn.Conv3d(wide, wide, 3, padding=1),
             nn.ReLU(),
         )
         self.coarse = nn.Sequential(
-            *_convolution(1, width),
+            convolution(1, width),
             nn.AvgPool3d(2),
-            *_convolution(width, wide),
+            convolution(width, wide),
             nn.Conv3d(wide, wide, 3, padding=1),
             nn.ReLU(),
         )
@@ -104,12 +105,3 @@ class LungNet(nn.Module):
 
 def _window(image: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return ((image - low) * (2 / (high - low)) - 1).clamp(-1, 1)
-
-
-def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    padding = (kernel - 1) // 2
-    return [
-        nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False),
-        nn.BatchNorm3d(outputs),
-        nn.ReLU(),
-    ]

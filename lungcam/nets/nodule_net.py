@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate, max_pool3d
 
+from lungcam.nets.convolution import convolution
 from lungcam.nets.measures import MEASURES, measure
 from lungcam.nets.reading import Reading
 
@@ -56,10 +57,10 @@ class NoduleNet(nn.Module):
         shown = len(WINDOWS_HU) + 1
         few, many = width * 3 // 2, width * 3
         # an even kernel: cells stand midway between two voxels, the same from either side
-        self.stem = _convolution(shown, width, kernel=4, stride=2)
-        self.fine = nn.Sequential(_convolution(width, few), _convolution(few, few))
-        self.middle = nn.Sequential(_convolution(few, many), _convolution(many, many))
-        self.coarse = _convolution(many, many)
+        self.stem = convolution(shown, width, kernel=4, stride=2)
+        self.fine = nn.Sequential(convolution(width, few), convolution(few, few))
+        self.middle = nn.Sequential(convolution(few, many), convolution(many, many))
+        self.coarse = convolution(many, many)
         self.from_fine = nn.Conv3d(few, many, 1, bias=False)
         self.from_middle = nn.Conv3d(many, many, 1, bias=False)
         self.from_coarse = nn.Conv3d(many, many, 1, bias=False)
@@ -118,15 +119,6 @@ class NoduleNet(nn.Module):
         mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
         features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
         return Reading(self.judge(measures), outline, self.describe(features))
-
-
-def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    padding = (kernel - 1) // 2
-    return nn.Sequential(
-        nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False),
-        nn.BatchNorm3d(outputs),
-        nn.ReLU(),
-    )
 
 
 def _distance(shape: Sequence[int]) -> torch.Tensor:
