@@ -1,6 +1,6 @@
 """Apply a trained net to scans: python infer.py ckpt=... scan=... Research use only."""
 
-from lungcam.entry.infer import main
+from lungcam.cli.infer import main
 
 if __name__ == "__main__":
     main()

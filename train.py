@@ -1,6 +1,6 @@
 """Train a 3D CNN on chest CT: python train.py [GROUP=CHOICE] [KEY=VALUE]. Research use only."""
 
-from lungcam.entry.train import main
+from lungcam.cli.train import main
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.measure import ROOT, say
-from lungcam.data.inventory import inventory
+from lungcam.data.cache_inventory import inventory
 
 SCANS = 48
 

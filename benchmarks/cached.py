@@ -15,10 +15,9 @@ import numpy as np
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.data import ScanDataModule, SplitRule
-from lungcam.data.content import content_hash
-from lungcam.data.entry import store
-from lungcam.data.key import cache_key, code_version, describe
-from lungcam.data.preparation import SUFFIX
+from lungcam.data.cache_entry import store
+from lungcam.data.cache_key import cache_key, code_version, content_hash, describe
+from lungcam.data.prepare import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
 
 ROLLUP = Path("/proc/self/smaps_rollup")

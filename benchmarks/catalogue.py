@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from benchmarks.markdown import table
-from lungcam.cohorts.catalogue import catalogue
+from lungcam.cohorts.dicom_index import catalogue
 
 COUNTS = (1_000, 10_000, 100_000)
 PLAIN_COUNT = 1_000

@@ -9,7 +9,7 @@ import pydicom
 import SimpleITK as sitk
 
 from lungcam.cohorts.lidc import cluster, read_readings
-from lungcam.cohorts.lidc.outline import draw
+from lungcam.cohorts.lidc.consensus import draw
 from lungcam.scans import Scan
 
 # the Chest Imaging Platform's regions, in the low byte: thirds of the left and of the right lung;

@@ -20,12 +20,12 @@ from benchmarks.cached import cached_cohort
 from benchmarks.markdown import table
 from benchmarks.measure import ROOT, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
-from lungcam.checkpoint import WholeCheckpoints
-from lungcam.classifier import Classifier
-from lungcam.config import TrainerConfig
+from lungcam.config.schema import TrainerConfig
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
 from lungcam.nets import Small3D
-from lungcam.trainer import make_trainer
+from lungcam.training import Classifier
+from lungcam.training.checkpoint import WholeCheckpoints
+from lungcam.training.trainer import make_trainer
 
 EPOCHS = 9
 SPLIT = SplitRule(val=0.15, test=0.25)

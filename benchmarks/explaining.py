@@ -30,7 +30,7 @@ HOW = """\
 
 Grad-CAM of the last convolutional layer at `view=lungs` (64 x 48 x 64), one scan, {threads}
 threads. *Forward pass*: `net(image)` in `torch.no_grad()`. *grad_cam*: the map by
-`lungcam.explain.grad_cam`. *explain*: the map and its place in the scanner's space. *MONAI*:
+`lungcam.explain.cam`. *explain*: the map and its place in the scanner's space. *MONAI*:
 `GradCAM.compute_map` of `monai.visualize` on a copy of the net, its raw map, without upsampling.
 Timed in one process, in turn; median (least-most) of {rounds} calls after the first one, in ms.
 Load of the machine in the minute before the end: {load:.1f}.

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 
-import lungcam.files
 import lungcam.runs.train
-from lungcam.classifier import Classifier
+import lungcam.runtime.atomic
+from lungcam.training import Classifier
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = (
@@ -48,7 +48,7 @@ CALLS = {
     "training_step": Classifier,
     "validation_step": Classifier,
     "predict_step": Classifier,
-    "replace": lungcam.files.os,
+    "replace": lungcam.runtime.atomic.os,
 }
 
 

@@ -22,7 +22,7 @@ mask, crop, resample, normalise.
   `binary_fill_holes` a slice, `binary_dilation` with a `ball`, `zoom` to 128^3.
 - *SimpleITK*: the same with its filters and linear interpolation (B-splines take longer).
 - *lungcam*: the mask on the scan's own voxels, not at 1 mm; its three masks, through the functions
-  of `lungcam.lungs` and through `lungcam.transforms.prepare`, which is what `train.py` and
+  of `lungcam.lungs` and through `lungcam.transforms.pipeline`, which is what `train.py` and
   `infer.py` run. `cavity` is the default. It also takes the trachea out of the lungs, and its grid
   has 2.5 mm in every scan.
 

@@ -26,8 +26,8 @@ from benchmarks.machine import machine
 from benchmarks.markdown import table
 from benchmarks.measure import ROOT, say
 from benchmarks.process_tree import descendants, memory
-from lungcam.cohorts.phantom import phantom_cohort
-from lungcam.files import is_temporary
+from lungcam.phantom import phantom_cohort
+from lungcam.runtime.atomic import is_temporary
 
 # of a real scan
 COPIES = 16

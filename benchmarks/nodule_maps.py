@@ -11,17 +11,17 @@ from tqdm import tqdm
 
 from benchmarks.markdown import table
 from lungcam.cohorts import Sample
-from lungcam.cohorts.rows import read_rows
+from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.table import table_cohort
-from lungcam.data.lesion import read_lesion
+from lungcam.data.lesion_mask import read_lesion
+from lungcam.evaluation.localisation import NET, Pointers
 from lungcam.explain import METHODS, masked_lesion
-from lungcam.metrics.averages import mean_interval
-from lungcam.metrics.words import with_interval
-from lungcam.runs.pointers import NET, Pointers
-from lungcam.runs.predictor import Predictor, load_predictor
+from lungcam.metrics.resampling import mean_interval
+from lungcam.metrics.summary import with_interval
 from lungcam.scans import read_scan
+from lungcam.training.predictor import Predictor, load_predictor
 from lungcam.transforms import prepare
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.subject import grid, volume
 
 SHIFT_MM = 8.0
 HOW = """\

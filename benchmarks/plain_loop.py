@@ -5,15 +5,15 @@ from pathlib import Path
 
 import torch
 
-from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
-from lungcam.runs.one_scan import predict_scan
-from lungcam.runs.predictor import load_predictor
-from lungcam.runs.ready import make_ready
-from lungcam.runs.wanted import Wanted
+from lungcam.inference.prepare import make_ready
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
+from lungcam.training.checkpoint import find_checkpoint
+from lungcam.training.predictor import load_predictor
 
 
 def main(ckpt: Path, scan: Path, out: Path) -> None:

@@ -27,7 +27,7 @@ from lungcam.transforms import (
     pipeline,
     prepare,
 )
-from lungcam.transforms.volumes import grid
+from lungcam.transforms.subject import grid
 
 CONFIGURATIONS = 240
 # every so many-th shows both lungs, the others a cube around a point

@@ -15,10 +15,9 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
 
 from benchmarks.markdown import table
 from lungcam.render import Look, Scene, choose_mapper, prepare_content, save_gif, turntable
-from lungcam.render.colormap import heat_functions
 from lungcam.render.mapper import faster_mapper
-from lungcam.render.opengl import offscreen_window, quiet_vtk
-from lungcam.render.presets import GRADIENT
+from lungcam.render.offscreen import offscreen_window, quiet_vtk
+from lungcam.render.transfer_functions import GRADIENT, heat_functions
 from lungcam.render.turntable import FRAMES, SIZE
 from lungcam.render.volume_property import volume_property
 
@@ -148,13 +147,13 @@ def turn(scan: Path, ckpt: Path) -> str:
     """Measure the turntable of a scan with the heat-map of a trained net."""
     import torch
 
-    from lungcam.checkpoint import find_checkpoint
     from lungcam.cohorts import Sample
     from lungcam.grid import reorient
-    from lungcam.runs.answer import answer_scan
-    from lungcam.runs.predictor import load_predictor
-    from lungcam.runs.ready import make_ready
-    from lungcam.runs.stopwatch import Stopwatch
+    from lungcam.inference.predict import answer_scan
+    from lungcam.inference.prepare import make_ready
+    from lungcam.runtime.stopwatch import Stopwatch
+    from lungcam.training.checkpoint import find_checkpoint
+    from lungcam.training.predictor import load_predictor
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), {})
     ready = make_ready(predictor.transforms, Sample(scan.name, scan.name, scan, None, ""))

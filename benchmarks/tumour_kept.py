@@ -13,9 +13,9 @@ from benchmarks.markdown import table
 from benchmarks.measure import say
 from benchmarks.plain import plain_mask
 from benchmarks.tumours import PLACES, TUMOUR_HU, VOLUME_ML, clean_lungs, simulate
-from lungcam.cohorts.phantom import Phantom, make_phantom
 from lungcam.grid import Grid, reorient
 from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
+from lungcam.phantom import Phantom, make_phantom
 from lungcam.scans import Scan
 
 PLAIN = "plain recipe"

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.markdown import table
-from lungcam.cohorts.risk import YEARS, target_table
 from lungcam.cohorts.sample import Sample
+from lungcam.cohorts.survival import YEARS, target_table
 from lungcam.cohorts.table import read_samples
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
 from lungcam.metrics import auc, auc_interval
-from lungcam.metrics.mean import bootstrap_mean, share_interval
-from lungcam.metrics.paired import paired_difference
-from lungcam.metrics.yearly_auc import year_rows
+from lungcam.metrics.comparison import paired_difference
+from lungcam.metrics.resampling import bootstrap_mean, share_interval
+from lungcam.metrics.survival import year_rows
 from lungcam.scans import read_scan
 
 # beyond a pattern's radius: a cell of the net's map and a little, 8 mm and 2

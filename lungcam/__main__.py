@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lungcam.command import BAD_INPUT, DONE, exit_codes, quote_paths
-from lungcam.config import PATH_KEYS
+from lungcam.cli.app import BAD_INPUT, DONE, exit_codes, quote_paths
+from lungcam.config.schema import PATH_KEYS
 from lungcam.errors import InputError
-from lungcam.installation import TRAIN
+from lungcam.runtime.versions import TRAIN
 
 HELP = """\
 python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [out=DIR]
@@ -108,7 +108,7 @@ def _parsed(arguments: Sequence[str], keys: Sequence[str]) -> tuple[list[Path], 
 def _check(paths: list[Path], settings: dict[str, str]) -> int:
     if not paths:
         raise InputError("check: name the scans to check: python -m lungcam check PATH...")
-    from lungcam.runs.check import check
+    from lungcam.cli.check import check
 
     if "out" in settings:
         settings = settings | {"out": Path(settings["out"])}
@@ -116,7 +116,7 @@ def _check(paths: list[Path], settings: dict[str, str]) -> int:
 
 
 def _check_cohort(settings: Sequence[str]) -> int:
-    from lungcam.runs.cohort_check import check_cohort
+    from lungcam.cli.check import check_cohort
 
     folders = [one.removeprefix("out=") for one in settings if one.startswith("out=")]
     rest = [one for one in settings if not one.startswith("out=")]
@@ -127,7 +127,7 @@ def _check_cohort(settings: Sequence[str]) -> int:
 def _compare(paths: list[Path], settings: dict[str, str]) -> int:
     if len(paths) != 2:
         raise InputError("compare: name two runs: python -m lungcam compare RUN_A RUN_B")
-    from lungcam.runs.compare import compare
+    from lungcam.cli.compare import compare
 
     out = Path(settings["out"]) if "out" in settings else None
     compare(*paths, split=settings.get("split", "test"), out=out)
@@ -137,7 +137,7 @@ def _compare(paths: list[Path], settings: dict[str, str]) -> int:
 def _phantom(paths: list[Path], settings: dict[str, str]) -> int:
     if len(paths) != 1:
         raise InputError("phantom: name one folder: python -m lungcam phantom OUT layout=lidc")
-    from lungcam.runs.phantom import phantom
+    from lungcam.cli.phantom import phantom
 
     phantom(paths[0], **settings)
     return DONE
@@ -149,7 +149,7 @@ def _cache(paths: list[Path], settings: dict[str, str]) -> int:
     stale = settings.get("stale", "false")
     if stale not in ("true", "false") or (stale == "true" and str(paths[0]) == "info"):
         raise InputError(f"stale={stale}: clear takes true or false; info takes no stale.")
-    from lungcam.runs.cache_command import cache_command
+    from lungcam.cli.cache import cache_command
 
     cache_command(str(paths[0]), Path(settings.get("cache", "outputs/cache")), stale == "true")
     return DONE

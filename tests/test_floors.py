@@ -14,20 +14,18 @@ PACKAGE = ROOT / "lungcam"
 # from the ground up; "" is the root's __init__; those in one row do not know each other
 FLOORS = (
     ("",),
-    ("errors", "installation"),
-    ("verdict",),
-    ("files", "ranks"),
-    ("pool",),
-    ("ahead",),
+    ("errors",),
+    ("runtime", "config", "findings"),
     ("grid",),
-    ("scans", "lungs", "metrics", "command", "sweeps"),
-    ("transforms", "nets", "explain", "render", "dicom"),
-    ("cohorts",),
-    ("data", "classifier"),
-    ("config", "targets"),
-    ("callbacks", "report", "trainer", "checkpoint", "resume"),
+    ("nets", "metrics", "lungs", "scans", "sweeps"),
+    ("transforms", "explain", "render", "dicom", "cohorts"),
+    ("phantom", "data", "report", "training"),
+    ("callbacks",),
+    ("evaluation",),
+    ("inference",),
     ("runs",),
-    ("__main__", "entry"),
+    ("cli",),
+    ("__main__",),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
@@ -90,9 +88,9 @@ def test_imports_run_to_the_same_package_or_a_lower_floor(file):
         ("scans/read.py", "def f():\n    import lungcam.lungs.mask"),
         ("explain/geometry.py", "from lungcam import render"),
         ("explain/geometry.py", "from ..render import Scene"),
-        ("data/cache.py", "from lungcam.config import plain"),
-        ("errors.py", "from lungcam.files import whole"),
-        ("files.py", "from lungcam.grid import Grid"),
+        ("scans/read.py", "from lungcam.data.cache_key import describe"),
+        ("errors.py", "from lungcam.runtime.atomic import whole"),
+        ("runtime/atomic.py", "from lungcam.grid import Grid"),
         ("runs/infer.py", "import lungcam.nowhere"),
     ],
 )
@@ -105,15 +103,15 @@ def test_a_wrong_arrow_is_seen(file, source):
     [
         ("scans/read.py", "from lungcam.grid import Grid"),
         ("scans/read.py", "from . import dicom\nfrom .dicom import read_series"),
-        ("runs/infer.py", "from lungcam import RESEARCH_USE_ONLY, checkpoint"),
-        ("trainer.py", "from lungcam.config import TrainerConfig"),
+        ("runs/infer.py", "from lungcam import RESEARCH_USE_ONLY, grid"),
+        ("training/trainer.py", "from lungcam.config.schema import TrainerConfig"),
     ],
 )
 def test_a_right_arrow_is_not(file, source):
     assert faults(source, PACKAGE / file) == []
 
 
-@pytest.mark.parametrize("name", ["config.py", "targets.py"])
+@pytest.mark.parametrize("name", ["config/schema.py", "config/instantiate.py"])
 def test_the_configuration_stands_on_the_errors_alone(name):
     file = PACKAGE / name
     assert {target for _, target in arrows(file.read_text(), file)} <= {"errors"}
@@ -131,7 +129,7 @@ def test_no_module_is_a_drawer_for_odds_and_ends():
 
 def test_starting_a_script_loads_nothing_heavy():
     code = (
-        "import sys, lungcam.entry.train, lungcam.entry.infer; "
+        "import sys, lungcam.cli.train, lungcam.cli.infer; "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     said = subprocess.run(

@@ -7,15 +7,15 @@ import pytorch_lightning as pl
 import torch
 import torchio as tio
 
-from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset
 from lungcam.explain import HeatMap, explain, method_name
 from lungcam.grid import Grid
 from lungcam.render import Look, RenderError, render_volume, save_png
+from lungcam.report.outlines import outlines_of
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import background, prepare, shows_whole_chest
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.subject import grid, volume
 
 
 class HeatmapExport(pl.Callback):

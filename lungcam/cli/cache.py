@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from lungcam.data.estimate import disk_size
-from lungcam.data.inventory import Kept, clear, inventory
+from lungcam.data.cache_inventory import Kept, clear, inventory
+from lungcam.data.prepare import disk_size
 from lungcam.errors import InputError
 
 # in the order they are told

@@ -9,10 +9,10 @@ import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
-from lungcam.files import write_text
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
-from lungcam.metrics.ranking import interval, known
-from lungcam.metrics.words import p_value, with_interval
+from lungcam.metrics.comparison import interval, known
+from lungcam.metrics.summary import p_value, with_interval
+from lungcam.runtime.atomic import write_text
 
 COLUMNS = ("sample_id", "patient_id", "split", "label", "probability")
 

@@ -3,9 +3,9 @@
 import hydra
 from omegaconf import DictConfig
 
-from lungcam.command import run
-from lungcam.config import register_schemas
-from lungcam.installation import CONFIGS
+from lungcam.cli.app import run
+from lungcam.config.schema import register_schemas
+from lungcam.runtime.versions import CONFIGS
 
 register_schemas()
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from lungcam.cohorts.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.errors import InputError
+from lungcam.phantom.layouts import LAYOUTS, train_command, write_layout
 
 TYPES = {"n": int, "seed": int, "difficulty": float, "matrix": int, "pattern": float}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from lungcam.command import DONE, quote_paths
+from lungcam.cli.app import DONE, quote_paths
 from lungcam.errors import InputError
-from lungcam.ranks import rank
+from lungcam.runtime.distributed import rank
 
 # where and how fast a run computes, and never what
 MAY_CHANGE = ("cache", "loader.workers", "trainer.gpus")

@@ -3,11 +3,11 @@
 import hydra
 from omegaconf import DictConfig
 
-from lungcam.command import run
-from lungcam.config import PATH_KEYS, register_schemas
-from lungcam.installation import CONFIGS
-from lungcam.ranks import rank_arguments
-from lungcam.resume import resume_arguments
+from lungcam.cli.app import run
+from lungcam.cli.resume import resume_arguments
+from lungcam.config.schema import PATH_KEYS, register_schemas
+from lungcam.runtime.distributed import rank_arguments
+from lungcam.runtime.versions import CONFIGS
 
 register_schemas()
 

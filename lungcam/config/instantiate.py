@@ -20,6 +20,7 @@ ALLOWED_TARGETS = (
     "lungcam.callbacks.",
     "lungcam.cohorts.",
     "lungcam.nets.",
+    "lungcam.phantom.",
     "lungcam.transforms.",
     "monai.networks.nets.",
     "pytorch_lightning.callbacks.",
@@ -27,6 +28,8 @@ ALLOWED_TARGETS = (
     "torch.optim.",
     "torchio.",
 )
+# these do their work when they are called; all others only take their settings
+COHORTS = ("lungcam.cohorts.", "lungcam.phantom.")
 # where that is less than its package: TorchIO's data sets would be downloaded
 MODULES = {"torchio.": "torchio.transforms."}
 
@@ -106,8 +109,7 @@ def instantiate(config: dict[str, Any], at: str, **arguments: Any) -> Any:
         cause: BaseException = error
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
-        # a cohort does its work when it is called, all others only take their settings
-        if not target.startswith("lungcam.cohorts.") and _refuses(cause):
+        if not target.startswith(COHORTS) and _refuses(cause):
             raise InputError(f"{at}: {cause}") from error
         raise cause from None
 

@@ -1,16 +1,20 @@
 """From a cohort to batches: splits, preparation and its cache, the LightningDataModule."""
 
-from lungcam.data.content import content_stamp
+from lungcam.data.cache_key import content_stamp
+from lungcam.data.datamodule import BatchAugmentation, ScanDataModule
 from lungcam.data.dataset import Prepared, PreparedDataset
-from lungcam.data.estimate import Estimate, estimate
-from lungcam.data.lesion import read_lesion
+from lungcam.data.leakage import refuse_shared_scans
+from lungcam.data.lesion_mask import read_lesion
 from lungcam.data.manifest import read_manifest, write_manifest
-from lungcam.data.module import BatchAugmentation, ScanDataModule
-from lungcam.data.overlap import refuse_shared_scans
-from lungcam.data.pixels import pixel_hash
-from lungcam.data.preparation import plan
-from lungcam.data.splits import SplitRule, split_by_fold, split_by_patient
-from lungcam.data.usable import split_cohort, usable_samples
+from lungcam.data.pixel_hash import pixel_hash
+from lungcam.data.prepare import Estimate, estimate, plan
+from lungcam.data.splits import (
+    SplitRule,
+    split_by_fold,
+    split_by_patient,
+    split_cohort,
+    usable_samples,
+)
 
 __all__ = [
     "BatchAugmentation",

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lungcam.files import whole
+from lungcam.runtime.atomic import whole
 
 MAGIC = b"LUNGCAM1"
 PREFIX = struct.Struct("<8sII")

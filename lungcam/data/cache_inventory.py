@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungcam.data.entry import DamagedEntry, read
-from lungcam.data.key import code_version
-from lungcam.data.preparation import SUFFIX
-from lungcam.files import is_left_over, is_temporary
+from lungcam.data.cache_entry import DamagedEntry, read
+from lungcam.data.cache_key import code_version
+from lungcam.data.prepare import SUFFIX
+from lungcam.runtime.atomic import is_left_over, is_temporary
 
 # .npz: as earlier versions wrote them
 NAME = re.compile(rf"[0-9a-f]{{32}}(\.npz|{re.escape(SUFFIX)})")

@@ -10,22 +10,15 @@ import torch
 import torchio as tio
 from torch.utils.data import DataLoader
 
-from lungcam.cohorts.risk import target_table
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.data.attributes import attribute_table, standardise
-from lungcam.data.balls import nodule_table
+from lungcam.cohorts.survival import target_table
+from lungcam.data.auxiliary_targets import attribute_table, nodule_table, standardise
+from lungcam.data.cache_entry import read
 from lungcam.data.dataset import PreparedDataset
-from lungcam.data.entry import read
-from lungcam.data.estimate import estimate
-from lungcam.data.order import EpochOrder, mixed
-from lungcam.data.overlap import (
-    refuse_crossed_pixels,
-    refuse_shared_pixels,
-    refuse_shared_scans,
-)
-from lungcam.data.preparation import Preparation, plan, prepare_cohort
-from lungcam.data.splits import SplitRule
-from lungcam.data.usable import split_cohort
+from lungcam.data.leakage import refuse_crossed_pixels, refuse_shared_pixels, refuse_shared_scans
+from lungcam.data.prepare import Preparation, estimate, plan, prepare_cohort
+from lungcam.data.sampler import EpochOrder, mixed
+from lungcam.data.splits import SplitRule, split_cohort
 from lungcam.errors import InputError
 from lungcam.transforms import is_crop
 

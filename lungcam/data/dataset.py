@@ -14,15 +14,15 @@ import torchio as tio
 from torch.utils.data import Dataset
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.balls import balls_share
-from lungcam.data.entry import DamagedEntry, Entry, read
-from lungcam.data.lesion import WHOLE
-from lungcam.data.order import mixed
-from lungcam.data.preparation import Place, prepare_scan
-from lungcam.data.unlabelled import UNKNOWN
+from lungcam.data.auxiliary_targets import balls_share
+from lungcam.data.cache_entry import DamagedEntry, Entry, read
+from lungcam.data.lesion_mask import WHOLE
+from lungcam.data.prepare import Place, prepare_scan
+from lungcam.data.sampler import mixed
+from lungcam.data.splits import UNKNOWN
 from lungcam.errors import InputError
+from lungcam.findings import Finding
 from lungcam.grid import Grid
-from lungcam.verdict import Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,9 @@ class PreparedDataset(Dataset):
         attributes: `(N, A)` float32 that is learnt beside the label, NaN where unknown.
         lesions: Whether the lesions' masks are learnt too.
         targets: y_seq and y_mask, `(N, years)` float32 each, where risks are learnt; see
-            `lungcam.cohorts.risk`.
-        balls: From `lungcam.data.balls.nodule_table`, where it is learnt where nodules lie; a
-            lesion's mask goes before it.
+            `lungcam.cohorts.survival`.
+        balls: From `lungcam.data.auxiliary_targets.nodule_table`, where it is learnt where nodules
+            lie; a lesion's mask goes before it.
 
     Attributes:
         epoch: The epoch whose augmentation is drawn; shared with the processes that read batches.
@@ -140,7 +140,7 @@ class PreparedDataset(Dataset):
     def __getitems__(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
         """Give a batch: `input` `(B, 1, W, H, D)` float32, `label` and `index` `(B,)`.
 
-        The label is `lungcam.data.unlabelled.UNKNOWN` where there is none. And what is learnt
+        The label is `lungcam.data.splits.UNKNOWN` where there is none. And what is learnt
         beside it: `lesion`, like `input` from 0 to 1 and all 0 where it is unknown, and
         `attributes` `(B, A)`; where risks are learnt `y_seq` and `y_mask`, `(B, years)`.
         """

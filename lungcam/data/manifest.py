@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungcam.cohorts.rows import read_rows
+from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
-from lungcam.files import write_table
+from lungcam.runtime.atomic import write_table
 
 SPLITS = ("train", "val", "test")
 COLUMNS = (

@@ -1,8 +1,15 @@
-"""Prepare a cohort's inputs, in parallel, once."""
+"""Prepare a cohort's inputs, in parallel, once.
 
+What preparing a cohort will cost, before anything is kept.
+"""
+
+import shutil
+import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +18,15 @@ import torchio as tio
 from tqdm import tqdm
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.content import ContentHashes
-from lungcam.data.entry import DamagedEntry, read, store
-from lungcam.data.key import cache_key, code_version, describe
-from lungcam.data.lesion import lesion_share
-from lungcam.data.pixels import pixel_hash
+from lungcam.data.cache_entry import DamagedEntry, read, store
+from lungcam.data.cache_key import ContentHashes, cache_key, code_version, describe
+from lungcam.data.lesion_mask import lesion_share
+from lungcam.data.pixel_hash import pixel_hash
 from lungcam.errors import InputError
-from lungcam.pool import run_all
+from lungcam.runtime.parallel import processors, run_all
 from lungcam.scans import Scan, read_scan
 from lungcam.transforms import is_crop, place_center, prepare, quality, shows_whole_chest
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.subject import grid, volume
 
 NO_CENTRE = (
     "no centre of a nodule is known, and this is no crop of one; give centres, or show both lungs "
@@ -226,3 +232,116 @@ def _prepare(scan: Scan, pixels: str, place: Place, transforms: tio.Compose) -> 
         arrays["picture"] = judged.picture
     store(place.file, facts, arrays)
     return None
+
+
+TRIED = 3
+PLACES = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Disk and time that preparing takes.
+
+    Attributes:
+        scans: Scans to read.
+        inputs: Inputs to store.
+        disk_bytes: All inputs together, None where no scan that was tried could be prepared.
+        seconds: On all processors, likewise.
+        free_bytes: Room where the cache lies.
+        refused: Why scans that were tried gave no input, a line each.
+    """
+
+    scans: int
+    inputs: int
+    disk_bytes: float | None
+    seconds: float | None
+    free_bytes: int
+    refused: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The estimate in words."""
+        told = f"{self.inputs} inputs to prepare from {self.scans} scans"
+        tried = min(TRIED, self.scans)
+        why = f", the first since {self.refused[0].rstrip('.')}" if self.refused else ""
+        if self.disk_bytes is None or self.seconds is None:
+            return f"{told}; none of the {tried} that were tried can be prepared{why}."
+        if self.refused:
+            why = f"; {len(self.refused)} of {tried} that were tried cannot be prepared{why}"
+        return (
+            f"{told}: about {disk_size(self.disk_bytes)} of disk ({disk_size(self.free_bytes)} "
+            f"free) and {_time(self.seconds)}, judged by {tried - len(self.refused)} of them{why}."
+        )
+
+    def demand_room(self, root: Path) -> None:
+        """Refuse to begin what will not fit.
+
+        Raises:
+            InputError: Names the folder.
+        """
+        if self.disk_bytes is not None and self.disk_bytes > self.free_bytes:
+            raise InputError(
+                f"{root}: {disk_size(self.free_bytes)} free, about {disk_size(self.disk_bytes)} "
+                f"needed for {self.inputs} prepared inputs; make room, or give cache= another disk."
+            )
+
+
+def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estimate:
+    """Prepare a few inputs of a few scans spread over the cohort and judge by them.
+
+    Args:
+        jobs: From `plan`.
+        transforms: From `lungcam.transforms.pipeline`.
+        root: Folder of the cache; nothing is written there.
+    """
+    inputs = sum(len(job.places) for job in jobs)
+    tried = min(TRIED, len(jobs))
+    chosen = [jobs[i * (len(jobs) - 1) // max(1, tried - 1)] for i in range(tried)]
+    sizes, counts, seconds, gaps, refused = [], [], [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, job in enumerate(chosen):
+            started = time.perf_counter()
+            places = [
+                place._replace(file=Path(folder) / f"{i}-{k}{SUFFIX}")
+                for k, place in enumerate(job.places[:PLACES])
+            ]
+            reasons = prepare_scan(job.image, job.series, places, transforms)
+            taken = time.perf_counter() - started
+            stored = [place.file.stat() for place in places if place.file.exists()]
+            if stored:
+                sizes += [one.st_size for one in stored]
+                counts.append(len(stored))
+                seconds.append(taken)
+                # a scan is read once: what a further input takes lies between two files
+                times = [one.st_mtime_ns / 1e9 for one in stored]
+                gaps += [later - one for one, later in pairwise(times)]
+            else:
+                refused += [" ".join(one.split()) for one in reasons if one][:1]
+    here = next(one for one in (root.absolute(), *root.absolute().parents) if one.exists())
+    free = shutil.disk_usage(here).free
+    if not sizes:
+        return Estimate(len(jobs), inputs, None, None, free, tuple(refused))
+    each = sum(gaps) / len(gaps) if gaps else 0.0
+    reading = max(0.0, sum(seconds) - each * sum(counts)) / len(seconds)
+    return Estimate(
+        len(jobs),
+        inputs,
+        sum(sizes) / len(sizes) * inputs,
+        (reading * len(jobs) + each * inputs) / min(processors(), max(1, len(jobs))),
+        free,
+        tuple(refused),
+    )
+
+
+def disk_size(count: float) -> str:
+    """Bytes in kB, MB or GB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -9,12 +9,12 @@ they take what places a pixel and the UIDs that find the series again, and nothi
 number, dates and all the rest stay empty. Needs the extra `dicom` (highdicom).
 """
 
-from lungcam.dicom.extra import demand_highdicom
-from lungcam.dicom.heat_slices import write_heat_slices
+from lungcam.dicom.attributes import demand_highdicom
+from lungcam.dicom.derived_series import write_heat_slices
+from lungcam.dicom.description import Told
 from lungcam.dicom.parametric_map import write_parametric_map
 from lungcam.dicom.segmentation import LUNGS, SHOWN, Segment, write_segmentation
 from lungcam.dicom.source import NoSource, Source, source_of
-from lungcam.dicom.told import Told
 
 __all__ = [
     "LUNGS",

@@ -14,11 +14,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungcam import __version__
-from lungcam.dicom.maker import MAKER, finish
+from lungcam.dicom.attributes import MAKER, derived_uid, finish
+from lungcam.dicom.description import Told
 from lungcam.dicom.source import Source, decimals
-from lungcam.dicom.told import Told
-from lungcam.dicom.uids import derived_uid
-from lungcam.files import whole
+from lungcam.runtime.atomic import whole
 
 SERIES_NUMBER = 9002
 HIGHEST = 32767

@@ -9,12 +9,10 @@ from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
 
 from lungcam import __version__
-from lungcam.dicom.extra import highdicom
-from lungcam.dicom.maker import MAKER, finish
+from lungcam.dicom.attributes import MAKER, derived_uid, finish, highdicom
+from lungcam.dicom.description import Told
 from lungcam.dicom.source import Source
-from lungcam.dicom.told import Told
-from lungcam.dicom.uids import derived_uid
-from lungcam.files import whole
+from lungcam.runtime.atomic import whole
 
 SERIES_NUMBER = 9001
 LABEL = "LOGIT"

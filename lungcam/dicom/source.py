@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 from pydicom.valuerep import DSfloat
 
-from lungcam.dicom.uids import derived_uid
+from lungcam.dicom.attributes import derived_uid
 from lungcam.grid import LPS_TO_RAS
 from lungcam.scans import Scan
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport
-from lungcam.metrics.words import p_value, with_interval
+from lungcam.metrics.summary import p_value, with_interval
 
 
 def describe(

@@ -10,12 +10,25 @@ import pytorch_lightning as pl
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
-from lungcam.checkpoint import amend, find_checkpoint
-from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
+from lungcam.evaluation.console import describe
+from lungcam.evaluation.explanation_checks import judge_explanations
+from lungcam.evaluation.figures import draw_figures
+from lungcam.evaluation.folds import beside
+from lungcam.evaluation.lesion_erasure import erase_exported
+from lungcam.evaluation.localisation import Localiser, Pointers, localise_split
+from lungcam.evaluation.localisation_report import report_localisation
+from lungcam.evaluation.predictions import (
+    answer_splits,
+    known_scores,
+    risk_figures,
+    write_predictions,
+    write_risks,
+)
+from lungcam.evaluation.risk_erasure import erase_nodules, erased_figures, write_erased
+from lungcam.evaluation.run_report import write_run_report
 from lungcam.explain import Explainer
-from lungcam.explain.trust import FAILED
-from lungcam.files import write_text
+from lungcam.explain.reliability import FAILED
 from lungcam.metrics import (
     RULES,
     Calibration,
@@ -23,21 +36,11 @@ from lungcam.metrics import (
     expected_calibration_error,
     summarise,
 )
-from lungcam.runs.answered import answer_splits
-from lungcam.runs.erased_risk import erase_nodules, erased_figures, write_erased
-from lungcam.runs.erasing import erase_exported
-from lungcam.runs.figures import draw_figures
-from lungcam.runs.fold import beside
-from lungcam.runs.localisation_report import report_localisation
-from lungcam.runs.localise import Localiser, localise_split
-from lungcam.runs.outcome import describe
-from lungcam.runs.pointers import Pointers
-from lungcam.runs.predictions import known_scores, write_predictions
-from lungcam.runs.predictor import load_predictor
-from lungcam.runs.risks import risk_figures, write_risks
-from lungcam.runs.run_report import write_run_report
-from lungcam.runs.trust import judge_explanations
-from lungcam.runs.versions import versions
+from lungcam.runtime.atomic import write_text
+from lungcam.runtime.versions import versions
+from lungcam.training import Classifier
+from lungcam.training.checkpoint import amend, find_checkpoint
+from lungcam.training.predictor import load_predictor
 from lungcam.transforms import background, shows_whole_chest
 
 THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"

@@ -8,14 +8,14 @@ from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from lungcam.callbacks import HeatmapExport
-from lungcam.classifier import Classifier
 from lungcam.data import ScanDataModule
+from lungcam.evaluation.predictions import Predictions
 from lungcam.explain import method_name, peak_mm
-from lungcam.files import whole
 from lungcam.grid import reorient
 from lungcam.metrics import Calibration
-from lungcam.runs.predictions import Predictions
+from lungcam.runtime.atomic import whole
 from lungcam.scans import read_scan
+from lungcam.training import Classifier
 from lungcam.transforms import shows_whole_chest
 
 
@@ -47,13 +47,15 @@ def draw_figures(
         The slices of the heat-maps that are shown, a `Tile` by row of the test split.
     """
     # matplotlib takes a while to load, and nothing before the training's end needs it
+    from lungcam.report.classification_figures import (
+        draw_histogram,
+        draw_precision_recall,
+        draw_reliability,
+        draw_roc,
+    )
     from lungcam.report.figure import Shown, rgb
-    from lungcam.report.histogram import draw_histogram
     from lungcam.report.montage import draw_montage
-    from lungcam.report.precision_recall import draw_precision_recall
-    from lungcam.report.reliability import draw_reliability
-    from lungcam.report.risk import draw_risk
-    from lungcam.report.roc import draw_roc
+    from lungcam.report.risk_figures import draw_risk
 
     shown = Shown(
         "test",
@@ -101,8 +103,7 @@ def _tiles(
     classifier: Classifier, data: ScanDataModule, answers: Predictions, export: HeatmapExport
 ) -> dict:
     """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
-    from lungcam.report.montage import Tile, chosen
-    from lungcam.report.slices import cut
+    from lungcam.report.montage import Tile, chosen, cut
 
     dataset, tiles = data.datasets["test"], {}
     device = next(classifier.parameters()).device

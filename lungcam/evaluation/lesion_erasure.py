@@ -14,16 +14,15 @@ from tqdm import tqdm
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
-from lungcam.data.lesion import WHOLE, lesion_share
+from lungcam.data.lesion_mask import WHOLE, lesion_share
 from lungcam.explain import HeatMap
-from lungcam.explain.erase import elsewhere, highlighted, outlined, sphere
-from lungcam.explain.inpaint import AERATED_HU, inpaint
-from lungcam.files import write_text
+from lungcam.explain.inpaint import AERATED_HU, elsewhere, highlighted, inpaint, outlined, sphere
 from lungcam.grid import Grid, reorient
+from lungcam.runtime.atomic import write_text
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import place_center, prepare, shows_whole_chest
-from lungcam.transforms.again import prepare_again
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.pipeline import prepare_again
+from lungcam.transforms.subject import grid, volume
 
 
 @dataclass(frozen=True, eq=False)

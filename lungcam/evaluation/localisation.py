@@ -1,7 +1,12 @@
-"""Where a net's maps point, measured on lesions whose place is known."""
+"""Where a net's maps point, measured on lesions whose place is known.
 
-from collections.abc import Sequence
-from dataclasses import replace
+What points at places in an image: the trained net, and what it is held against.
+
+What is known of the images in which a net's maps are measured, and what was measured.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,17 +15,168 @@ from lungcam.cohorts import Sample, ScanNodule
 from lungcam.data import PreparedDataset, read_lesion
 from lungcam.errors import InputError
 from lungcam.explain import (
+    Explainer,
+    HeatMap,
     Lesion,
+    brightness,
     finer,
+    lung_centers,
     masked_lesion,
     measure_chance,
     measure_map,
     measure_point,
+    peaks,
     random_hit_share,
 )
+from lungcam.explain.sanity_checks import untrained
 from lungcam.grid import Grid
-from lungcam.runs.located import Known, Located, LookedAt
-from lungcam.runs.pointers import BASELINES, NET, Pointed, Pointers
+from lungcam.metrics import Calibration, Marks
+from lungcam.training import Classifier
+
+# the net first, then its baselines; `random` is computed, and points nowhere
+NET = "net"
+BASELINES = ("random", "center", "brightest", "untrained")
+
+
+@dataclass(frozen=True, eq=False)
+class Pointed:
+    """Where something points in one image.
+
+    Attributes:
+        points: `(N, 3)` candidates in RAS mm.
+        scores: `(N,)`, on one scale for all images.
+        heat: The map that they are the peaks of, the highest first; None where there is none.
+    """
+
+    points: np.ndarray
+    scores: np.ndarray
+    heat: HeatMap | None = None
+
+
+class Pointers:
+    """The trained net and its baselines.
+
+    Args:
+        net: The trained net.
+        explainer: Makes the maps; of signed ones what speaks for the positive class counts.
+        probability: From the trained net's logit, calibrated where it can be.
+        seed: Of the untrained net's weights.
+    """
+
+    def __init__(
+        self,
+        net: Classifier,
+        explainer: Explainer,
+        probability: Callable[[float], float],
+        seed: int = 0,
+    ):
+        self.net = net
+        self.explainer = explainer
+        self.probability = probability
+        self.seed = seed
+        self._untrained: Classifier | None = None
+
+    def point(self, image: torch.Tensor, grid: Grid, lungs: np.ndarray) -> dict[str, Pointed]:
+        """Let each point at places in one image.
+
+        Args:
+            image: `(1, C, W, H, D)`.
+            grid: Where it stands.
+            lungs: `(W, H, D)` bool, all of it in a crop.
+
+        Returns:
+            By the names in `NET` and `BASELINES`, without `random`.
+        """
+        bright = brightness(image[0, 0].cpu().numpy(), grid)
+        centers = lung_centers(lungs, grid)
+        image = image.to(next(self.net.parameters()).device)
+        if self._untrained is None:
+            self._untrained = Classifier(untrained(self.net.net, image, self.seed)).eval()
+        return {
+            NET: self._explained(self.net, self.probability, image, grid),
+            "center": Pointed(centers, np.ones(len(centers))),
+            "brightest": Pointed(*peaks(bright.values, bright.cells), bright),
+            "untrained": self._explained(self._untrained, Calibration().probability, image, grid),
+        }
+
+    def _explained(
+        self,
+        net: Classifier,
+        probability: Callable[[float], float],
+        image: torch.Tensor,
+        grid: Grid,
+    ) -> Pointed:
+        """The peaks of a net's map share out its probability by their height."""
+        with torch.no_grad():
+            told = float(probability(float(net(image))))
+        heat = self.explainer(net, image, grid)
+        points, heights = peaks(heat.values, heat.cells)
+        return Pointed(points, told * heights / heights.max(initial=1e-300), heat)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A finding in an image.
+
+    Attributes:
+        center_mm: `(3,)` RAS mm.
+        diameter_mm: Diameter in mm.
+        chance: Probability that a random point in the lungs hits it.
+    """
+
+    center_mm: np.ndarray
+    diameter_mm: float
+    chance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """One lesion, and how well each pointer finds it.
+
+    Attributes:
+        sample: Whose lesion it is.
+        lesion: Where it lies.
+        peak_mm: The map's highest peak in RAS mm; NaN where it points nowhere.
+        figures: By pointer and figure; see `lungcam.explain.localisation`.
+    """
+
+    sample: Sample
+    lesion: Lesion
+    peak_mm: np.ndarray
+    figures: dict[str, dict[str, float]]
+
+
+@dataclass(eq=False)
+class LookedAt:
+    """One image, its candidates and what lies in it.
+
+    Attributes:
+        sample: The first of its samples.
+        pointed: By pointer.
+        targets: What is to be found.
+        excluded: What counts neither way.
+    """
+
+    sample: Sample
+    pointed: dict[str, Pointed]
+    targets: list[Known] = field(default_factory=list)
+    excluded: list[Known] = field(default_factory=list)
+
+    def marks(self, pointer: str) -> Marks:
+        """A pointer's candidates beside the findings."""
+        found = self.pointed[pointer]
+        return Marks(found.points, found.scores, *_columns(self.targets), *_columns(self.excluded))
+
+    @property
+    def diameters(self) -> np.ndarray:
+        """`(M,)` of the targets, in mm."""
+        return np.array([one.diameter_mm for one in self.targets])
+
+
+def _columns(findings: Sequence[Known]) -> tuple[np.ndarray, np.ndarray]:
+    centers = np.array([one.center_mm for one in findings]).reshape(-1, 3)
+    return centers, np.array([one.diameter_mm for one in findings])
+
 
 # maps are measured on the network's grid, split until no voxel is wider
 WIDEST_MM = 2.5

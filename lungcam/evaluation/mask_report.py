@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lungcam.data import ScanDataModule
-from lungcam.files import write_table
 from lungcam.report import Thumbnail, write_sheet
+from lungcam.runtime.atomic import write_table
 
 COLUMNS = (
     "sample_id",

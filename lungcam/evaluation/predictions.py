@@ -1,14 +1,35 @@
-"""Pooled predictions of a split, and the files made from them."""
+"""Pooled predictions of a split, and the files made from them.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+The risks that a net tells of a split's people, censored ones among them.
+
+What a trained net says of validation and test, calibrated on validation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pytorch_lightning as pl
+import torch
 
 from lungcam.cohorts import Sample
-from lungcam.files import write_table
-from lungcam.metrics import Calibration, Scored
+from lungcam.cohorts.survival import target_table
+from lungcam.data import ScanDataModule
+from lungcam.errors import InputError
+from lungcam.metrics import (
+    CALIBRATION_RULE,
+    YEARLY_CALIBRATION_RULE,
+    Calibration,
+    Scored,
+    fit_platt,
+    fit_yearly_platt,
+    risk_summary,
+    youden_threshold,
+)
+from lungcam.runtime.atomic import write_table
+from lungcam.training import Classifier
+from lungcam.training.checkpoint import load_checkpoint
 
 # before the name of a score that needs no network, as a column
 BASELINE = "baseline_"
@@ -109,3 +130,156 @@ def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
             )
         ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Risks:
+    """A split's samples and the net's answers for each year.
+
+    Attributes:
+        samples: `N` samples with a time to event.
+        logits: `(N, years)`, as the net gives them.
+        calibration: From logit to risk; as it stands it changes nothing.
+    """
+
+    samples: Sequence[Sample]
+    logits: np.ndarray
+    calibration: Calibration = field(default_factory=Calibration)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """`(N, years)` calibrated risks within each year, never decreasing."""
+        return self.calibration.probability(self.logits)
+
+    @property
+    def targets(self) -> tuple[np.ndarray, np.ndarray]:
+        """y_seq and y_mask, `(N, years)` each."""
+        return target_table(self.samples, self.logits.shape[1])
+
+    @property
+    def patients(self) -> np.ndarray:
+        """`(N,)` patient of each sample."""
+        return np.array([sample.patient_id for sample in self.samples])
+
+
+def calibrated(splits: Mapping[str, Risks]) -> dict[str, Risks]:
+    """All splits with one calibration, fitted on validation, for all years."""
+    val = splits["val"]
+    happened, known = val.targets
+    calibration = fit_yearly_platt(val.logits, happened, known, val.patients)
+    return {name: replace(found, calibration=calibration) for name, found in splits.items()}
+
+
+def risk_figures(found: Risks, baselines: Mapping[str, np.ndarray], seed: int) -> dict[str, object]:
+    """What metrics.json says of a split's risks; see `lungcam.metrics.risk_summary`."""
+    happened, known = found.targets
+    return risk_summary(
+        found.probabilities,
+        known,
+        happened,
+        np.array([sample.time_days for sample in found.samples], float),
+        np.array([sample.event for sample in found.samples], bool),
+        found.patients,
+        baselines,
+        seed,
+    )
+
+
+def write_risks(file: Path, splits: Mapping[str, Risks]) -> None:
+    """Write one row a sample: its time to event and the calibrated risk within each year."""
+    years = next(iter(splits.values())).logits.shape[1]
+    names = [f"risk_{k}" for k in range(1, years + 1)]
+    write_table(
+        file,
+        ("sample_id", "patient_id", "split", "label", "time_days", "event", *names),
+        (
+            {
+                "sample_id": sample.sample_id,
+                "patient_id": sample.patient_id,
+                "split": split,
+                "label": sample.label,
+                "time_days": sample.time_days,
+                "event": int(sample.event),
+                **{name: f"{risk:.9g}" for name, risk in zip(names, row, strict=True)},
+            }
+            for split, found in splits.items()
+            for sample, row in zip(found.samples, found.probabilities, strict=True)
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The answers to both splits.
+
+    Attributes:
+        predictions: To the samples with a label, by split.
+        risks: Of each year, of all samples, by split; None where the label is learnt.
+        calibration: From logit to probability.
+        calibration_rule: How it was fitted.
+        threshold: Probability from which a sample is called positive.
+    """
+
+    predictions: Mapping[str, Predictions]
+    risks: Mapping[str, Risks] | None
+    calibration: Calibration
+    calibration_rule: str
+    threshold: float
+
+
+def answer_splits(
+    trainer: pl.Trainer, classifier: Classifier, data: ScanDataModule, best: Path
+) -> Answered:
+    """Predict both splits with the best epoch's weights, which the net takes on.
+
+    Args:
+        trainer: That has trained.
+        classifier: The net.
+        data: After `setup`.
+        best: The checkpoint.
+
+    Raises:
+        InputError: The training diverged.
+    """
+    weights = load_checkpoint(best)["state_dict"]
+    _refuse_diverged(weights.values())
+    classifier.load_state_dict(weights)
+    batches = trainer.predict(classifier, datamodule=data)
+    # Lightning leaves the net as it was in training, and to run it so would move its weights
+    classifier.eval()
+    _refuse_diverged(logits for split in batches for logits in split)
+    logits = {
+        split: torch.cat(found).float().cpu().numpy()
+        for split, found in zip(("val", "test"), batches, strict=True)
+    }
+    if data.years is None:
+        predictions = {split: _labelled(data, split, one) for split, one in logits.items()}
+        risks, rule = None, CALIBRATION_RULE
+        calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
+    else:
+        risks = calibrated({split: Risks(data.splits[split], one) for split, one in logits.items()})
+        calibration, rule = risks["val"].calibration, YEARLY_CALIBRATION_RULE
+        predictions = {split: _labelled(data, split, one[:, -1]) for split, one in logits.items()}
+    predictions = {k: replace(one, calibration=calibration) for k, one in predictions.items()}
+    val = predictions["val"]
+    threshold = youden_threshold(val.labels, val.probabilities)
+    return Answered(predictions, risks, calibration, rule, threshold)
+
+
+def _labelled(data: ScanDataModule, split: str, logits: np.ndarray) -> Predictions:
+    """The answers to a split's samples that have a label, which stand first in it."""
+    samples = [sample for sample in data.splits[split] if sample.label is not None]
+    return Predictions(samples, logits[: len(samples)], data.crop_depths(split))
+
+
+def _refuse_diverged(tensors: Iterable[torch.Tensor]) -> None:
+    """Refuse a net whose weights, or whose answers, are not numbers.
+
+    Raises:
+        InputError: A value is NaN or infinite.
+    """
+    if not all(torch.isfinite(tensor).all() for tensor in tensors):
+        raise InputError(
+            "the training diverged: the best epoch's net is not a number (NaN); lower "
+            "optimizer.lr, or set trainer.gradient_clip_val=1."
+        )

@@ -10,21 +10,21 @@ import torch
 import torchio as tio
 from tqdm import tqdm
 
-from lungcam.classifier import RiskClassifier
 from lungcam.cohorts import Sample
-from lungcam.cohorts.risk import target_table
+from lungcam.cohorts.survival import target_table
+from lungcam.evaluation.lesion_erasure import annotated
+from lungcam.evaluation.localisation_report import lps_columns
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
-from lungcam.files import write_table
 from lungcam.metrics import Calibration, yearly_auc
-from lungcam.metrics.mean import bootstrap_mean
-from lungcam.metrics.ranking import interval
-from lungcam.runs.erasing import annotated
-from lungcam.runs.localisation_report import lps_columns
+from lungcam.metrics.comparison import interval
+from lungcam.metrics.resampling import bootstrap_mean
+from lungcam.runtime.atomic import write_table
 from lungcam.scans import read_scan
+from lungcam.training import RiskClassifier
 from lungcam.transforms import place_center, prepare, shows_whole_chest
-from lungcam.transforms.again import prepare_again
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.pipeline import prepare_again
+from lungcam.transforms.subject import grid, volume
 
 RULE = (
     "every annotated nodule of the test split is painted over with the lung around it; a person "

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
+from lungcam.evaluation.predictions import Predictions
 from lungcam.report.page import write_page
-from lungcam.report.run_page import PICTURES, run_page
-from lungcam.report.run_report import Case, RunReport
-from lungcam.runs.predictions import Predictions
+from lungcam.report.run_page import PICTURES, Case, RunReport, run_page
 
 # label, whether it was called rightly, and what such a case is
 CASES = (
@@ -80,7 +79,7 @@ def extremes(
 
 
 def _cases(answers: Predictions, threshold: float, tiles: Mapping[int, object]) -> list[Case]:
-    from lungcam.report.tile_png import tile_png
+    from lungcam.report.montage import tile_png
 
     picked = extremes(answers.labels, answers.probabilities, threshold)
     drawn = [tiles[row] for _, row in picked if row in tiles]

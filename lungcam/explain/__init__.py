@@ -1,23 +1,35 @@
 """Explanations: where the evidence lies in the scanner's space, and whether that is the lesion."""
 
-from lungcam.explain.baselines import brightness, lung_centers
+from lungcam.explain.cam import (
+    EVIDENCE,
+    METHODS,
+    check_evidence,
+    check_method,
+    grad_cam,
+    method_name,
+)
 from lungcam.explain.features import Features, features
-from lungcam.explain.geometry import cell_grid
-from lungcam.explain.grad_cam import grad_cam
 from lungcam.explain.heatmap import Explainer, HeatMap, explain
 from lungcam.explain.layers import find_layer, map_layers
 from lungcam.explain.lesion import Lesion, ball_share, finer, masked_lesion
-from lungcam.explain.localisation import HIT_MARGIN_MM, is_hit, peak_mm, random_hit_share
-from lungcam.explain.measures import (
+from lungcam.explain.localisation import (
+    HIT_MARGIN_MM,
+    LEVELS,
     MAP_FIGURES,
     POINT_FIGURES,
+    brightness,
+    energy_inside,
+    is_hit,
+    lung_centers,
     measure_chance,
     measure_map,
     measure_point,
+    overlap,
+    peak_mm,
+    random_hit_share,
 )
-from lungcam.explain.methods import EVIDENCE, METHODS, check_evidence, check_method, method_name
-from lungcam.explain.overlap import LEVELS, energy_inside, overlap
 from lungcam.explain.peaks import APART_MM, MOST, peaks
+from lungcam.explain.receptive_field import cell_grid
 
 __all__ = [
     "APART_MM",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lungcam.explain.centers import identity
-from lungcam.explain.geometry import FollowCenters, placed
 from lungcam.explain.layers import find_layer
+from lungcam.explain.receptive_field import FollowCenters, placed
+from lungcam.explain.receptive_field_ops import identity
 from lungcam.grid import Grid
 
 

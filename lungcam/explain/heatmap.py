@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from lungcam.explain.features import features
-from lungcam.explain.methods import (
+from lungcam.explain.cam import (
     BY_GRADIENT,
     OCCLUSION,
     check_evidence,
     check_method,
     choose_evidence,
 )
+from lungcam.explain.features import features
 from lungcam.explain.occlusion import occlusion
 from lungcam.grid import Grid, resample
 
@@ -52,7 +52,7 @@ def explain(
         image: `(1, C, W, H, D)` on the net's device.
         grid: Where the image stands.
         layer: Name of the layer; `occlusion` needs none, and looks at the whole net.
-        method: One of `METHODS`; see `lungcam.explain.methods` and `occlusion`.
+        method: One of `METHODS`; see `lungcam.explain.cam` and `occlusion`.
         evidence: `both`: signed; `for`: >= 0, what speaks for the positive class, as the methods
             were published; `against`: >= 0, what speaks against it.
         background: What `occlusion` covers with.

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from lungcam.errors import InputError
-from lungcam.explain import EVIDENCE, METHODS, cell_grid, map_layers
+from lungcam.explain.cam import EVIDENCE, METHODS
+from lungcam.explain.layers import map_layers
+from lungcam.explain.receptive_field import cell_grid
 from lungcam.grid import Grid
 
 # names that a refusal lists

@@ -7,16 +7,16 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from lungcam.explain.centers import NotKnown, behind, identity
 from lungcam.explain.layers import find_layer
+from lungcam.explain.receptive_field_ops import NotKnown, behind, identity
 from lungcam.grid import Grid
 
 
 class FollowCenters(TorchFunctionMode):
     """Hand the places that cells look at on from tensor to tensor while a net runs.
 
-    A tensor's attribute `centers` is a matrix (see `lungcam.explain.centers`), or, where places are
-    lost, the reason.
+    A tensor's attribute `centers` is a matrix (see `lungcam.explain.receptive_field_ops`), or,
+    where places are lost, the reason.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):

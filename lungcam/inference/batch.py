@@ -1,26 +1,205 @@
-"""Many scans: read ahead of the net, told in a table, and taken up again where they were left."""
+"""Many scans: read ahead of the net, told in a table, and taken up again where they were left.
 
-from collections.abc import Sequence
-from contextlib import closing
+metrics.json of scans whose labels a table tells.
+
+predictions.csv of many scans, written while they are predicted.
+
+What is asked for of a scan, so that an answer is known again.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from lungcam.ahead import Failure, attempt, work_ahead
+from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault
+from lungcam.data import content_stamp
 from lungcam.errors import DefectError, InputError
-from lungcam.files import clear_unfinished
-from lungcam.pool import processors
-from lungcam.runs.labelled import write_metrics
-from lungcam.runs.localise import Localiser
-from lungcam.runs.one_scan import predict_scan
-from lungcam.runs.prediction_table import DEFECTS, PredictionTable
-from lungcam.runs.predictor import Predictor
-from lungcam.runs.ready import Ready, make_ready_for
-from lungcam.runs.request import finished, request_digest
-from lungcam.runs.wanted import Wanted
+from lungcam.evaluation.localisation import Localiser
+from lungcam.evaluation.predictions import Predictions
+from lungcam.inference.outputs import NAME
+from lungcam.inference.prepare import Ready, make_ready_for
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.scan import predict_scan
+from lungcam.metrics import RULES, Calibration, summarise
+from lungcam.runtime.atomic import clear_unfinished, write_table, write_text
+from lungcam.runtime.parallel import Failure, attempt, processors, work_ahead
+from lungcam.runtime.versions import versions
+from lungcam.training.predictor import Predictor
+
+
+def write_metrics(
+    file: Path,
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    answers: Sequence[Mapping[str, object]],
+) -> None:
+    """Write how well a net does on scans with labels, if there are any.
+
+    Args:
+        file: Where metrics.json goes; an earlier one is removed where no label is known.
+        predictor: The net.
+        samples: The scans that were predicted.
+        answers: Their `logit` and whether they were `seen_in_training`.
+    """
+    known = [(s, one) for s, one in zip(samples, answers, strict=True) if s.label is not None]
+    if not known:
+        file.unlink(missing_ok=True)
+        return
+    told = Predictions(
+        [s for s, _ in known],
+        np.array([one["logit"] for _, one in known]),
+        calibration=predictor.calibration or Calibration(),
+    )
+    metrics = {
+        "test": summarise(
+            told.labels, told.probabilities, told.patients, predictor.threshold, told.baselines
+        ),
+        "seen_in_training": sum(bool(one["seen_in_training"]) for one in answers),
+        "label_rule": predictor.label_rule,
+        "rules": RULES,
+        "calibrated": predictor.calibration is not None,
+        "versions": versions(),
+        "notice": RESEARCH_USE_ONLY,
+    }
+    write_text(file, json.dumps(metrics, indent=2) + "\n")
+
+
+COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
+# between two writings of the whole table
+EVERY_S = 5.0
+DEFECTS = "defects.log"
+
+
+class PredictionTable:
+    """What became of each scan, in the order of the input.
+
+    Args:
+        folder: Where predictions.csv goes, and defects.log if there is any.
+        samples: The scans.
+        faults: Rows of a table that give none; they stand at the end.
+    """
+
+    def __init__(self, folder: Path, samples: Sequence[Sample], faults: Sequence[Fault]):
+        self.folder = folder
+        self.samples = samples
+        self.faults = faults
+        self.answers: dict[int, Mapping[str, object]] = {}
+        self.failures: dict[int, Failure] = {}
+        self._written = time.monotonic()
+        (folder / DEFECTS).unlink(missing_ok=True)
+
+    @property
+    def file(self) -> Path:
+        """The table."""
+        return self.folder / "predictions.csv"
+
+    @property
+    def defects(self) -> int:
+        """How many scans a defect of lungcam has cost."""
+        return sum(one.trace is not None for one in self.failures.values())
+
+    def add(self, number: int, result: Mapping[str, object] | Failure) -> None:
+        """Take what became of a scan; now and then the table is written."""
+        if isinstance(result, Failure):
+            self.failures[number] = result
+            if result.trace is not None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with (self.folder / DEFECTS).open("a", encoding="utf-8") as log:
+                    log.write(f"{self.samples[number].sample_id}\n{result.trace}\n")
+        else:
+            self.answers[number] = result
+        if time.monotonic() - self._written > EVERY_S:
+            self.write()
+
+    def reason(self, number: int) -> str:
+        """Why a scan has no answer."""
+        failure = self.failures[number]
+        if failure.trace is None:
+            return failure.reason
+        return f"a defect of lungcam: {failure.reason} ({self.folder / DEFECTS} has the traceback)"
+
+    def write(self) -> None:
+        """Write all that is known so far."""
+        write_table(self.file, COLUMNS, self._rows())
+        self._written = time.monotonic()
+
+    def _rows(self) -> list[dict[str, object]]:
+        rows = []
+        for number in sorted(self.answers.keys() | self.failures.keys()):
+            sample = self.samples[number]
+            row = {"sample_id": sample.sample_id, "image": str(sample.image)}
+            if number in self.answers:
+                answer = self.answers[number]
+                row |= {name: answer[name] for name in ("probability", "logit", "label")}
+            else:
+                row["error"] = self.reason(number)
+            rows.append(row)
+        return rows + [
+            {"sample_id": one.sample_id, "image": one.image, "error": one.reason}
+            for one in self.faults
+        ]
+
+
+# what the table of predictions takes from a finished scan
+TOLD = ("probability", "logit", "label", "seen_in_training")
+
+
+def request_digest(predictor: Predictor, sample: Sample, wanted: Wanted) -> str:
+    """Digest all that a scan's answer and its files hang on.
+
+    That is the checkpoint and how it explains, the scan's files by path, size and time of change,
+    the place that is asked about, which files are wanted, how pictures look where there are any,
+    and lungcam's version. The label is not among it: it is the table's.
+
+    Args:
+        predictor: The trained net.
+        sample: The scan.
+        wanted: Which files, and how pictures look.
+    """
+    told = {
+        "lungcam": __version__,
+        "checkpoint": predictor.sha256,
+        "explain": [predictor.layer, predictor.method, predictor.evidence],
+        "image": _stamp(sample.image),
+        "series": sample.series,
+        "center_mm": sample.center_mm,
+        "wanted": asdict(wanted),
+    }
+    # a window changes no file
+    del told["wanted"]["interactive"]
+    if not wanted.drawn:
+        del told["wanted"]["look"]
+    if wanted.erase or wanted.drawn:
+        nodules = [asdict(one) for one in sample.nodules]
+        told["lesion"] = [sample.diameter_mm, _stamp(sample.lesion_mask), nodules]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def finished(folder: Path, request: str) -> dict[str, object] | None:
+    """What prediction.json says of a scan; None unless it answers this very request."""
+    with suppress(OSError, ValueError, RecursionError):
+        told = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        if isinstance(told, dict) and told.get("request") == request and told.keys() >= set(TOLD):
+            return {name: told[name] for name in TOLD}
+    return None
+
+
+def _stamp(path: Path | None) -> str | None:
+    # what cannot be looked at is named when it is read
+    with suppress(OSError):
+        return path and content_stamp(path)
+    return None
+
 
 # processes that read ahead: each holds a scan, and writing keeps this process as busy as four
 MOST_WORKERS = 4

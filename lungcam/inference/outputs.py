@@ -1,17 +1,193 @@
-"""prediction.json: what is said of one scan."""
+"""prediction.json: what is said of one scan.
+
+The DICOM objects of one scan.
+
+The pictures of one scan's heat-map.
+
+A map for each year's risk.
+"""
 
 import json
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from lungcam import RESEARCH_USE_ONLY, __version__
-from lungcam.explain import peaks
-from lungcam.files import write_text
-from lungcam.runs.answer import Answer
-from lungcam.runs.predictor import Predictor
-from lungcam.runs.ready import Ready
+from lungcam.dicom import (
+    LUNGS,
+    SHOWN,
+    NoSource,
+    Told,
+    source_of,
+    write_heat_slices,
+    write_parametric_map,
+    write_segmentation,
+)
+from lungcam.explain import HeatMap, method_name, peaks
+from lungcam.grid import reorient
+from lungcam.inference.predict import Answer
+from lungcam.inference.prepare import Ready
+from lungcam.nets import one_year
+from lungcam.render import (
+    Look,
+    Outline,
+    RenderError,
+    Scene,
+    lungs_histogram,
+    otsu_ramp,
+    prepare_content,
+    save_gif,
+    save_png,
+    show,
+    turntable,
+)
+from lungcam.render.turntable import SIZE
+from lungcam.runtime.atomic import whole, write_text
+from lungcam.scans import Scan
+from lungcam.training.predictor import Predictor
+from lungcam.transforms.subject import grid
+
+# beyond that GDCM gives no spacing to an object of many frames
+GDCM_EVEN_MM = 1e-3
+SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
+
+
+def write_dicom_objects(
+    folder: Path,
+    scan: Scan,
+    heat: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    predictor: Predictor,
+) -> list[str]:
+    """Write heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
+
+    Args:
+        folder: Of the scan's results.
+        scan: What was looked at.
+        heat: `(W, H, D)` on the scan's grid.
+        masks: `(W, H, D)` bool on the canonical grid, by name; none for crops.
+        predictor: The net.
+
+    Returns:
+        Sentences on what the user should know: a scan of another format costs these files only.
+    """
+    try:
+        source = source_of(scan)
+    except NoSource as reason:
+        return [str(reason)]
+    told = Told(
+        method_name(predictor.method, "both"),
+        predictor.method,
+        predictor.evidence,
+        type(predictor.classifier.net).__name__,
+        predictor.sha256,
+        predictor.label_rule,
+        predictor.mark,
+    )
+    write_parametric_map(folder / "heatmap.dcm", source, heat, told)
+    write_heat_slices(folder / "heatmap_slices", source, heat, told)
+    for name, mask in masks.items():
+        on_scan = reorient(mask, scan.grid.canonical, scan.grid)
+        write_segmentation(folder / f"{name}.dcm", source, on_scan, SEGMENTS[name], told)
+    notes = []
+    if not source.one_frame:
+        notes.append(
+            "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first "
+            "one's, and some viewers will not lay them over the scan."
+        )
+    if masks and source.uneven_mm > GDCM_EVEN_MM:
+        notes.append(
+            f"The slices are uneven by up to {source.uneven_mm:.3f} mm: SimpleITK and other "
+            "readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
+            "the NIfTI."
+        )
+    return notes
+
+
+AS_USUAL = Look()
+
+
+def write_pictures(
+    folder: Path,
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray,
+    spacing_mm: Sequence[float],
+    heat_name: str,
+    mark: str | None,
+    look: Look = AS_USUAL,
+    outlines: Sequence[Outline] = (),
+    picture: bool = True,
+    turning: bool = False,
+) -> list[str]:
+    """Render and save; a machine without OpenGL costs the pictures only.
+
+    Args:
+        folder: Where the files go.
+        hu: `(W, H, D)` in HU, along right, front and head (RAS+).
+        lungs: `(W, H, D)` bool.
+        heat: `(W, H, D)`, signed.
+        spacing_mm: Of the voxels.
+        heat_name: What the colour bar calls the heat-map.
+        mark: A warning that stands in every picture.
+        look: How they look. The preset otsu adds `lungs_histogram.png`, which tells what it did.
+        outlines: Of annotated nodules.
+        picture: Whether `render.png` is wanted.
+        turning: Whether `turntable.gif` is wanted.
+
+    Returns:
+        What the user should know.
+    """
+    if look.preset == "otsu":
+        _write_histogram(folder / "lungs_histogram.png", lungs_histogram(hu, lungs))
+    # what speaks the other way is in the volume alone
+    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
+    content = prepare_content(*shown, look, heat_name, mark, outlines)
+    try:
+        if picture:
+            with Scene(content, look) as scene:
+                save_png(folder / "render.png", scene.picture(look.view))
+        if turning:
+            with Scene(content, look, SIZE) as scene:
+                save_gif(folder / "turntable.gif", list(turntable(scene, look.view)))
+    except RenderError as error:
+        return [str(error)]
+    return []
+
+
+def show_window(
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    heat: np.ndarray,
+    spacing_mm: Sequence[float],
+    heat_name: str,
+    mark: str | None,
+    look: Look,
+    outlines: Sequence[Outline] = (),
+) -> list[str]:
+    """Show a window to turn the volume in, until the user closes it; arguments as above.
+
+    Returns:
+        What the user should know: that there is no screen.
+    """
+    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
+    try:
+        show(prepare_content(*shown, look, heat_name, mark, outlines), look)
+    except RenderError as error:
+        return [str(error)]
+    return []
+
+
+def _write_histogram(path: Path, histogram: np.ndarray) -> None:
+    # matplotlib takes a while to load, and most pictures do without
+    from lungcam.report.lungs_histogram import draw_lungs_histogram
+
+    with whole(path) as temporary:
+        draw_lungs_histogram(histogram, otsu_ramp(histogram)).savefig(temporary, format="png")
+
 
 NAME = "prediction.json"
 
@@ -90,3 +266,20 @@ def peak_memory_mb() -> int:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def yearly_maps(predictor: Predictor, answer: Answer) -> Iterator[HeatMap]:
+    """Explain the cumulative risk within each year, from the first to the horizon.
+
+    A later year's logit is an earlier one's and what is added since, so what differs between two
+    maps is what speaks for the event in the years between.
+
+    Args:
+        predictor: A net that tells risks.
+        answer: Of one place.
+    """
+    net = predictor.classifier
+    image = answer.image.to(next(net.parameters()).device)
+    for year in range(len(answer.yearly)):
+        with one_year(net, year):
+            yield predictor.explainer(net, image, grid(answer.subject, "input"))

@@ -9,14 +9,16 @@ import torchio as tio
 from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
-from lungcam.grid import Grid
-from lungcam.runs.slide import find_lungs
-from lungcam.runs.stopwatch import Stopwatch
-from lungcam.runs.wanted import Wanted
+from lungcam.grid import Grid, reorient
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.lungs import air, lung_pockets, mask_around, trachea
+from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, read_scan
 from lungcam.transforms import Quality, is_crop, place_center, prepare, quality, shows_whole_chest
-from lungcam.transforms.volumes import grid, volume
+from lungcam.transforms.subject import grid, volume
 
+# lungs with what bulges into them from the wall, so that no lesion at the pleura is passed over
+SEARCHED = "closed"
 # of a prepared subject, what is on the scan's voxels
 VOLUMES = ("image", "airway", "lungs", "mask")
 
@@ -89,6 +91,29 @@ def make_ready(transforms: tio.Compose, sample: Sample) -> Ready:
 def make_ready_for(transforms: tio.Compose, wanted: Wanted, sample: Sample) -> Ready:
     """`make_ready` in another process: what is not needed is not sent."""
     return make_ready(transforms, sample).for_files(wanted)
+
+
+def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """The lungs, and they with what bulges into them from the wall.
+
+    Returns:
+        Each `(W, H, D)` bool on the scan's canonical grid.
+
+    Raises:
+        InputError: No lungs are found.
+    """
+    at = scan.grid.canonical
+    hu = reorient(scan.hu, scan.grid, at)
+    try:
+        pockets = lung_pockets(air(hu), hu, at.spacing_mm)
+    except ValueError as error:
+        raise InputError(
+            f"{scan.source}: {error} Give a CT of the whole chest, in HU, or a nodule's crop."
+        ) from error
+    airway = trachea(pockets, hu, at.spacing_mm)
+    lungs = pockets & ~airway
+    # without a margin: centres stand in the lungs, and cubes reach beyond
+    return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
 
 
 def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> Ready:

@@ -5,24 +5,30 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample
+from lungcam.evaluation.lesion_erasure import erase_lesions
+from lungcam.evaluation.localisation import Localiser
 from lungcam.explain import method_name
 from lungcam.grid import reorient
+from lungcam.inference.outputs import (
+    NAME,
+    describe,
+    peak_memory_mb,
+    show_window,
+    write_pictures,
+    write_prediction,
+    yearly_maps,
+)
+from lungcam.inference.predict import answer_scan
+from lungcam.inference.prepare import Ready
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.scan_report import write_scan_report
 from lungcam.render import Look
-from lungcam.runs.answer import answer_scan
-from lungcam.runs.erasing import erase_lesions
-from lungcam.runs.localise import Localiser
-from lungcam.runs.pictures import show_window, write_pictures
-from lungcam.runs.prediction_file import NAME, describe, peak_memory_mb, write_prediction
-from lungcam.runs.predictor import Predictor
-from lungcam.runs.ready import Ready
-from lungcam.runs.scan_report import write_scan_report
-from lungcam.runs.stopwatch import Stopwatch
-from lungcam.runs.wanted import Wanted
-from lungcam.runs.yearly_maps import yearly_maps
+from lungcam.report.outlines import outlines_of
+from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, write_volume
-from lungcam.transforms.volumes import grid, volume
+from lungcam.training.predictor import Predictor
+from lungcam.transforms.subject import grid, volume
 
 # each is timed
 STEPS = (
@@ -113,7 +119,7 @@ def predict_scan(
                     write_volume(file, heat.on(scan.grid), scan.grid)
     if wanted.dicom:
         # the codes' dictionary alone takes a fifth of a second
-        from lungcam.runs.dicom_objects import write_dicom_objects
+        from lungcam.inference.outputs import write_dicom_objects
 
         with watch("dicom"):
             warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample
 from lungcam.explain import method_name
 from lungcam.grid import reorient
+from lungcam.inference.predict import Answer
 from lungcam.render import Look, prepare_content
+from lungcam.report.outlines import outlines_of
 from lungcam.report.page import write_page
-from lungcam.report.scan_page import scan_page
-from lungcam.report.scan_report import ScanReport
-from lungcam.report.shown_scan import show_scan
+from lungcam.report.scan_page import ScanReport, scan_page
+from lungcam.report.scan_volume import show_scan
 from lungcam.report.volume_section import volume_section
-from lungcam.runs.answer import Answer
-from lungcam.runs.predictor import Predictor
 from lungcam.scans import Scan
+from lungcam.training.predictor import Predictor
 from lungcam.transforms import is_crop, shows_whole_chest
 
 # along the longest side of the 3D view: as fine as a browser without a graphics card can turn

@@ -1,18 +1,10 @@
 """Lung masks in mm, and what the network is shown of them. Plain numpy."""
 
-from lungcam.lungs.air import air
-from lungcam.lungs.cavity import cavity
-from lungcam.lungs.closing import close
-from lungcam.lungs.components import lung_pockets
-from lungcam.lungs.contrast import fade_walls
-from lungcam.lungs.dilation import dilate
-from lungcam.lungs.filling import fill_axial_slices
-from lungcam.lungs.mask import MASKS, lung_mask, mask_around
-from lungcam.lungs.normalise import zero_centre
-from lungcam.lungs.quality import mask_findings, mask_quality
-from lungcam.lungs.thumbnail import thumbnail
-from lungcam.lungs.trachea import trachea
-from lungcam.lungs.view import lung_grid, show_masked
+from lungcam.lungs.mask import MASKS, cavity, close, lung_mask, mask_around
+from lungcam.lungs.morphology import dilate, fill_axial_slices
+from lungcam.lungs.quality import mask_findings, mask_quality, thumbnail
+from lungcam.lungs.segment import air, lung_pockets, trachea
+from lungcam.lungs.view import fade_walls, lung_grid, show_masked, zero_centre
 
 __all__ = [
     "MASKS",

@@ -1,14 +1,145 @@
-"""What the network may see of a scan: the three named masks."""
+"""What the network may see of a scan: the three named masks.
+
+The thoracic cavity around both lungs: what grows at a wall or between the lungs lies in it.
+
+Closing in mm: what is attached to the wall comes back.
+"""
 
 import numpy as np
 
-from lungcam.lungs.air import air
-from lungcam.lungs.cavity import cavity
-from lungcam.lungs.closing import BAY_MM, close
-from lungcam.lungs.components import lung_pockets
-from lungcam.lungs.dilation import dilate
-from lungcam.lungs.filling import fill_axial_slices
-from lungcam.lungs.trachea import trachea
+from lungcam.grid import Grid, resample
+from lungcam.lungs.morphology import bounding_box, dilate, fill_axial_slices
+from lungcam.lungs.segment import air, lung_pockets, trachea
+
+DIRECTIONS = 128
+
+
+def cavity(
+    lungs: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    margin_mm: float = 4.0,
+    slab_mm: float = 10.0,
+) -> np.ndarray:
+    """Span the convex hull of both lungs, slice by slice, and widen it.
+
+    In each axial slice the hull is that of the lungs in this slice and in those within `slab_mm`
+    above and below, so that a tumour which fills a lung's cross-section does not cut the hull
+    short. A hull is kept as its support function, its extent in each of `DIRECTIONS` directions:
+    to widen it is to add, to unite is to take the larger (Rockafellar, Convex Analysis, 1970, §13).
+    Between two directions it may be wider than the hull, by 1.2 % of the length of a flat side.
+
+    Args:
+        lungs: `(W, H, D)` bool in RAS+ order, not empty.
+        spacing_mm: Voxel spacing in mm.
+        margin_mm: Distance by which the hull is widened, in all directions.
+        slab_mm: How far above and below a slice lungs count.
+
+    Returns:
+        `(W, H, D)` bool; it holds `lungs`.
+    """
+    width = lungs.shape[0]
+    angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
+    ways = np.column_stack([np.cos(angles), np.sin(angles)])
+    ways[np.abs(ways) < 1e-9] = 0
+    extents = _slabs(_extents(lungs, ways, spacing_mm), spacing_mm[2], margin_mm, slab_mm)
+    first, last = _rows(extents, ways, lungs.shape, spacing_mm)
+    # row n begins with n voxels: a stretch is the difference of two
+    stretches = np.tri(width + 1, width, -1, dtype=bool)
+    mask = np.zeros_like(lungs)
+    for k in np.flatnonzero((last >= first).any(axis=0)):
+        rows = np.flatnonzero(last[:, k] >= first[:, k])
+        rows = slice(rows[0], rows[-1] + 1)
+        mask[:, rows, k] = (stretches[last[rows, k] + 1] ^ stretches[first[rows, k]]).T
+    return mask
+
+
+def _extents(
+    lungs: np.ndarray, ways: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
+    """How far each slice reaches in each direction: `(n, D)` in mm, -inf where it is empty."""
+    width = lungs.shape[0]
+    rows = np.flatnonzero(lungs.any(axis=(0, 2)))
+    inner = lungs[:, rows[0] : rows[-1] + 1]
+    left = inner.argmax(axis=0) * spacing_mm[0]
+    right = (width - 1 - inner[::-1].argmax(axis=0)) * spacing_mm[0]
+    y = np.arange(rows[0], rows[-1] + 1)[:, None] * spacing_mm[1]
+    y = np.where(inner.any(axis=0), y, np.nan)
+    extents = np.full((len(ways), lungs.shape[2]), -np.inf)
+    for i, (across, along) in enumerate(ways):
+        np.fmax.reduce((right if across > 0 else left) * across + y * along, out=extents[i])
+    return np.where(np.isnan(extents), -np.inf, extents)
+
+
+def _slabs(extents: np.ndarray, spacing_mm: float, margin_mm: float, slab_mm: float) -> np.ndarray:
+    """Unite each slice with its neighbours, and widen it as a ball of `margin_mm` would."""
+    united = extents + margin_mm
+    for steps in range(1, int(max(margin_mm, slab_mm) / spacing_mm + 1e-6) + 1):
+        reach = np.sqrt(max(margin_mm**2 - (steps * spacing_mm) ** 2, 0.0))
+        np.maximum(united[:, steps:], extents[:, :-steps] + reach, out=united[:, steps:])
+        np.maximum(united[:, :-steps], extents[:, steps:] + reach, out=united[:, :-steps])
+    return united
+
+
+def _rows(
+    extents: np.ndarray,
+    ways: np.ndarray,
+    shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last voxel of each row, `(H, D)` each; an empty row ends before it begins."""
+    y = np.arange(shape[1])[:, None] * spacing_mm[1]
+    low = np.full(shape[1:], -np.inf)
+    high = np.full(shape[1:], np.inf)
+    for (across, along), extent in zip(ways, extents, strict=True):
+        if across > 0:
+            np.minimum(high, (extent - y * along) / across, out=high)
+        elif across < 0:
+            np.maximum(low, (extent - y * along) / across, out=low)
+        else:
+            high[y[:, 0, None] * along > extent + 1e-6] = -np.inf
+    first = np.ceil(np.clip(low / spacing_mm[0] - 1e-6, 0, shape[0]))
+    last = np.floor(np.clip(high / spacing_mm[0] + 1e-6, -1, shape[0] - 1))
+    return np.minimum(first, last + 1).astype(int), last.astype(int)
+
+
+WORKING_SPACING_MM = 3.0
+# just half counts as in, whatever the order of summation makes of its last bit
+HALF = 0.5 - 1e-5
+# radius that tells a lesion's bay from the bays between heart, spine and dome
+BAY_MM = 20.0
+
+
+def close(mask: np.ndarray, spacing_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+    """Fill the bays of a mask that a ball of a given radius cannot enter from outside.
+
+    A threshold takes a nodule at the chest wall for wall and leaves a bay in the lungs; closing
+    fills it. Worked out on a grid of 3 mm, since a bay worth filling is larger, and in mm, so that
+    slice thickness does not matter.
+
+    Args:
+        mask: `(W, H, D)` bool, not empty.
+        spacing_mm: Voxel spacing in mm.
+        radius_mm: Radius of the ball in mm.
+
+    Returns:
+        `(W, H, D)` bool: the mask and its bays.
+    """
+    source = Grid(mask.shape, np.diag([*spacing_mm, 1.0]))
+    box = bounding_box(mask)
+    step = np.maximum(WORKING_SPACING_MM, spacing_mm)
+    # the margin keeps the ball's centre within the working grid
+    low = np.array([side.start - 0.5 for side in box]) * spacing_mm - radius_mm - step
+    high = np.array([side.stop - 0.5 for side in box]) * spacing_mm + radius_mm + step
+    affine = np.diag([*step, 1.0])
+    affine[:3, 3] = low + step / 2
+    working = Grid(tuple(int(n) for n in np.ceil((high - low) / step)), affine)
+    coarse = resample(mask, source, working) >= HALF
+    spacing = tuple(float(mm) for mm in step)
+    closed = ~dilate(~dilate(coarse, spacing, radius_mm), spacing, radius_mm)
+    result = mask.copy(order="K")
+    result[box] |= resample(closed, working, source.crop(box)) >= HALF
+    return result
+
 
 MASKS = ("recipe", "closed", "cavity")
 SLAB_MM = 10.0

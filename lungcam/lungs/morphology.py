@@ -1,12 +1,63 @@
-"""Dilation in mm, whatever the voxel's shape."""
+"""Dilation in mm, whatever the voxel's shape.
+
+The box around a mask.
+
+The order in which a volume's voxels lie in memory.
+
+Fill what the lungs enclose: vessels, nodules, tumours.
+"""
 
 from itertools import product
 
+import cc3d
 import numpy as np
 
 from lungcam.grid import memory_axes
-from lungcam.lungs.box import bounding_box
-from lungcam.lungs.layout import in_memory_order
+
+
+def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> tuple[slice, ...]:
+    """Find the smallest box that holds a mask.
+
+    Args:
+        mask: `(W, H, D)` bool.
+        margin: Voxels to add on either side of each axis, as far as the volume goes.
+
+    Returns:
+        A slice for each axis.
+
+    Raises:
+        ValueError: The mask is empty.
+    """
+    box = []
+    for axis in range(3):
+        filled = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        if filled.size == 0:
+            raise ValueError("The mask is empty.")
+        stop = min(int(filled[-1]) + 1 + margin[axis], mask.shape[axis])
+        box.append(slice(max(int(filled[0]) - margin[axis], 0), stop))
+    return tuple(box)
+
+
+def in_memory_order(volume: np.ndarray) -> np.ndarray:
+    """View a volume so that its last axis runs fastest and forwards.
+
+    A CT turned to RAS+ order is a view with swapped and reversed axes; labelling it as it lies
+    saves a copy.
+
+    Args:
+        volume: Any array, such as a transposed and flipped view.
+
+    Returns:
+        A view of the same voxels; `as_laid_out` leads back.
+    """
+    flips = tuple(slice(None, None, -1 if step < 0 else 1) for step in volume.strides)
+    return volume[flips].transpose(memory_axes(volume))
+
+
+def as_laid_out(volume: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Turn what was made from `in_memory_order(like)` back to the axes of `like`, as a view."""
+    flips = tuple(slice(None, None, -1 if step < 0 else 1) for step in like.strides)
+    return volume.transpose(np.argsort(memory_axes(like)))[flips]
 
 
 def dilate(
@@ -66,3 +117,34 @@ def _shifted(bits: np.ndarray, n: int) -> np.ndarray:
             part = bits[:, :, skip:]
             moved[:, :, :kept] |= part << way if way >= 0 else part >> -way
     return moved
+
+
+def fill_axial_slices(
+    mask: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    largest_cm2: float = np.inf,
+) -> np.ndarray:
+    """Fill what a mask encloses within each axial slice.
+
+    Args:
+        mask: `(W, H, D)` bool, not empty.
+        spacing_mm: Voxel spacing in mm.
+        largest_cm2: Larger gaps stay, such as the dome of the liver that the lung surrounds.
+
+    Returns:
+        `(W, H, D)` bool.
+    """
+    filled = mask.copy(order="K")
+    most = largest_cm2 * 100 / (spacing_mm[0] * spacing_mm[1])
+    # a rim of one voxel, where the volume has it, joins what lies outside into one piece
+    inner = filled[bounding_box(mask, (1, 1, 0))]
+    for k in range(inner.shape[2]):
+        layer = inner[:, :, k]
+        gaps = cc3d.connected_components(in_memory_order(~layer), connectivity=4)
+        sizes = np.bincount(gaps.ravel())
+        enclosed = sizes <= most
+        enclosed[np.concatenate([gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]])] = False
+        enclosed[0] = False
+        if enclosed.any():
+            layer |= as_laid_out(enclosed[gaps], layer)
+    return filled

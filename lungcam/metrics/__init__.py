@@ -1,28 +1,53 @@
 """Figures with their rule, interval and baseline. Plain numpy and scipy."""
 
-from lungcam.metrics.auc import INTERVAL_RULE, auc, auc_interval, newcombe_interval, weighted_auc
-from lungcam.metrics.average_precision import (
+from lungcam.metrics.calibration import (
+    CALIBRATION_RULE,
+    YEARLY_CALIBRATION_RULE,
+    Calibration,
+    brier,
+    expected_calibration_error,
+    fit_platt,
+    fit_yearly_platt,
+)
+from lungcam.metrics.comparison import PAIRED_RULE, Paired, paired_difference
+from lungcam.metrics.cross_validation import POOLED_RULE, Scored, pool_folds, pool_seeds
+from lungcam.metrics.discrimination import (
+    INTERVAL_RULE,
     PR_AUC_RULE,
+    SENSITIVITY_RULE,
+    at_threshold,
+    auc,
+    auc_interval,
     average_precision,
     average_precision_interval,
+    newcombe_interval,
+    sensitivity_at,
+    sensitivity_interval,
+    weighted_auc,
+    youden_threshold,
 )
-from lungcam.metrics.averages import AVERAGES_RULE, mean_interval, median, median_interval
-from lungcam.metrics.calibration import brier, expected_calibration_error
-from lungcam.metrics.concordance import CONCORDANCE_RULE, concordance, concordance_interval
-from lungcam.metrics.follow_up import DAYS_A_YEAR, follow_up, observed_risk
-from lungcam.metrics.froc import FROC_RULE, RATES, Froc, froc, random_sensitivity
-from lungcam.metrics.marks import Marks, match
-from lungcam.metrics.paired import PAIRED_RULE, Paired, paired_difference
-from lungcam.metrics.platt import CALIBRATION_RULE, Calibration, fit_platt
-from lungcam.metrics.pooled import POOLED_RULE, Scored, pool_folds, pool_seeds
-from lungcam.metrics.resampling import bootstrap
-from lungcam.metrics.risk import RISK_RULES, risk_summary
-from lungcam.metrics.sensitivity import SENSITIVITY_RULE, sensitivity_at, sensitivity_interval
-from lungcam.metrics.summary import summarise
-from lungcam.metrics.threshold import at_threshold, youden_threshold
-from lungcam.metrics.yearly_auc import year_rows, yearly_auc, yearly_baselines
-from lungcam.metrics.yearly_calibration import calibration_by_group, calibration_by_year
-from lungcam.metrics.yearly_platt import YEARLY_CALIBRATION_RULE, fit_yearly_platt
+from lungcam.metrics.froc import FROC_RULE, RATES, Froc, Marks, froc, match, random_sensitivity
+from lungcam.metrics.resampling import (
+    AVERAGES_RULE,
+    bootstrap,
+    mean_interval,
+    median,
+    median_interval,
+)
+from lungcam.metrics.summary import RISK_RULES, risk_summary, summarise
+from lungcam.metrics.survival import (
+    CONCORDANCE_RULE,
+    DAYS_A_YEAR,
+    calibration_by_group,
+    calibration_by_year,
+    concordance,
+    concordance_interval,
+    follow_up,
+    observed_risk,
+    year_rows,
+    yearly_auc,
+    yearly_baselines,
+)
 
 RULES = {
     "auc_ci95": INTERVAL_RULE,

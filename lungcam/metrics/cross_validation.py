@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from lungcam.metrics.auc import auc
 from lungcam.metrics.calibration import brier, expected_calibration_error
-from lungcam.metrics.ranking import known, ranking
+from lungcam.metrics.comparison import known, ranking
+from lungcam.metrics.discrimination import auc
 
 POOLED_RULE = (
     "folds are pooled over calibrated logits, each calibrated on its own validation patients; the "

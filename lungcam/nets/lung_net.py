@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate
 
-from lungcam.nets.convolution import convolution
-from lungcam.nets.reading import Reading
+from lungcam.nets.blocks import convolution
+from lungcam.nets.output import Reading
 
 # lower and upper end, in standard deviations above the lungs' mean, of what either look tells
 # apart: nodules and vessels; aerated lung and ground glass

@@ -1,6 +1,6 @@
 """Phantoms: synthetic chest CT with a known answer, made from a seed."""
 
-from lungcam.cohorts.phantom.cohort import phantom_cohort
-from lungcam.cohorts.phantom.phantom import Phantom, make_phantom
+from lungcam.phantom.cohort import phantom_cohort
+from lungcam.phantom.phantom import Phantom, make_phantom
 
 __all__ = ["Phantom", "make_phantom", "phantom_cohort"]

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.anatomy import FAT_HU, paint_organs
-from lungcam.cohorts.phantom.chest import Chest, draw_chest
-from lungcam.cohorts.phantom.scan import Grid, blend, coverage, empty_room, make_grid
-from lungcam.cohorts.phantom.tube import box_around
-from lungcam.cohorts.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
+from lungcam.phantom.body import FAT_HU, paint_organs
+from lungcam.phantom.chest import Chest, draw_chest
+from lungcam.phantom.scanner import Grid, blend, coverage, empty_room, make_grid
+from lungcam.phantom.shapes import box_around
+from lungcam.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.chest import Chest, cavity_axes, ellipse_distance, spine_center
+from lungcam.phantom.chest import Chest, cavity_axes, ellipse_distance, spine_center
 
 
 @dataclass(frozen=True)

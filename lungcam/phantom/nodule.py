@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.chest import Chest
-from lungcam.cohorts.phantom.lung import draw_dome, lung_depth, lung_faces, points_in_lungs
-from lungcam.cohorts.phantom.scan import Grid, blend, coverage
-from lungcam.cohorts.phantom.tube import box_around, draw_path, fine_levels, slice_mean
-from lungcam.cohorts.phantom.vessel import hilum
+from lungcam.phantom.chest import Chest
+from lungcam.phantom.lung import draw_dome, lung_depth, lung_faces, points_in_lungs
+from lungcam.phantom.scanner import Grid, blend, coverage
+from lungcam.phantom.shapes import box_around, draw_path, fine_levels, slice_mean
+from lungcam.phantom.vessel import hilum
 
 ATTACHMENTS = ("none", "wall", "mediastinum", "apex")
 GROUND_GLASS_HU = -520

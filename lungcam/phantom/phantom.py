@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.canvas import paint_person
-from lungcam.cohorts.phantom.nodule import draw_nodule, lay_nodule
-from lungcam.cohorts.phantom.scan import acquire
 from lungcam.errors import InputError
+from lungcam.phantom.canvas import paint_person
+from lungcam.phantom.nodule import draw_nodule, lay_nodule
+from lungcam.phantom.scanner import acquire
 
 KINDS = ("malignant", "benign", "healthy")
 

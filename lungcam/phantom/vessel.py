@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from lungcam.cohorts.phantom.anatomy import BLOOD_HU, FAT_HU
-from lungcam.cohorts.phantom.chest import Chest, spine_center
-from lungcam.cohorts.phantom.lung import lung_depth, points_in_lungs
-from lungcam.cohorts.phantom.scan import Grid, blend
-from lungcam.cohorts.phantom.tube import draw_path, tube_share
+from lungcam.phantom.body import BLOOD_HU, FAT_HU
+from lungcam.phantom.chest import Chest, spine_center
+from lungcam.phantom.lung import lung_depth, points_in_lungs
+from lungcam.phantom.scanner import Grid, blend
+from lungcam.phantom.shapes import draw_path, tube_share
 
 WALL_MM = 1.6
 

@@ -1,17 +1,21 @@
 """Pictures of lungs with a heat-map inside, by volume rendering."""
 
+from lungcam.render.annotations import Outline
 from lungcam.render.camera import VIEWS, View
 from lungcam.render.content import Content, prepare_content
-from lungcam.render.display import to_display
-from lungcam.render.histogram import Ramp, lungs_histogram, otsu_ramp
 from lungcam.render.interactive import show
-from lungcam.render.look import Look, check_look, transfer_functions
 from lungcam.render.mapper import choose_mapper
-from lungcam.render.opengl import RenderError
-from lungcam.render.outline import Outline
+from lungcam.render.offscreen import RenderError
+from lungcam.render.options import Look, check_look, transfer_functions
 from lungcam.render.picture import render_volume, save_png
 from lungcam.render.scene import Scene
-from lungcam.render.transfer_functions import TransferFunctions
+from lungcam.render.transfer_functions import (
+    Ramp,
+    TransferFunctions,
+    lungs_histogram,
+    otsu_ramp,
+    to_display,
+)
 from lungcam.render.turntable import save_gif, turntable
 from lungcam.render.volume import lungs_and_heat
 

@@ -1,14 +1,29 @@
-"""Small print on the picture: what it is for, which side is which, what the colours mean."""
+"""Small print on the picture: what it is for, which side is which, what the colours mean.
+
+Rings around annotated nodules: drawn on top, and never over what they surround.
+
+A bar that tells how long so many millimetres are in the picture.
+"""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import vtkmodules.vtkRenderingFreeType  # noqa: F401  registers the fonts
-from vtkmodules.vtkCommonCore import vtkDoubleArray
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkRenderingAnnotation import vtkScalarBarActor
-from vtkmodules.vtkRenderingCore import vtkTextActor, vtkTextProperty
+from vtkmodules.vtkRenderingCore import (
+    vtkActor2D,
+    vtkCoordinate,
+    vtkPolyDataMapper2D,
+    vtkTextActor,
+    vtkTextProperty,
+)
 
-from lungcam.render.colormap import HEAT_FLOOR
-from lungcam.render.transfer_functions import Colors
+from lungcam.render.transfer_functions import HEAT_FLOOR, Colors
 from lungcam.render.volume_property import color_function, piecewise_function
 
 GREY = (0.62, 0.65, 0.70)
@@ -97,3 +112,119 @@ def _print_small(text: vtkTextProperty, height: int) -> None:
     text.ShadowOff()
     text.ItalicOff()
     text.BoldOff()
+
+
+COLOR = (0.35, 0.92, 1.0)
+CORNERS = 96
+LEAST_PIXELS = 7.0
+"""Least radius of a ring: within a smaller one nothing could be seen."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A ball around something annotated.
+
+    Attributes:
+        center_mm: In millimetres from the centre of the scan's voxel (0, 0, 0), along its axes.
+        radius_mm: Of the ball.
+    """
+
+    center_mm: tuple[float, float, float]
+    radius_mm: float
+
+
+class Rings:
+    """The outlines as rings that face the camera, in one actor.
+
+    Args:
+        outlines: What is annotated.
+        width: Of the line, in pixels.
+    """
+
+    def __init__(self, outlines: Sequence[Outline], width: float) -> None:
+        self._outlines = outlines
+        self._shape = vtkPolyData()
+        loops = vtkCellArray()
+        for ring in range(len(outlines)):
+            loops.InsertNextCell(CORNERS + 1)
+            for corner in range(CORNERS + 1):
+                loops.InsertCellPoint(ring * CORNERS + corner % CORNERS)
+        self._shape.SetPoints(vtkPoints())
+        self._shape.SetLines(loops)
+        place = vtkCoordinate()
+        place.SetCoordinateSystemToWorld()
+        mapper = vtkPolyDataMapper2D()
+        mapper.SetInputData(self._shape)
+        mapper.SetTransformCoordinate(place)
+        self.actor = vtkActor2D()
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetColor(*COLOR)
+        self.actor.GetProperty().SetLineWidth(width)
+
+    def face(self, axes: np.ndarray, mm_per_pixel: float) -> None:
+        """Turn the rings to the camera.
+
+        Args:
+            axes: Unit vectors, one a row: the picture's right, its top, to the camera.
+            mm_per_pixel: Scale of the picture.
+        """
+        turn = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
+        circle = np.stack([np.cos(turn), np.sin(turn)], axis=1) @ axes[:2]
+        least = LEAST_PIXELS * mm_per_pixel
+        corners = np.zeros((len(self._outlines), CORNERS, 3))
+        for ring, one in zip(corners, self._outlines, strict=True):
+            ring[:] = np.asarray(one.center_mm) + max(one.radius_mm, least) * circle
+        self._shape.GetPoints().SetData(numpy_to_vtk(corners.reshape(-1, 3), deep=True))
+        self._shape.GetPoints().Modified()
+
+
+LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class ScaleBar:
+    """A bar with its length beside it.
+
+    Args:
+        left: Where it begins, as a share of the picture's width.
+        y: How high it lies, as a share of the picture's height from below.
+        longest: Most that it may take of the width.
+        letters: Height of the letters, in pixels.
+    """
+
+    def __init__(self, left: float, y: float, longest: float, letters: int) -> None:
+        self._left, self._y, self._longest, self._letters = left, y, longest, letters
+        self._points = vtkPoints()
+        self._points.SetNumberOfPoints(6)
+        lines = vtkCellArray()
+        for ends in ((0, 1), (2, 3), (4, 5)):
+            lines.InsertNextCell(2, ends)
+        shape = vtkPolyData()
+        shape.SetPoints(self._points)
+        shape.SetLines(lines)
+        mapper = vtkPolyDataMapper2D()
+        mapper.SetInputData(shape)
+        bar = vtkActor2D()
+        bar.SetMapper(mapper)
+        bar.GetProperty().SetColor(*GREY)
+        bar.GetProperty().SetLineWidth(max(1.0, letters / 8))
+        self._label = caption("", left, y, letters, "Left")
+        self.actors = (bar, self._label)
+
+    def measure(self, mm_per_pixel: float, size: tuple[int, int]) -> None:
+        """Make it the longest round length that fits.
+
+        Args:
+            mm_per_pixel: Scale of the picture.
+            size: (width, height) of the picture, in pixels.
+        """
+        width, height = size
+        room = self._longest * width * mm_per_pixel
+        length = max((mm for mm in LENGTHS_MM if mm <= room), default=LENGTHS_MM[0])
+        left, y = self._left * width, self._y * height
+        right, tick = left + length / mm_per_pixel, self._letters / 3
+        ends = ((left, y), (right, y), *((x, y + t) for x in (left, right) for t in (-tick, tick)))
+        for index, (x, above) in enumerate(ends):
+            self._points.SetPoint(index, x, above, 0.0)
+        self._points.Modified()
+        self._label.SetInput(f"{length} mm")
+        self._label.SetPosition((right + self._letters / 2) / width, self._y)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
-from lungcam.render.histogram import lungs_histogram
-from lungcam.render.look import Look, check_look, transfer_functions
-from lungcam.render.outline import Outline
-from lungcam.render.transfer_functions import TransferFunctions
+from lungcam.render.annotations import Outline
+from lungcam.render.options import Look, check_look, transfer_functions
+from lungcam.render.transfer_functions import TransferFunctions, lungs_histogram
 from lungcam.render.volume import MAX_SIDE, check_volumes, lungs_and_heat
 
 

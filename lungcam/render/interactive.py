@@ -9,8 +9,8 @@ from vtkmodules.vtkInteractionStyle import vtkInteractorStyleTrackballCamera
 from vtkmodules.vtkRenderingCore import vtkRenderWindow, vtkRenderWindowInteractor
 
 from lungcam.render.content import Content
-from lungcam.render.look import Look
-from lungcam.render.opengl import RenderError, quiet_vtk
+from lungcam.render.offscreen import RenderError, quiet_vtk
+from lungcam.render.options import Look
 from lungcam.render.scene import Scene
 
 TITLE = "lungcam: drag turns, Shift+drag moves, the wheel zooms, R resets, Q closes"

@@ -15,9 +15,8 @@ from vtkmodules.vtkRenderingVolume import (
     vtkVolumeMapper,
 )
 
-from lungcam.render.colormap import FIRE, heat_functions
-from lungcam.render.opengl import RenderError, offscreen_window, quiet_vtk
-from lungcam.render.presets import GRADIENT
+from lungcam.render.offscreen import RenderError, offscreen_window, quiet_vtk
+from lungcam.render.transfer_functions import FIRE, GRADIENT, heat_functions
 from lungcam.render.volume_property import volume_property
 
 MAPPERS = {"software": vtkFixedPointVolumeRayCastMapper, "hardware": vtkGPUVolumeRayCastMapper}

@@ -1,14 +1,23 @@
-"""How a picture looks: choices by name, refused in one line before any work."""
+"""How a picture looks: choices by name, refused in one line before any work.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+How pictures look, from the configuration.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from lungcam.errors import InputError
 from lungcam.render.camera import VIEWS
-from lungcam.render.colormap import FIRE, heat_functions, is_colormap
-from lungcam.render.presets import PRESETS
-from lungcam.render.transfer_functions import TransferFunctions
+from lungcam.render.transfer_functions import (
+    FIRE,
+    PRESETS,
+    TransferFunctions,
+    heat_functions,
+    is_colormap,
+)
 
 CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Planes that cut the volume open, and the axis that each stands across."""
@@ -23,7 +32,7 @@ class Look:
 
     Attributes:
         preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
-            `lungcam.render.presets`.
+            `lungcam.render.transfer_functions`.
         colormap: Of the heat-map: 'fire', or a name of matplotlib's.
         view: A name from `VIEWS`.
         clip: 'axial', 'coronal' or 'sagittal' cuts the volume open at the heat-map's peak and takes
@@ -81,3 +90,20 @@ def transfer_functions(
 
 def _or(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def read_look(told: Mapping[str, Any]) -> Look:
+    """Read the node `render`, and refuse what cannot be drawn before any work.
+
+    Args:
+        told: With a key for each field of `Look`; others are left alone.
+
+    Raises:
+        InputError: Names the key.
+    """
+    look = Look(**{field.name: told[field.name] for field in fields(Look)})
+    try:
+        check_look(look)
+    except ValueError as error:
+        raise InputError(f"render.{error}") from error
+    return look

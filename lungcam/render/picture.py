@@ -8,12 +8,12 @@ from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOImage import vtkPNGWriter
 
-from lungcam.files import whole
+from lungcam.render.annotations import Outline
 from lungcam.render.camera import View, named_view
 from lungcam.render.content import prepare_content
-from lungcam.render.look import Look
-from lungcam.render.outline import Outline
+from lungcam.render.options import Look
 from lungcam.render.scene import Scene
+from lungcam.runtime.atomic import whole
 
 AS_USUAL = Look()
 

@@ -8,15 +8,20 @@ from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow, vtkVolume
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.render.camera import View, aim, axes_of, camera_axes, named_view, side_letters
-from lungcam.render.captions import caption, color_bar, warning
+from lungcam.render.annotations import Rings, ScaleBar, caption, color_bar, warning
+from lungcam.render.camera import (
+    OrientationCube,
+    View,
+    aim,
+    axes_of,
+    camera_axes,
+    named_view,
+    side_letters,
+)
 from lungcam.render.content import Content
-from lungcam.render.look import CLIPS, Look
 from lungcam.render.mapper import choose_mapper
-from lungcam.render.opengl import offscreen_window, quiet_vtk
-from lungcam.render.orientation import OrientationCube
-from lungcam.render.outline import Rings
-from lungcam.render.scale_bar import ScaleBar
+from lungcam.render.offscreen import offscreen_window, quiet_vtk
+from lungcam.render.options import CLIPS, Look
 from lungcam.render.volume import surface_points
 from lungcam.render.volume_property import volume_property
 

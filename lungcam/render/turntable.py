@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lungcam.files import whole
 from lungcam.render.camera import View, named_view
 from lungcam.render.scene import Scene
+from lungcam.runtime.atomic import whole
 
 FRAMES = 36
 SIZE = (512, 512)

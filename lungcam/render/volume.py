@@ -1,19 +1,135 @@
 """Lungs and heat-map as one volume of two components, small enough to draw quickly.
 
 Two separate volumes in one scene would be blended one after the other instead of voxel by voxel.
+
+The rim of chest wall that a lung mask may hold, which would hide the lungs like a shell.
+
+Tissue around the heat, made glassy so that it does not hide what glows inside.
+
+A volume on a coarser or finer grid over the same box, one axis after the other.
 """
 
+import cc3d
 import numpy as np
+from scipy import ndimage
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
-from lungcam.render.clearing import clear_around
-from lungcam.render.colormap import HEAT_FLOOR
-from lungcam.render.display import to_display
-from lungcam.render.presets import GRADIENT
-from lungcam.render.resample import resample, resampling_weights
-from lungcam.render.rim import DENSE, dense_rim
-from lungcam.render.transfer_functions import TransferFunctions, at
+from lungcam.render.transfer_functions import (
+    GRADIENT,
+    HEAT_FLOOR,
+    TransferFunctions,
+    at,
+    to_display,
+)
+
+RIM_MM = 6.0
+DENSE = 106
+"""About -450 HU on the default window: between aerated lung and soft tissue."""
+
+
+def dense_rim(
+    shown: np.ndarray, share: np.ndarray, side_mm: float, dense: float = DENSE
+) -> np.ndarray:
+    """Find the soft tissue that a lung mask holds along its surface.
+
+    Masks are often dilated by a few millimetres, or have gaps filled slice by slice. What is
+    reached from outside through soft tissue alone, up to 6 mm deep, is chest wall, heart or
+    diaphragm; vessels and nodules lie deeper or behind aerated lung.
+
+    Args:
+        shown: `(W, H, D)` lungs on the display scale, 0 outside.
+        share: `(W, H, D)` share of each voxel that is in the mask, 0 to 1.
+        side_mm: Size of a voxel.
+        dense: Display value from which tissue is soft tissue.
+
+    Returns:
+        `(W, H, D)` bool: outside, and the rim.
+    """
+    outside = share < 0.5
+    soft = shown > dense * share
+    for _ in range(round(RIM_MM / side_mm)):
+        grown = outside.copy(order="K")  # in the order of its neighbours: mixed is slow
+        for axis in range(3):
+            new, old = np.moveaxis(grown, axis, 0), np.moveaxis(outside, axis, 0)
+            new[1:] |= old[:-1]
+            new[:-1] |= old[1:]
+        outside |= grown & soft
+    return outside
+
+
+LUMP_MM = 6.0
+"""Least width of a dense lump: thinner are vessels, which hide little."""
+
+AROUND_MM = 3.0
+"""How far beyond the heat, and beyond the lumps that hold it, tissue is made glassy."""
+
+WITHIN_MM = 25.0
+"""How far from the heat a lump may reach."""
+
+
+def clear_around(shown: np.ndarray, share: np.ndarray, side_mm: float, haze: float) -> None:
+    """Cap the lungs' display values where there is heat, and in dense lumps that hold heat.
+
+    A nodule is all but opaque: heat inside would show as a pale tint of its surface or not at all.
+
+    Args:
+        shown: `(W, H, D)` lungs on the display scale; changed in place.
+        share: `(W, H, D)` heat as a share of its peak.
+        side_mm: Size of a voxel.
+        haze: Highest display value that is translucent.
+    """
+    hot = share > HEAT_FLOOR
+    found = ndimage.find_objects(hot.astype(np.uint8))
+    if not found:
+        return
+    margin = round(WITHIN_MM / side_mm)
+    near = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in found[0])
+    hot = hot[near]
+    cleared = _grown(hot | _lumps(shown[near] > DENSE, hot, side_mm), AROUND_MM / side_mm)
+    # without a sharp edge, which would be drawn as one
+    edge = ndimage.uniform_filter(cleared.astype(np.float32), 2 * round(1.5 / side_mm) + 1)
+    np.minimum(shown[near], 255 - (255 - haze) * edge, out=shown[near])
+
+
+def _lumps(dense: np.ndarray, hot: np.ndarray, side_mm: float) -> np.ndarray:
+    """The lumps of dense tissue that hold heat, without the vessels that lead to them."""
+    width = max(1, round(LUMP_MM / side_mm))
+    cores = cc3d.connected_components(ndimage.minimum_filter(dense, width), connectivity=6)
+    held = np.zeros(cores.max() + 1, dtype=bool)
+    held[cores[_grown(hot, width / 2)]] = True
+    held[0] = False
+    return _grown(held[cores], width / 2)
+
+
+def _grown(mask: np.ndarray, voxels: float) -> np.ndarray:
+    return ndimage.maximum_filter(mask, 2 * round(voxels) + 1)
+
+
+def resampling_weights(n: int, m: int) -> np.ndarray:
+    """`(m, n)` weights from n voxels to m over the same length.
+
+    Fewer voxels are averages under a triangle. More voxels follow a quadratic B-spline: between
+    thick slices its slope is continuous, where linear interpolation would draw a contour at each.
+    """
+    centre = (np.arange(m) + 0.5) * n / m - 0.5
+    away = np.abs(np.arange(n) - centre[:, None])
+    if n >= m:
+        weights = np.maximum(0.0, 1 - away * m / n)
+    else:
+        weights = np.where(away < 0.5, 0.75 - away**2, 0.5 * np.maximum(0.0, 1.5 - away) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def resample(values: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
+    """Apply such weights along each axis of `(W, H, D)` values; float32."""
+    values = np.asarray(values, dtype=np.float32)
+    for along in weights:
+        # One large product an axis: many small ones wait for each other on a busy machine.
+        n, *rest = values.shape
+        values = (along @ values.reshape(n, -1)).reshape(-1, *rest).transpose(1, 2, 0)
+    return values
+
 
 MAX_SIDE = 256
 LUNG_MARGIN_MM = 4.0

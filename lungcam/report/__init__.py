@@ -1,6 +1,6 @@
 """What a person looks at after a run: sheets, tables, figures."""
 
 from lungcam.report.hparams import log_hparams
-from lungcam.report.sheet import Thumbnail, write_sheet
+from lungcam.report.mask_sheet import Thumbnail, write_sheet
 
 __all__ = ["Thumbnail", "log_hparams", "write_sheet"]

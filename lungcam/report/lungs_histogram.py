@@ -4,8 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lungcam.render import Ramp
-from lungcam.render.display import AIR_TO_SOFT_TISSUE_HU
-from lungcam.render.histogram import FIRST_MODE, SECOND_MODE
+from lungcam.render.transfer_functions import AIR_TO_SOFT_TISSUE_HU, FIRST_MODE, SECOND_MODE
 from lungcam.report.figure import (
     FAINT,
     INK,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lungcam.files import whole
+from lungcam.runtime.atomic import whole
 
 COLUMNS = 5
 CAPTION = 28  # pixels below a picture

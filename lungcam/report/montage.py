@@ -1,5 +1,11 @@
-"""Heat-maps of some samples, on slices through their peaks."""
+"""Heat-maps of some samples, on slices through their peaks.
 
+Slices of a scan and its heat-map through one point, as a reader of CT expects them.
+
+A sample's slices as one small PNG.
+"""
+
+import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +17,88 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from PIL import Image, ImageDraw
 
+from lungcam.explain import HeatMap
+from lungcam.grid import Grid, resample
 from lungcam.report.figure import GREY, INK, POSITIVE, annotate, blank
-from lungcam.report.slices import Slice
+
+AIR_HU = -1024.0
+# pixels along the longer side of a picture
+PIXELS = 320
+# the axis that a plane is normal to, and the axes along its columns and rows
+PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2)}
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One plane.
+
+    Attributes:
+        hu: `(h, w)`; seen from the feet (axial) or from the front (coronal), so that the patient's
+            right is on the left, and front or head at the top.
+        heat: `(h, w)`, >= 0: what a signed map has below 0 is left out.
+        lesion: Where the plane cuts a known lesion, as a ball: (x, y, radius) in pixels.
+    """
+
+    hu: np.ndarray
+    heat: np.ndarray
+    lesion: tuple[float, float, float] | None
+
+
+def cut(
+    hu: np.ndarray,
+    scan: Grid,
+    heat: HeatMap,
+    box: Grid,
+    point_mm: np.ndarray,
+    plane: str,
+    lesion: tuple[np.ndarray, float] | None = None,
+) -> Slice:
+    """Interpolate a plane of a scan and of its heat-map.
+
+    Args:
+        hu: `(W, H, D)` on `scan`.
+        scan: With axes along right, front and head (RAS+).
+        heat: Of the same scan.
+        box: What the net was shown: the plane covers the part of it that lies in the scan.
+        point_mm: RAS mm; the plane goes through it, or as near as the scan reaches.
+        plane: A key of `PLANES`.
+        lesion: Centre (RAS mm) and diameter in mm, where known.
+    """
+    normal, across, up = PLANES[plane]
+    # along the scan's own axes, which an oblique scan has turned a little
+    axes = scan.affine[:3, :3] / scan.spacing_mm
+    (box_low, box_high), (low, high) = (
+        np.sort(one.to_world(np.array([[0, 0, 0], np.array(one.shape) - 1])) @ axes, axis=0)
+        for one in (box, scan)
+    )
+    low, high = np.maximum(low, box_low), np.minimum(high, box_high)
+    step = max(high[across] - low[across], high[up] - low[up], 1.0) / (PIXELS - 1)
+    shape = np.ones(3, int)
+    # a net's input may reach beyond a crop, and its peak with it: the crop's last slice is shown
+    start = np.clip(np.asarray(point_mm, float) @ axes, low, high)
+    for axis in (across, up):
+        shape[axis] = max(1, round((high[axis] - low[axis]) / step) + 1)
+        start[axis] = low[axis]
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes * step, axes @ start
+    here = Grid(tuple(int(n) for n in shape), affine)
+
+    def picture(values: np.ndarray) -> np.ndarray:
+        # (across, up) to rows from the top; the patient's right on the left
+        return np.squeeze(values, normal).T[::-1, ::-1]
+
+    ball = None
+    if lesion is not None:
+        center, radius = here.to_index(np.asarray(lesion[0])), lesion[1] / 2
+        off = abs(center[normal]) * step
+        if off < radius:
+            # both are counted from the other side in the picture
+            x, y = shape[across] - 1 - center[across], shape[up] - 1 - center[up]
+            ball = (float(x), float(y), float(np.sqrt(radius**2 - off**2) / step))
+    return Slice(picture(resample(hu, scan, here, AIR_HU)), picture(heat.on(here).clip(0)), ball)
+
 
 HU_WINDOW = (-1150.0, 350.0)
 SIDE, GAP, MARGIN = 1.75, 0.06, 0.4  # inches
@@ -148,3 +233,43 @@ def _show(axes: Axes, one: Slice, scale: Normalize | None, colours: ListedColorm
     x, y = (width - 1) / 2, (height - 1) / 2
     axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+PNG_SIDE, PNG_GAP = 300, 6  # pixels
+LESION = (91, 227, 255)
+
+
+def tile_png(tile: Tile, top: float) -> bytes:
+    """Draw the axial slice alone, the same with the heat, and the coronal slice with it.
+
+    Args:
+        tile: The slices.
+        top: The heat that has the brightest colour; the same in all tiles that are compared.
+    """
+    sheet = Image.new("RGB", (3 * PNG_SIDE + 2 * PNG_GAP, PNG_SIDE))
+    for place, (one, heat) in enumerate(
+        ((tile.axial, False), (tile.axial, True), (tile.coronal, True))
+    ):
+        picture = _draw(one, top if heat else None)
+        x = place * (PNG_SIDE + PNG_GAP) + (PNG_SIDE - picture.width) // 2
+        sheet.paste(picture, (x, (PNG_SIDE - picture.height) // 2))
+    stream = io.BytesIO()
+    sheet.save(stream, "png")
+    return stream.getvalue()
+
+
+def _draw(one: Slice, top: float | None) -> Image.Image:
+    low, high = HU_WINDOW
+    grey = np.clip((one.hu - low) / (high - low), 0, 1)[..., None].repeat(3, axis=2)
+    if top is not None:
+        colours = heat_colours()(np.clip(one.heat / (top if top > 0 else 1.0), 0, 1))
+        grey += colours[..., 3:] * (colours[..., :3] - grey)
+    picture = Image.fromarray(np.rint(255 * grey).astype(np.uint8))
+    scale = PNG_SIDE / max(picture.size)
+    picture = picture.resize([max(1, round(n * scale)) for n in picture.size], Image.BILINEAR)
+    if one.lesion is not None:
+        x, y = ((n + 0.5) * scale for n in one.lesion[:2])
+        radius = one.lesion[2] * scale
+        box = (x - radius, y - radius, x + radius, y + radius)
+        ImageDraw.Draw(picture).ellipse(box, outline=LESION)
+    return picture

@@ -16,7 +16,7 @@ from string import Template
 
 import numpy as np
 
-from lungcam.files import write_text
+from lungcam.runtime.atomic import write_text
 
 
 class Html(str):

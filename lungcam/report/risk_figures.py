@@ -8,6 +8,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from lungcam.report.classification_figures import marks, yearly_marks
 from lungcam.report.figure import (
     GREY,
     INK,
@@ -19,7 +20,6 @@ from lungcam.report.figure import (
     span,
     tidy,
 )
-from lungcam.report.interval_marks import marks, yearly_marks
 
 WIDTH, HEIGHT = 14.0, 5.5
 PANEL, STEP, LEFT = 3.78, 4.62, 0.72

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid, resample
-from lungcam.lungs.box import bounding_box
+from lungcam.lungs.morphology import bounding_box
 
 # HU of the 256 grey levels: every 4 HU where organs differ, coarser where noise hides a step
 LEVELS_HU = np.r_[-1024:-200:10, -200:240:4, 240:1500:20]

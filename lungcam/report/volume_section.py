@@ -5,8 +5,7 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.render import VIEWS, Content, TransferFunctions
-from lungcam.render.colormap import HEAT_FLOOR
-from lungcam.render.transfer_functions import at
+from lungcam.render.transfer_functions import HEAT_FLOOR, at
 from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
 
 # name, label, highest value and the one it begins with

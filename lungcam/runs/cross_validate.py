@@ -12,17 +12,17 @@ from scipy.special import expit
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
-from lungcam.files import write_table, write_text
+from lungcam.evaluation.console import against_baselines
+from lungcam.evaluation.folds import read_fold, standing_in, write_config
+from lungcam.evaluation.predictions import BASELINE
 from lungcam.metrics import POOLED_RULE, RULES, Scored, pool_folds, pool_seeds
-from lungcam.metrics.pooled import average_seeds, pool
-from lungcam.metrics.ranking import ranking
-from lungcam.metrics.words import with_interval
-from lungcam.ranks import rank
-from lungcam.runs.fold import read_fold, standing_in, write_config
-from lungcam.runs.outcome import against_baselines
-from lungcam.runs.predictions import BASELINE
+from lungcam.metrics.comparison import ranking
+from lungcam.metrics.cross_validation import average_seeds, pool
+from lungcam.metrics.summary import with_interval
 from lungcam.runs.train import train
-from lungcam.runs.versions import versions
+from lungcam.runtime.atomic import write_table, write_text
+from lungcam.runtime.distributed import rank
+from lungcam.runtime.versions import versions
 
 # mm; between them size tells little, and it is there that a net is asked for
 MIDDLE_MM = (6, 15)

@@ -7,26 +7,24 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.checkpoint import find_checkpoint
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
-from lungcam.files import clear_unfinished
+from lungcam.evaluation.lesion_erasure import change_in_words
+from lungcam.evaluation.localisation import Localiser, Pointers
+from lungcam.evaluation.localisation_report import report_localisation
+from lungcam.explain.options import check_explanation
+from lungcam.inference.batch import predict_many, refuse_failures, request_digest
+from lungcam.inference.prepare import make_ready
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.scan import predict_scan
 from lungcam.render import Look
-from lungcam.runs.erasing import change_in_words
-from lungcam.runs.explanation import check_explanation
-from lungcam.runs.localisation_report import report_localisation
-from lungcam.runs.localise import Localiser
-from lungcam.runs.look import read_look
-from lungcam.runs.many import predict_many, refuse_failures
-from lungcam.runs.one_scan import predict_scan
-from lungcam.runs.pointers import Pointers
-from lungcam.runs.predictor import Predictor, load_predictor
-from lungcam.runs.ready import make_ready
-from lungcam.runs.request import request_digest
-from lungcam.runs.wanted import Wanted
+from lungcam.render.options import read_look
+from lungcam.runtime.atomic import clear_unfinished
 from lungcam.scans import discover, scan_name
-from lungcam.trainer import device_settings
+from lungcam.training.checkpoint import find_checkpoint
+from lungcam.training.predictor import Predictor, load_predictor
+from lungcam.training.trainer import device_settings
 from lungcam.transforms import shows_whole_chest
 
 # of the untrained net, and of the bootstrap

@@ -10,26 +10,26 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
-from lungcam.classifier import RISK, Classifier, RiskClassifier
-from lungcam.cohorts.risk import YEARS, risk_cohort, target_table
+from lungcam.cohorts.survival import YEARS, risk_cohort, target_table
 from lungcam.cohorts.table import write_samples
-from lungcam.config import TrainConfig, check_nodes, plain, refuse_missing
+from lungcam.config.instantiate import check_targets, instantiate
+from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
-from lungcam.files import clear_unfinished
+from lungcam.evaluation.evaluate import evaluate
+from lungcam.evaluation.mask_report import report_masks
+from lungcam.explain.options import check_explanation, check_layer
 from lungcam.nets import hazard_head
-from lungcam.ranks import rank
+from lungcam.render.options import read_look
 from lungcam.report import log_hparams
-from lungcam.runs.evaluate import evaluate
-from lungcam.runs.explanation import check_explanation, check_layer
-from lungcam.runs.look import read_look
-from lungcam.runs.mask_report import report_masks
 from lungcam.runs.prepare import prepare_part
-from lungcam.runs.versions import versions
+from lungcam.runtime.atomic import clear_unfinished
+from lungcam.runtime.distributed import rank
+from lungcam.runtime.versions import versions
 from lungcam.sweeps import refuse_single_run
-from lungcam.targets import check_targets, instantiate
-from lungcam.trainer import make_trainer, rank_zero_first
+from lungcam.training import RISK, Classifier, RiskClassifier
+from lungcam.training.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
+from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 FULL = "32-true"

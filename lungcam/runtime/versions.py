@@ -1,10 +1,16 @@
-"""Which software made a result."""
+"""Versions of the software, and the places that differ between a checkout and a wheel."""
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import lungcam
 
+_PACKAGE = Path(lungcam.__file__).parent
+# the wheel carries the checkout's conf/ inside the package
+_IN_WHEEL = _PACKAGE / "conf"
+CONFIGS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "conf"
+TRAIN = "lungcam-train" if _IN_WHEEL.is_dir() else "python train.py"
 PACKAGES = ("torch", "pytorch-lightning", "torchio", "monai", "numpy", "vtk", "SimpleITK")
 
 

@@ -35,9 +35,8 @@ sform is taken).
 """
 
 from lungcam.scans.discover import Source, discover, scan_name
-from lungcam.scans.read import check_scan, read_scan
+from lungcam.scans.read import check_scan, read_scan, write_volume
 from lungcam.scans.scan import Scan
-from lungcam.scans.write import write_volume
 
 __all__ = [
     "Scan",

@@ -6,15 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcam.findings import Outcome, Verdict
 from lungcam.grid import Grid
-from lungcam.scans.contents import Contents, contents_of, note_contents
-from lungcam.scans.headers import Header
+from lungcam.scans.dicom_header import Header
 from lungcam.scans.hounsfield import fill_corners
 from lungcam.scans.pixels import PADDING_ABOVE, PADDING_BELOW, padding_hu, read_pixels
-from lungcam.scans.placing import note_places
-from lungcam.scans.slice_faults import PLACING, UNSCALED, faults_of, note_faults
-from lungcam.scans.stack import SAME_POSITION_MM, Stack, difference, stacks_of
-from lungcam.verdict import Outcome, Verdict
+from lungcam.scans.slice_checks import (
+    PLACING,
+    UNSCALED,
+    Contents,
+    contents_of,
+    faults_of,
+    note_contents,
+    note_faults,
+)
+from lungcam.scans.slice_geometry import SAME_POSITION_MM, Stack, difference, note_places, stacks_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungcam.errors import InputError
-from lungcam.scans.contents import kind_of
-from lungcam.scans.headers import DamagedHeader, is_dicom, read_header
-from lungcam.scans.quiet import quiet
-from lungcam.verdict import Verdict
+from lungcam.findings import Verdict
+from lungcam.scans.dicom_header import DamagedHeader, is_dicom, read_header
+from lungcam.scans.silence import quiet
+from lungcam.scans.slice_checks import kind_of
 
 # a folder's name may have 255 bytes, and others are added beside it
 LONGEST_NAME = 120

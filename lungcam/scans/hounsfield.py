@@ -6,7 +6,7 @@ A padded voxel is no matter: what lies at or below -1500 HU is set to air, -1024
 import numpy as np
 from scipy import ndimage
 
-from lungcam.verdict import Verdict
+from lungcam.findings import Verdict
 
 AIR = -1024
 HIGHEST_PADDING = -1500

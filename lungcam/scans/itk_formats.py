@@ -2,25 +2,73 @@
 
 It is not left to ITK, which reads a file without an orientation as if it had one, and speaks on the
 terminal of whatever is missing.
+
+The readable headers of MetaImage and NRRD files.
+
+A .nrrd file, through SimpleITK.
 """
 
 import zlib
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
-from lungcam.scans.text_header import (
-    AGAIN,
-    DAMAGED_HEADER,
-    NO_ORIENTATION,
-    NO_VOXELS,
-    ONE_3D,
-    SINGULAR,
-    is_singular,
-    numbers,
-    read_fields,
-)
-from lungcam.verdict import Verdict
+from lungcam.findings import Verdict
+
+AGAIN = "copy or export the volume again"
+DAMAGED_HEADER = ("no whole header of a volume", AGAIN)
+NO_ORIENTATION = "the file tells no orientation, so left and right are not known"
+ONE_3D = "export the CT as a single 3D volume"
+NO_VOXELS = ("the file of the voxels is missing beside the header", "copy it too")
+SINGULAR = "the file's orientation is singular"
+LONGEST_HEADER = 1 << 20
+
+
+def read_fields(file: Path, mark: str) -> tuple[dict[str, str], int]:
+    """Read a header's fields.
+
+    Args:
+        file: The file.
+        mark: What stands between a field's name and its value.
+
+    Returns:
+        Values by lower-case name, and the offset of what follows: an empty line ends a header, and
+        so does ElementDataFile.
+
+    Raises:
+        OSError: The file cannot be opened or read.
+    """
+    fields: dict[str, str] = {}
+    with file.open("rb") as stream:
+        while stream.tell() < LONGEST_HEADER:
+            line = stream.readline(1 << 16)
+            if not line.strip():
+                break
+            name, found, value = line.decode("latin-1").partition(mark)
+            name = name.strip().lower()
+            if found:
+                # NRRD marks what is the user's own by :=
+                fields[name] = value.lstrip("=").strip()
+            if name == "elementdatafile":
+                break
+        return fields, stream.tell()
+
+
+def numbers(text: str) -> list[float] | None:
+    """Finite numbers between spaces, commas and brackets; None where there is anything else."""
+    try:
+        found = [float(one) for one in text.translate(str.maketrans("(),", "   ")).split()]
+    except ValueError:
+        return None
+    return found if np.isfinite(found).all() else None
+
+
+def is_singular(matrix: np.ndarray) -> bool:
+    """Whether the rows of a square matrix do not span the space."""
+    lengths = np.linalg.norm(matrix, axis=1)
+    return not lengths.all() or abs(np.linalg.det(matrix / lengths[:, None])) < 1e-3
+
 
 TYPES = {
     "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
@@ -167,3 +215,62 @@ def _inflated(verdict: Verdict, file: Path, start: int) -> bytes | None:
     except zlib.error:
         verdict.add("damaged_file", "refused", "the compressed voxels are damaged", AGAIN)
         return None
+
+
+SPACES = (
+    "left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior",
+    "las",
+)  # fmt: skip
+
+
+def read_nrrd(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read a .nrrd file, header and voxels in one or apart.
+
+    Args:
+        verdict: Takes the findings.
+        file: The header, or header and voxels.
+
+    Returns:
+        Values of any real type, and the `(4, 4)` affine to LPS mm; None if refused.
+
+    Raises:
+        OSError: The file cannot be opened or read.
+        RuntimeError: SimpleITK cannot read it.
+    """
+    _note_header(verdict, file)
+    if not verdict.usable:
+        return None
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("NrrdImageIO")
+    reader.SetFileName(str(file))
+    reader.ReadImageInformation()
+    dimension = reader.GetDimension()
+    if reader.GetNumberOfComponents() != 1:
+        verdict.add("colour", "refused", "more than one value a voxel", ONE_3D)
+        return None
+    values = sitk.GetArrayFromImage(reader.Execute()).T
+    lps = np.eye(4)
+    if dimension == 3:
+        lps[:3, :3] = np.reshape(reader.GetDirection(), (3, 3)) * reader.GetSpacing()
+        lps[:3, 3] = reader.GetOrigin()
+    return values, lps
+
+
+def _note_header(verdict: Verdict, file: Path) -> None:
+    """Refuse what ITK would read as if it had an orientation, or voxels."""
+    fields, _ = read_fields(file, ":")
+    size = numbers(fields.get("sizes", ""))
+    if not size:
+        verdict.add("damaged_file", "refused", *DAMAGED_HEADER)
+        return
+    if len(size) >= 3:
+        directions = fields.get("space directions", "").replace("none", "")
+        matrix = numbers(directions)
+        if fields.get("space", "").lower() not in SPACES or not matrix or len(matrix) != 9:
+            verdict.add("no_orientation", "refused", NO_ORIENTATION, AGAIN)
+        elif is_singular(np.reshape(matrix, (3, 3))):
+            verdict.add("singular_orientation", "refused", SINGULAR, AGAIN)
+    target = fields.get("data file", fields.get("datafile", ""))
+    apart = target and "%" not in target and not target.startswith("LIST")
+    if apart and not (file.parent / target).is_file():
+        verdict.add("no_pixel_data", "refused", *NO_VOXELS)

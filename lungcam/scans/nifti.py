@@ -6,8 +6,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from lungcam.scans.text_header import AGAIN, NO_ORIENTATION, SINGULAR
-from lungcam.verdict import Verdict
+from lungcam.findings import Verdict
+from lungcam.scans.itk_formats import AGAIN, NO_ORIENTATION, SINGULAR
 
 MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 CLASSES = {348: (nib.Nifti1Image, 344), 540: (nib.Nifti2Image, 4)}

@@ -12,12 +12,12 @@ from contextlib import nullcontext
 import numpy as np
 import SimpleITK as sitk
 
-from lungcam.pool import processors
-from lungcam.scans.contents import named
-from lungcam.scans.headers import DEFLATED, UNDEFINED, Header
+from lungcam.findings import Verdict
+from lungcam.runtime.parallel import processors
+from lungcam.scans.dicom_header import DEFLATED, UNDEFINED, Header
 from lungcam.scans.hounsfield import AIR, HIGHEST_PADDING, note_overflow, rounded
-from lungcam.scans.quiet import silent_decoders
-from lungcam.verdict import Verdict
+from lungcam.scans.silence import silent_decoders
+from lungcam.scans.slice_checks import named
 
 # PixelPaddingValue is honoured outright where its HU cannot be tissue
 PADDING_BELOW, PADDING_ABOVE = -1000, 3072

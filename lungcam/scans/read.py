@@ -1,14 +1,23 @@
-"""Read a scan, right or not at all."""
+"""Read a scan, right or not at all.
 
+Write a volume that stands where the scan stands.
+"""
+
+import zlib
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
+from lungcam.findings import Verdict
+from lungcam.grid import Grid
+from lungcam.runtime.atomic import whole
+from lungcam.scans.dicom_series import Volume, read_series
 from lungcam.scans.discover import list_files, scan_name, survey
 from lungcam.scans.hounsfield import fill_padding, judge
-from lungcam.scans.quiet import quiet
 from lungcam.scans.scan import Scan
-from lungcam.scans.series import Volume, read_series
+from lungcam.scans.silence import quiet
 from lungcam.scans.volume_file import read_volume_file
-from lungcam.verdict import Verdict
 
 # a whole chest reaches over 200 mm from head to foot; less is a part of one
 FEWEST_SLICES = 10
@@ -110,3 +119,26 @@ def _note_extent(verdict: Verdict, volume: Volume, whole_chest: bool) -> None:
             f"give at least {FEWEST_SLICES} slices over {LEAST_COVERAGE_MM:.0f} mm, the whole "
             "series",
         )
+
+
+def write_volume(path: Path, volume: np.ndarray, grid: Grid) -> None:
+    """Write a NIfTI volume on a grid.
+
+    Args:
+        path: Ends in .nii or .nii.gz.
+        volume: `(W, H, D)`; bool is written as uint8.
+        grid: Its voxel centres; written as both sform and qform, in scanner coordinates.
+    """
+    if volume.dtype == bool:
+        volume = volume.astype(np.uint8)
+    image = nib.Nifti1Image(volume, grid.affine)
+    image.set_sform(grid.affine, code=1)
+    image.set_qform(grid.affine, code=1)
+    image.header.set_xyzt_units("mm")
+    content = image.to_bytes()
+    if path.suffix == ".gz":
+        # noise holds no repeats to search for: runs and Huffman codes alone are a third faster
+        deflate = zlib.compressobj(1, zlib.DEFLATED, 31, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+        content = deflate.compress(content) + deflate.flush()
+    with whole(path) as temporary:
+        temporary.write_bytes(content)

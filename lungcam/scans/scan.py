@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcam.findings import Verdict
 from lungcam.grid import Grid
-from lungcam.scans.headers import Header
-from lungcam.verdict import Verdict
+from lungcam.scans.dicom_header import Header
 
 
 @dataclass(frozen=True, eq=False)

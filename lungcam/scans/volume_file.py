@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcam.findings import Verdict
 from lungcam.grid import LPS_TO_RAS, Grid
+from lungcam.scans.dicom_series import Volume
 from lungcam.scans.hounsfield import note_overflow, rounded
-from lungcam.scans.metaimage import read_metaimage
+from lungcam.scans.itk_formats import AGAIN, ONE_3D, SINGULAR, read_metaimage, read_nrrd
 from lungcam.scans.nifti import read_nifti
-from lungcam.scans.nrrd import read_nrrd
-from lungcam.scans.series import Volume
-from lungcam.scans.text_header import AGAIN, ONE_3D, SINGULAR
-from lungcam.verdict import Verdict
 
 LARGEST_COSINE = 1e-3  # 0.3 mm over 300 mm
 

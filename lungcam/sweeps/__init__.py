@@ -1,7 +1,6 @@
 """A sweep: many runs of one application, their outcomes, table and figure, and a search."""
 
-from lungcam.sweeps.choice import refuse_single_run
-from lungcam.sweeps.summary import finish
-from lungcam.sweeps.trial import Trial, trial_of
+from lungcam.sweeps.report import finish
+from lungcam.sweeps.trial import Trial, refuse_single_run, trial_of
 
 __all__ = ["Trial", "finish", "refuse_single_run", "trial_of"]

@@ -1,14 +1,41 @@
-"""One run of a sweep and what came of it."""
+"""One run of a sweep and what came of it.
+
+The choice of a search, which needs a sweep.
+
+A failed run of a sweep says so at once.
+"""
 
 import json
 import math
+import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hydra.core.utils import JobReturn
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from lungcam.errors import InputError
+from lungcam.runtime.atomic import write_text
+
+TPE = "hydra_plugins.lungcam_sweepers.Tpe"
+
+
+def refuse_single_run() -> None:
+    """Refuse a search without `-m`, which Hydra would take for one ordinary run.
+
+    Raises:
+        InputError: The search's sweeper is configured, and this is a single run.
+    """
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.RUN and hydra.sweeper.get("_target_") == TPE:
+        raise InputError("hparams_search=tpe: a search is a sweep; add -m, or leave it out.")
+
 
 # of metrics.json: not figures of a split
 NO_FIGURES = ("versions",)
@@ -105,3 +132,19 @@ def figures(folder: Path) -> dict[str, float]:
             elif isinstance(value, list) and len(value) == 2 and None not in value:
                 found[f"{split}_{name}_low"], found[f"{split}_{name}_high"] = value
     return found
+
+
+class TellFailure(Callback):
+    """Tells a sweep's failed run in one line and keeps its traceback as error.txt in its folder.
+
+    It runs where the run does: a launcher's workers bring back the error, but not its traceback.
+    """
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Tell and keep what went wrong, if anything did."""
+        if config.hydra.mode != RunMode.MULTIRUN or job_return.status is not JobStatus.FAILED:
+            return
+        error = job_return._return_value  # its property raises it
+        file = Path(config.hydra.runtime.output_dir) / "error.txt"
+        write_text(file, "".join(traceback.format_exception(error)))
+        print(f"job {config.hydra.job.num} failed: {one_line(error)}", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """Nets as Lightning wants them."""
 
-from lungcam.classifier.classifier import Classifier
-from lungcam.classifier.risk import RISK, RiskClassifier
+from lungcam.training.classifier import Classifier
+from lungcam.training.risk_classifier import RISK, RiskClassifier
 
 __all__ = ["RISK", "Classifier", "RiskClassifier"]

@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from lungcam.config.instantiate import check_targets
 from lungcam.errors import InputError
-from lungcam.files import whole
-from lungcam.installation import TRAIN
-from lungcam.targets import check_targets
+from lungcam.runtime.atomic import whole
+from lungcam.runtime.versions import TRAIN
 
 KEY = "lungcam"
 # stands in a checkpoint for the folder of its run

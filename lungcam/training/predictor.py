@@ -9,15 +9,16 @@ from typing import Any
 import torch
 import torchio as tio
 
-from lungcam.checkpoint import KEY, check_carried, load_checkpoint
-from lungcam.classifier import RISK, Classifier, RiskClassifier
-from lungcam.cohorts.risk import YEARS
+from lungcam.cohorts.survival import YEARS
+from lungcam.config.instantiate import instantiate
 from lungcam.errors import InputError
 from lungcam.explain import Explainer
-from lungcam.explain.trust import FAILED
+from lungcam.explain.options import check_explanation, check_layer
+from lungcam.explain.reliability import FAILED
 from lungcam.metrics import Calibration
-from lungcam.runs.explanation import check_explanation, check_layer
-from lungcam.targets import instantiate
+from lungcam.training.checkpoint import KEY, check_carried, load_checkpoint
+from lungcam.training.classifier import Classifier
+from lungcam.training.risk_classifier import RISK, RiskClassifier
 from lungcam.transforms import background, pipeline
 
 # of checkpoints that carry no more than a layer

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lungcam.classifier.classifier import Classifier, laid_out
 from lungcam.nets import Reading, add_hazards, every_year
+from lungcam.training.classifier import Classifier, laid_out
 
 RISK = "risk"
 """The task's name."""

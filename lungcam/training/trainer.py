@@ -12,9 +12,9 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from lungcam.config import TrainerConfig
+from lungcam.config.schema import TrainerConfig
 from lungcam.errors import InputError
-from lungcam.ranks import launched, rank
+from lungcam.runtime.distributed import launched, rank
 
 # while rank zero prepares a large cohort, the others wait
 PATIENCE = timedelta(days=1)
@@ -85,7 +85,7 @@ def make_trainer(
         run_folder: Where the run keeps its files.
         logger: Loggers.
         callbacks: Callbacks.
-        plugins: Of Lightning, such as `lungcam.checkpoint.WholeCheckpoints`.
+        plugins: Of Lightning, such as `lungcam.training.checkpoint.WholeCheckpoints`.
         alone: In this process, whatever the settings say.
 
     Raises:

@@ -1,10 +1,41 @@
-"""TorchIO transform that tells apart a window of Hounsfield units."""
+"""TorchIO transform that tells apart a window of Hounsfield units.
+
+TorchIO adapter of `lungcam.lungs.fade_walls`.
+
+TorchIO adapter of `lungcam.lungs.zero_centre`.
+"""
 
 import numpy as np
 import torchio as tio
 
-from lungcam.transforms.view import is_number
-from lungcam.transforms.volumes import add_image, grid, volume
+from lungcam.lungs import fade_walls, zero_centre
+from lungcam.transforms.lung_view import is_number
+from lungcam.transforms.subject import add_image, grid, volume
+
+
+class WallContrast(tio.Transform):
+    """Lower the contrast of `input` where it shows neither `input_lungs` nor a bay of them.
+
+    Args:
+        contrast: 0 to 1; 1 shows all alike.
+        **kwargs: See `torchio.Transform`.
+    """
+
+    def __init__(self, contrast: float = 0.4, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= contrast <= 1:
+            raise ValueError(f"contrast={contrast}: choose a number from 0 to 1.")
+        self.contrast = contrast
+        self.args_names = ["contrast"]
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Replace `input`."""
+        at = grid(subject, "input")
+        values, lungs = volume(subject, "input"), volume(subject, "input_lungs")
+        values = fade_walls(values, lungs, at.spacing_mm, self.contrast)
+        subject.remove_image("input")
+        add_image(subject, "input", values, at)
+        return subject
 
 
 class HUWindow(tio.Transform):
@@ -36,4 +67,24 @@ class HUWindow(tio.Transform):
         shown = (hu.clip(self.low, self.high) - self.low) * (2 / (self.high - self.low)) - 1
         subject.remove_image("input")
         add_image(subject, "input", shown.astype(np.float32), at)
+        return subject
+
+
+class ZeroCentre(tio.Transform):
+    """Give `input` mean 0 and standard deviation 1 over `input_lungs`.
+
+    Args:
+        **kwargs: See `torchio.Transform`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.args_names = []
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Replace `input`."""
+        at = grid(subject, "input")
+        values = zero_centre(volume(subject, "input"), volume(subject, "input_lungs"))
+        subject.remove_image("input")
+        add_image(subject, "input", values, at)
         return subject

@@ -8,7 +8,7 @@ import torchio as tio
 
 from lungcam.grid import resample
 from lungcam.lungs import lung_grid, show_masked
-from lungcam.transforms.volumes import add_image, add_mask, grid, volume
+from lungcam.transforms.subject import add_image, add_mask, grid, volume
 
 
 class LungView(tio.Transform):

@@ -1,9 +1,37 @@
-"""TorchIO adapter of `lungcam.lungs.mask_around`."""
+"""TorchIO adapter of `lungcam.lungs.mask_around`.
+
+TorchIO adapter of `lungcam.lungs.lung_pockets` and `trachea`.
+
+TorchIO adapter of `lungcam.lungs.segment`.
+"""
 
 import torchio as tio
 
-from lungcam.lungs import MASKS, mask_around
-from lungcam.transforms.volumes import add_mask, grid, volume
+from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
+from lungcam.transforms.subject import add_mask, grid, volume
+
+
+class LungComponents(tio.Transform):
+    """Turn the label map `air` into `lungs`, both of them and filled, and `airway`, the trachea.
+
+    Args:
+        **kwargs: See `torchio.Transform`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.args_names = []
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Replace `air` by `lungs` and `airway`."""
+        hu, at = volume(subject, "image"), grid(subject, "image")
+        lungs = lung_pockets(volume(subject, "air"), hu, at.spacing_mm)
+        subject.remove_image("air")
+        airway = trachea(lungs, hu, at.spacing_mm)
+        lungs &= ~airway
+        add_mask(subject, "lungs", lungs, at)
+        add_mask(subject, "airway", airway, at)
+        return subject
 
 
 class LungMask(tio.Transform):
@@ -29,4 +57,24 @@ class LungMask(tio.Transform):
         spacing_mm = grid(subject, "lungs").spacing_mm
         mask = mask_around(lungs, airway, spacing_mm, self.kind, self.margin_mm)
         add_mask(subject, "mask", mask, grid(subject, "lungs"))
+        return subject
+
+
+class HUThreshold(tio.Transform):
+    """Add the label map `air`: voxels of `image` below a threshold in HU.
+
+    Args:
+        threshold: In HU.
+        **kwargs: See `torchio.Transform`.
+    """
+
+    def __init__(self, threshold: float = -350, **kwargs):
+        super().__init__(**kwargs)
+        self.threshold = threshold
+        self.args_names = ["threshold"]
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Add `air`."""
+        mask = air(volume(subject, "image"), self.threshold)
+        add_mask(subject, "air", mask, grid(subject, "image"))
         return subject

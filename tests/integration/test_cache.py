@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lungcam.data.inventory import inventory
+from lungcam.data.cache_inventory import inventory
 
 from .conftest import ROOT, command
 

@@ -8,8 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from lungcam.cohorts.phantom import make_phantom
 from lungcam.grid import Grid
+from lungcam.phantom import make_phantom
 from lungcam.scans import write_volume
 
 

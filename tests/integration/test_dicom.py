@@ -12,8 +12,8 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
-from lungcam.cohorts.phantom.layouts.dicom import Series, write_slices
-from lungcam.files import write_text
+from lungcam.phantom.layouts.dicom import Series, write_slices
+from lungcam.runtime.atomic import write_text
 
 from .conftest import ROOT, command
 

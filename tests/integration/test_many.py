@@ -14,10 +14,10 @@ import SimpleITK as sitk
 import torch
 
 from lungcam.cohorts import Sample
-from lungcam.runs.one_scan import predict_scan
-from lungcam.runs.predictor import load_predictor
-from lungcam.runs.ready import make_ready
-from lungcam.runs.wanted import Wanted
+from lungcam.inference.prepare import make_ready
+from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.scan import predict_scan
+from lungcam.training.predictor import load_predictor
 
 from .conftest import ROOT, command
 
@@ -206,8 +206,8 @@ def test_where_not_one_scan_can_be_predicted_it_is_the_inputs_fault(workplace, t
 
 
 DEFECT = """
-import lungcam.runs.many as many
-from lungcam.entry.infer import main
+import lungcam.inference.batch as many
+from lungcam.cli.infer import main
 
 predict_scan = many.predict_scan
 

@@ -14,12 +14,11 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.explain import HeatMap
-from lungcam.explain.trust import FAILED
+from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid
 from lungcam.report.page import Html, write_page
-from lungcam.report.scan_page import scan_page
-from lungcam.report.scan_report import ScanReport
-from lungcam.report.shown_scan import show_scan
+from lungcam.report.scan_page import ScanReport, scan_page
+from lungcam.report.scan_volume import show_scan
 
 from .conftest import command
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lungcam.cohorts.phantom import make_phantom
 from lungcam.grid import Grid
+from lungcam.phantom import make_phantom
 from lungcam.scans import write_volume
 
 from .conftest import command

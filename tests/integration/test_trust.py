@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.checkpoint import amend
+from lungcam.training.checkpoint import amend
 
 from .conftest import command
 

@@ -1,5 +1,8 @@
 """What the unit tests of several packages share."""
 
+import os
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -14,3 +17,15 @@ def laid_out():
         return stored.transpose(np.argsort(order))[flips]
 
     return lay
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """Work in this process: with several processors a pool of others would be started."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lungcam.errors import InputError
-from lungcam.verdict import Verdict
+from lungcam.findings import Verdict
 
 
 @pytest.fixture

@@ -5,12 +5,19 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lungcam.cohorts.catalogue.folder import Folder, read_folders, unchanged
-from lungcam.cohorts.catalogue.gather import Catalogue, gather
-from lungcam.cohorts.catalogue.index import Index, index_file, load, many_objects, save
-from lungcam.cohorts.catalogue.series import Series
+from lungcam.cohorts.dicom_index.index import (
+    Catalogue,
+    Index,
+    gather,
+    index_file,
+    load,
+    many_objects,
+    save,
+)
+from lungcam.cohorts.dicom_index.tags import Series
+from lungcam.cohorts.dicom_index.walk import Folder, read_folders, unchanged
 from lungcam.errors import InputError
-from lungcam.pool import run_all
+from lungcam.runtime.parallel import run_all
 
 BATCH = 50
 # other processes take about 2 s to start: fewer batches are read without

@@ -4,15 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lungcam.cohorts.catalogue import Series, read_catalogue
+from lungcam.cohorts.dicom_index import Series, read_catalogue
 from lungcam.cohorts.lidc.annotation import RATINGS
-from lungcam.cohorts.lidc.label import LabelRule
-from lungcam.cohorts.lidc.mentions import Mentions
-from lungcam.cohorts.lidc.notes import tell
-from lungcam.cohorts.lidc.outlined import Outlined, outline_all
-from lungcam.cohorts.lidc.samples import Read, nodule_samples, scan_sample, scan_sentence
+from lungcam.cohorts.lidc.labels import LabelRule
+from lungcam.cohorts.lidc.lesion import Outlined, outline_all
+from lungcam.cohorts.lidc.samples import Read, nodule_samples, scan_sample, scan_sentence, tell
+from lungcam.cohorts.lidc.xml import Mentions
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.setting import as_choice, as_names, as_path, as_whole
+from lungcam.cohorts.settings import as_choice, as_names, as_path, as_whole
 from lungcam.errors import InputError
 
 UNITS = ("nodule", "scan")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from lungcam.cohorts.lidc.annotation import READERS
-from lungcam.cohorts.lidc.nodule import STATISTICS, Nodule
-from lungcam.cohorts.setting import as_choice, as_number, as_whole
+from lungcam.cohorts.lidc.consensus import STATISTICS, Nodule
+from lungcam.cohorts.settings import as_choice, as_number, as_whole
 from lungcam.errors import InputError
 
 

@@ -4,13 +4,19 @@ from pathlib import Path
 
 from lungcam.cohorts.lidc import LabelRule, read_readings
 from lungcam.cohorts.lidc.samples import scan_sentence
-from lungcam.cohorts.luna16 import candidate, malignancy, presence
-from lungcam.cohorts.luna16.annotated import with_nodules
 from lungcam.cohorts.luna16.folder import LunaFolder, look_through
-from lungcam.cohorts.luna16.points import Points
-from lungcam.cohorts.luna16.tables import candidates, excluded_findings, nodules
+from lungcam.cohorts.luna16.labels import (
+    CANDIDATE_SENTENCE,
+    PRESENCE_SENTENCE,
+    candidate_samples,
+    nodule_samples,
+    presence_samples,
+    scan_samples,
+)
+from lungcam.cohorts.luna16.nodules import with_nodules
+from lungcam.cohorts.luna16.tables import Points, candidates, excluded_findings, nodules
 from lungcam.cohorts.sample import Cohort
-from lungcam.cohorts.setting import as_choice, as_path, as_whole
+from lungcam.cohorts.settings import as_choice, as_path, as_whole
 from lungcam.errors import InputError
 
 UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
@@ -68,18 +74,16 @@ def luna16_cohort(
     notes = [*folder.notes, *annotations.notes, *_absent(folder, annotations)]
     excluded, told_of_excluded = excluded_findings(folder)
     if rule == "scan":
-        samples, sentence = presence.presence_samples(folder, annotations), presence.SENTENCE
+        samples, sentence = presence_samples(folder, annotations), PRESENCE_SENTENCE
     elif rule == "candidate":
         table, told = candidates(folder)
-        samples, left_out = candidate.candidate_samples(
-            folder, table, annotations, excluded, negatives, seed
-        )
+        samples, left_out = candidate_samples(folder, table, annotations, excluded, negatives, seed)
         notes += [*told, *told_of_excluded, *left_out]
-        sentence = candidate.SENTENCE.format(table=table.name)
+        sentence = CANDIDATE_SENTENCE.format(table=table.name)
     else:
         assert source is not None
         readings = read_readings(source)
-        make = malignancy.scan_samples if unit == "scan" else malignancy.nodule_samples
+        make = scan_samples if unit == "scan" else nodule_samples
         samples, left_out = make(folder, annotations, readings.readings, labels)
         notes += [*readings.notes, *left_out]
         sentence = scan_sentence(labels) if unit == "scan" else labels.sentence

@@ -1,4 +1,7 @@
-"""What lies in a copy of LUNA16: its scans with their folds, and its tables."""
+"""What lies in a copy of LUNA16: its scans with their folds, and its tables.
+
+A .mhd file's header, read without its voxels.
+"""
 
 import os
 import re
@@ -8,10 +11,73 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lungcam.cohorts.luna16.header import read_whole_grid
+import numpy as np
+
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
-from lungcam.grid import Grid
+from lungcam.findings import Verdict
+from lungcam.grid import LPS_TO_RAS, Grid
+from lungcam.scans.itk_formats import AGAIN, TYPES, affine_of, numbers, read_fields
+
+
+def read_grid(file: str | Path) -> Grid:
+    """Read where the voxels of a MetaImage stand, from its header alone.
+
+    TransformMatrix gives one axis' direction after the other, as ITK reads it, and Offset the first
+    voxel's centre, both in LPS.
+
+    Args:
+        file: A .mhd or .mha file of three dimensions.
+
+    Returns:
+        Its grid in RAS mm, the axes in the order of the file.
+
+    Raises:
+        InputError: The header cannot be read, or does not place the voxels.
+    """
+    return _grid(Path(file), _fields(Path(file)))
+
+
+def read_whole_grid(file: Path) -> Grid:
+    """Read a header's grid, and see that its voxels are there; see `read_grid`.
+
+    Raises:
+        InputError: As `read_grid`, or the file of the voxels is missing or too short.
+    """
+    fields = _fields(file)
+    grid = _grid(file, fields)
+    target = fields.get("elementdatafile", "")
+    voxels = file if target.upper() == "LOCAL" else file.parent / target
+    try:
+        present = voxels.stat().st_size if target else 0
+    except OSError as error:
+        raise InputError(
+            f"{file}: the file of the voxels, {target}, is missing beside it; copy it too."
+        ) from error
+    bytes_each = np.dtype(TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
+    packed = fields.get("compresseddata", "").lower() == "true"
+    if present < (1 if packed else bytes_each * np.prod(grid.shape, dtype=float)):
+        raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {AGAIN}.")
+    return grid
+
+
+def _fields(file: Path) -> dict[str, str]:
+    try:
+        return read_fields(file, "=")[0]
+    except OSError as error:
+        raise InputError(f"{file}: cannot be opened or read; check its path and rights.") from error
+
+
+def _grid(file: Path, fields: dict[str, str]) -> Grid:
+    size = numbers(fields.get("dimsize", "")) or []
+    affine = affine_of(Verdict(str(file)), fields, 3)
+    if len(size) != 3 or min(size) < 1 or affine is None:
+        raise InputError(
+            f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "
+            f"ElementSpacing); {AGAIN}."
+        )
+    return Grid(tuple(int(n) for n in size), LPS_TO_RAS @ affine)
+
 
 TABLES = ("annotations.csv", "annotations_excluded.csv", "candidates_V2.csv", "candidates.csv")
 SUBSET = re.compile(r"subset([0-9])", re.IGNORECASE)

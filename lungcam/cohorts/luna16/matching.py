@@ -1,14 +1,93 @@
-"""The readers' nodules of LIDC-IDRI and the annotations of LUNA16: which is which."""
+"""The readers' nodules of LIDC-IDRI and the annotations of LUNA16: which is which.
+
+Which nodule a point hits, by LUNA16's rule.
+
+Where a pixel of LIDC-IDRI's XML stands in a scan of LUNA16.
+
+The XML counts columns and rows in the DICOM images' order, and gives a slice's height in mm. A .mhd
+whose axes run against LPS (TransformMatrix -1 ...) has either kept that order, because the DICOM
+images ran so themselves, or was mirrored when it was written. In LUNA16 the first occurs: of the
+298 series whose findings in LUNA16's tables and in the XML are enough to fit the one to the other,
+columns and rows run against x and y in 4, such as
+1.3.6.1.4.1.14519.5.2.1.6279.6001.148447286464082095534651426689. Other writers do the second. So
+both are tried, and the one that brings more nodules onto LUNA16's annotations is taken.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from lungcam.cohorts.lidc import Annotation, Nodule, cluster
-from lungcam.cohorts.luna16.hits import hits
-from lungcam.cohorts.luna16.pixels import pixel_grids, place
 from lungcam.grid import Grid
+
+UNKNOWN_DIAMETER_MM = 10.0
+
+
+def hits(points: np.ndarray, centers: np.ndarray, diameters: np.ndarray) -> np.ndarray:
+    """Find the nodule that each point of a scan hits: one nearer to it than half its diameter.
+
+    Setio et al. 2017, doi:10.1016/j.media.2017.06.015. A finding without a diameter, which LUNA16
+    writes as -1, takes 10 mm, as in the official evaluation script.
+
+    Args:
+        points: `(N, 3)` mm.
+        centers: `(M, 3)` mm in the same world, of one scan.
+        diameters: `(M,)` mm.
+
+    Returns:
+        `(N,)` index of the nearest nodule that is hit, -1 where none is.
+    """
+    found = np.full(len(points), -1)
+    if not len(points) or not len(centers):
+        return found
+    radii = np.where(np.asarray(diameters) < 0, UNKNOWN_DIAMETER_MM, diameters) / 2
+    nearest = np.full(len(points), np.inf)
+    for nodule, near in enumerate(cKDTree(points).query_ball_point(centers, radii)):
+        # the ball holds its surface, the rule does not
+        distances = np.linalg.norm(points[near] - centers[nodule], axis=1)
+        closer = (distances < radii[nodule]) & (distances < nearest[near])
+        chosen = np.asarray(near, int)[closer]
+        found[chosen], nearest[chosen] = nodule, distances[closer]
+    return found
+
+
+def pixel_grids(grid: Grid) -> list[Grid]:
+    """Ways in which a file's voxels may be the pixels of the DICOM images.
+
+    Args:
+        grid: Of the .mhd file, in any axis order and direction.
+
+    Returns:
+        Grids with the axes (column, row, slice): that of the file's own order first, then the one
+        whose pixel (0, 0) has the smallest x and y in LPS; one grid where they are the same.
+    """
+    canonical = grid.canonical
+    affine = canonical.affine.copy()
+    affine[:3, 3] = canonical.to_world((canonical.shape[0] - 1, canonical.shape[1] - 1, 0))
+    affine[:3, :2] *= -1
+    upright = Grid(canonical.shape, affine)
+    axial = np.argmax(np.abs(grid.affine[2, :3])) == 2
+    # slices may be stored from head to foot: heights are in mm and tell
+    same = axial and np.allclose(grid.affine[:3, :2], affine[:3, :2])
+    return [grid, upright] if axial and not same else [upright]
+
+
+def place(pixels: Sequence[tuple[float, float, float]], grid: Grid) -> np.ndarray:
+    """Turn columns, rows and heights of slices into RAS mm.
+
+    Args:
+        pixels: Column, row (fractions allowed) and z in mm. A slice's height is that of its first
+            pixel, ImagePositionPatient, which matters where the slices stand oblique.
+        grid: One of `pixel_grids`.
+
+    Returns:
+        `(N, 3)` RAS mm.
+    """
+    index = np.array(pixels, float).reshape(-1, 3)
+    index[:, 2] = (index[:, 2] - grid.affine[2, 3]) / grid.affine[2, 2]
+    return grid.to_world(index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from lungcam.cohorts.luna16.hits import UNKNOWN_DIAMETER_MM
-from lungcam.cohorts.luna16.points import Points
+from lungcam.cohorts.luna16.matching import UNKNOWN_DIAMETER_MM
+from lungcam.cohorts.luna16.tables import Points
 from lungcam.cohorts.sample import Sample, ScanNodule
 
 

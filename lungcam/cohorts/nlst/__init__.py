@@ -5,7 +5,7 @@ and IDC, tables on CDAS (cdas.cancer.gov/nlst) and IDC.
 """
 
 from lungcam.cohorts.nlst.cohort import nlst_cohort
-from lungcam.cohorts.nlst.missing import Missing, value
-from lungcam.cohorts.nlst.outcomes import refuse_outcomes
+from lungcam.cohorts.nlst.features import refuse_outcomes
+from lungcam.cohorts.nlst.tables import Missing, value
 
 __all__ = ["Missing", "nlst_cohort", "refuse_outcomes", "value"]

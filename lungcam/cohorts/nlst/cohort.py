@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lungcam.cohorts.catalogue import read_catalogue
-from lungcam.cohorts.nlst import nodule
-from lungcam.cohorts.nlst.annotated import nodules_near, read_nodules, with_annotated
+from lungcam.cohorts.csv_rows import Row
+from lungcam.cohorts.dicom_index import read_catalogue
 from lungcam.cohorts.nlst.exam import Exam, choose_series
-from lungcam.cohorts.nlst.features import find_features, read_features
-from lungcam.cohorts.nlst.label import RULES, Label
-from lungcam.cohorts.nlst.outcomes import refuse_outcomes
-from lungcam.cohorts.nlst.person import COLUMNS, times
+from lungcam.cohorts.nlst.features import (
+    NODULE_COLUMNS,
+    diameter,
+    find_features,
+    read_features,
+    refuse_outcomes,
+)
+from lungcam.cohorts.nlst.labels import COLUMNS, RULES, Label, times
+from lungcam.cohorts.nlst.nodules import nodules_near, read_nodules, with_annotated
 from lungcam.cohorts.nlst.tables import (
     Person,
     find_tables,
@@ -20,9 +24,8 @@ from lungcam.cohorts.nlst.tables import (
     read_people,
     tables_near,
 )
-from lungcam.cohorts.rows import Row
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.setting import as_choice, as_names, as_path
+from lungcam.cohorts.settings import as_choice, as_names, as_path
 from lungcam.errors import InputError
 
 # scr_res of an image too poor to be read
@@ -82,7 +85,7 @@ def nlst_cohort(
     wanted = {name.lower() for name in features}
     people, told = read_people(of["prsn"], {*COLUMNS, *wanted}, pids)
     screens, told_screens = read_exams(of["screen"], wanted, pids)
-    findings, told_findings = read_exams(of["ctab"], {*nodule.COLUMNS, *wanted}, pids)
+    findings, told_findings = read_exams(of["ctab"], {*NODULE_COLUMNS, *wanted}, pids)
     notes += [*told, *told_screens, *told_findings]
     if not of["ctab"]:
         notes.append("There is no ctab table: no diameter is known.")
@@ -139,7 +142,7 @@ def _sample(
         label_source=f"{person.source}; rule {rule}: {label.why} ({label.told})",
         study_uid=exam.series.study_uid or None,
         series_uid=exam.series.series_uid,
-        diameter_mm=nodule.diameter(ctab, read),
+        diameter_mm=diameter(ctab, read),
         time_days=days if timed else None,
         event=time.to_cancer is not None if timed else None,
         features=features,

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungcam.cohorts.catalogue import Series
-from lungcam.cohorts.catalogue.person import NLST
+from lungcam.cohorts.dicom_index import Series
+from lungcam.cohorts.dicom_index.tags import NLST
 from lungcam.scans.read import FEWEST_SLICES
 
 

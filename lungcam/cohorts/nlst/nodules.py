@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lungcam.cohorts.luna16.annotated import with_nodules
-from lungcam.cohorts.luna16.points import Points, read_points
+from lungcam.cohorts.luna16.nodules import with_nodules
+from lungcam.cohorts.luna16.tables import Points, read_points
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lungcam.cohorts.csv_rows import Row, read_rows
 from lungcam.cohorts.nlst import refuse_outcomes
-from lungcam.cohorts.rows import Row, read_rows
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.setting import as_names
+from lungcam.cohorts.settings import as_names
 from lungcam.cohorts.table.columns import Columns, choose_columns
 from lungcam.cohorts.table.labels import LabelValues
 from lungcam.cohorts.table.samples import RULE, Fault, SampleRows

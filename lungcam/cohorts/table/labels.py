@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungcam.cohorts.rows import Row
+from lungcam.cohorts.csv_rows import Row
 from lungcam.errors import InputError
 
 Values = tuple[float, float] | tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungcam.cohorts.rows import Row
+from lungcam.cohorts.csv_rows import Row
 from lungcam.cohorts.sample import Sample
 from lungcam.cohorts.table.columns import Columns
 from lungcam.cohorts.table.labels import LabelValues

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lungcam.cohorts.sample import Sample
-from lungcam.files import write_table
+from lungcam.runtime.atomic import write_table
 
 COLUMNS = (
     "sample_id",

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.cohorts.phantom.layouts.exam import write_exam
-from lungcam.cohorts.phantom.layouts.layout import BESIDE, Entry, Layout
-from lungcam.cohorts.phantom.layouts.nlst_files import FIRST_PID, TABLES, trial_rows
-from lungcam.cohorts.phantom.layouts.nlst_tables import cancer_rows, exam_rows, participant
-from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import Phantom
+from lungcam.phantom.layouts.dicom import write_exam
+from lungcam.phantom.layouts.layout import BESIDE, Entry, Layout, Subject
+from lungcam.phantom.layouts.nlst_tables import (
+    FIRST_PID,
+    TABLES,
+    cancer_rows,
+    exam_rows,
+    participant,
+    trial_rows,
+)
+from lungcam.phantom.phantom import Phantom
 
 # among the first four phantoms of every twelve, the one with a benign nodule came back for T1
 BLOCK, EVERY = 4, 3

@@ -2,17 +2,82 @@
 
 Codes are those of the trial's data dictionaries, in which `.N` means that a value does not apply
 and `.M` that it is missing.
+
+Columns of NLST's public tables (`nlst_780_*_idc_*`) and of the restricted participant file.
+
+Where NLST's tables lie, and whose rows go into which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.cohorts.phantom.layouts.lobe import lobe_at
-from lungcam.cohorts.phantom.layouts.nlst_columns import CANC, CTAB, CTABC, PRSN, RESTRICTED, SCREEN
-from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import Phantom
+from lungcam.phantom.layouts.layout import Subject, lobe_at
+from lungcam.phantom.phantom import Phantom
+
+PRSN = (
+    *("race", "cigsmok", "gender", "age", "loclhil", "locllow", "loclup", "locrhil", "locrlow"),
+    *("locrmid", "locunk", "locrup", "locoth", "locmed", "loclmsb", "locrmsb", "loccar", "loclin"),
+    *("lesionsize", "de_type", "de_grade", "de_stag", "scr_res0", "scr_res1", "scr_res2"),
+    *("scr_iso0", "scr_iso1", "scr_iso2", "cancyr", "can_scr", "canc_rpt_link", "pid"),
+    *("dataset_version", "scr_days0", "scr_days1", "scr_days2", "candx_days", "canc_free_days"),
+    "de_stag_7thed",
+)
+# what only the restricted file tells
+RESTRICTED = ("study", "cen", "elig", "rndgroup", "pkyr", "conflc", "lung_cancer")
+RESTRICTED += ("last_screen_studyyr", "fup_days", "deathstat", "death_days", *PRSN)
+SCREEN = (
+    *("pid", "ctdxqual", "study_yr", "techpara_kvp", "techpara_ma", "techpara_fov"),
+    *("techpara_effmas", "ct_recon_filter1", "ct_recon_filter2", "ctdxqual_breath"),
+    *("ctdxqual_motion", "ctdxqual_resp", "ctdxqual_techpara", "ctdxqual_inadeqimg"),
+    *("ctdxqual_artifact", "ctdxqual_graininess", "ctdxqual_other", "ct_recon_filter3"),
+    *("ct_recon_filter4", "dataset_version"),
+)
+CTAB = (
+    *("sct_ab_desc", "sct_ab_num", "sct_epi_loc", "sct_long_dia", "sct_margins", "sct_perp_dia"),
+    *("sct_pre_att", "study_yr", "sct_slice_num", "sct_found_after_comp", "pid", "dataset_version"),
+)
+CTABC = (
+    *("study_yr", "sct_ab_preexist", "pid", "sct_ab_attn", "sct_ab_gwth", "sct_ab_invg"),
+    *("sct_ab_num", "sct_ab_code", "dataset_version", "visible_days"),
+)
+CANC = (
+    *("pid", "lc_topog", "topog_source", "de_type", "de_grade", "de_stag", "path_stag"),
+    *("clinical_stag", "stage_sum", "valcsg", "clinical_t_7thed", "clinical_n_7thed"),
+    *("clinical_m_7thed", "path_t_7thed", "path_n_7thed", "path_m_7thed", "de_stag_7thed"),
+    *("first_lc", "lesionsize", "lc_morph", "lc_behav", "lc_grade", "source_best_stage"),
+    *("clinical_t", "path_t", "clinical_n", "path_n", "clinical_m", "path_m", "stage_only"),
+    *("study_yr", "dataset_version", "lc_order", "candx_days"),
+)
+
+
+FIRST_PID = 100_000
+# a folder of tables as anybody gets them, and one as a data agreement gives them
+FOLDERS = ("tables", "restricted")
+NAME = "nlst_780_{}_idc_20210527.csv"
+COLUMNS = {"screen": SCREEN, "ctab": CTAB, "ctabc": CTABC, "canc": CANC}
+PERSON = {"tables/nlst_780_prsn_idc_20210527.csv": PRSN, "restricted/participant.csv": RESTRICTED}
+TABLES = PERSON | {
+    f"{folder}/{NAME.format(name)}": COLUMNS[name] for folder in FOLDERS for name in COLUMNS
+}
+
+
+def trial_rows(
+    person: Mapping[str, object], cancers: list, exams: Sequence[Mapping[str, list]]
+) -> dict[str, list]:
+    """A participant's rows by table: of the person, of cancers, and of the exams by year."""
+    rows: dict[str, list] = {
+        name: [[person[column] for column in columns]] for name, columns in PERSON.items()
+    }
+    tables = {"canc": cancers}
+    for exam in exams:
+        for name, more in exam.items():
+            tables[name] = tables.get(name, []) + more
+    for name, found in tables.items():
+        rows |= dict.fromkeys((f"{folder}/{NAME.format(name)}" for folder in FOLDERS), found)
+    return rows
+
 
 NOT_APPLICABLE, MISSING = ".N", ".M"
 VERSION = "lungcam phantom"

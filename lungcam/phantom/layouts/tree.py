@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from lungcam.cohorts.phantom.cohort import cohort_key, phantom_kinds, phantom_seed
-from lungcam.cohorts.phantom.layouts.layout import Layout
-from lungcam.cohorts.phantom.layouts.lidc import LIDC
-from lungcam.cohorts.phantom.layouts.luna16 import LUNA16
-from lungcam.cohorts.phantom.layouts.nlst import NLST
-from lungcam.cohorts.phantom.layouts.nlst_risk import NLST_RISK
-from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.phantom.phantom import check_settings
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
-from lungcam.files import write_text
-from lungcam.installation import TRAIN
-from lungcam.pool import run_all
+from lungcam.phantom.cohort import cohort_key, phantom_kinds, phantom_seed
+from lungcam.phantom.layouts.layout import Layout, Subject
+from lungcam.phantom.layouts.lidc import LIDC
+from lungcam.phantom.layouts.luna16 import LUNA16
+from lungcam.phantom.layouts.nlst import NLST
+from lungcam.phantom.layouts.nlst_followup import NLST_RISK
+from lungcam.phantom.phantom import check_settings
+from lungcam.runtime.atomic import write_text
+from lungcam.runtime.parallel import run_all
+from lungcam.runtime.versions import TRAIN
 
 LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
 # to be raised whenever the same phantom would be written otherwise

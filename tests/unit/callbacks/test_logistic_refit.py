@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lungcam.callbacks import FitJudge
-from lungcam.callbacks.fit_judge import fit_logistic
+from lungcam.callbacks.logistic_refit import fit_logistic
 
 
 @pytest.mark.parametrize("penalty", [0.5, 3.0, 100.0])

@@ -11,8 +11,8 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.checkpoint import CheckpointMetadata, WholeCheckpoints, load_checkpoint
-from lungcam.trainer import _quiet
+from lungcam.training.checkpoint import CheckpointMetadata, WholeCheckpoints, load_checkpoint
+from lungcam.training.trainer import _quiet
 
 EPOCHS = 4
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")

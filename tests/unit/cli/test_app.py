@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from lungcam.command import quote_paths
+from lungcam.cli.app import quote_paths
 from lungcam.errors import InputError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARSER = OverridesParser.create()
 
 odd = st.text(st.sampled_from("ab é=,[](){}:'\"\\$#~.*/?@|&%!;<>`^+-_0"), min_size=1, max_size=20)
@@ -102,7 +102,7 @@ def run_script(tmp_path: Path, body: str, *arguments: str) -> subprocess.Complet
     script.write_text(
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "from lungcam.command import run\n"
+        "from lungcam.cli.app import run\n"
         "from lungcam.errors import InputError\n" + body
     )
     return subprocess.run(

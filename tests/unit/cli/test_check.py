@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from lungcam.cli.check import check_cohort
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.grid import Grid
-from lungcam.runs.cohort_check import check_cohort
 from lungcam.scans import write_volume
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from lungcam.__main__ import main
 from lungcam.errors import InputError
-from lungcam.files import write_table
 from lungcam.metrics import auc, paired_difference
+from lungcam.runtime.atomic import write_table
 
 COLUMNS = ("sample_id", "patient_id", "split", "label", "probability", "logit")
 

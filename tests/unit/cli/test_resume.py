@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lungcam.cli.resume import resume_arguments
 from lungcam.errors import InputError
-from lungcam.resume import resume_arguments
 
 ODD = "a run, März [2] ${x} it's=1"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungcam.cohorts.rows import Row, read_rows
+from lungcam.cohorts.csv_rows import Row, read_rows
 from lungcam.errors import InputError
 
 

@@ -15,7 +15,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from lungcam.cohorts.catalogue import Series, catalogue, read_catalogue
+from lungcam.cohorts.dicom_index import Series, catalogue, read_catalogue
 from lungcam.errors import InputError
 
 LONG_AGO = 1_000_000_000 * 10**9

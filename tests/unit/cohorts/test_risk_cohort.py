@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.cohorts.risk import risk_cohort, target_table
+from lungcam.cohorts.survival import risk_cohort, target_table
 from lungcam.errors import InputError
 
 

@@ -11,7 +11,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.lidc import lidc_cohort
 from lungcam.cohorts.luna16 import luna16_cohort
 from lungcam.cohorts.nlst import nlst_cohort
-from lungcam.cohorts.phantom.layouts import write_layout
+from lungcam.phantom.layouts import write_layout
 from lungcam.scans import check_scan
 
 NEAR_MM = 0.5

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lungcam.cohorts.risk import risk_targets
+from lungcam.cohorts.survival import risk_targets
 
 
 @pytest.mark.parametrize(

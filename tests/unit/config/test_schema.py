@@ -13,18 +13,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lungcam.cohorts.table.columns import USUAL
-from lungcam.config import TrainConfig, check_nodes, plain, register_schemas
+from lungcam.config.instantiate import ALLOWED_TARGETS, check_targets, instantiate
+from lungcam.config.schema import TrainConfig, check_nodes, plain, register_schemas
 from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
-from lungcam.targets import ALLOWED_TARGETS, check_targets, instantiate
 
 # what a choice goes with, where that is not the default
 GOES_WITH = {
     ("experiment", "nlst_risk"): ["data.root=given"],
     ("model", "nodule"): ["view=nodule"],
 }
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 GROUPS = [
     (file.parent.name, file.stem)
     for file in sorted(CONF.glob("*/*.yaml"))
@@ -86,9 +86,9 @@ def test_other_targets_are_refused(target):
         "torch.optim.optimizer.torch.hub.load",
         "pytorch_lightning.callbacks.model_checkpoint.shutil.rmtree",
         "pytorch_lightning.callbacks.model_checkpoint.pl.Trainer",
-        "lungcam.cohorts.phantom.cohort.os.system",
-        "lungcam.cohorts.phantom.cohort.run_all",
-        "lungcam.callbacks.export.write_volume",
+        "lungcam.phantom.cohort.os.system",
+        "lungcam.phantom.cohort.run_all",
+        "lungcam.callbacks.heatmap_export.write_volume",
         "torchio.transforms",
         "torchio.__version__",
         # public names whose methods or neighbours download
@@ -200,14 +200,14 @@ def test_a_refused_setting_is_the_users_to_mend(settings, says):
 
 
 def test_the_targets_own_words_to_the_user_stand(tmp_path):
-    node = {"_target_": "lungcam.cohorts.phantom.phantom_cohort", "root": str(tmp_path), "n": 3}
+    node = {"_target_": "lungcam.phantom.phantom_cohort", "root": str(tmp_path), "n": 3}
     with pytest.raises(InputError, match=r"^The phantom cohort's n is 3; set it"):
         instantiate(node, "data")
 
 
 @pytest.fixture
 def phantom_node(tmp_path) -> dict[str, object]:
-    return {"_target_": "lungcam.cohorts.phantom.phantom_cohort", "root": str(tmp_path)}
+    return {"_target_": "lungcam.phantom.phantom_cohort", "root": str(tmp_path)}
 
 
 @pytest.mark.parametrize(
@@ -246,8 +246,8 @@ def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, 
     def broken(root: str) -> None:
         raise defect("a defect")
 
-    broken.__module__, broken.__qualname__ = "lungcam.cohorts.phantom.cohort", "broken"
-    monkeypatch.setattr("lungcam.cohorts.phantom.phantom_cohort", broken)
+    broken.__module__, broken.__qualname__ = "lungcam.phantom.cohort", "broken"
+    monkeypatch.setattr("lungcam.phantom.phantom_cohort", broken)
     with pytest.raises(defect, match="a defect") as caught:
         instantiate(phantom_node, "data")
     assert caught.traceback[-1].name == "broken"

@@ -1,7 +1,5 @@
 """Tiny phantoms and crops, and the transforms that prepare them."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +8,8 @@ import pytest
 import torchio as tio
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.cohorts.phantom import phantom_cohort
 from lungcam.grid import Grid
+from lungcam.phantom import phantom_cohort
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import (
     HUThreshold,
@@ -100,15 +98,3 @@ def outlined(crops, tmp_path_factory) -> list[Sample]:
         features = {"margin": float(i % 5)} if i % 3 else {}
         found.append(replace(one, lesion_mask=file if i % 4 else None, features=features))
     return found
-
-
-@pytest.fixture
-def one_processor() -> Iterator[None]:
-    """Work in this process: with several processors a pool of others would be started."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    yield
-    os.sched_setaffinity(0, before)

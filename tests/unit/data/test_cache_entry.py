@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lungcam.data.entry import KINDS, DamagedEntry, read, store
+from lungcam.data.cache_entry import KINDS, DamagedEntry, read, store
 
 ARRAYS = {
     "input": np.arange(24, dtype=np.float32).reshape(2, 3, 4),

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from lungcam.data.entry import store
-from lungcam.data.inventory import clear, inventory
-from lungcam.data.key import code_version
-from lungcam.files import whole
+from lungcam.data.cache_entry import store
+from lungcam.data.cache_inventory import clear, inventory
+from lungcam.data.cache_key import code_version
+from lungcam.runtime.atomic import whole
 
 
 def key(i: int) -> str:
@@ -33,7 +33,8 @@ def root(tmp_path):
     for name in ("mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"):
         (tmp_path / name).write_text("not lungcam's")
     killed = (
-        "import os, signal, sys; from pathlib import Path; from lungcam.files import whole\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from lungcam.runtime.atomic import whole\n"
         "with whole(Path(sys.argv[1])) as file:\n"
         "    file.write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -19,9 +19,9 @@ from lungcam.data import (
     usable_samples,
     write_manifest,
 )
-from lungcam.data.attributes import attribute_table
-from lungcam.data.entry import read
-from lungcam.data.order import EpochOrder
+from lungcam.data.auxiliary_targets import attribute_table
+from lungcam.data.cache_entry import read
+from lungcam.data.sampler import EpochOrder
 from lungcam.errors import InputError
 from lungcam.explain import ball_share
 from lungcam.transforms import NoduleView, pipeline

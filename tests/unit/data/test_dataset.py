@@ -8,12 +8,12 @@ import pytorch_lightning as pl
 import torch
 import torchio as tio
 
-from lungcam.classifier import Classifier
 from lungcam.cohorts import Cohort
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
-from lungcam.data.entry import read
-from lungcam.data.preparation import plan, prepare_cohort
+from lungcam.data.cache_entry import read
+from lungcam.data.prepare import plan, prepare_cohort
 from lungcam.errors import InputError
+from lungcam.training import Classifier
 
 pytestmark = pytest.mark.usefixtures("one_processor")
 NOISE = tio.RandomNoise(std=(0.5, 1.0))
@@ -205,7 +205,7 @@ def brightened(batch: dict, dice: torch.Generator) -> dict:
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_path):
-    from lungcam.trainer import _quiet
+    from lungcam.training.trainer import _quiet
 
     _quiet()
 

@@ -27,12 +27,12 @@ from lungcam.dicom import (
     write_parametric_map,
     write_segmentation,
 )
-from lungcam.dicom.heat_slices import to_16_bits
+from lungcam.dicom.derived_series import to_16_bits
 from lungcam.errors import InputError
-from lungcam.explain.methods import NAMES
-from lungcam.explain.trust import FAILED
+from lungcam.explain.cam import NAMES
+from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid, reorient
-from lungcam.runs.dicom_objects import write_dicom_objects
+from lungcam.inference.outputs import write_dicom_objects
 from lungcam.scans import Scan, read_scan
 
 

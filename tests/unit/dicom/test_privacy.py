@@ -14,7 +14,7 @@ from lungcam.dicom import (
     write_segmentation,
 )
 from lungcam.scans import read_scan
-from lungcam.scans.headers import NAMES
+from lungcam.scans.dicom_header import NAMES
 
 # what every attribute of a kind holds; none can come about by itself
 PLANTED = {

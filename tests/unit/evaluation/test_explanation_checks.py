@@ -9,10 +9,10 @@ from torch import nn
 
 from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
-from lungcam.data.entry import store
-from lungcam.explain.randomisation import untrained
+from lungcam.data.cache_entry import store
+from lungcam.evaluation.explanation_checks import judge_explanations
+from lungcam.explain.sanity_checks import untrained
 from lungcam.metrics import auc, auc_interval
-from lungcam.runs.trust import judge_explanations
 
 SHAPE, SPACING = (20, 16, 18), 5.0
 

@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from lungcam.classifier import Classifier
 from lungcam.cohorts import Sample, ScanNodule
+from lungcam.evaluation.localisation import BASELINES, Localiser, Pointers
+from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain import Explainer, ball_share
 from lungcam.grid import Grid
 from lungcam.metrics import Calibration
-from lungcam.runs.localisation_report import report_localisation
-from lungcam.runs.localise import Localiser
-from lungcam.runs.pointers import BASELINES, Pointers
+from lungcam.training import Classifier
 
 AFFINE = np.array([[-4.0, 0, 0, 60], [0, 4, 0, -50], [0, 0, 4, -100], [0, 0, 0, 1]])
 # of a negative weight

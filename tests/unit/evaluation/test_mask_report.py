@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.cohorts.phantom import make_phantom
 from lungcam.data import ScanDataModule, SplitRule
-from lungcam.data.entry import read
+from lungcam.data.cache_entry import read
+from lungcam.evaluation.mask_report import report_masks
 from lungcam.grid import Grid
-from lungcam.runs.mask_report import report_masks
+from lungcam.phantom import make_phantom
 from lungcam.scans import write_volume
 from lungcam.transforms import (
     HUThreshold,

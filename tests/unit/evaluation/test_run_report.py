@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lungcam.runs.run_report import _overview, extremes
+from lungcam.evaluation.run_report import _overview, extremes
 
 LABELS = np.array([1, 1, 1, 0, 0, 0])
 

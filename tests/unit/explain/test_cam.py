@@ -1,13 +1,23 @@
-"""Grad-CAM against MONAI's, and what it leaves behind."""
+"""Grad-CAM against MONAI's, and what it leaves behind.
+
+Each method against MONAI's, hand-worked nets, finite differences and what it must add up to.
+"""
 
 import monai
+import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from monai.networks.nets import DenseNet121, resnet10
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
-from lungcam.explain import grad_cam
-from lungcam.nets import Small3D
+from lungcam.explain import EVIDENCE, METHODS, explain, features, grad_cam
+from lungcam.explain.cam import BY_GRADIENT, choose_evidence, method_name
+from lungcam.grid import Grid
+from lungcam.nets import NoduleNet, Small3D
 
 
 def small3d(pool="max"):
@@ -165,3 +175,278 @@ def test_after_an_error_in_the_net_nothing_is_left(training):
     assert all(not module._forward_hooks for module in net.modules())
     assert net.training == training
     assert torch.is_grad_enabled()
+
+
+def small3d_methods(pool="max"):
+    torch.manual_seed(1)
+    return Small3D(pool=pool, input_shape=(16, 12, 20)).eval(), (16, 12, 20), "conv3"
+
+
+def resnet_methods():
+    torch.manual_seed(1)
+    net = resnet10(spatial_dims=3, n_input_channels=1, num_classes=1).eval()
+    return net, (16, 16, 24), "layer2"
+
+
+def densenet_methods():
+    torch.manual_seed(1)
+    net = DenseNet121(3, 1, 1, init_features=8, growth_rate=4, block_config=(2, 2)).eval()
+    return net, (24, 24, 24), "features.denseblock1"
+
+
+def nodule():
+    torch.manual_seed(1)
+    net = NoduleNet(shape=(16, 16, 16), width=4, hidden=8).eval()
+    nn.init.normal_(net.judge.weight)
+    return net, (16, 16, 16), "joined"
+
+
+NETS = {
+    "small3d": small3d_methods,
+    "resnet10": resnet_methods,
+    "densenet121": densenet_methods,
+    "nodule": nodule,
+}
+
+
+def image_of(shape, batch=1):
+    return torch.randn(batch, 1, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def few(image):
+    """Little that is not background, so that few blocks are to be covered."""
+    shown = torch.full_like(image, -1.0)
+    shown[..., 3:6, 4:6, 5:8] = image[..., 3:6, 4:6, 5:8]
+    return shown
+
+
+def signed(net, image, layer, method):
+    return choose_evidence(BY_GRADIENT[method](features(net, image, layer)), "both")
+
+
+def test_grad_cam_pp_agrees_with_monais():
+    """Its factor exp(logit) apart, which takes each scan off the others' scale.
+
+    Where a channel's gradient is the same in all cells: elsewhere MONAI sums A_c g_c^3 in place of
+    the paper's sum(A_c) g_c^3.
+    """
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Conv3d(1, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool3d(1), nn.Flatten())
+    net = nn.Sequential(*net, nn.Linear(6, 1)).eval()
+    nn.init.normal_(net[4].weight, std=30)
+    image = image_of((8, 7, 9))
+    speaks_for, _ = BY_GRADIENT["gradcampp"](features(net, image, "1"))
+    theirs = monai.visualize.GradCAMpp(nn_module=net, target_layers="1")
+    expected = theirs.compute_map(image.clone().requires_grad_(), class_idx=0)[0, 0]
+    expected = (expected / net(image).exp()).detach()
+    assert speaks_for.max() > 0
+    # MONAI adds 1e-7 below the fraction
+    assert (speaks_for[0] - expected).abs().max() < 1e-4 * expected.max()
+
+
+class Linear(nn.Module):
+    """A linear function of a feature map of two channels and two cells."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.layer = nn.Identity()
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
+
+    def forward(self, image):
+        return (self.layer(image).flatten(2) * self.weights).sum((1, 2)) + 3
+
+
+# two channels, two cells
+A, G = [[2.0, -1.0], [4.0, 3.0]], [[1.0, 3.0], [-2.0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("method", "for_", "against"),
+    [
+        # mean gradients 2 and -0.75: 4 - 3, -2 - 2.25
+        ("gradcam", [1, 0], [0, 4.25]),
+        # 2 - 8, -3 + 1.5
+        ("hirescam", [0, 0], [6, 1.5]),
+        # for: 2, -3 + 1.5; against: 2 * 4, 0
+        ("layercam", [2, 0], [8, 0]),
+    ],
+)
+def test_by_hand_methods(method, for_, against):
+    image = torch.tensor(A, dtype=torch.float64).reshape(1, 2, 2, 1, 1)
+    net, grid = Linear(G), Grid((2, 1, 1), np.eye(4))
+    for evidence, expected in (
+        ("for", for_),
+        ("against", against),
+        ("both", np.subtract(for_, against)),
+    ):
+        heat = explain(net, image, grid, "layer", method, evidence)
+        assert heat.values.ravel() == pytest.approx(expected)
+
+
+def test_grad_cam_pp_by_hand():
+    image = torch.tensor(A, dtype=torch.float64).reshape(1, 2, 2, 1, 1)
+    first, second = 1, 7  # sums of A over the cells
+    weight = [
+        1 / (2 + first * 1) * 1 + 9 / (18 + first * 27) * 3,
+        0.25 / (0.5 + second * 0.125) * 0.5,
+    ]
+    expected = np.maximum(np.array(weight) @ A, 0)
+    heat = explain(Linear(G), image, Grid((2, 1, 1), np.eye(4)), "layer", "gradcampp", "for")
+    assert heat.values.ravel() == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_hires_cam_adds_up_to_the_logit_of_a_net_that_is_linear_behind(seed):
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Conv3d(1, 3, 3), nn.ReLU(), nn.Conv3d(3, 2, 2), nn.AvgPool3d(2))
+    net = nn.Sequential(*net, nn.Flatten(), nn.Linear(16, 1)).double()
+    image = torch.randn(2, 1, 7, 7, 7, dtype=torch.float64)
+    constant = (
+        net[-1].bias
+        + net[-1](net[4](net[3](net[2](torch.zeros(1, 3, 5, 5, 5).double()))))
+        - net[-1].bias
+    )
+    expected = (net(image) - constant).flatten()
+    assert signed(net, image, "1", "hirescam").sum((1, 2, 3)) == pytest.approx(expected.detach())
+
+
+@pytest.mark.parametrize("make", [small3d_methods, resnet_methods, densenet_methods])
+def test_gradient_agrees_with_finite_differences(make):
+    net, shape, layer = make()
+    net, image = net.double(), image_of(shape).double()
+    found = features(net, image, layer)
+    way = torch.randn(found.values.shape, generator=torch.Generator().manual_seed(3)).double()
+
+    def moved(size):
+        handle = net.get_submodule(layer).register_forward_hook(lambda *call: call[-1] + size * way)
+        try:
+            with torch.no_grad():
+                return net(image).item()
+        finally:
+            handle.remove()
+
+    step = 1e-6
+    slope = (moved(step) - moved(-step)) / (2 * step)
+    assert (found.gradient * way).sum().item() == pytest.approx(slope, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_every_method_on_every_net(make, method):
+    net, shape, layer = make()
+    image, grid = few(image_of(shape)), Grid(shape, np.diag([2.0, 2, 2, 1]))
+    maps = {one: explain(net, image, grid, layer, method, one).values for one in EVIDENCE}
+    assert all(one.dtype == np.float32 and np.isfinite(one).all() for one in maps.values())
+    assert maps["for"].min() >= 0
+    assert maps["against"].min() >= 0
+    assert np.abs(maps["both"]).max() > 0
+    assert np.allclose(maps["both"], maps["for"] - maps["against"])
+    assert all(not module._forward_hooks for module in net.modules())
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minus_the_logit_swaps_the_sides(method):
+    net, shape, layer = small3d_methods()
+    image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
+    before = [explain(net, image, grid, layer, method, one).values for one in EVIDENCE]
+    with torch.no_grad():
+        net.fc3.weight *= -1
+        net.fc3.bias *= -1
+    after = [explain(net, image, grid, layer, method, one).values for one in EVIDENCE]
+    for one, other in zip(after, (-before[0], before[2], before[1]), strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
+def test_gives_the_same_where_gradients_are_off_methods(method, guard):
+    net, shape, layer = small3d_methods()
+    image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
+    expected = explain(net, image, grid, layer, method).values
+    with guard():
+        found = explain(net.train(), image.clone(), grid, layer, method).values
+    assert np.array_equal(found, expected)
+    assert net.training
+
+
+class Explaining(pl.LightningModule):
+    """Explains each image that Lightning hands it, in its own test and predict loops."""
+
+    def __init__(self, net, layer):
+        super().__init__()
+        self.net, self.layer, self.maps = net, layer, []
+
+    def forward(self, image):
+        return self.net(image)
+
+    def test_step(self, batch, batch_idx):
+        (image,) = batch
+        assert torch.is_inference_mode_enabled()
+        grid = Grid(tuple(image.shape[2:]), np.eye(4))
+        self.maps += [
+            explain(self, image, grid, f"net.{self.layer}", one).values for one in METHODS
+        ]
+
+    def predict_step(self, batch, batch_idx):
+        self.test_step(batch, batch_idx)
+        return self(batch[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec.*")
+@pytest.mark.parametrize("loop", ["test", "predict"])
+def test_works_in_the_loops_of_lightning(loop):
+    net, shape, layer = small3d_methods()
+    image = few(image_of(shape))
+    grid = Grid(shape, np.eye(4))
+    expected = [explain(net, image, grid, layer, one).values for one in METHODS]
+    module = Explaining(net, layer)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    data = DataLoader(TensorDataset(image), batch_size=1)
+    getattr(trainer, loop)(module, data)
+    assert all(np.array_equal(a, b) for a, b in zip(module.maps, expected, strict=True))
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert all(not part._forward_hooks for part in module.modules())
+
+
+def test_grad_cam_is_the_part_that_speaks_for():
+    net, shape, layer = small3d_methods()
+    image = image_of(shape, 2)
+    assert torch.equal(grad_cam(net, image, layer), signed(net, image, layer, "gradcam").relu())
+
+
+@pytest.mark.parametrize(
+    ("method", "evidence", "words"),
+    [("gradcan", "both", "gradcam, gradcampp"), ("gradcam", "all", "both, for, against")],
+)
+def test_what_does_not_exist_is_refused_with_what_does(method, evidence, words):
+    net, shape, layer = small3d_methods()
+    with pytest.raises(ValueError, match=words):
+        explain(net, image_of(shape), Grid(shape, np.eye(4)), layer, method, evidence)
+
+
+def test_layer_that_the_answer_does_not_hang_on_is_refused():
+    net, shape, _ = small3d_methods()
+    net.aside = nn.Conv3d(1, 1, 1)
+    forward = net.forward
+    net.forward = lambda image: (net.aside(image), forward(image))[1]
+    with pytest.raises(ValueError, match="does not depend on layer 'aside'"):
+        features(net, image_of(shape), "aside")
+
+
+def test_names():
+    assert [method_name(one, "both") for one in METHODS] == [
+        "Grad-CAM",
+        "Grad-CAM++",
+        "HiResCAM",
+        "LayerCAM",
+        "Occlusion",
+    ]
+    assert method_name("gradcam", "against") == "Grad-CAM, against"

@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from scipy.spatial.transform import Rotation
 
-from lungcam.explain.erase import sphere
-from lungcam.explain.inpaint import AERATED_HU, inpaint
+from lungcam.explain.inpaint import (
+    AERATED_HU,
+    MARGIN_MM,
+    elsewhere,
+    highlighted,
+    inpaint,
+    outlined,
+    sphere,
+)
 from lungcam.grid import Grid
 
 GRID = Grid((60, 56, 40), np.diag([0.8, 0.8, 1.5, 1.0]))
@@ -81,3 +89,82 @@ def test_a_region_at_the_images_edge():
     region = sphere(GRID, GRID.to_world((0, 28, 39)), 10)
     painted = inpaint(with_nodule(), region, GRID)
     assert painted[region].mean() == pytest.approx(lung()[region].mean(), abs=10)
+
+
+def oblique(shape=(40, 36, 30), spacing=(1.0, 1.5, 2.0)):
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", [10, -20, 35], degrees=True).as_matrix() * spacing
+    affine[:3, 3] = (30, -70, 12)
+    return Grid(shape, affine)
+
+
+def test_a_sphere_holds_the_voxels_within_its_radius_and_the_margin():
+    grid = oblique()
+    center = grid.to_world((17.3, 15.1, 14.8))
+    points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1))
+    expected = np.linalg.norm(points - center, axis=-1) <= 5 + MARGIN_MM
+    assert np.array_equal(sphere(grid, center, 10), expected)
+
+
+@pytest.mark.parametrize("index", [(0, 0, 0), (39, 35, 29), (-30, 10, 10), (90, 90, 90)])
+def test_a_sphere_at_the_edge_or_beyond_it_is_what_lies_within(index):
+    grid = oblique()
+    center = grid.to_world(np.add(index, 0.3))
+    points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1))
+    expected = np.linalg.norm(points - center, axis=-1) <= 5 + MARGIN_MM
+    assert np.array_equal(sphere(grid, center, 10), expected)
+
+
+def test_a_mask_is_widened_by_the_margin():
+    grid, mask = oblique(), np.zeros((40, 36, 30), bool)
+    mask[20, 18, 15] = True
+    assert np.array_equal(outlined(mask, grid), sphere(grid, grid.to_world((20, 18, 15)), 0))
+
+
+def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
+    grid, heat = oblique(), np.zeros((40, 36, 30), np.float32)
+    places = {(5, 5, 5): 3.0, (20, 20, 20): 4.0, (30, 8, 8): 2.5, (8, 28, 8): 2.2, (33, 30, 25): 1}
+    for place, value in places.items():
+        heat[place] = value
+    heat[21, 21, 21] = 2.5  # it touches the strongest
+    regions = highlighted(heat, grid, 2.5)
+    for region, place in zip(regions, [(20, 20, 20), (5, 5, 5), (30, 8, 8)], strict=True):
+        assert region[place]
+    assert regions[0][21, 21, 21]
+    assert np.array_equal(regions[1], sphere(grid, grid.to_world((5, 5, 5)), -2 * MARGIN_MM + 5))
+
+
+def test_only_what_the_net_sees_is_highlighted():
+    grid, heat = oblique(), np.zeros((40, 36, 30), np.float32)
+    heat[5, 5, 5], heat[20, 20, 20] = 9, 1
+    seen = np.zeros(heat.shape, bool)
+    seen[18:22] = True
+    (region,) = highlighted(heat, grid, 5.0, seen)
+    assert region[20, 20, 20]
+    assert not (region & ~seen).any()
+
+
+def test_a_map_without_evidence_highlights_nothing():
+    assert highlighted(np.zeros((5, 5, 5), np.float32), oblique((5, 5, 5)), 5.0) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_control_is_as_large_within_the_lungs_and_off_the_lesions(seed):
+    region = np.zeros((30, 30, 30), bool)
+    region[3:8, 3:8, 3:6] = True
+    lungs = np.zeros_like(region)
+    lungs[:, :, :20] = True
+    moved = elsewhere(region, lungs, region, seed)
+    assert moved.sum() == region.sum()
+    assert not (moved & region).any()
+    assert (moved & lungs).sum() >= 0.9 * moved.sum()
+    offset = np.argwhere(moved)[0] - np.argwhere(region)[0]
+    assert np.array_equal(np.argwhere(region) + offset, np.argwhere(moved))
+    assert np.array_equal(moved, elsewhere(region, lungs, region, seed))
+
+
+def test_there_may_be_no_place_for_a_control():
+    region = np.zeros((8, 8, 8), bool)
+    region[1:7, 1:7, 1:7] = True
+    assert elsewhere(region, np.ones_like(region), region) is None
+    assert elsewhere(region, region, region) is None

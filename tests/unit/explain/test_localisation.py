@@ -1,9 +1,34 @@
+"""One lesion's figures.
+
+Energy and overlap, by hand and against MONAI.
+"""
+
 import math
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from monai.metrics import compute_dice, compute_iou
 
-from lungcam.explain import is_hit, peak_mm, random_hit_share
+from lungcam.explain import (
+    LEVELS,
+    MAP_FIGURES,
+    POINT_FIGURES,
+    Lesion,
+    brightness,
+    energy_inside,
+    is_hit,
+    lung_centers,
+    masked_lesion,
+    measure_chance,
+    measure_map,
+    measure_point,
+    overlap,
+    peak_mm,
+    random_hit_share,
+)
 from lungcam.grid import Grid
 
 
@@ -53,3 +78,114 @@ def test_random_hit_share_counts_the_lungs_alone():
     assert random_hit_share(lungs, grid, np.array([10.0, 10, 10]), 4.0) == 0.5
     assert random_hit_share(lungs, grid, np.array([20.0, 10, 10]), 4.0) == 0
     assert random_hit_share(lungs, grid, np.array([20.0, 10, 10]), 40.0) == 1
+
+
+GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 9], [0, 0, 0, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("distance", "strict", "near"), [(0, 1, 1), (5, 1, 1), (5.1, 0, 1), (10, 0, 1), (10.1, 0, 0)]
+)
+def test_pointing_game_of_a_ball(distance, strict, near):
+    lesion = Lesion(np.array([1.0, 2, 3]), 10.0)
+    found = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
+    assert tuple(found) == POINT_FIGURES
+    assert found["peak_within_radius"] == strict
+    assert found["peak_within_radius_5mm"] == near
+    assert math.isnan(found["peak_in_mask"])
+    assert found["distance_mm"] == pytest.approx(distance)
+
+
+def test_a_point_that_is_nowhere_hits_nothing():
+    mask = np.ones(GRID.shape, bool)
+    found = measure_point(np.full(3, np.nan), masked_lesion(mask, GRID))
+    assert list(found.values()) == [0, 0, 0, math.inf]
+
+
+def test_chance_is_what_random_points_reach():
+    lungs = np.zeros(GRID.shape, bool)
+    lungs[5:18, 5:25, 3:17], lungs[24:36, 5:25, 3:17] = True, True
+    mask = np.zeros(GRID.shape, bool)
+    # partly beyond the lungs, where no random point falls
+    mask[15:21, 10:16, 6:12] = True
+    lesion = masked_lesion(mask, GRID)
+    found = measure_chance(lungs, GRID, lesion, lesion.share_on(GRID))
+    assert set(found) == {*POINT_FIGURES, *MAP_FIGURES}
+    rng = np.random.default_rng(0)
+    inside = np.argwhere(lungs)
+    drawn = GRID.to_world(inside[rng.integers(0, len(inside), 20_000)])
+    games = [measure_point(point, lesion) for point in drawn]
+    for name in POINT_FIGURES[:3]:
+        share = np.mean([game[name] for game in games])
+        assert found[name] == pytest.approx(share, abs=4 * math.sqrt(share / len(games)))
+    median = np.median([game["distance_mm"] for game in games])
+    assert found["distance_mm"] == pytest.approx(median, abs=1)
+    even = measure_map(lungs.astype(float), lesion.share_on(GRID))
+    assert {name: found[name] for name in MAP_FIGURES} == even
+    assert math.isnan(
+        measure_chance(lungs, GRID, Lesion(lesion.center_mm, 9.0), mask.astype(float))[
+            "peak_in_mask"
+        ]
+    )
+
+
+def test_each_lung_has_a_centre_and_a_crop_one():
+    lungs = np.zeros(GRID.shape, bool)
+    lungs[3:10, 4:9, 5:8], lungs[25:38, 10:21, 2:5] = True, True
+    # a trachea does not part them
+    lungs[10:25, 6, 6] = True
+    right, left = lung_centers(lungs, GRID)
+    assert right[0] > left[0]
+    assert np.linalg.norm(right - GRID.to_world((31, 15, 3))) < 3
+    assert np.linalg.norm(left - GRID.to_world((6, 6, 6))) < 10
+    everything = np.ones(GRID.shape, bool)
+    np.testing.assert_allclose(
+        lung_centers(everything, GRID), [GRID.to_world((np.array(GRID.shape) - 1) / 2)]
+    )
+
+
+def test_brightness_is_what_is_denser_than_the_median():
+    image = np.array([-1.0, 0.5, 0, 0.25, -0.5]).reshape(5, 1, 1)
+    found = brightness(image, Grid(image.shape, np.eye(4)))
+    assert found.values.ravel().tolist() == [0, 0.5, 0, 0.25, 0]
+
+
+def test_energy_worked_by_hand():
+    heat = np.array([[[3.0, 1, -50, 4]]])
+    # all of the first voxel, half of the second and all of the third are lesion
+    assert energy_inside(heat, np.array([[[1, 0.5, 1, 0]]])) == 3.5 / 8
+    assert energy_inside(-np.ones((2, 2, 2)), np.ones((2, 2, 2))) == 0
+
+
+def test_a_map_that_is_the_lesion_is_perfect():
+    lesion = np.zeros((6, 6, 6))
+    lesion[1:3, 2:5, 3] = 1
+    assert energy_inside(0.01 * lesion, lesion) == 1
+    assert [overlap(0.01 * lesion, lesion, level) for level in LEVELS] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_overlap_is_that_of_monai(level):
+    rng = np.random.default_rng(0)
+    heat, lesion = rng.normal(size=(7, 8, 9)), rng.random((7, 8, 9)) > 0.7
+    hot = torch.tensor(heat >= level * heat.max())[None, None]
+    told = torch.tensor(lesion)[None, None]
+    iou, dice = overlap(heat, lesion.astype(np.float32), level)
+    assert iou == pytest.approx(float(compute_iou(hot, told)))
+    assert dice == pytest.approx(float(compute_dice(hot, told)))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_map_without_heat_covers_nothing(value):
+    assert overlap(np.full((3, 3, 3), value), np.ones((3, 3, 3)), 0.5) == (0, 0)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(LEVELS), st.floats(0.001, 1000))
+def test_figures_hang_on_no_scale_and_dice_follows_iou(seed, level, scale):
+    rng = np.random.default_rng(seed)
+    heat, share = rng.normal(size=(5, 5, 5)), rng.random((5, 5, 5))
+    iou, dice = overlap(heat, share, level)
+    assert dice == pytest.approx(2 * iou / (1 + iou))
+    assert 0 <= iou <= 1
+    assert energy_inside(scale * heat, share) == pytest.approx(energy_inside(heat, share))

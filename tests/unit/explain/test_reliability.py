@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from lungcam.explain.trust import RULES, judge
+from lungcam.explain.reliability import RULES, judge
 
 GOOD = {
     "n": 24,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lungcam.explain.windows import Windows, blend, lay_windows
+from lungcam.explain.sliding_window import Windows, blend, lay_windows
 from lungcam.grid import Grid
 
 # an oblique scan, its x and y running to the left and back, with thick slices

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lungcam.inference.outputs import write_pictures
 from lungcam.render import Look, Outline, RenderError, choose_mapper
-from lungcam.runs.pictures import write_pictures
 
 LOOK = Look(size=160)
 SPACING_MM = (5.0, 5.0, 6.0)

@@ -2,7 +2,7 @@
 
 import torch
 
-from lungcam.runs.slide import scale_by_logit
+from lungcam.inference.predict import scale_by_logit
 
 
 def test_the_highest_cell_of_a_window_is_its_logit():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.cohorts.phantom import Phantom, make_phantom
 from lungcam.grid import Grid, reorient
 from lungcam.lungs import air, lung_pockets, trachea
+from lungcam.phantom import Phantom, make_phantom
 
 
 class Turned(NamedTuple):

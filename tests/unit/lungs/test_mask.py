@@ -1,8 +1,16 @@
-"""The three named masks."""
+"""The three named masks.
+
+The hull of both lungs, slice by slice, against a hull of points.
+
+Closing in mm against scipy's.
+"""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from lungcam.lungs import (
     MASKS,
@@ -15,6 +23,7 @@ from lungcam.lungs import (
     mask_around,
     trachea,
 )
+from lungcam.lungs.mask import DIRECTIONS, WORKING_SPACING_MM
 
 # (seed, kind) of difficult phantoms: nodules at every place, large and small, in thin and thick
 # slices, with and without an airway that joins the lungs
@@ -121,3 +130,253 @@ def test_volume_without_lungs_is_refused(kind):
 def test_unknown_mask_is_refused_with_the_choices(found):
     with pytest.raises(ValueError, match=r"lungs\.mask=hull: choose recipe, closed, cavity"):
         mask_around(*found(2), (1, 1, 1), "hull")
+
+
+SPACINGS = st.tuples(*[st.sampled_from([0.6, 0.7, 1.0, 1.3, 2.5, 4.0])] * 3)
+LAYOUT = (st.permutations(range(3)), st.tuples(*[st.booleans()] * 3))
+
+
+@st.composite
+def blobs(draw, largest=24):
+    """Mask `(W, H, D)` of one to four boxes or balls, at any place, at the borders too."""
+    shape = draw(st.tuples(st.integers(3, largest), st.integers(3, largest), st.integers(1, 9)))
+    at = np.indices(shape)
+    mask = np.zeros(shape, bool)
+    for _ in range(draw(st.integers(1, 4))):
+        center = np.array([draw(st.integers(0, n - 1)) for n in shape])
+        radii = np.array(draw(st.tuples(*[st.integers(1, 6)] * 3)))
+        away = np.abs(at - center[:, None, None, None]) / radii[:, None, None, None]
+        mask |= (away.max(axis=0) < 1) if draw(st.booleans()) else ((away**2).sum(axis=0) < 1)
+    return mask
+
+
+def away_from_hull(lungs, spacing_mm, margin_mm, slab_mm):
+    """Distance in mm to the hull's faces, negative inside, and the hulls' perimeters: by Qhull.
+
+    The hull of a slice is that of discs around the lung voxels in it and above and below: as wide
+    as a ball of `margin_mm` is there, and at least a point as far as the slab goes.
+    """
+    turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    disc = np.column_stack([np.cos(turn), np.sin(turn)])
+    width, height, depth = lungs.shape
+    centers = np.indices((width, height)).reshape(2, -1).T * spacing_mm[:2]
+    away, perimeters = np.full(lungs.shape, np.inf), np.zeros(depth)
+    for k in range(depth):
+        points = []
+        for other in range(depth):
+            apart = abs(other - k) * spacing_mm[2]
+            if apart > max(margin_mm, slab_mm) + 1e-6:
+                continue
+            inside = np.argwhere(lungs[:, :, other]) * spacing_mm[:2]
+            # Qhull needs a body, however small
+            radius = np.sqrt(max(margin_mm**2 - apart**2, 1e-4))
+            points.append((inside[:, None] + radius * disc).reshape(-1, 2))
+        points = np.concatenate(points)
+        if len(points):
+            hull = ConvexHull(points)
+            faces = hull.equations
+            away[:, :, k] = (centers @ faces[:, :2].T + faces[:, 2]).max(axis=1).reshape(width, -1)
+            perimeters[k] = hull.area
+    return away, perimeters
+
+
+@settings(deadline=None, max_examples=80)
+@given(blobs(), SPACINGS, st.floats(0, 8), st.floats(0, 12))
+def test_is_the_hull_of_the_slab_and_its_margin(lungs, spacing, margin_mm, slab_mm):
+    away, perimeters = away_from_hull(lungs, spacing, margin_mm, slab_mm)
+    found = cavity(lungs, spacing, margin_mm, slab_mm)
+    assert found[away < -0.02].all()
+    # a side that lies between two directions is bulged by at most this
+    bulge = perimeters / 4 * np.tan(np.pi / DIRECTIONS)
+    assert not found[away > bulge + 0.02].any()
+
+
+@settings(deadline=None, max_examples=80)
+@given(blobs(40), SPACINGS, st.floats(0, 8), st.floats(0, 12), *LAYOUT)
+def test_holds_the_lungs_in_any_layout(laid_out, lungs, spacing, margin, slab, order, backwards):
+    expected = cavity(lungs, spacing, margin, slab)
+    assert expected.dtype == bool
+    assert expected[lungs].all()
+    before = lungs.copy()
+    found = cavity(laid_out(lungs, order, backwards), spacing, margin, slab)
+    assert np.array_equal(found, expected)
+    assert np.array_equal(lungs, before)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    blobs(),
+    SPACINGS,
+    *[st.lists(st.floats(0, 15), min_size=2, max_size=2).map(sorted)] * 2,
+)
+def test_grows_with_margin_and_slab(lungs, spacing, margins, slabs):
+    least = cavity(lungs, spacing, margins[0], slabs[0])
+    for margin, slab in ((margins[1], slabs[0]), (margins[0], slabs[1])):
+        assert not (least & ~cavity(lungs, spacing, margin, slab)).any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(blobs(), SPACINGS, st.floats(0, 8), st.floats(0, 12), st.integers(0, 2))
+def test_mirrored_lungs_have_a_mirrored_cavity(lungs, spacing, margin, slab, axis):
+    mirrored = cavity(np.flip(lungs, axis), spacing, margin, slab)
+    assert np.array_equal(np.flip(mirrored, axis), cavity(lungs, spacing, margin, slab))
+
+
+def test_one_voxel_becomes_a_ball_of_the_margin():
+    lungs = np.zeros((15, 15, 15), bool)
+    lungs[7, 7, 7] = True
+    away = ndimage.distance_transform_edt(~lungs, sampling=(1.0, 2.0, 1.5))
+    assert np.array_equal(cavity(lungs, (1.0, 2.0, 1.5), 5.5, 0), away <= 5.5)
+
+
+def test_two_boxes_are_spanned_with_what_lies_between():
+    lungs = np.zeros((20, 12, 3), bool)
+    lungs[2:5, 3:9, 1] = lungs[14:18, 3:9, 1] = True
+    expected = np.zeros_like(lungs)
+    expected[2:18, 3:9, 1] = True
+    assert np.array_equal(cavity(lungs, (1.0, 1.0, 1.0), 0, 0), expected)
+
+
+def test_slab_bridges_a_slice_that_a_tumour_fills():
+    lungs = np.zeros((20, 12, 9), bool)
+    lungs[2:18, 3:9] = True
+    lungs[9:, :, 3:6] = False
+    assert not cavity(lungs, (1.0, 1.0, 2.0), 0, 2.0)[15, 5, 4]
+    assert cavity(lungs, (1.0, 1.0, 2.0), 0, 4.0)[2:18, 3:9].all()
+    # and reaches no further than itself above the lungs
+    lungs[:, :, 5:] = False
+    reached = cavity(lungs, (1.0, 1.0, 2.0), 0, 4.0).any(axis=(0, 1))
+    assert reached.tolist() == [True] * 7 + [False] * 2
+
+
+def test_nodules_at_the_wall_of_a_phantom_lie_within(phantom, found):
+    """Balls of 30 mm over the lung's outer side: a margin of 4 mm does not reach them."""
+    case = phantom(3, "healthy")
+    spacing = case.grid.spacing_mm
+    lungs, _ = found(3, "healthy")
+    at = np.indices(lungs.shape)
+    for share in (0.3, 0.5, 0.7):
+        k = np.flatnonzero(lungs.any(axis=(0, 1)))
+        k = int(k[0] + share * (k[-1] - k[0]))
+        row = int(np.argwhere(lungs[:, :, k].any(axis=0)).mean())
+        wall = int(np.flatnonzero(lungs[:, row, k])[-1])
+        apart = [(at[axis] - (wall - 2, row, k)[axis]) * spacing[axis] for axis in range(3)]
+        nodule = (np.square(apart).sum(axis=0) < 15**2) & case.lungs
+        assert nodule[wall - 1, row, k]
+        assert not dilate(lungs & ~nodule, spacing, 4)[nodule].all()
+        assert cavity(lungs & ~nodule, spacing)[nodule].all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_phantoms_cavity_is_little_more_than_the_lungs_and_what_lies_between(phantom, found, seed):
+    """Lungs, heart and spine make the chest; skin and ribs' outer sides stay out."""
+    lungs, _ = found(seed)
+    spacing = phantom(seed).grid.spacing_mm
+    mask = cavity(lungs, spacing)
+    assert 1.3 < mask.sum() / lungs.sum() < 2.2
+    inner, outer = np.argwhere(lungs), np.argwhere(mask)
+    further = np.maximum(
+        inner.min(axis=0) - outer.min(axis=0), outer.max(axis=0) - inner.max(axis=0)
+    )
+    assert (further * spacing <= (4.01, 4.01, 10.01)).all()
+
+
+ISOTROPIC = (WORKING_SPACING_MM,) * 3
+
+
+def closed_by_scipy(mask: np.ndarray, radius_mm: float, spacing_mm) -> np.ndarray:
+    """Euclidean closing, as if there were empty voxels all around."""
+    reach = [int(radius_mm / mm) + 2 for mm in spacing_mm]
+    padded = np.pad(mask, [(n, n) for n in reach])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= radius_mm + 1e-4
+    shrunk = ndimage.distance_transform_edt(grown, sampling=spacing_mm) > radius_mm + 1e-4
+    return shrunk[tuple(slice(n, -n) for n in reach)]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.005, 0.05, 0.5]))
+def test_is_that_of_scipy_on_the_working_grid(seed, steps, share):
+    """The working grid stands on the voxels where the radius is of whole steps."""
+    mask = np.random.default_rng(seed).random((14, 13, 12)) < share
+    mask[4:9, 5:9, 3:7] = True
+    radius_mm = steps * WORKING_SPACING_MM
+    expected = closed_by_scipy(mask, radius_mm, ISOTROPIC)
+    assert np.array_equal(close(mask, ISOTROPIC, radius_mm), expected)
+
+
+def test_is_binary_closing_with_a_ball():
+    """A second oracle: scipy's own closing with the ball as structuring element."""
+    mask = np.random.default_rng(1).random((20, 20, 20)) < 0.02
+    apart = np.indices((9, 9, 9)) - 4
+    ball = np.square(apart).sum(axis=0) <= 4**2
+    expected = ndimage.binary_closing(np.pad(mask, 6), ball)[6:-6, 6:-6, 6:-6]
+    assert np.array_equal(close(mask, ISOTROPIC, 12.0), expected)
+    assert expected.sum() > 2 * mask.sum()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 10**6),
+    st.tuples(*[st.integers(1, 30)] * 3),
+    st.tuples(*[st.sampled_from([0.6, 0.8, 1.5, 3.0, 5.0])] * 3),
+    st.floats(0, 15),
+    st.permutations(range(3)),
+    st.tuples(*[st.booleans()] * 3),
+)
+def test_holds_the_mask_in_any_layout(laid_out, seed, shape, spacing, radius, order, backwards):
+    mask = ndimage.uniform_filter(np.random.default_rng(seed).random(shape), 3) > 0.55
+    mask[0, 0, 0] = True
+    before = mask.copy()
+    expected = close(mask, spacing, radius)
+    assert expected.dtype == bool
+    assert expected[mask].all()
+    assert np.array_equal(close(laid_out(mask, order, backwards), spacing, radius), expected)
+    assert np.array_equal(mask, before)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 7))
+def test_closing_again_changes_nothing_on_the_working_grid(seed, steps):
+    mask = np.random.default_rng(seed).random((14, 13, 12)) < 0.03
+    mask[4:9, 5:9, 3:7] = True
+    once = close(mask, ISOTROPIC, steps * WORKING_SPACING_MM)
+    assert np.array_equal(close(once, ISOTROPIC, steps * WORKING_SPACING_MM), once)
+
+
+def test_closing_again_changes_little_on_a_finer_grid(found, phantom):
+    lungs, _ = found(2)
+    spacing = phantom(2).grid.spacing_mm
+    once = close(lungs, spacing, 20)
+    assert (close(once, spacing, 20) & ~once).sum() < 0.01 * once.sum()
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.8, 0.8, 2.5), (3.0, 3.0, 5.0)])
+def test_bays_narrower_than_the_ball_come_back_and_wider_ones_stay(spacing):
+    """Two bays of 24 mm depth, 24 mm square and 60 mm wide; the ball measures 40 mm."""
+    shape = [int(n / mm) for n, mm in zip((180, 80, 60), spacing, strict=True)]
+    x, y, z = (np.indices(shape)[axis] * spacing[axis] for axis in range(3))
+    mask = (np.abs(x - 90) < 80) & (np.abs(y - 40) < 30) & (np.abs(z - 30) < 25)
+    deep = y > 46
+    narrow = (np.abs(x - 50) < 12) & (np.abs(z - 30) < 12) & deep & mask
+    wide = (np.abs(x - 120) < 30) & deep & mask
+    closed = close(mask & ~narrow & ~wide, spacing, 20)
+    # the ball dips 4 mm into the mouth
+    assert closed[narrow & (y < 62)].mean() > 0.99
+    assert 0.8 < closed[narrow].mean() < 1
+    # the ball enters down to the ground, but not the corners
+    ground = wide & (np.abs(x - 120) < 6)
+    assert closed[ground].mean() < 0.1
+    # nothing grows outwards
+    assert not closed[~ndimage.binary_dilation(mask, iterations=2)].any()
+    assert closed[~mask].sum() < 0.02 * mask.sum()
+
+
+def test_bay_at_the_volumes_border_is_closed_as_elsewhere():
+    mask = np.zeros((30, 30, 30), bool)
+    mask[4:26, 0:20] = True
+    mask[12:18, 6:20, 8:22] = False
+    shifted = np.roll(mask, 6, axis=1)
+    assert not shifted[:, :6].any()
+    closed, elsewhere = close(mask, ISOTROPIC, 20), close(shifted, ISOTROPIC, 20)
+    assert np.array_equal(np.roll(elsewhere, -6, axis=1), closed)
+    assert closed[12:18, 6:18, 8:22].all()

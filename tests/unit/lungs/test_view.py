@@ -1,4 +1,7 @@
-"""What the network is shown: a grid around the lungs and what lies in the mask."""
+"""What the network is shown: a grid around the lungs and what lies in the mask.
+
+Walls are paler than what stands in the lungs or in a bay of them.
+"""
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcam.grid import Grid, resample
-from lungcam.lungs import dilate, lung_grid, show_masked
+from lungcam.lungs import dilate, fade_walls, lung_grid, show_masked, zero_centre
 
 OBLIQUE = np.array([[0.96, -0.28, 0, -50], [0.28, 0.96, 0, 60], [0, 0, 1, -300], [0, 0, 0, 1]])
 
@@ -128,3 +131,69 @@ def test_is_the_masked_volume_resampled_in_any_layout(
         target,
     )
     assert np.abs(out - expected).max() < 0.01
+
+
+SPACING = (5.0, 5.0, 5.0)
+
+
+@pytest.fixture
+def chest():
+    """(values, lungs): two lungs of 0 in a body of 6; a nodule of 6 in a bay of 3 voxels."""
+    lungs = np.zeros((40, 30, 30), bool)
+    lungs[5:17, 5:25, 5:25] = True
+    lungs[23:35, 5:25, 5:25] = True
+    lungs[5:8, 13:16, 13:16] = False
+    return np.where(lungs, 0.0, 6.0).astype(np.float32), lungs
+
+
+@pytest.mark.parametrize("contrast", [0.0, 0.4, 1.0])
+def test_the_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
+    values, lungs = chest
+    values[10, 10, 10] = 5  # a vessel
+    faded = fade_walls(values, lungs, SPACING, contrast)
+    assert faded.dtype == np.float32
+    assert np.array_equal(faded[lungs], values[lungs])
+    assert (faded[6:8, 13:16, 13:16] == 6).all()
+    assert faded[2, 14, 14] == pytest.approx(6 * contrast)
+    assert faded[20, 2, 14] == pytest.approx(6 * contrast)
+
+
+def test_the_values_given_are_not_changed(chest):
+    values, lungs = chest
+    before = values.copy()
+    fade_walls(values, lungs, SPACING, 0.0)
+    assert np.array_equal(values, before)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.floats(-900, 100), st.floats(1, 400))
+def test_lungs_have_mean_0_and_deviation_1(seed, mean, deviation):
+    rng = np.random.default_rng(seed)
+    volume = rng.normal(mean, deviation, (8, 9, 10)).astype(np.float32)
+    lungs = rng.random(volume.shape) < 0.4
+    out = zero_centre(volume, lungs)
+    assert out.dtype == np.float32
+    assert out.shape == volume.shape
+    assert abs(out[lungs].mean(dtype=float)) < 1e-4
+    assert out[lungs].std(dtype=float) == pytest.approx(1, abs=1e-4)
+
+
+def test_voxels_outside_are_on_the_same_scale():
+    volume = np.array([0, 10, 20, 100], np.float32).reshape(4, 1, 1)
+    lungs = np.array([True, False, True, False]).reshape(4, 1, 1)
+    assert zero_centre(volume, lungs).ravel().tolist() == [-1, 0, 1, 9]
+
+
+def test_empty_lungs_are_refused():
+    with pytest.raises(ValueError, match="empty"):
+        zero_centre(np.zeros((3, 3, 3)), np.zeros((3, 3, 3), bool))
+
+
+@pytest.mark.parametrize("value", [-850, 0, 600])
+def test_lungs_of_one_value_are_refused(value):
+    lungs = np.zeros((3, 3, 3), bool)
+    lungs[1] = True
+    volume = np.random.default_rng(0).normal(size=lungs.shape)
+    volume[lungs] = value
+    with pytest.raises(ValueError, match="one value"):
+        zero_centre(volume, lungs)

@@ -1,4 +1,13 @@
-"""The AUC and its interval, against torchmetrics, an independent solver and simulation."""
+"""The AUC and its interval, against torchmetrics, an independent solver and simulation.
+
+PR-AUC by hand; against torchmetrics it stands in test_resampling.
+
+The curves that are drawn have the areas that are told.
+
+Sensitivity at fixed specificity, by hand and against every cut-off.
+
+The operating threshold, by hand and against torchmetrics.
+"""
 
 import numpy as np
 import pytest
@@ -6,10 +15,33 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from scipy.stats import norm
-from torchmetrics.functional.classification import binary_auroc
+from scipy.stats import binomtest, norm
+from torchmetrics.functional.classification import (
+    binary_accuracy,
+    binary_auroc,
+    binary_precision,
+    binary_recall,
+    binary_specificity,
+)
 
-from lungcam.metrics import auc, auc_interval, newcombe_interval
+from lungcam.metrics import (
+    at_threshold,
+    auc,
+    auc_interval,
+    average_precision,
+    average_precision_interval,
+    newcombe_interval,
+    sensitivity_at,
+    sensitivity_interval,
+    youden_threshold,
+)
+from lungcam.metrics.discrimination import (
+    STEPS,
+    precision_recall_curve,
+    roc_band,
+    roc_curve,
+    wilson_interval,
+)
 
 # few distinct scores, so that ties are the rule
 cases = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40)
@@ -148,3 +180,201 @@ def test_coverage(method, monkeypatch):
             low, high = newcombe_interval(auc(labels, scores), n, n)
         covered += low <= truth <= high
     assert 0.90 <= covered / runs <= 0.99
+
+
+def test_average_precision_by_hand():
+    # from the top: 1 (precision 1, recall 1/2), 0, 1 (precision 2/3, recall 1)
+    labels, scores = np.array([1, 0, 1, 0]), np.array([4.0, 3, 2, 1])
+    assert average_precision(labels, scores) == pytest.approx(1 / 2 + 2 / 3 / 2)
+
+
+def test_one_score_for_all_gives_the_share_of_positives():
+    assert average_precision(np.array([1, 0, 0, 0]), np.zeros(4)) == 0.25
+
+
+def test_interval_holds_the_estimate_and_widens_with_fewer_patients():
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [80, 40])
+    scores = generator.normal(size=120) + labels
+    low, high = average_precision_interval(labels, scores, np.arange(120))
+    assert low < average_precision(labels, scores) < high
+    few = average_precision_interval(labels, scores, np.arange(120) // 2 * 2)
+    assert few != (low, high)
+
+
+def test_without_an_error_or_a_class_there_is_no_interval():
+    labels = np.array([0, 0, 1, 1])
+    assert np.isnan(average_precision_interval(labels, labels, np.arange(4))).all()
+    assert np.isnan(average_precision(np.ones(4, int), labels))
+    assert np.isnan(average_precision_interval(np.ones(4, int), labels, np.arange(4))).all()
+
+
+@settings(deadline=None)
+@given(cases)
+def test_areas_under_the_curves(case):
+    labels, scores = np.array(case).T
+    assume(0 < labels.sum() < len(labels))
+    false, true = roc_curve(labels, scores)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx(auc(labels, scores))
+    recall, precision = precision_recall_curve(labels, scores)
+    steps = (np.diff(np.r_[0, recall]) * precision).sum()
+    assert steps == pytest.approx(average_precision(labels, scores))
+
+
+def test_the_band_holds_the_curve():
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 40)
+    scores = generator.normal(size=80) + labels
+    low, high = roc_band(labels, scores, np.arange(80))
+    true = np.interp(STEPS, *roc_curve(labels, scores))
+    assert (low <= true + 0.03).all()
+    assert (true <= high + 0.03).all()
+    assert (high - low).max() > 0.1
+
+
+def test_wilson_is_scipys():
+    hits, among = np.array([0, 3, 9, 10]), np.array([4, 10, 10, 10])
+    low, high = wilson_interval(hits, among)
+    for i, (k, n) in enumerate(zip(hits, among, strict=True)):
+        theirs = binomtest(int(k), int(n)).proportion_ci(method="wilson")
+        assert (low[i], high[i]) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+
+
+cases_sensitivity = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=40
+)
+
+
+@settings(deadline=None)
+@given(cases_sensitivity, st.sampled_from([0.0, 0.5, 0.8, 0.9, 0.95, 1.0]))
+def test_no_cut_off_does_better(case, specificity):
+    labels, scores = np.array(case).T
+    if len(set(labels)) < 2:
+        return
+    # called: at or above the cut-off; integers keep the comparison exact
+    called = scores >= np.arange(0, 11)[:, None]
+    false = called[:, labels == 0].sum(axis=1)
+    kept = (labels == 0).sum() - false >= round(specificity * 100) * (labels == 0).sum() / 100
+    assert sensitivity_at(labels, scores, specificity) == called[:, labels == 1].mean(axis=1)[
+        kept
+    ].max(initial=0)
+
+
+def test_one_of_ten_negatives_may_be_called_at_90_percent():
+    labels = np.repeat([0, 1], [10, 4])
+    scores = np.r_[np.arange(10.0), 8.5, 9.5, 7.5, 9.2]
+    # the negative at 9 may be called, the one at 8 not
+    assert sensitivity_at(labels, scores, 0.9) == 3 / 4
+    assert sensitivity_at(labels, scores, 0.95) == 2 / 4
+
+
+def test_a_tie_at_the_top_calls_nobody():
+    assert sensitivity_at(np.array([0, 0, 1]), np.array([1, 1, 1]), 0.9) == 0
+
+
+def test_interval():
+    generator = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 60)
+    scores = generator.normal(size=120) + 1.5 * labels
+    low, high = sensitivity_interval(labels, scores, np.arange(120), 0.9)
+    assert 0 <= low <= sensitivity_at(labels, scores, 0.9) <= high <= 1
+    assert low < high
+    assert np.isnan(sensitivity_interval(labels, labels, np.arange(120), 0.9)).all()
+    assert np.isnan(sensitivity_at(labels[:60], scores[:60], 0.9))
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_has_none(label):
+    labels = np.full(4, label)
+    assert np.isnan(sensitivity_interval(labels, np.arange(4), np.arange(4), 0.9)).all()
+
+
+cases_threshold = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 10).map(lambda i: i / 10)), min_size=2, max_size=30
+)
+
+
+def test_youden_by_hand():
+    # 0.3 | 0.4: sensitivity 1, specificity 2/3; 0.4 | 0.6: 2/3 and 2/3; 0.6 | 0.8: 2/3 and 1
+    labels = np.array([0, 0, 1, 0, 1, 1])
+    probabilities = np.array([0.1, 0.3, 0.4, 0.6, 0.8, 0.9])
+    # the first and the last are equally good: of two, the lower stands in the middle
+    assert youden_threshold(labels, probabilities) == pytest.approx(0.35)
+
+
+def test_of_equally_good_thresholds_the_middle_one_is_taken():
+    labels = np.array([0, 1, 0, 1])
+    probabilities = np.array([0.1, 0.2, 0.8, 0.9])
+    # J: 1/2 at 0.15 and 0.85, 0 at 0.5; of two the lower
+    assert youden_threshold(labels, probabilities) == pytest.approx(0.15)
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    probabilities = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    # J: 1/3 at 0.15, 0.35 and 0.55, else 0
+    assert youden_threshold(labels, probabilities) == pytest.approx(0.35)
+
+
+def test_tied_scores_are_never_parted():
+    labels = np.array([0, 1, 0, 1])
+    probabilities = np.array([0.2, 0.6, 0.6, 0.6])
+    assert youden_threshold(labels, probabilities) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1]])
+def test_one_class_leaves_a_half(labels):
+    assert youden_threshold(np.array(labels), np.array([0.1, 0.7, 0.9])) == 0.5
+
+
+def test_one_score_leaves_a_half():
+    assert youden_threshold(np.array([0, 1]), np.array([0.7, 0.7])) == 0.5
+
+
+@settings(deadline=None)
+@given(cases_threshold)
+def test_no_other_cut_between_the_scores_is_better(case):
+    labels, probabilities = np.array(case).T
+    scores = np.unique(probabilities)
+    if len(set(labels)) < 2 or len(scores) < 2:
+        return
+
+    def youden(threshold: float) -> float:
+        called = probabilities >= threshold
+        return called[labels == 1].mean() - called[labels == 0].mean()
+
+    chosen = youden(youden_threshold(labels, probabilities))
+    assert chosen >= max(youden(cut) for cut in scores[1:]) - 1e-9
+
+
+@settings(deadline=None)
+@given(cases_threshold, st.sampled_from([0.05, 0.35, 0.5, 0.95]))
+def test_figures_are_those_of_torchmetrics(case, threshold):
+    labels, probabilities = np.array(case).T
+    figures = at_threshold(labels, probabilities, threshold)
+    # torchmetrics calls p > threshold: bring in a threshold between two scores
+    p, y = torch.tensor(probabilities), torch.tensor(labels).long()
+    between = threshold - 1e-4
+    theirs = {
+        "accuracy": binary_accuracy(p, y, between),
+        "precision": binary_precision(p, y, between),
+        "recall": binary_recall(p, y, between),
+        "specificity": binary_specificity(p, y, between),
+    }
+    for name, value in figures.items():
+        # where there is no denominator torchmetrics says 0
+        assert (0 if value is None else value) == pytest.approx(float(theirs[name]), abs=1e-6)
+
+
+def test_a_probability_at_the_threshold_is_called():
+    figures = at_threshold(np.array([1, 0]), np.array([0.5, 0.49]), 0.5)
+    assert figures == {"accuracy": 1, "precision": 1, "recall": 1, "specificity": 1}
+
+
+def test_a_ratio_without_a_denominator_is_none():
+    nothing_called = at_threshold(np.array([0, 0]), np.array([0.1, 0.2]), 0.5)
+    assert nothing_called == {
+        "accuracy": 1,
+        "precision": None,
+        "recall": None,
+        "specificity": 1,
+    }
+    assert at_threshold(np.array([1, 1]), np.array([0.1, 0.9]), 0.5)["specificity"] is None

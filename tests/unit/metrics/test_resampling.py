@@ -1,16 +1,120 @@
-"""Weights stand for repeated rows, and resamples for people."""
+"""Means and medians with intervals over patients.
+
+Weights stand for repeated rows, and resamples for people.
+"""
+
+import math
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torchmetrics.functional.classification import binary_average_precision
 
-from lungcam.metrics import auc, average_precision, bootstrap, sensitivity_at, weighted_auc
-from lungcam.metrics.average_precision import weighted_average_precision
-from lungcam.metrics.resampling import RESAMPLES, percentile_interval
-from lungcam.metrics.sensitivity import weighted_sensitivity
+from lungcam.metrics import (
+    auc,
+    average_precision,
+    bootstrap,
+    mean_interval,
+    median,
+    median_interval,
+    sensitivity_at,
+    weighted_auc,
+)
+from lungcam.metrics.discrimination import weighted_average_precision, weighted_sensitivity
+from lungcam.metrics.resampling import (
+    RESAMPLES,
+    bootstrap_mean,
+    percentile_interval,
+    share_difference_interval,
+    share_interval,
+    weighted_median,
+)
+
+numbers = st.lists(st.integers(0, 5), min_size=1, max_size=12)
+
+
+@given(numbers, st.lists(st.integers(1, 3), min_size=12, max_size=12))
+def test_a_weighted_median_is_that_of_repeated_values(values, weights):
+    values, weights = np.array(values, float), np.array(weights[: len(values)])
+    expected = np.percentile(np.repeat(values, weights), 50, method="inverted_cdf")
+    assert weighted_median(values, weights[None].astype(float))[0] == expected
+
+
+def test_a_median_may_be_infinite():
+    assert median(np.array([1, np.inf, np.inf])) == np.inf
+    assert median(np.array([1, 2, np.inf])) == 2
+    low, high = median_interval(np.array([1, 2, 3, 4, np.inf, np.inf]), np.arange(6))
+    assert low < 3
+    assert high == np.inf
+
+
+@pytest.mark.parametrize("k", [0, 20])
+def test_a_share_that_no_resample_moves_takes_wilson_s_interval(k):
+    # of 20 patients: z^2 / (n + z^2) is what is left
+    left = 1.959964**2 / (20 + 1.959964**2)
+    low, high = mean_interval(np.full(40, k / 20), np.repeat(np.arange(20), 2))
+    expected = (0, left) if k == 0 else (1 - left, 1)
+    assert (low, high) == pytest.approx(expected, abs=1e-6)
+
+
+def test_equal_values_that_are_no_share_have_no_interval():
+    assert all(map(math.isnan, mean_interval(np.full(5, 0.3), np.arange(5))))
+    assert all(map(math.isnan, median_interval(np.full(5, 7.0), np.arange(5))))
+
+
+def test_lesions_of_one_patient_are_drawn_together():
+    values = np.tile([1.0, 1, 0, 0], 10)
+    alone = mean_interval(values, np.arange(40))
+    # whole patients that are all hits or all misses: as if there were half as many
+    pairs = mean_interval(np.repeat([1.0, 0], 20), np.repeat(np.arange(20), 2))
+    assert alone[0] == pytest.approx(0.35, abs=0.03)
+    assert pairs[1] - pairs[0] > 1.25 * (alone[1] - alone[0])
+
+
+def test_interval_of_a_mean_is_the_percentile_bootstraps():
+    values = np.random.default_rng(0).gamma(2, size=40)
+    mean, low, high = bootstrap_mean(values, np.arange(40))
+    generator = np.random.default_rng(1)
+    told = stats.bootstrap(
+        (values,), np.mean, method="percentile", rng=generator
+    ).confidence_interval
+    assert mean == values.mean()
+    assert (low, high) == pytest.approx((told.low, told.high), abs=0.04)
+
+
+def test_whole_patients_are_drawn():
+    values = np.repeat([0.0, 1.0, 2.0, 3.0], 10)
+    _, low, high = bootstrap_mean(values, np.repeat(np.arange(4), 10))
+    _, alone_low, alone_high = bootstrap_mean(values, np.arange(40))
+    assert high - low > 2 * (alone_high - alone_low)
+
+
+@pytest.mark.parametrize("values", [[2.0], [0.1, 0.1, 0.1]])
+def test_a_mean_that_no_resample_moves_has_no_interval(values):
+    mean, low, high = bootstrap_mean(np.array(values), np.arange(len(values)))
+    assert mean == pytest.approx(values[0])
+    assert np.isnan([low, high]).all()
+
+
+def test_wilsons_interval_by_hand():
+    # (p + z2/2n -+ z sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n) for 9 of 10
+    z2 = 1.959964**2
+    middle, half = 0.9 + z2 / 20, np.sqrt(z2) * np.sqrt(0.009 + z2 / 400)
+    expected = (middle - half) / (1 + z2 / 10), (middle + half) / (1 + z2 / 10)
+    assert share_interval(0.9, 10) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"), [(9, 3, 0.1705, 0.8090), (10, 0, 0.6075, 1.0)]
+)
+def test_difference_of_shares_is_newcombes(first, second, low, high):
+    # table II of the paper
+    found = share_difference_interval(first / 10, second / 10, 10)
+    assert found == pytest.approx((low, high), abs=1e-4)
+
 
 # label, score and how often the row counts; few scores, so that ties are the rule
 rows = st.lists(

@@ -5,11 +5,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from lungcam.config import plain, register_schemas
+from lungcam.config.instantiate import instantiate
+from lungcam.config.schema import plain, register_schemas
 from lungcam.explain import explain
 from lungcam.grid import Grid
-from lungcam.installation import CONFIGS
-from lungcam.targets import instantiate
+from lungcam.runtime.versions import CONFIGS
 
 MODELS = sorted(file.stem for file in CONFIGS.glob("model/*.yaml"))
 VIEWS = sorted(file.stem for file in CONFIGS.glob("view/*.yaml"))

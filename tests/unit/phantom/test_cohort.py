@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.cohorts.phantom import make_phantom, phantom_cohort
 from lungcam.errors import InputError
+from lungcam.phantom import make_phantom, phantom_cohort
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +123,6 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path):
 
 def test_import_is_light():
     heavy = ("torch", "vtk", "monai", "lightning", "pytorch_lightning")
-    code = (
-        "import sys, lungcam.cohorts.phantom; "
-        f"print([name for name in {heavy} if name in sys.modules])"
-    )
+    code = f"import sys, lungcam.phantom; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lungcam.cohorts.phantom import Phantom, make_phantom
 from lungcam.errors import InputError
+from lungcam.phantom import Phantom, make_phantom
 
 
 @cache

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lungcam.render import Look, Outline, Scene, View, prepare_content
-from lungcam.render.outline import LEAST_PIXELS
+from lungcam.render.annotations import LEAST_PIXELS
 
 LOOK = Look(size=220)
 AT, RADIUS_MM = (47, 20, 16), 20.0

@@ -11,7 +11,7 @@ SOFTWARE = ("llvmpipe", "softpipe", "swrast")
 
 def renderer():
     """Name of the OpenGL at hand."""
-    from lungcam.render.opengl import offscreen_window, quiet_vtk
+    from lungcam.render.offscreen import offscreen_window, quiet_vtk
 
     with quiet_vtk():
         window = offscreen_window((8, 8))

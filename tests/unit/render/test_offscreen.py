@@ -6,7 +6,7 @@ import pytest
 from vtkmodules.vtkCommonCore import vtkObject, vtkOutputWindow
 
 from lungcam.render import RenderError
-from lungcam.render.opengl import quiet_vtk
+from lungcam.render.offscreen import quiet_vtk
 
 DRAW = """
 import numpy as np

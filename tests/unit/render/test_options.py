@@ -1,10 +1,12 @@
 import dataclasses
 
 import pytest
+from omegaconf import OmegaConf
 
+from lungcam.errors import InputError
 from lungcam.render import VIEWS, Look, check_look
-from lungcam.render.look import CLIPS
-from lungcam.render.presets import PRESETS
+from lungcam.render.options import CLIPS, read_look
+from lungcam.render.transfer_functions import PRESETS
 
 
 @pytest.mark.parametrize(
@@ -37,4 +39,36 @@ def test_what_does_not_exist_is_refused_in_one_line(field, value, remedy):
     with pytest.raises(ValueError, match=remedy) as caught:
         check_look(dataclasses.replace(Look(), **{field: value}))
     assert str(caught.value).startswith(f"{field}={value}: ")
+    assert "\n" not in str(caught.value)
+
+
+TOLD = {
+    "preset": "otsu",
+    "colormap": "magma",
+    "view": "left",
+    "clip": "axial",
+    "size": 512,
+    "mapper": "software",
+}
+
+
+def test_each_key_is_a_field_and_others_are_left_alone():
+    assert read_look(TOLD) == Look("otsu", "magma", "left", "axial", 512, "software")
+    assert read_look(OmegaConf.create({**TOLD, "interactive": True})) == read_look(TOLD)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("preset", "shiny"),
+        ("colormap", "rainbows"),
+        ("view", "top"),
+        ("clip", "x"),
+        ("size", 1),
+        ("mapper", "gpu"),
+    ],
+)
+def test_a_wrong_value_is_the_users_fault_and_its_key_is_named(key, value):
+    with pytest.raises(InputError, match=rf"^render\.{key}={value}: .*\.$") as caught:
+        read_look({**TOLD, key: value})
     assert "\n" not in str(caught.value)

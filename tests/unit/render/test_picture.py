@@ -4,7 +4,7 @@ import pytest
 import SimpleITK as sitk
 
 from lungcam.render import Look, Scene, View, prepare_content, render_volume, save_png
-from lungcam.render.orientation import CORNER
+from lungcam.render.camera import CORNER
 from lungcam.render.scene import FRAME
 
 SIZE = (240, 200)

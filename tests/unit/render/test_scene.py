@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from lungcam.render import Look, Scene, View, prepare_content
-from lungcam.render.camera import axes_of, named_view
-from lungcam.render.look import CLIPS
-from lungcam.render.orientation import CORNER
-from lungcam.render.scale_bar import LENGTHS_MM
+from lungcam.render.annotations import LENGTHS_MM
+from lungcam.render.camera import CORNER, axes_of, named_view
+from lungcam.render.options import CLIPS
 
 AT = (47, 20, 16)
 

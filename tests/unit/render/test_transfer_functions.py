@@ -4,9 +4,20 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.filters import threshold_otsu
 
-from lungcam.render.colormap import HEAT_FLOOR, heat_colors, heat_functions, is_colormap
-from lungcam.render.transfer_functions import at
+from lungcam.render import Look, lungs_histogram, otsu_ramp, to_display, transfer_functions
+from lungcam.render.transfer_functions import (
+    HEAT_FLOOR,
+    MIDWAY,
+    PRESETS,
+    at,
+    heat_colors,
+    heat_functions,
+    is_colormap,
+)
 
 
 def test_fire_brightens_with_heat():
@@ -41,3 +52,117 @@ def test_fire_does_without_matplotlib():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_default_window_on_values_worked_by_hand():
+    hu = np.array([-2048, -1200, -1193, -850, -300, 0, 600, 3071], dtype=np.int16)
+    # 255 steps over 1800 HU: -1193 is 0.99, -850 is 49.58, -300 is 127.5 (even), 0 is 170
+    assert to_display(hu).tolist() == [0, 0, 1, 50, 128, 170, 255, 255]
+
+
+def test_own_window_keeps_shape_and_is_uint8():
+    shown = to_display(np.array([[-100, 0], [50, 200]]), low=-100, high=100)
+    assert shown.dtype == np.uint8
+    assert shown.tolist() == [[0, 128], [191, 255]]
+
+
+@given(st.lists(st.integers(-3000, 4000), min_size=2, max_size=20))
+def test_denser_is_never_darker(hu):
+    assert (np.diff(to_display(np.sort(hu)).astype(int)) >= 0).all()
+
+
+def test_window_that_does_not_rise_is_refused():
+    with pytest.raises(ValueError, match="must rise"):
+        to_display(np.zeros(3), low=100, high=100)
+
+
+def test_only_the_lungs_count():
+    hu = np.full((6, 5, 4), 40, np.int16)
+    hu[1:4] = -850
+    lungs = hu == -850
+    counts = lungs_histogram(hu, lungs)
+    assert counts.shape == (256,)
+    assert counts.sum() == lungs.sum()
+    assert counts[to_display(np.array([-850]))] == lungs.sum()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(5, 80), st.integers(120, 200))
+def test_the_ramp_leaves_0_at_the_threshold_of_the_values_themselves(seed, first, second):
+    draw = np.random.default_rng(seed)
+    values = np.concatenate([draw.normal(first, 8, 900), draw.normal(second, 9, 200)])
+    values = np.rint(values.clip(0, 255)).astype(np.uint8)
+    ramp = otsu_ramp(np.bincount(values, minlength=256))
+    assert ramp.low == threshold_otsu(values)
+    assert first < ramp.low < second
+    assert ramp.low + 20 <= ramp.high <= 255
+    assert ramp.high >= 120
+
+
+def test_a_threshold_worked_by_hand():
+    # between two values the threshold is the lower one, whatever their counts
+    counts = np.zeros(256, int)
+    counts[40], counts[160] = 1000, 7
+    assert otsu_ramp(counts).low == 40
+
+
+@pytest.mark.parametrize("values", [(), (57,)])
+def test_without_two_values_the_threshold_is_midway(values):
+    counts = np.zeros(256, int)
+    counts[list(values)] = 9
+    assert otsu_ramp(counts).low == MIDWAY
+
+
+VALUES = np.arange(256)
+
+
+def bells(first=42, second=160):
+    """Histogram of two bells, the second a tenth of the first."""
+    return np.rint(
+        1e6 * np.exp(-(((VALUES - first) / 12) ** 2) / 2)
+        + 1e5 * np.exp(-(((VALUES - second) / 13) ** 2) / 2)
+    ).astype(int)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_tables_rise_and_stay_between_0_and_1(name):
+    lungs, heat = transfer_functions(Look(name), bells())
+    for table in (*lungs, *heat):
+        if table is not None:
+            rows = np.array(table)
+            assert (np.diff(rows[:, 0]) > 0).all()
+            assert rows[:, 1:].min() >= 0
+            assert rows[:, 1:].max() <= 1
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_air_is_clear(name):
+    lungs, _ = transfer_functions(Look(name), bells())
+    assert at(lungs.opacity, np.array([0.0])) == 0
+
+
+def test_classic_has_the_points_it_is_known_by():
+    lungs, _ = transfer_functions(Look("classic"), bells())
+    assert lungs.opacity == ((0, 0), (150, 0.05), (180, 1), (210, 0.1), (255, 0.001))
+    assert lungs.gradient == ((1, 0), (5, 0.1), (50, 1))
+
+
+def test_linear_is_a_line():
+    lungs, _ = transfer_functions(Look("linear"), bells())
+    opacity = at(lungs.opacity, VALUES)
+    assert opacity == pytest.approx(opacity[255] * VALUES / 255)
+    assert lungs.gradient is None
+
+
+def test_otsu_clears_the_first_mode_and_fills_the_second():
+    lungs, _ = transfer_functions(Look("otsu"), bells())
+    opacity = at(lungs.opacity, VALUES)
+    assert (opacity[5:81] == 0).all()
+    assert opacity[120:201] == pytest.approx(1, abs=0.1)
+    ramp = opacity[(opacity > 0) & (opacity < 1)]
+    assert np.diff(ramp, 2) == pytest.approx(0, abs=1e-9)
+
+
+def test_gradient_shows_edges_and_not_what_is_even():
+    lungs, _ = transfer_functions(Look("gradient"), bells())
+    assert at(lungs.gradient, np.array([0.0])) == 0
+    assert at(lungs.gradient, np.array([40.0])) == 1

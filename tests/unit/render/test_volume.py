@@ -3,7 +3,7 @@ import pytest
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam.render import lungs_and_heat
-from lungcam.render.volume import surface_points
+from lungcam.render.volume import clear_around, dense_rim, surface_points
 
 
 def components(image):
@@ -102,3 +102,73 @@ def test_what_does_not_fit_is_refused(change, message):
         lungs_and_heat(
             **({"hu": hu, "lungs": lungs, "heat": None, "spacing_mm": (1, 1, 1)} | change)
         )
+
+
+HAZE = 80.0
+SIDE_MM = 1.5
+
+
+def scene():
+    """(shown, share): a nodule with heat in a corner of it, a vessel, another nodule far away."""
+    x, y, z = np.indices((60, 40, 40))
+
+    def ball(at, radius):
+        return (x - at[0]) ** 2 + (y - at[1]) ** 2 + (z - at[2]) ** 2 < radius**2
+
+    shown = np.full(x.shape, 45, np.float32)
+    shown[ball((18, 20, 20), 9)] = 170
+    shown[ball((48, 20, 20), 6)] = 170
+    shown[:, 6:8, 6:8] = 170
+    away = np.sqrt((x - 15) ** 2 + (y - 22) ** 2 + (z - 20) ** 2)
+    return shown, np.exp(-((away / 2.5) ** 2) / 2).astype(np.float32)
+
+
+def test_a_nodule_that_holds_heat_turns_to_glass_as_a_whole():
+    shown, share = scene()
+    before = shown.copy()
+    clear_around(shown, share, SIDE_MM, HAZE)
+    x, y, z = np.indices(shown.shape)
+    nodule = (before == 170) & ((x - 18) ** 2 + (y - 20) ** 2 + (z - 20) ** 2 < 9**2)
+    assert (shown[nodule] <= HAZE + 20).mean() > 0.97
+    assert (shown[~nodule & (before == 170)] == 170).mean() > 0.9
+    assert (shown[48, 20, 20], shown[40, 6, 6]) == (170, 170)
+
+
+def test_aerated_lung_is_left_as_it_is():
+    shown, share = scene()
+    clear_around(shown, share, SIDE_MM, HAZE)
+    assert (shown[scene()[0] == 45] == 45).all()
+
+
+def test_without_heat_nothing_changes():
+    shown, share = scene()
+    clear_around(shown, 0 * share, SIDE_MM, HAZE)
+    assert (shown == scene()[0]).all()
+
+
+def test_wall_is_peeled_and_vessel_and_nodule_are_kept():
+    mask = np.zeros((40, 40, 40), np.float32)
+    mask[5:35, 5:35, 5:35] = 1
+    shown = 50 * mask
+    shown[5:9] = 170  # 4 mm of chest wall
+    shown[14:18, 20, 6:34] = 170  # a vessel
+    shown[22:30, 10:18, 20:28] = 170  # a nodule
+    peeled = dense_rim(shown, mask, 1.0)
+    expected = mask < 0.5
+    expected[5:9] = True
+    assert (peeled == expected).all()
+
+
+def test_only_six_millimetres_are_peeled():
+    mask = np.zeros((50, 50, 50), np.float32)
+    mask[5:45, 5:45, 5:45] = 1
+    kept = ~dense_rim(170 * mask, mask, 2.0)
+    assert kept.sum() == (40 - 2 * 3) ** 3
+
+
+def test_partly_covered_voxels_do_not_stop_it():
+    mask = np.zeros((20, 5, 5), np.float32)
+    mask[4], mask[5:15] = 0.6, 1
+    shown = 50 * mask
+    shown[4:7] = 170 * mask[4:7]
+    assert dense_rim(shown, mask, 1.0)[:7].all()

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lungcam.render.colormap import heat_functions
-from lungcam.render.presets import CLASSIC, GRADIENT, LINEAR
+from lungcam.render.transfer_functions import CLASSIC, GRADIENT, LINEAR, heat_functions
 from lungcam.render.volume_property import color_function, piecewise_function, volume_property
 
 HEAT = heat_functions("fire")

@@ -5,15 +5,17 @@ import pytest
 from matplotlib._pylab_helpers import Gcf
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.explain.trust import FAILED
+from lungcam.explain.reliability import FAILED
 from lungcam.metrics import summarise
+from lungcam.report.classification_figures import (
+    draw_histogram,
+    draw_precision_recall,
+    draw_reliability,
+    draw_roc,
+    reliability,
+)
 from lungcam.report.figure import Shown, rgb
-from lungcam.report.histogram import draw_histogram
-from lungcam.report.montage import Tile, chosen, draw_montage
-from lungcam.report.precision_recall import draw_precision_recall
-from lungcam.report.reliability import draw_reliability, reliability
-from lungcam.report.roc import draw_roc
-from lungcam.report.slices import Slice
+from lungcam.report.montage import Slice, Tile, chosen, draw_montage
 
 RULE = "label 1: malignancy 4 to 5; 0: 1 to 2; " + "others left out, as the readers told; " * 8
 

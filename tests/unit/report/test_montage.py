@@ -5,7 +5,7 @@ import pytest
 
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid
-from lungcam.report.slices import cut
+from lungcam.report.montage import cut
 
 # a bright voxel in the patient's right, front and head
 POINT = np.array([30.0, 44.0, 12.0])

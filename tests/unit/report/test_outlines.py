@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.callbacks.outlines import outlines_of
 from lungcam.cohorts import Sample, ScanNodule
 from lungcam.grid import Grid
+from lungcam.report.outlines import outlines_of
 
 SPACING_MM = (0.7, 0.8, 2.5)
 PLACE = (-31.0, 42.5, -103.0)

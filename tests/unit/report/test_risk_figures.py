@@ -7,7 +7,7 @@ from matplotlib._pylab_helpers import Gcf
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.metrics import risk_summary
 from lungcam.report.figure import rgb
-from lungcam.report.risk import draw_risk
+from lungcam.report.risk_figures import draw_risk
 
 RULE = "label 1: cancer within six years of the scan"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lungcam.report.sentences import (
+from lungcam.report.scan_page import (
     calibration_in_words,
     call_in_words,
     probability_in_words,

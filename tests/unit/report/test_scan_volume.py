@@ -8,14 +8,7 @@ from scipy.ndimage import map_coordinates
 
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid
-from lungcam.report.shown_scan import (
-    LEVELS_HU,
-    MARGIN_MM,
-    cells_on,
-    show_scan,
-    steps,
-    to_levels,
-)
+from lungcam.report.scan_volume import LEVELS_HU, MARGIN_MM, cells_on, show_scan, steps, to_levels
 
 
 def test_levels_are_the_nearest_ones():

@@ -16,12 +16,12 @@ from scipy.stats import rankdata
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from lungcam.cohorts import Sample
-from lungcam.config import register_schemas
+from lungcam.config.schema import register_schemas
 from lungcam.errors import InputError
-from lungcam.installation import CONFIGS
+from lungcam.evaluation.predictions import Predictions, write_predictions
 from lungcam.metrics import Calibration
 from lungcam.runs.cross_validate import cross_validate
-from lungcam.runs.predictions import Predictions, write_predictions
+from lungcam.runtime.versions import CONFIGS
 
 PATIENTS, FOLDS = 40, 4
 CALIBRATIONS = [Calibration(0.5 + fold / 4, fold - 1.5) for fold in range(FOLDS)]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lungcam.files import clear_unfinished, whole, write_text
+from lungcam.runtime.atomic import clear_unfinished, whole, write_text
 
 
 def test_file_is_there_when_the_block_ends(tmp_path):
@@ -65,7 +65,7 @@ def test_text_is_utf_8(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lungcam.files import whole
+from lungcam.runtime.atomic import whole
 
 with whole(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")

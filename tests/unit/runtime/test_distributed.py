@@ -3,7 +3,7 @@
 import pytest
 
 from lungcam.errors import InputError
-from lungcam.ranks import RANK, WORLD, launched, rank, rank_arguments
+from lungcam.runtime.distributed import RANK, WORLD, launched, rank, rank_arguments
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import time
 
-from lungcam.runs.stopwatch import Stopwatch
+from lungcam.runtime.stopwatch import Stopwatch
 
 
 def test_steps_are_reported_in_order_and_0_where_left_out():

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from lungcam.installation import CONFIGS, TRAIN
+from lungcam.runtime.versions import CONFIGS, TRAIN
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_checkout_has_its_own():

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from lungcam.scans import check_scan
-from lungcam.scans.headers import read_header
+from lungcam.scans.dicom_header import read_header
 
 
 def codes(path, **settings):

@@ -8,7 +8,7 @@ import warnings
 
 import SimpleITK as sitk
 
-from lungcam.scans.quiet import quiet, silent_decoders
+from lungcam.scans.silence import quiet, silent_decoders
 
 
 def test_all_is_as_before():

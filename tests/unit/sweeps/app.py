@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from hydra.core.config_store import ConfigStore
 
-from lungcam.command import run
+from lungcam.cli.app import run
 from lungcam.errors import InputError
 from lungcam.sweeps import refuse_single_run
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungcam.sweeps.figure import draw_sweep
-from lungcam.sweeps.table import describe_sweep, write_sweep
+from lungcam.sweeps.report import describe_sweep, draw_sweep, write_sweep
 from lungcam.sweeps.trial import Trial, best_first, failed, varied_keys
 
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lungcam.checkpoint import (
+from lungcam.errors import InputError
+from lungcam.training import Classifier
+from lungcam.training.checkpoint import (
     KEY,
     CheckpointMetadata,
     WholeCheckpoints,
@@ -22,8 +24,6 @@ from lungcam.checkpoint import (
     find_checkpoint,
     load_checkpoint,
 )
-from lungcam.classifier import Classifier
-from lungcam.errors import InputError
 
 
 class Touch:
@@ -154,7 +154,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(tmp_path, monke
     def killed(*given):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lungcam.files.os.replace", killed)
+    monkeypatch.setattr("lungcam.runtime.atomic.os.replace", killed)
     with pytest.raises(KeyboardInterrupt):
         WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == before
@@ -218,7 +218,7 @@ CHANNELS = ("config", "model", "channels")
         (MODEL, 5),
         (MODEL, None),
         # allowed in a run's configuration, which its user has written
-        (MODEL, "lungcam.cohorts.phantom.phantom_cohort"),
+        (MODEL, "lungcam.phantom.phantom_cohort"),
         (MODEL, "lungcam.cohorts.table.write_samples"),
         (MODEL, "pytorch_lightning.loggers.WandbLogger"),
         (STEP, "lungcam.nets.Small3D"),

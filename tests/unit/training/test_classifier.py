@@ -15,8 +15,8 @@ from torchmetrics.functional.classification import (
     binary_recall,
 )
 
-from lungcam.classifier import Classifier
 from lungcam.nets import NoduleNet, Small3D, attribute_loss, outline_loss
+from lungcam.training import Classifier
 
 SHAPE = (8, 6, 10)
 
@@ -45,7 +45,7 @@ def loader() -> DataLoader:
 @pytest.fixture
 def trainer(tmp_path, monkeypatch) -> pl.Trainer:
     monkeypatch.chdir(tmp_path)
-    from lungcam.trainer import _quiet
+    from lungcam.training.trainer import _quiet
 
     _quiet()
     return pl.Trainer(
@@ -185,7 +185,7 @@ def test_validation_figures_are_of_all_samples_together(loader, trainer):
 
 def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    from lungcam.trainer import _quiet
+    from lungcam.training.trainer import _quiet
 
     _quiet()
     classifier = Classifier(net(), partial(torch.optim.AdamW, lr=1e-2))

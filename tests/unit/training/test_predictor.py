@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from lungcam.checkpoint import KEY
-from lungcam.classifier import Classifier
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
-from lungcam.runs.predictor import load_predictor
+from lungcam.training import Classifier
+from lungcam.training.checkpoint import KEY
+from lungcam.training.predictor import load_predictor
 
 
 @pytest.fixture

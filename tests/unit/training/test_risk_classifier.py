@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from lungcam.classifier import RiskClassifier
-from lungcam.cohorts.risk import risk_targets
+from lungcam.cohorts.survival import risk_targets
 from lungcam.nets import Small3D, hazard_head
+from lungcam.training import RiskClassifier
 
 SHAPE = (8, 8, 8)
 

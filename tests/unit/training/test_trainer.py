@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lungcam.errors import InputError
-from lungcam.trainer import choose_strategy, device_settings, make_trainer
+from lungcam.training.trainer import choose_strategy, device_settings, make_trainer
 
 NODE = {
     "gpus": 0,

@@ -1,12 +1,17 @@
-"""Random mirroring of a batch, against all that it may give."""
+"""Random mirroring of a batch, against all that it may give.
+
+Where random poses put what a batch shows, by scipy and by matrices found from the outside.
+"""
 
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import affine_transform
 
-from lungcam.transforms import RandomFlips
+from lungcam.transforms import RandomFlips, RandomPoses
 
 
 def dice(seed: int = 0) -> torch.Generator:
@@ -64,3 +69,145 @@ def test_the_memory_layout_changes_no_voxel():
 def test_an_axis_that_is_not_there_is_refused(axes):
     with pytest.raises(ValueError, match=r"^axes=\[.*\]: choose of 0, 1 and 2\.$"):
         RandomFlips(axes)
+
+
+SHAPE = (16, 24, 20)
+STILL = {"contrast": 0.0, "brightness": 0.0, "noise": 0.0}
+
+
+def moved(poses: RandomPoses, image: torch.Tensor, seed: int = 0, **others) -> dict:
+    return poses({"input": image, **others}, dice(seed))
+
+
+def poses_drawn(poses: RandomPoses, count: int, seed: int = 0) -> list[np.ndarray]:
+    """Matrices `(3, 4)` from a voxel of the output, counted from the middle, to one of the input.
+
+    Found from what becomes of images that show each voxel's place along an axis.
+    """
+    middle = (np.array(SHAPE) - 1) / 2
+    places = np.indices(SHAPE).reshape(3, -1).T - middle
+    came = np.stack(
+        [
+            moved(poses, torch.from_numpy(axis).expand(count, 1, *SHAPE), seed)["input"][:, 0]
+            for axis in np.indices(SHAPE).astype(float)
+        ],
+        axis=1,
+    ).reshape(count, 3, -1)
+    found = []
+    for one in came:
+        # beyond the faces the outermost voxels go on, and tell nothing
+        inside = ((one > 1e-6) & (one < np.array(SHAPE)[:, None] - 1 - 1e-6)).all(0)
+        known = np.c_[places[inside], np.ones(inside.sum())]
+        matrix, _, rank, _ = np.linalg.lstsq(known, one.T[inside] - middle, rcond=None)
+        assert rank == 4
+        assert np.allclose(known @ matrix, one.T[inside] - middle, atol=1e-4)
+        found.append(matrix.T)
+    return found
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[np.ndarray]:
+    return poses_drawn(RandomPoses(**STILL), 64)
+
+
+def test_a_pose_turns_mirrors_scales_and_shifts_within_its_limits(drawn):
+    linear = np.array([one[:, :3] for one in drawn])
+    shift = np.array([one[:, 3] for one in drawn])
+    sizes = np.linalg.svd(linear, compute_uv=False)
+    # no shear, and the same scale along all axes
+    assert np.ptp(sizes, axis=1).max() < 1e-4
+    assert np.abs(np.log(sizes)).max() <= 0.1
+    assert np.log(sizes).std() > 0.03
+    assert np.abs(shift).max() <= 2
+    assert (np.abs(shift).max(axis=0) > 1.5).all()
+    determinants = np.linalg.det(linear)
+    assert 16 < (determinants < 0).sum() < 48
+    # each of two tilts is 11 degrees at most
+    upright = np.abs(linear[:, 2, 2]) / sizes[:, 0]
+    assert upright.min() >= np.cos(np.radians(11)) ** 2
+    assert upright.min() < np.cos(np.radians(11))
+
+
+def test_a_turn_about_the_bodys_axis_is_free(drawn):
+    angles = np.degrees([np.arctan2(one[1, 0], one[0, 0]) for one in drawn])
+    counts, _ = np.histogram(angles, bins=4, range=(-180, 180))
+    assert counts.min() >= 6
+
+
+def test_it_moves_as_scipy_does(drawn):
+    # smooth, so that what single precision makes of a place matters little
+    image = torch.rand(64, 1, *SHAPE, dtype=torch.float64, generator=dice(5))
+    found = moved(RandomPoses(**STILL), image)["input"]
+    middle = (np.array(SHAPE) - 1) / 2
+    for one, other, pose in zip(image, found, drawn, strict=True):
+        linear, shift = pose[:, :3], pose[:, 3]
+        expected = affine_transform(
+            one[0].numpy(), linear, middle + shift - linear @ middle, order=1, mode="nearest"
+        )
+        assert np.abs(other[0].numpy() - expected).max() < 1e-3
+
+
+def test_without_tilt_scale_and_shift_it_turns_slices_in_their_plane():
+    poses = RandomPoses(tilt=0, scale=0, shift=0, **STILL)
+    for pose in poses_drawn(poses, 8):
+        linear, shift = pose[:, :3], pose[:, 3]
+        assert np.allclose(linear @ linear.T, np.eye(3), atol=1e-5)
+        assert np.allclose(np.abs(linear[2]), [0, 0, 1], atol=1e-5)
+        assert np.allclose(shift, 0, atol=1e-4)
+
+
+def test_a_ball_stays_a_ball_where_its_lesion_goes():
+    places = np.indices((32, 32, 32)) - np.array([19.0, 13, 17])[:, None, None, None]
+    ball = torch.from_numpy((np.sqrt((places**2).sum(0)) < 5).astype(np.float32))
+    balls = ball.expand(16, 1, 32, 32, 32)
+    found = moved(RandomPoses(scale=0, **STILL), 2 * balls - 1, lesion=balls)
+    # the image of a lesion goes on showing it
+    assert torch.allclose(found["input"], 2 * found["lesion"] - 1, atol=1e-5)
+    volumes = found["lesion"].sum((1, 2, 3, 4))
+    assert torch.allclose(volumes, ball.sum().expand(16), rtol=0.03)
+    middles = np.array([[np.average(a, weights=one[0]) for a in places] for one in found["lesion"]])
+    assert len(np.unique(middles.round(2), axis=0)) == 16
+    # from the cube's middle a turn and a mirror leave it as far as it was
+    away = np.linalg.norm(middles + np.array([19.0, 13, 17]) - 15.5, axis=1)
+    assert np.abs(away - np.linalg.norm([3.5, -2.5, 1.5])).max() <= 2 * np.sqrt(3) + 0.1
+
+
+def test_beyond_a_face_its_outermost_voxels_go_on():
+    flat = torch.full((8, 1, *SHAPE), 0.7)
+    assert torch.allclose(moved(RandomPoses(**STILL), flat)["input"], flat)
+
+
+def test_the_light_changes_the_input_alone_and_within_its_limits():
+    flat = torch.full((32, 1, *SHAPE), 0.5)
+    poses = RandomPoses(contrast=0.1, brightness=0.05, noise=0.02)
+    found = moved(poses, flat, lesion=flat)
+    assert torch.allclose(found["lesion"], flat)
+    level, noise = found["input"].mean((1, 2, 3, 4)), found["input"].std((1, 2, 3, 4))
+    assert (level - 0.5).abs().max() <= 0.5 * 0.1 + 0.05 + 0.001
+    assert level.std() > 0.01
+    assert noise.max() <= 0.0205
+    assert noise.max() > 0.015
+    assert noise.min() < 0.005
+
+
+def test_the_generator_decides_poses():
+    image = torch.rand(3, 1, *SHAPE, generator=dice(1))
+    poses = RandomPoses()
+    before = torch.get_rng_state()
+    first = moved(poses, image)["input"]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(moved(poses, image)["input"], first)
+    assert not torch.allclose(moved(poses, image, seed=1)["input"], first, atol=1e-2)
+    # a lesion beside it changes nothing
+    assert torch.allclose(moved(poses, image, lesion=image)["input"], first, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_the_rest_of_a_batch_and_what_was_given_stay(kind):
+    image = torch.rand(2, 1, *SHAPE, generator=dice(1)).to(kind)
+    batch = {"input": image.clone(), "label": torch.tensor([0, 1]), "index": torch.tensor([5, 2])}
+    found = RandomPoses()(batch, dice())
+    assert torch.equal(batch["input"], image)
+    assert found.keys() == batch.keys()
+    assert found["label"] is batch["label"]
+    assert (found["input"].dtype, found["input"].shape) == (kind, image.shape)

@@ -5,7 +5,7 @@ import pydicom
 import pytest
 
 from lungcam.cohorts.lidc import Contour
-from lungcam.cohorts.lidc.slices import FaultySeries, Slices, place_slices, read_headers
+from lungcam.cohorts.lidc.lesion import FaultySeries, Slices, place_slices, read_headers
 from lungcam.scans import read_scan
 
 UID = "1.2.10.1"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lungcam.cohorts.lidc import cluster, lidc_cohort, read_readings
-from lungcam.cohorts.lidc.outline import draw
-from lungcam.cohorts.lidc.slices import place_slices, read_headers
+from lungcam.cohorts.lidc.consensus import draw
+from lungcam.cohorts.lidc.lesion import place_slices, read_headers
 from lungcam.scans import read_scan
 
 # the XML tells no pixel spacing: about the median of the collection's scans stands in for it

@@ -7,9 +7,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lungcam.cohorts.luna16 import luna16_cohort
-from lungcam.config import plain, register_schemas
+from lungcam.config.instantiate import instantiate
+from lungcam.config.schema import plain, register_schemas
 from lungcam.errors import InputError
-from lungcam.targets import instantiate
 
 CONF = Path(__file__).parents[4] / "conf"
 A, B = "1.2.3", "1.2.4"

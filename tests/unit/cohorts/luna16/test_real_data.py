@@ -9,8 +9,8 @@ import SimpleITK as sitk
 
 from lungcam.cohorts.lidc import read_readings
 from lungcam.cohorts.luna16 import luna16_cohort, read_grid
-from lungcam.cohorts.luna16.join import join
-from lungcam.cohorts.luna16.points import read_points
+from lungcam.cohorts.luna16.matching import join
+from lungcam.cohorts.luna16.tables import read_points
 
 GENUINE = "1.3.6.1.4.1.14519.5.2.1.6279.6001.105756658031515062000744821260"
 

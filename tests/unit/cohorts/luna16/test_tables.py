@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lungcam.cohorts.luna16.points import read_points
+from lungcam.cohorts.luna16.tables import read_points
 from lungcam.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lungcam.cohorts.nlst import nlst_cohort
 from lungcam.cohorts.nlst.tables import tables_near
-from lungcam.cohorts.risk import risk_targets
+from lungcam.cohorts.survival import risk_targets
 from lungcam.errors import InputError
 
 # canc_rpt_link, can_scr, cancyr, candx_days, canc_free_days, scr_res0-2, scr_days0-2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lungcam.cohorts.catalogue import Series
+from lungcam.cohorts.dicom_index import Series
 from lungcam.cohorts.nlst.exam import choose_series
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lungcam.cohorts.csv_rows import Row
 from lungcam.cohorts.nlst import Missing, value
-from lungcam.cohorts.rows import Row
 from lungcam.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lungcam.cohorts.rows import Row
+from lungcam.cohorts.csv_rows import Row
 from lungcam.cohorts.table import LabelValues
 from lungcam.errors import InputError
 

@@ -9,9 +9,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from lungcam.cohorts.phantom import phantom_cohort
-from lungcam.cohorts.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.errors import InputError
+from lungcam.phantom import phantom_cohort
+from lungcam.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.scans import check_scan
 
 # those that show the phantom cohort's own scans
@@ -173,7 +173,7 @@ def test_impossible_settings_are_named(tmp_path, change):
 def test_import_is_light():
     heavy = ("torch", "vtk", "monai", "pytorch_lightning")
     code = (
-        "import sys, lungcam.cohorts.phantom.layouts; "
+        "import sys, lungcam.phantom.layouts; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

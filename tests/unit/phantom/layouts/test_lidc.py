@@ -10,9 +10,9 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from lungcam.cohorts.phantom import Phantom, make_phantom
-from lungcam.cohorts.phantom.layouts import write_layout
 from lungcam.cohorts.sample import Sample
+from lungcam.phantom import Phantom, make_phantom
+from lungcam.phantom.layouts import write_layout
 
 NS = {"l": "http://www.nih.gov"}
 RATINGS = (

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from lungcam.cohorts.phantom.layouts.outline import outlines, trace
+from lungcam.phantom.layouts.lidc import outlines, trace
 
 
 def filled(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.cohorts.phantom import make_phantom
-from lungcam.cohorts.phantom.layouts.luna16 import LUNA16, PLACINGS, SAME_ORDER, write_luna16
-from lungcam.cohorts.phantom.layouts.subject import Subject
+from lungcam.phantom import make_phantom
+from lungcam.phantom.layouts.layout import Subject
+from lungcam.phantom.layouts.luna16 import LUNA16, PLACINGS, SAME_ORDER, write_luna16
 from lungcam.scans import check_scan
 
 MATRIX = 64

@@ -9,9 +9,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from lungcam.cohorts.phantom import make_phantom
-from lungcam.cohorts.phantom.layouts import write_layout
-from lungcam.cohorts.phantom.layouts.lobe import lobe_at
+from lungcam.phantom import make_phantom
+from lungcam.phantom.layouts import write_layout
+from lungcam.phantom.layouts.layout import lobe_at
 from lungcam.scans import check_scan
 
 MISSING = {".N", ".M"}

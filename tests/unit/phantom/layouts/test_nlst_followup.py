@@ -6,17 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lungcam.cohorts.csv_rows import Row
 from lungcam.cohorts.nlst import nlst_cohort
-from lungcam.cohorts.nlst.person import times
+from lungcam.cohorts.nlst.labels import times
 from lungcam.cohorts.nlst.tables import Person
-from lungcam.cohorts.phantom.best_risk import best_risk
-from lungcam.cohorts.phantom.course import draw_course
-from lungcam.cohorts.phantom.layouts import write_layout
-from lungcam.cohorts.phantom.layouts.nlst_columns import PRSN, RESTRICTED
-from lungcam.cohorts.phantom.layouts.nlst_risk_tables import draw_following, person_row
-from lungcam.cohorts.phantom.layouts.subject import Subject
-from lungcam.cohorts.rows import Row
 from lungcam.errors import InputError
+from lungcam.phantom.layouts import write_layout
+from lungcam.phantom.layouts.layout import Subject
+from lungcam.phantom.layouts.nlst_followup import draw_following, person_row
+from lungcam.phantom.layouts.nlst_tables import PRSN, RESTRICTED
+from lungcam.phantom.screening import best_risk, draw_course
 from lungcam.scans import check_scan
 
 SETTINGS = {"n": 6, "seed": 5, "matrix": 64, "workers": 1}

@@ -1,0 +1,73 @@
+"""The files of one fold of a cross-validation, read back to be pooled."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, read_write
+from scipy.special import logit
+
+from lungcam.cohorts.csv_rows import read_rows
+from lungcam.evaluation.predictions import BASELINE
+from lungcam.metrics import Scored
+from lungcam.runtime.atomic import write_text
+
+
+@contextmanager
+def standing_in(folder: Path) -> Iterator[None]:
+    """Let `${hydra:runtime.output_dir}` be another folder, so that a run writes there."""
+    runtime = HydraConfig.get().runtime
+    outer = runtime.output_dir
+    with read_write(runtime):
+        runtime.output_dir = str(folder)
+    try:
+        yield
+    finally:
+        with read_write(runtime):
+            runtime.output_dir = outer
+
+
+def write_config(folder: Path, config: DictConfig) -> None:
+    """Keep a fold's configuration where a run keeps it."""
+    write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
+
+
+def read_fold(folder: Path) -> Scored:
+    """Read a finished run's test predictions, on the calibrated scale.
+
+    Raises:
+        InputError: predictions.csv cannot be read.
+    """
+    rows = read_rows(folder / "predictions.csv", ("sample_id", "patient_id", "split", "label"))
+    rows = [row for row in rows if row.text("split") == "test"]
+    probability = np.array([row.number_in("probability") for row in rows], float)
+    names = [name for name in rows[0].values if name.startswith(BASELINE)]
+    known = {
+        name.removeprefix(BASELINE): np.array([row.number_in(name) for row in rows], float)
+        for name in names
+    }
+    return Scored(
+        np.array([row.text("sample_id") for row in rows]),
+        np.array([int(row.text("label")) for row in rows]),
+        # nine digits are kept: a probability may stand as 0 or 1
+        logit(probability.clip(1e-12, 1 - 1e-12)),
+        np.array([row.text("patient_id") for row in rows]),
+        known,
+    )
+
+
+def beside(folder: Path) -> list[Path]:
+    """Finished runs of the same recipe: the same fold with other seeds, or else other folds.
+
+    Args:
+        folder: A run's; one that is no fold has none beside it.
+    """
+    found = re.fullmatch(r"(?P<seed>seed_\d+_)?(?P<fold>fold_\d+)", folder.name)
+    if found is None:
+        return []
+    names = f"seed_*_{found['fold']}" if found["seed"] else "fold_*"
+    others = sorted(folder.parent.glob(names))
+    return [one for one in others if one != folder and (one / "metrics.json").is_file()]

@@ -1,0 +1,116 @@
+"""A lesion's mask on the network's grid, against SimpleITK's resampling."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from lungcam.data.lesion_mask import WHOLE, lesion_share
+from lungcam.errors import InputError
+from lungcam.grid import LPS_TO_RAS, Grid
+from lungcam.scans import write_volume
+
+# RAS axes in another order and direction, mm of a voxel along each
+ORDERS = {
+    "RAS": ((0, 1, 2), (1, 1, 1)),
+    "LPS": ((0, 1, 2), (-1, -1, 1)),
+    "AIL": ((1, 2, 0), (1, -1, -1)),
+}
+TARGET = Grid((12, 10, 9), np.eye(4))
+
+
+def lesion_on(order: str) -> tuple[np.ndarray, Grid]:
+    """A lumpy lesion on a box of voxels of 1.5, 1.2 and 2 mm, which reaches into the target."""
+    axes, signs = ORDERS[order]
+    shape = (7, 8, 5)
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    for column, (axis, sign, mm) in enumerate(zip(axes, signs, (1.5, 1.2, 2.0), strict=True)):
+        affine[axis, column] = sign * mm
+    middle = np.array([5.2, 4.1, 3.7])
+    affine[:3, 3] = middle - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    mask = np.random.default_rng(3).random(shape) < 0.6
+    return mask, Grid(shape, affine)
+
+
+def by_sitk(file: Path) -> np.ndarray:
+    """Linear interpolation of a mask on the target's grid, 0 beyond its faces."""
+    mask = sitk.Cast(sitk.ReadImage(str(file)) != 0, sitk.sitkFloat64)
+    onto = LPS_TO_RAS @ TARGET.affine
+    found = sitk.Resample(
+        mask,
+        TARGET.shape,
+        sitk.Transform(),
+        sitk.sitkLinear,
+        onto[:3, 3].tolist(),
+        TARGET.spacing_mm,
+        (onto[:3, :3] / TARGET.spacing_mm).ravel().tolist(),
+        0.0,
+    )
+    return sitk.GetArrayFromImage(found).T
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, suffix):
+    mask, at = lesion_on(order)
+    file = tmp_path / "mask.nii.gz"
+    write_volume(file, mask, at)
+    if suffix != ".nii.gz":
+        image = sitk.ReadImage(str(file))
+        file = tmp_path / f"mask{suffix}"
+        sitk.WriteImage(image, str(file))
+    share = lesion_share(file, TARGET)
+    assert (share.dtype, share.shape) == (np.uint8, TARGET.shape)
+    expected = by_sitk(file)
+    assert np.abs(share / WHOLE - expected).max() <= 0.5 / WHOLE + 1e-4
+    assert share.max() == WHOLE
+    # the box ends within the target, and there the lesion does
+    assert (share == 0).any()
+    assert 0.1 < expected.mean() < 0.6
+
+
+@pytest.mark.parametrize("value", [1, 7, -3])
+def test_whatever_is_not_zero_is_lesion(tmp_path, value):
+    volume = np.zeros(TARGET.shape, np.int16)
+    volume[3:6, 2:5, 4:8] = value
+    write_volume(tmp_path / "mask.nii", volume, TARGET)
+    assert np.array_equal(lesion_share(tmp_path / "mask.nii", TARGET), WHOLE * (volume != 0))
+
+
+def test_a_coarser_grid_holds_as_much_of_the_lesion(tmp_path):
+    volume = np.zeros((32, 32, 32), np.uint8)
+    volume[9:20, 8:23, 10:21] = 1
+    write_volume(tmp_path / "mask.nii", volume, Grid(volume.shape, np.eye(4)))
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = 0.5
+    share = lesion_share(tmp_path / "mask.nii", Grid((16, 16, 16), affine))
+    assert 8 * share.sum() / WHOLE == pytest.approx(volume.sum(), rel=0.01)
+
+
+def test_a_mask_elsewhere_is_none(tmp_path):
+    mask, at = lesion_on("RAS")
+    affine = at.affine.copy()
+    affine[0, 3] += 100
+    write_volume(tmp_path / "mask.nii", mask, Grid(at.shape, affine))
+    assert not lesion_share(tmp_path / "mask.nii", TARGET).any()
+
+
+@pytest.mark.parametrize("kind", ["gone", "broken", "across"])
+def test_a_mask_that_cannot_be_used_is_named_in_one_line(tmp_path, kind):
+    file = tmp_path / "mask.nii"
+    if kind == "broken":
+        file.write_bytes(b"this is no NIfTI")
+    elif kind == "across":
+        mask, at = lesion_on("RAS")
+        turn = np.eye(4)
+        turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
+        write_volume(file, mask, Grid(at.shape, turn @ at.affine))
+    with pytest.raises(InputError) as caught:
+        lesion_share(file, TARGET)
+    told = str(caught.value)
+    assert told.startswith(f"{file}: cannot be read as the mask of a lesion (")
+    assert told.endswith("replace it, or leave the table's cell empty.")
+    assert "\n" not in told
+    assert ("parallel" in told) == (kind == "across")
