@@ -14,7 +14,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.table import table_cohort
 from lungcam.data.lesion_mask import read_lesion
-from lungcam.evaluation.localisation import NET, Pointers
+from lungcam.evaluation.localisation import NET, CandidateSources
 from lungcam.explain import METHODS, masked_lesion
 from lungcam.metrics.resampling import mean_interval
 from lungcam.metrics.summary import with_interval
@@ -49,7 +49,9 @@ def shares(
     """What pointed, the patient, and whether it pointed into the mask."""
     explainer = replace(predictor.explainer, evidence="both")
     pointers = {
-        name: Pointers(predictor.classifier, replace(explainer, method=name), predictor.probability)
+        name: CandidateSources(
+            predictor.classifier, replace(explainer, method=name), predictor.probability
+        )
         for name in METHODS
     }
     generator = np.random.default_rng(seed)

@@ -8,8 +8,8 @@ import torch
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
-from lungcam.inference.prepare import make_ready
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
 from lungcam.training.checkpoint import find_checkpoint
@@ -25,9 +25,9 @@ def main(ckpt: Path, scan: Path, out: Path) -> None:
         samples = [Sample(one.name, one.name, one.path, None, "") for one in discover(scan)]
     for sample in samples:
         try:
-            ready = make_ready(predictor.transforms, sample)
+            ready = read_and_prepare(predictor.transforms, sample)
             folder = out / sample.sample_id
-            predict_scan(predictor, ready, sample, folder, Wanted(False, False), "")
+            predict_scan(predictor, ready, sample, folder, RequestedOutputs(False, False), "")
         except InputError as error:
             print(error)
 

@@ -14,7 +14,7 @@ from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
 
 from benchmarks.markdown import table
-from lungcam.render import Look, Scene, choose_mapper, prepare_content, save_gif, turntable
+from lungcam.render import RenderOptions, Scene, choose_mapper, prepare_content, save_gif, turntable
 from lungcam.render.mapper import faster_mapper
 from lungcam.render.offscreen import offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import GRADIENT, heat_functions
@@ -149,20 +149,20 @@ def turn(scan: Path, ckpt: Path) -> str:
 
     from lungcam.cohorts import Sample
     from lungcam.grid import reorient
-    from lungcam.inference.predict import answer_scan
-    from lungcam.inference.prepare import make_ready
+    from lungcam.inference.predict import predict_prepared
+    from lungcam.inference.prepare import read_and_prepare
     from lungcam.runtime.stopwatch import Stopwatch
     from lungcam.training.checkpoint import find_checkpoint
     from lungcam.training.predictor import load_predictor
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), {})
-    ready = make_ready(predictor.transforms, Sample(scan.name, scan.name, scan, None, ""))
+    ready = read_and_prepare(predictor.transforms, Sample(scan.name, scan.name, scan, None, ""))
     read = ready.scan
-    answer = answer_scan(predictor, ready, Stopwatch())
+    answer = predict_prepared(predictor, ready, Stopwatch())
     canonical = read.grid.canonical
     heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, canonical), 0)
     hu = reorient(read.hu, read.grid, canonical)
-    look = Look()
+    look = RenderOptions()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "turntable.gif"
         before, busy = time.perf_counter(), time.process_time()

@@ -34,7 +34,7 @@ class Finding:
 
 
 @dataclass
-class Verdict:
+class ScanCheck:
     """All findings about one scan.
 
     Attributes:

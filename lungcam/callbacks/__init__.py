@@ -2,7 +2,14 @@
 
 from lungcam.callbacks.heatmap_export import HeatmapExport
 from lungcam.callbacks.localisation import Localisation
-from lungcam.callbacks.logistic_refit import FitJudge
+from lungcam.callbacks.logistic_refit import LogisticRefit
 from lungcam.callbacks.resume import EpochSeed, LastCheckpoint, is_trained
 
-__all__ = ["EpochSeed", "FitJudge", "HeatmapExport", "LastCheckpoint", "Localisation", "is_trained"]
+__all__ = [
+    "EpochSeed",
+    "HeatmapExport",
+    "LastCheckpoint",
+    "Localisation",
+    "LogisticRefit",
+    "is_trained",
+]

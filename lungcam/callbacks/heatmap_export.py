@@ -11,7 +11,7 @@ from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset
 from lungcam.explain import HeatMap, explain, method_name
 from lungcam.grid import Grid
-from lungcam.render import Look, RenderError, render_volume, save_png
+from lungcam.render import RenderError, RenderOptions, render_volume, save_png
 from lungcam.report.outlines import outlines_of
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import background, prepare, shows_whole_chest
@@ -47,7 +47,7 @@ class HeatmapExport(pl.Callback):
         self.layer = layer
         self.method = method
         self.evidence = evidence
-        self.look = Look(**(look or {}))
+        self.look = RenderOptions(**(look or {}))
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 
-class FitJudge(pl.Callback):
+class LogisticRefit(pl.Callback):
     """Fits the layer from measures to logit by logistic regression when the last epoch is trained.
 
     The measures go together (a large nodule has much of everything), and against such a slope a few

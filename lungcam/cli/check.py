@@ -18,7 +18,7 @@ from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing, register_schemas
 from lungcam.data import SplitRule, estimate, plan, split_cohort
 from lungcam.errors import InputError
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.lungs import MASKS
 from lungcam.report import Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_text
@@ -87,7 +87,7 @@ def check(
 
 def check_one(
     source: Path, whole_chest: bool, mask: str, series: str | None
-) -> tuple[Verdict, Quality]:
+) -> tuple[ScanCheck, Quality]:
     """Read one scan and, of a whole chest, judge its mask."""
     verdict, scan = check_scan(source, series, whole_chest)
     if scan is None or not whole_chest:
@@ -107,7 +107,7 @@ def check_one(
     return verdict, judged
 
 
-def _word(verdict: Verdict) -> str:
+def _word(verdict: ScanCheck) -> str:
     if not verdict.usable:
         return "REFUSED"
     if verdict.of("flagged"):

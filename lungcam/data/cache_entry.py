@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 MAGIC = b"LUNGCAM1"
 PREFIX = struct.Struct("<8sII")
@@ -90,7 +90,7 @@ def store(file: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
         places[name] = [kind, array.shape, offset, zlib.crc32(array)]
         offset += _padded(array.nbytes)
     header = json.dumps({"arrays": places, "facts": dict(facts)}, sort_keys=True).encode()
-    with whole(file) as temporary, temporary.open("wb") as stream:
+    with atomic_write(file) as temporary, temporary.open("wb") as stream:
         stream.write(PREFIX.pack(MAGIC, len(header), zlib.crc32(header)))
         stream.write(header)
         stream.write(bytes(_padded(stream.tell()) - stream.tell()))

@@ -8,7 +8,7 @@ from pathlib import Path
 from lungcam.data.cache_entry import DamagedEntry, read
 from lungcam.data.cache_key import code_version
 from lungcam.data.prepare import SUFFIX
-from lungcam.runtime.atomic import is_left_over, is_temporary
+from lungcam.runtime.atomic import is_leftover, is_temporary
 
 # .npz: as earlier versions wrote them
 NAME = re.compile(rf"[0-9a-f]{{32}}(\.npz|{re.escape(SUFFIX)})")
@@ -52,7 +52,7 @@ def inventory(root: Path) -> Iterator[Kept]:
 
 def _state(file: Path) -> str | None:
     if is_temporary(file):
-        return "left over" if is_left_over(file) else "unfinished"
+        return "left over" if is_leftover(file) else "unfinished"
     if file.name == MEMORY:
         return "memory"
     if not NAME.fullmatch(file.name):

@@ -9,9 +9,9 @@ they take what places a pixel and the UIDs that find the series again, and nothi
 number, dates and all the rest stay empty. Needs the extra `dicom` (highdicom).
 """
 
-from lungcam.dicom.attributes import demand_highdicom
+from lungcam.dicom.attributes import require_highdicom
 from lungcam.dicom.derived_series import write_heat_slices
-from lungcam.dicom.description import Told
+from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.parametric_map import write_parametric_map
 from lungcam.dicom.segmentation import LUNGS, SHOWN, Segment, write_segmentation
 from lungcam.dicom.source import NoSource, Source, source_of
@@ -20,10 +20,10 @@ __all__ = [
     "LUNGS",
     "SHOWN",
     "NoSource",
+    "ObjectDescription",
     "Segment",
     "Source",
-    "Told",
-    "demand_highdicom",
+    "require_highdicom",
     "source_of",
     "write_heat_slices",
     "write_parametric_map",

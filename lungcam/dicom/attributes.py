@@ -17,7 +17,7 @@ from lungcam import __version__
 from lungcam.errors import InputError
 
 
-def demand_highdicom() -> None:
+def require_highdicom() -> None:
     """Refuse where highdicom is not installed.
 
     Raises:

@@ -15,9 +15,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungcam import __version__
 from lungcam.dicom.attributes import MAKER, derived_uid, finish
-from lungcam.dicom.description import Told
+from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source, decimals
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 SERIES_NUMBER = 9002
 HIGHEST = 32767
@@ -26,7 +26,9 @@ DERIVATION = ("112187", "DCM", "Unspecified method of calculation")
 PURPOSE = ("121322", "DCM", "Source image for image processing operation")
 
 
-def write_heat_slices(folder: Path, source: Source, heat: np.ndarray, told: Told) -> None:
+def write_heat_slices(
+    folder: Path, source: Source, heat: np.ndarray, told: ObjectDescription
+) -> None:
     """Write a heat-map as 16-bit slices with a rescale slope, 0001.dcm and on along the normal.
 
     Args:
@@ -53,7 +55,7 @@ def write_heat_slices(folder: Path, source: Source, heat: np.ndarray, told: Told
             }
         )
         common.file_meta.MediaStorageSOPInstanceUID = common.SOPInstanceUID
-        with whole(files[k]) as temporary:
+        with atomic_write(files[k]) as temporary:
             common.save_as(temporary, enforce_file_format=True)
 
 
@@ -84,7 +86,7 @@ def to_16_bits(values: np.ndarray) -> tuple[np.ndarray, float]:
     return stored, slope
 
 
-def _common(source: Source, told: Told, series_uid: str, slope: float) -> Dataset:
+def _common(source: Source, told: ObjectDescription, series_uid: str, slope: float) -> Dataset:
     """What all slices share."""
     one = source.datasets()[0]
     one.file_meta = FileMetaDataset()

@@ -9,7 +9,7 @@ LONGEST = 64
 
 
 @dataclass(frozen=True)
-class Told:
+class ObjectDescription:
     """What a result rests on.
 
     Attributes:

@@ -10,15 +10,17 @@ from pydicom.sr.codedict import codes
 
 from lungcam import __version__
 from lungcam.dicom.attributes import MAKER, derived_uid, finish, highdicom
-from lungcam.dicom.description import Told
+from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 SERIES_NUMBER = 9001
 LABEL = "LOGIT"
 
 
-def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Told) -> None:
+def write_parametric_map(
+    path: Path, source: Source, heat: np.ndarray, told: ObjectDescription
+) -> None:
     """Write a heat-map as float32 in units of the logit.
 
     A frame for each slice, in order of position along the normal: 3D Slicer's reader takes that
@@ -72,7 +74,7 @@ def write_parametric_map(path: Path, source: Source, heat: np.ndarray, told: Tol
     shared.FrameAnatomySequence = [_chest()]
     _in_order(made, source, frames)
     finish(made, told.heat_notice)
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         made.save_as(temporary)
 
 

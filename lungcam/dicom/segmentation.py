@@ -10,9 +10,9 @@ from pydicom.sr.coding import Code
 
 from lungcam import __version__
 from lungcam.dicom.attributes import MAKER, derived_uid, finish, highdicom
-from lungcam.dicom.description import Told
+from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ SHOWN = Segment(
 
 
 def write_segmentation(
-    path: Path, source: Source, mask: np.ndarray, segment: Segment, told: Told
+    path: Path, source: Source, mask: np.ndarray, segment: Segment, told: ObjectDescription
 ) -> None:
     """Write a mask, one bit a voxel.
 
@@ -94,5 +94,5 @@ def write_segmentation(
         **MAKER,
     )
     finish(made, told.mask_notice(segment.label))
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         made.save_as(temporary)

@@ -8,7 +8,7 @@ from lungcam.callbacks import HeatmapExport
 from lungcam.metrics.summary import p_value, with_interval
 
 
-def describe(
+def run_summary(
     metrics: dict, folder: Path, exports: Sequence[HeatmapExport], located: Sequence[str] = ()
 ) -> str:
     """Put a run's figures and files into a few lines.

@@ -11,16 +11,16 @@ import pytorch_lightning as pl
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.callbacks import HeatmapExport, Localisation
 from lungcam.data import ScanDataModule
-from lungcam.evaluation.console import describe
+from lungcam.evaluation.console import run_summary
 from lungcam.evaluation.explanation_checks import judge_explanations
 from lungcam.evaluation.figures import draw_figures
-from lungcam.evaluation.folds import beside
+from lungcam.evaluation.folds import sibling_runs
 from lungcam.evaluation.lesion_erasure import erase_exported
-from lungcam.evaluation.localisation import Localiser, Pointers, localise_split
+from lungcam.evaluation.localisation import CandidateSources, Localiser, localise_split
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.evaluation.predictions import (
-    answer_splits,
     known_scores,
+    predict_splits,
     risk_figures,
     write_predictions,
     write_risks,
@@ -78,7 +78,7 @@ def evaluate(
         InputError: The training diverged.
     """
     best = folder / "checkpoints" / "best.ckpt"
-    answered = answer_splits(trainer, classifier, data, best)
+    answered = predict_splits(trainer, classifier, data, best)
     predictions, risks = answered.predictions, answered.risks
     calibration = answered.calibration
     write_predictions(folder / "predictions.csv", predictions)
@@ -136,7 +136,10 @@ def evaluate(
             folder / "explanation.json",
             explain["method"],
             covered,
-            [load_predictor(find_checkpoint(one), device).classifier.net for one in beside(folder)],
+            [
+                load_predictor(find_checkpoint(one), device).classifier.net
+                for one in sibling_runs(folder)
+            ],
             seed=seed,
         )
         amend(best, explanation=found)
@@ -155,7 +158,7 @@ def evaluate(
     tiles = draw_figures(trainer, classifier, data, test, metrics, folder, export, mark)
     lines = []
     if explain["benchmark"]:
-        pointers = Pointers(
+        pointers = CandidateSources(
             classifier,
             Explainer(f"net.{explain['layer']}", explain["method"], background=covered),
             calibration.probability,
@@ -167,5 +170,5 @@ def evaluate(
     write_run_report(folder, metrics, test, tiles, lines, list(data.left_out), mark)
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    print(describe(metrics, folder, exports, lines))
+    print(run_summary(metrics, folder, exports, lines))
     return metrics

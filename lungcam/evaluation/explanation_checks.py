@@ -19,18 +19,18 @@ from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
 from lungcam.explain import Explainer, HeatMap, is_hit, peak_mm, random_hit_share
 from lungcam.explain.deletion import deletion_areas
-from lungcam.explain.reliability import RULES, judge
+from lungcam.explain.reliability import RULES, assess_reliability
 from lungcam.explain.sanity_checks import cascade, compare, repeatability, untrained
 from lungcam.grid import Grid, resample
 from lungcam.metrics.resampling import bootstrap_mean, share_difference_interval, share_interval
 from lungcam.runtime.atomic import write_text
 
 # from a net, an image and where it stands
-Maker = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
+ExplainFn = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class ExplainedSample:
     """One sample with its map.
 
     Attributes:
@@ -72,8 +72,8 @@ class Case:
 
 
 def choose_cases(
-    net: nn.Module, make: Maker, dataset: PreparedDataset, limit: int, seed: int
-) -> list[Case]:
+    net: nn.Module, make: ExplainFn, dataset: PreparedDataset, limit: int, seed: int
+) -> list[ExplainedSample]:
     """Explain some positives of a data set, drawn by a seed, in the data set's order."""
     positives = [i for i, sample in enumerate(dataset.samples) if sample.label == 1]
     chosen = np.random.default_rng(seed).permutation(positives)[:limit]
@@ -84,7 +84,7 @@ def choose_cases(
         heat = make(net, image, prepared.grid)
         where = resample(prepared.lungs, prepared.grid, heat.cells) >= 0.5
         sample = dataset.samples[index]
-        cases.append(Case(sample, image, prepared.grid, prepared.lungs, heat, where))
+        cases.append(ExplainedSample(sample, image, prepared.grid, prepared.lungs, heat, where))
     return cases
 
 
@@ -132,13 +132,17 @@ def judge_explanations(
     make = Explainer(layer, method, background=background)
     cases = choose_cases(net, make, dataset, limit, seed)
     figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
-    found = judge(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
+    found = assess_reliability(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
     write_text(file, json.dumps(found, indent=2) + "\n")
     return found
 
 
 def _figures(
-    net: nn.Module, make: Maker, cases: Sequence[Case], others: Sequence[nn.Module], seed: int
+    net: nn.Module,
+    make: ExplainFn,
+    cases: Sequence[ExplainedSample],
+    others: Sequence[nn.Module],
+    seed: int,
 ) -> dict[str, Any]:
     patients = np.array([case.sample.patient_id for case in cases])
 
@@ -192,7 +196,9 @@ def _figures(
     }
 
 
-def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> list[dict]:
+def _cascade(
+    net: nn.Module, make: ExplainFn, cases: Sequence[ExplainedSample], seed: int
+) -> list[dict]:
     """What becomes of the maps while layer after layer is randomised."""
     stages = []
     for name, changed in tqdm(cascade(net, cases[0].image, seed), desc="randomising layers"):
@@ -204,14 +210,16 @@ def _cascade(net: nn.Module, make: Maker, cases: Sequence[Case], seed: int) -> l
 
 
 def _untrained(
-    net: nn.Module, make: Maker, cases: Sequence[Case], seed: int
+    net: nn.Module, make: ExplainFn, cases: Sequence[ExplainedSample], seed: int
 ) -> list[list[HeatMap]]:
     """Maps of several untrained nets, a list for each case."""
     nets = [untrained(net, cases[0].image, seed + one) for one in range(UNTRAINED)]
     return [[make(one, case.image, case.grid) for one in nets] for case in cases]
 
 
-def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> dict[str, Any]:
+def _hits(
+    cases: Sequence[ExplainedSample], random_maps: Sequence[Sequence[HeatMap]]
+) -> dict[str, Any]:
     """How often peaks lie on known lesions, beside random points and untrained nets."""
     known = [i for i, case in enumerate(cases) if case.lesion_is_known]
     if not known:
@@ -234,7 +242,9 @@ def _hits(cases: Sequence[Case], random_maps: Sequence[Sequence[HeatMap]]) -> di
     }
 
 
-def _agreement(make: Maker, cases: Sequence[Case], other: nn.Module) -> dict[str, float]:
+def _agreement(
+    make: ExplainFn, cases: Sequence[ExplainedSample], other: nn.Module
+) -> dict[str, float]:
     """How alike the maps of two nets are."""
     return _means(
         [compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases]

@@ -13,7 +13,7 @@ from lungcam.evaluation.predictions import Predictions
 from lungcam.explain import method_name, peak_mm
 from lungcam.grid import reorient
 from lungcam.metrics import Calibration
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 from lungcam.scans import read_scan
 from lungcam.training import Classifier
 from lungcam.transforms import shows_whole_chest
@@ -89,7 +89,7 @@ def draw_figures(
         )
     for name, figure in figures.items():
         picture = rgb(figure)
-        with whole(folder / "figures" / f"{name}.png") as temporary:
+        with atomic_write(folder / "figures" / f"{name}.png") as temporary:
             Image.fromarray(picture).save(temporary)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

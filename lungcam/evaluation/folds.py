@@ -17,7 +17,7 @@ from lungcam.runtime.atomic import write_text
 
 
 @contextmanager
-def standing_in(folder: Path) -> Iterator[None]:
+def redirect_outputs(folder: Path) -> Iterator[None]:
     """Let `${hydra:runtime.output_dir}` be another folder, so that a run writes there."""
     runtime = HydraConfig.get().runtime
     outer = runtime.output_dir
@@ -59,7 +59,7 @@ def read_fold(folder: Path) -> Scored:
     )
 
 
-def beside(folder: Path) -> list[Path]:
+def sibling_runs(folder: Path) -> list[Path]:
     """Finished runs of the same recipe: the same fold with other seeds, or else other folds.
 
     Args:

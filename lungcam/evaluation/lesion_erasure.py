@@ -16,17 +16,24 @@ from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
 from lungcam.data.lesion_mask import WHOLE, lesion_share
 from lungcam.explain import HeatMap
-from lungcam.explain.inpaint import AERATED_HU, elsewhere, highlighted, inpaint, outlined, sphere
+from lungcam.explain.inpaint import (
+    AERATED_HU,
+    control_region,
+    highlighted,
+    inpaint,
+    outlined,
+    sphere,
+)
 from lungcam.grid import Grid, reorient
 from lungcam.runtime.atomic import write_text
 from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import place_center, prepare, shows_whole_chest
-from lungcam.transforms.pipeline import prepare_again
+from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
 
 @dataclass(frozen=True, eq=False)
-class Erased:
+class LesionErasure:
     """What became of the lesions of one scan.
 
     Attributes:
@@ -58,7 +65,7 @@ def erase_lesions(
     sample: Sample,
     heat: HeatMap,
     seed: int = 0,
-) -> Erased:
+) -> LesionErasure:
     """Paint over each lesion of a scan by itself, prepare the scan again and compare the logits.
 
     Args:
@@ -84,7 +91,7 @@ def erase_lesions(
     before = _logit(net, subject)
 
     def told(region: np.ndarray) -> dict[str, object]:
-        after = _logit(net, prepare_again(subject, inpaint(hu, region, at, seed), transforms))
+        after = _logit(net, reapply_view(subject, inpaint(hu, region, at, seed), transforms))
         center = at.to_world(np.argwhere(region).mean(axis=0))
         return {
             "center_ras_mm": [round(float(x), 2) for x in center],
@@ -105,13 +112,13 @@ def erase_lesions(
         if source == "annotated":
             found["diameter_mm"] = sample.diameter_mm
         found["control"] = None
-        moved = elsewhere(region, allowed, avoided, seed + number)
+        moved = control_region(region, allowed, avoided, seed + number)
         if moved is not None:
             # no lung to copy there: no control, but the lesion's figures stand
             with suppress(ValueError):
                 found["control"] = told(moved)
         lesions.append(found)
-    return Erased(lesions, painted, at, warnings)
+    return LesionErasure(lesions, painted, at, warnings)
 
 
 def erase_exported(
@@ -131,7 +138,7 @@ def erase_exported(
             write_text(folder / "erased.json", json.dumps(told, indent=2) + "\n")
 
 
-def change_in_words(lesion: Mapping[str, object]) -> str:
+def describe_change(lesion: Mapping[str, object]) -> str:
     """One of `Erased.lesions` in a line."""
     told = f"logit {lesion['change']:+.2f}"
     if lesion["map_share"] is not None:

@@ -19,7 +19,6 @@ from lungcam.explain import (
     HeatMap,
     Lesion,
     brightness,
-    finer,
     lung_centers,
     masked_lesion,
     measure_chance,
@@ -27,6 +26,7 @@ from lungcam.explain import (
     measure_point,
     peaks,
     random_hit_share,
+    refined_grid,
 )
 from lungcam.explain.sanity_checks import untrained
 from lungcam.grid import Grid
@@ -39,7 +39,7 @@ BASELINES = ("random", "center", "brightest", "untrained")
 
 
 @dataclass(frozen=True, eq=False)
-class Pointed:
+class SourceCandidates:
     """Where something points in one image.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pointed:
     heat: HeatMap | None = None
 
 
-class Pointers:
+class CandidateSources:
     """The trained net and its baselines.
 
     Args:
@@ -76,7 +76,9 @@ class Pointers:
         self.seed = seed
         self._untrained: Classifier | None = None
 
-    def point(self, image: torch.Tensor, grid: Grid, lungs: np.ndarray) -> dict[str, Pointed]:
+    def point(
+        self, image: torch.Tensor, grid: Grid, lungs: np.ndarray
+    ) -> dict[str, SourceCandidates]:
         """Let each point at places in one image.
 
         Args:
@@ -94,8 +96,8 @@ class Pointers:
             self._untrained = Classifier(untrained(self.net.net, image, self.seed)).eval()
         return {
             NET: self._explained(self.net, self.probability, image, grid),
-            "center": Pointed(centers, np.ones(len(centers))),
-            "brightest": Pointed(*peaks(bright.values, bright.cells), bright),
+            "center": SourceCandidates(centers, np.ones(len(centers))),
+            "brightest": SourceCandidates(*peaks(bright.values, bright.cells), bright),
             "untrained": self._explained(self._untrained, Calibration().probability, image, grid),
         }
 
@@ -105,17 +107,17 @@ class Pointers:
         probability: Callable[[float], float],
         image: torch.Tensor,
         grid: Grid,
-    ) -> Pointed:
+    ) -> SourceCandidates:
         """The peaks of a net's map share out its probability by their height."""
         with torch.no_grad():
             told = float(probability(float(net(image))))
         heat = self.explainer(net, image, grid)
         points, heights = peaks(heat.values, heat.cells)
-        return Pointed(points, told * heights / heights.max(initial=1e-300), heat)
+        return SourceCandidates(points, told * heights / heights.max(initial=1e-300), heat)
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownLesion:
     """A finding in an image.
 
     Attributes:
@@ -130,7 +132,7 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
-class Located:
+class LesionResult:
     """One lesion, and how well each pointer finds it.
 
     Attributes:
@@ -147,7 +149,7 @@ class Located:
 
 
 @dataclass(eq=False)
-class LookedAt:
+class ImageResult:
     """One image, its candidates and what lies in it.
 
     Attributes:
@@ -158,9 +160,9 @@ class LookedAt:
     """
 
     sample: Sample
-    pointed: dict[str, Pointed]
-    targets: list[Known] = field(default_factory=list)
-    excluded: list[Known] = field(default_factory=list)
+    pointed: dict[str, SourceCandidates]
+    targets: list[KnownLesion] = field(default_factory=list)
+    excluded: list[KnownLesion] = field(default_factory=list)
 
     def marks(self, pointer: str) -> Marks:
         """A pointer's candidates beside the findings."""
@@ -173,7 +175,7 @@ class LookedAt:
         return np.array([one.diameter_mm for one in self.targets])
 
 
-def _columns(findings: Sequence[Known]) -> tuple[np.ndarray, np.ndarray]:
+def _columns(findings: Sequence[KnownLesion]) -> tuple[np.ndarray, np.ndarray]:
     centers = np.array([one.center_mm for one in findings]).reshape(-1, 3)
     return centers, np.array([one.diameter_mm for one in findings])
 
@@ -193,11 +195,11 @@ class Localiser:
             each sample shows its own surroundings.
     """
 
-    def __init__(self, pointers: Pointers, whole_chest: bool):
+    def __init__(self, pointers: CandidateSources, whole_chest: bool):
         self.pointers = pointers
         self.whole_chest = whole_chest
-        self.images: dict[object, LookedAt] = {}
-        self.lesions: list[Located] = []
+        self.images: dict[object, ImageResult] = {}
+        self.lesions: list[LesionResult] = []
         self.notes: list[str] = []
 
     def add(self, sample: Sample, image: torch.Tensor, grid: Grid, lungs: np.ndarray) -> None:
@@ -218,7 +220,7 @@ class Localiser:
             pointed = self.pointers.point(image, grid, lungs)
             # the maps of thousands of images would fill the memory
             bare = {name: replace(one, heat=None) for name, one in pointed.items()}
-            self.images.setdefault(key, LookedAt(sample, bare))
+            self.images.setdefault(key, ImageResult(sample, bare))
         seen = self.images[key]
         if lesion is not None:
             _place(seen.targets, lesion.center_mm, lesion.diameter_mm, lungs, grid)
@@ -247,11 +249,11 @@ class Localiser:
         self,
         sample: Sample,
         lesion: Lesion,
-        pointed: dict[str, Pointed],
+        pointed: dict[str, SourceCandidates],
         grid: Grid,
         lungs: np.ndarray,
     ) -> None:
-        fine = finer(grid, WIDEST_MM)
+        fine = refined_grid(grid, WIDEST_MM)
         try:
             share, coarse = lesion.share_on(fine), lesion.share_on(grid)
         except ValueError as error:
@@ -270,7 +272,7 @@ class Localiser:
         found = pointed[NET].points
         peak = found[0] if len(found) else np.full(3, np.nan)
         bare = Lesion(lesion.center_mm, lesion.diameter_mm)
-        self.lesions.append(Located(sample, bare, peak, ordered))
+        self.lesions.append(LesionResult(sample, bare, peak, ordered))
 
 
 def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[ScanNodule]:
@@ -284,12 +286,12 @@ def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[S
 
 
 def _place(
-    place: list[Known], center: np.ndarray, diameter: float, lungs: np.ndarray, grid: Grid
+    place: list[KnownLesion], center: np.ndarray, diameter: float, lungs: np.ndarray, grid: Grid
 ) -> None:
     """Note a finding, unless another row of the table has told of it."""
     if all(np.linalg.norm(center - one.center_mm) > SAME_MM for one in place):
         chance = random_hit_share(lungs, grid, center, diameter, 0.0)
-        place.append(Known(center, diameter, chance))
+        place.append(KnownLesion(center, diameter, chance))
 
 
 def _holds(grid: Grid, point: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.evaluation.localisation import BASELINES, NET, Localiser, Located, LookedAt
+from lungcam.evaluation.localisation import BASELINES, NET, ImageResult, LesionResult, Localiser
 from lungcam.explain import APART_MM, LEVELS, MAP_FIGURES, MOST, POINT_FIGURES
 from lungcam.metrics import (
     AVERAGES_RULE,
@@ -75,7 +75,7 @@ RULES = {
 
 
 def localisation_figures(
-    lesions: Sequence[Located], images: Sequence[LookedAt], seed: int
+    lesions: Sequence[LesionResult], images: Sequence[ImageResult], seed: int
 ) -> dict[str, object]:
     """Figures by size: those of the lesions, and the FROC of the candidates in all images.
 
@@ -98,7 +98,7 @@ def localisation_figures(
     return told
 
 
-def _of_lesions(lesions: Sequence[Located], seed: int) -> dict[str, dict]:
+def _of_lesions(lesions: Sequence[LesionResult], seed: int) -> dict[str, dict]:
     patients = np.array([one.sample.patient_id for one in lesions])
     figures = {}
     for name in (*POINT_FIGURES, *MAP_FIGURES):
@@ -132,7 +132,7 @@ def finite(value: float) -> float | None:
 
 
 def _of_candidates(
-    images: Sequence[LookedAt], others: Sequence[np.ndarray], seed: int
+    images: Sequence[ImageResult], others: Sequence[np.ndarray], seed: int
 ) -> dict[str, object]:
     patients = np.array([one.sample.patient_id for one in images])
     curves = {
@@ -168,7 +168,7 @@ def _curve(one: Froc, patients: np.ndarray, seed: int) -> dict[str, object]:
     }
 
 
-def _chance(images: Sequence[LookedAt], others: Sequence[np.ndarray]) -> dict[str, object]:
+def _chance(images: Sequence[ImageResult], others: Sequence[np.ndarray]) -> dict[str, object]:
     chances = [np.array([known.chance for known in one.targets]) for one in images]
     shares = [found[~rows] for found, rows in zip(chances, others, strict=True)]
     ignored = [

@@ -209,7 +209,7 @@ def write_risks(file: Path, splits: Mapping[str, Risks]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class SplitPredictions:
     """The answers to both splits.
 
     Attributes:
@@ -227,9 +227,9 @@ class Answered:
     threshold: float
 
 
-def answer_splits(
+def predict_splits(
     trainer: pl.Trainer, classifier: Classifier, data: ScanDataModule, best: Path
-) -> Answered:
+) -> SplitPredictions:
     """Predict both splits with the best epoch's weights, which the net takes on.
 
     Args:
@@ -263,7 +263,7 @@ def answer_splits(
     predictions = {k: replace(one, calibration=calibration) for k, one in predictions.items()}
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    return Answered(predictions, risks, calibration, rule, threshold)
+    return SplitPredictions(predictions, risks, calibration, rule, threshold)
 
 
 def _labelled(data: ScanDataModule, split: str, logits: np.ndarray) -> Predictions:

@@ -23,7 +23,7 @@ from lungcam.runtime.atomic import write_table
 from lungcam.scans import read_scan
 from lungcam.training import RiskClassifier
 from lungcam.transforms import place_center, prepare, shows_whole_chest
-from lungcam.transforms.pipeline import prepare_again
+from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
 RULE = (
@@ -81,7 +81,7 @@ def erase_nodules(
         before, first = _ask(classifier, subject, explainer)
         after, second = before, first
         if count:
-            changed = prepare_again(subject, painted, transforms)
+            changed = reapply_view(subject, painted, transforms)
             after, second = _ask(classifier, changed, explainer)
         mass = float(first.values.clip(0).sum())
         yield ErasedRisk(

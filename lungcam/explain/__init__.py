@@ -11,7 +11,7 @@ from lungcam.explain.cam import (
 from lungcam.explain.features import Features, features
 from lungcam.explain.heatmap import Explainer, HeatMap, explain
 from lungcam.explain.layers import find_layer, map_layers
-from lungcam.explain.lesion import Lesion, ball_share, finer, masked_lesion
+from lungcam.explain.lesion import Lesion, ball_share, masked_lesion, refined_grid
 from lungcam.explain.localisation import (
     HIT_MARGIN_MM,
     LEVELS,
@@ -53,7 +53,6 @@ __all__ = [
     "explain",
     "features",
     "find_layer",
-    "finer",
     "grad_cam",
     "is_hit",
     "lung_centers",
@@ -67,4 +66,5 @@ __all__ = [
     "peak_mm",
     "peaks",
     "random_hit_share",
+    "refined_grid",
 ]

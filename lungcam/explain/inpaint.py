@@ -83,7 +83,7 @@ def highlighted(
     return regions if seen is None else [region & seen for region in regions]
 
 
-def elsewhere(
+def control_region(
     region: np.ndarray, allowed: np.ndarray, avoided: np.ndarray, seed: int = 0
 ) -> np.ndarray | None:
     """Move a region to a random place: the control of an erasure.

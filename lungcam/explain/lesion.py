@@ -95,7 +95,7 @@ def ball_share(center_mm: np.ndarray, diameter_mm: float, grid: Grid) -> np.ndar
     return share
 
 
-def finer(grid: Grid, widest_mm: float) -> Grid:
+def refined_grid(grid: Grid, widest_mm: float) -> Grid:
     """Split a grid's voxels evenly until none is wider than a length."""
     parts = np.ceil(np.array(grid.spacing_mm) / widest_mm - 1e-9).astype(int).clip(1)
     affine = grid.affine.copy()

@@ -32,7 +32,7 @@ RULES = {
 }
 
 
-def judge(figures: Mapping[str, Any]) -> dict[str, Any]:
+def assess_reliability(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Decide whether a net's heat-maps can be trusted, by `RULES`.
 
     Every rule that can be applied must be met; where no lesion is known the last cannot. An

@@ -27,8 +27,8 @@ from lungcam.errors import DefectError, InputError
 from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.predictions import Predictions
 from lungcam.inference.outputs import NAME
-from lungcam.inference.prepare import Ready, make_ready_for
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.prepare import PreparedScan, prepare_for_outputs
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.metrics import RULES, Calibration, summarise
 from lungcam.runtime.atomic import clear_unfinished, write_table, write_text
@@ -154,7 +154,7 @@ class PredictionTable:
 TOLD = ("probability", "logit", "label", "seen_in_training")
 
 
-def request_digest(predictor: Predictor, sample: Sample, wanted: Wanted) -> str:
+def request_digest(predictor: Predictor, sample: Sample, wanted: RequestedOutputs) -> str:
     """Digest all that a scan's answer and its files hang on.
 
     That is the checkpoint and how it explains, the scan's files by path, size and time of change,
@@ -210,7 +210,7 @@ def predict_many(
     samples: Sequence[Sample],
     faults: Sequence[Fault],
     out: Path,
-    wanted: Wanted,
+    wanted: RequestedOutputs,
     localiser: Localiser | None = None,
 ) -> PredictionTable:
     """Predict many scans; a bad one is told, and the rest go on.
@@ -248,13 +248,13 @@ def predict_many(
     asked = [number for number in range(len(samples)) if number not in table.answers]
     # for a single one it would take longer to start a process than to read the scan
     workers = min(processors(), MOST_WORKERS, len(asked)) if len(asked) > 1 else 0
-    work = partial(make_ready_for, predictor.transforms, wanted)
+    work = partial(prepare_for_outputs, predictor.transforms, wanted)
     results = work_ahead(work, [(samples[number],) for number in asked], workers)
     try:
         with closing(results), tqdm(total=len(asked), desc="scans", disable=not asked) as bar:
             for number, result in zip(asked, results, strict=True):
                 sample = samples[number]
-                if isinstance(result, Ready):
+                if isinstance(result, PreparedScan):
                     result = attempt(
                         predict_scan,
                         predictor,

@@ -20,7 +20,7 @@ from lungcam.dicom import (
     LUNGS,
     SHOWN,
     NoSource,
-    Told,
+    ObjectDescription,
     source_of,
     write_heat_slices,
     write_parametric_map,
@@ -28,13 +28,13 @@ from lungcam.dicom import (
 )
 from lungcam.explain import HeatMap, method_name, peaks
 from lungcam.grid import reorient
-from lungcam.inference.predict import Answer
-from lungcam.inference.prepare import Ready
+from lungcam.inference.predict import ScanPrediction
+from lungcam.inference.prepare import PreparedScan
 from lungcam.nets import one_year
 from lungcam.render import (
-    Look,
     Outline,
     RenderError,
+    RenderOptions,
     Scene,
     lungs_histogram,
     otsu_ramp,
@@ -45,7 +45,7 @@ from lungcam.render import (
     turntable,
 )
 from lungcam.render.turntable import SIZE
-from lungcam.runtime.atomic import whole, write_text
+from lungcam.runtime.atomic import atomic_write, write_text
 from lungcam.scans import Scan
 from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid
@@ -78,7 +78,7 @@ def write_dicom_objects(
         source = source_of(scan)
     except NoSource as reason:
         return [str(reason)]
-    told = Told(
+    told = ObjectDescription(
         method_name(predictor.method, "both"),
         predictor.method,
         predictor.evidence,
@@ -107,7 +107,7 @@ def write_dicom_objects(
     return notes
 
 
-AS_USUAL = Look()
+AS_USUAL = RenderOptions()
 
 
 def write_pictures(
@@ -118,7 +118,7 @@ def write_pictures(
     spacing_mm: Sequence[float],
     heat_name: str,
     mark: str | None,
-    look: Look = AS_USUAL,
+    look: RenderOptions = AS_USUAL,
     outlines: Sequence[Outline] = (),
     picture: bool = True,
     turning: bool = False,
@@ -165,7 +165,7 @@ def show_window(
     spacing_mm: Sequence[float],
     heat_name: str,
     mark: str | None,
-    look: Look,
+    look: RenderOptions,
     outlines: Sequence[Outline] = (),
 ) -> list[str]:
     """Show a window to turn the volume in, until the user closes it; arguments as above.
@@ -185,15 +185,15 @@ def _write_histogram(path: Path, histogram: np.ndarray) -> None:
     # matplotlib takes a while to load, and most pictures do without
     from lungcam.report.lungs_histogram import draw_lungs_histogram
 
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         draw_lungs_histogram(histogram, otsu_ramp(histogram)).savefig(temporary, format="png")
 
 
 NAME = "prediction.json"
 
 
-def describe(
-    predictor: Predictor, ready: Ready, answer: Answer, warnings: Sequence[str]
+def prediction_record(
+    predictor: Predictor, ready: PreparedScan, answer: ScanPrediction, warnings: Sequence[str]
 ) -> dict[str, object]:
     """What stands in prediction.json of any scan, but for its name, its times and its request."""
     places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)
@@ -229,7 +229,7 @@ def write_prediction(folder: Path, prediction: dict[str, object]) -> None:
     write_text(folder / NAME, json.dumps(prediction, indent=2) + "\n")
 
 
-def _mask_quality(answer: Answer) -> dict[str, object] | None:
+def _mask_quality(answer: ScanPrediction) -> dict[str, object] | None:
     """Figures and flags of the masks; None where the net looks at nodules, without a mask."""
     judged = answer.quality
     if not judged.figures:
@@ -237,7 +237,7 @@ def _mask_quality(answer: Answer) -> dict[str, object] | None:
     return judged.figures | {"flags": [one.code for one in judged.findings]}
 
 
-def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
+def _candidates(predictor: Predictor, answer: ScanPrediction) -> dict[str, object]:
     """The most suspicious places of a scan that was searched."""
     if answer.candidates is None:
         return {}
@@ -254,7 +254,7 @@ def _candidates(predictor: Predictor, answer: Answer) -> dict[str, object]:
     }
 
 
-def _risk(predictor: Predictor, answer: Answer) -> dict[str, object]:
+def _risk(predictor: Predictor, answer: ScanPrediction) -> dict[str, object]:
     """The risk within each year, by the year, of a net that tells them."""
     if answer.yearly is None:
         return {}
@@ -268,7 +268,7 @@ def peak_memory_mb() -> int:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def yearly_maps(predictor: Predictor, answer: Answer) -> Iterator[HeatMap]:
+def yearly_maps(predictor: Predictor, answer: ScanPrediction) -> Iterator[HeatMap]:
     """Explain the cumulative risk within each year, from the first to the horizon.
 
     A later year's logit is an earlier one's and what is added since, so what differs between two

@@ -16,7 +16,7 @@ from lungcam.explain import HeatMap, peaks
 from lungcam.explain.cam import BY_GRADIENT, Sides, choose_evidence
 from lungcam.explain.features import Features, features
 from lungcam.explain.sliding_window import blend, lay_windows
-from lungcam.inference.prepare import Ready
+from lungcam.inference.prepare import PreparedScan
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan
 from lungcam.training.predictor import Predictor
@@ -45,7 +45,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Slid:
+class SlidingWindowResult:
     """What a net says all over the lungs.
 
     Attributes:
@@ -59,7 +59,7 @@ class Slid:
     windows: int
 
 
-def slide(predictor: Predictor, scan: Scan, searched: np.ndarray) -> Slid:
+def search_scan(predictor: Predictor, scan: Scan, searched: np.ndarray) -> SlidingWindowResult:
     """Look at a cube around every point of a lattice in the lungs, and explain each.
 
     Args:
@@ -93,7 +93,7 @@ def slide(predictor: Predictor, scan: Scan, searched: np.ndarray) -> Slid:
     candidates = _candidates(predictor, scan, HeatMap(signed, cells))
     sides = torch.from_numpy(signed.clip(0)), torch.from_numpy((-signed).clip(0))
     heat = HeatMap(choose_evidence(sides, predictor.evidence).numpy(), cells)
-    return Slid(heat, candidates, len(windows))
+    return SlidingWindowResult(heat, candidates, len(windows))
 
 
 def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
@@ -149,7 +149,7 @@ def _candidates(predictor: Predictor, scan: Scan, heat: HeatMap) -> list[Candida
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ScanPrediction:
     """An answer and what it rests on.
 
     Attributes:
@@ -181,7 +181,7 @@ class Answer:
         return self.subject["input"].data[None]
 
 
-def answer_scan(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
+def predict_prepared(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> ScanPrediction:
     """Ask a net about a scan.
 
     Args:
@@ -196,13 +196,13 @@ def answer_scan(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
         return _all_places(predictor, ready, watch)
     logit, yearly, heat = _asked(predictor, ready.subject, watch)
     told = ready.masks, ready.quality, ready.warnings
-    return Answer(logit, heat, ready.subject, heat, *told, yearly=yearly)
+    return ScanPrediction(logit, heat, ready.subject, heat, *told, yearly=yearly)
 
 
-def _all_places(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
+def _all_places(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> ScanPrediction:
     scan = ready.scan
     with watch("slide"):
-        slid = slide(predictor, scan, ready.masks["mask"])
+        slid = search_scan(predictor, scan, ready.masks["mask"])
     if slid.candidates:
         center_mm = slid.candidates[0].center_mm
     else:
@@ -220,7 +220,7 @@ def _all_places(predictor: Predictor, ready: Ready, watch: Stopwatch) -> Answer:
     ]
     found = slid.candidates
     made = ready.masks, ready.quality, told, found, yearly
-    return Answer(logit, slid.heat, subject, local, *made)
+    return ScanPrediction(logit, slid.heat, subject, local, *made)
 
 
 def _asked(

@@ -10,7 +10,7 @@ from lungcam.cohorts import Sample
 from lungcam.data import pixel_hash
 from lungcam.errors import InputError
 from lungcam.grid import Grid, reorient
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.lungs import air, lung_pockets, mask_around, trachea
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, read_scan
@@ -24,7 +24,7 @@ VOLUMES = ("image", "airway", "lungs", "mask")
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
+class PreparedScan:
     """A scan, read and prepared.
 
     Attributes:
@@ -55,7 +55,7 @@ class Ready:
             name: volume(self.subject, name) for name in ("mask", "lungs") if name in self.subject
         }
 
-    def for_files(self, wanted: Wanted) -> "Ready":
+    def for_files(self, wanted: RequestedOutputs) -> "Ready":
         """Without the volumes that nothing is made from: they are most of the memory."""
         if wanted.erase or self.subject is None or "image" not in self.subject:
             return self
@@ -67,7 +67,7 @@ class Ready:
         return replace(self, scan=replace(self.scan, hu=np.empty((0, 0, 0), np.int16)))
 
 
-def make_ready(transforms: tio.Compose, sample: Sample) -> Ready:
+def read_and_prepare(transforms: tio.Compose, sample: Sample) -> PreparedScan:
     """Read a scan and prepare it for the net.
 
     A net that looks at nodules is shown the one whose centre is known, or a crop's middle; in a
@@ -88,9 +88,11 @@ def make_ready(transforms: tio.Compose, sample: Sample) -> Ready:
     return replace(ready, seconds=watch.seconds)
 
 
-def make_ready_for(transforms: tio.Compose, wanted: Wanted, sample: Sample) -> Ready:
+def prepare_for_outputs(
+    transforms: tio.Compose, wanted: RequestedOutputs, sample: Sample
+) -> PreparedScan:
     """`make_ready` in another process: what is not needed is not sent."""
-    return make_ready(transforms, sample).for_files(wanted)
+    return read_and_prepare(transforms, sample).for_files(wanted)
 
 
 def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -116,12 +118,12 @@ def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
 
 
-def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> Ready:
+def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> PreparedScan:
     center_mm, told, pixels = None, list(scan.warnings), pixel_hash(scan)
     if not shows_whole_chest(transforms):
         extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
         if sample.center_mm is None and not is_crop(extent_mm):
-            return Ready(scan, None, find_lungs(scan), Quality(), told, pixels)
+            return PreparedScan(scan, None, find_lungs(scan), Quality(), told, pixels)
         try:
             center_mm, misplaced = place_center(scan.grid, sample.center_mm)
         except ValueError as error:
@@ -133,7 +135,7 @@ def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> Ready:
     crop = "mask" not in subject and center_mm is None
     if crop and _beyond(grid(subject, "input"), grid(subject, "image")):
         told.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
-    return Ready(scan, subject, None, judged, told, pixels)
+    return PreparedScan(scan, subject, None, judged, told, pixels)
 
 
 def _beyond(shown: Grid, scan: Grid) -> bool:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from lungcam.render import Look
+from lungcam.render import RenderOptions
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedOutputs:
     """Which files are wanted beside prediction.json and the heat-map.
 
     Attributes:
@@ -27,7 +27,7 @@ class Wanted:
     report: bool = False
     dicom: bool = False
     interactive: bool = False
-    look: Look = field(default_factory=Look)
+    look: RenderOptions = field(default_factory=RenderOptions)
 
     @property
     def drawn(self) -> bool:

@@ -12,18 +12,18 @@ from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.outputs import (
     NAME,
-    describe,
     peak_memory_mb,
+    prediction_record,
     show_window,
     write_pictures,
     write_prediction,
     yearly_maps,
 )
-from lungcam.inference.predict import answer_scan
-from lungcam.inference.prepare import Ready
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.predict import predict_prepared
+from lungcam.inference.prepare import PreparedScan
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan_report import write_scan_report
-from lungcam.render import Look
+from lungcam.render import RenderOptions
 from lungcam.report.outlines import outlines_of
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, write_volume
@@ -64,10 +64,10 @@ FILES = (
 
 def predict_scan(
     predictor: Predictor,
-    ready: Ready,
+    ready: PreparedScan,
     sample: Sample,
     folder: Path,
-    wanted: Wanted,
+    wanted: RequestedOutputs,
     request: str,
     localiser: Localiser | None = None,
 ) -> dict[str, object]:
@@ -91,7 +91,7 @@ def predict_scan(
         InputError: The scan is at fault; nothing is written then.
     """
     watch, scan = Stopwatch(ready.seconds), ready.scan
-    answer = answer_scan(predictor, ready, watch)
+    answer = predict_prepared(predictor, ready, watch)
     canonical, masks, warnings = scan.grid.canonical, answer.masks, list(answer.warnings)
     with watch("explain"):
         on_scan = answer.heat.on(scan.grid)
@@ -133,7 +133,7 @@ def predict_scan(
             )
     prediction = {
         "scan": folder.name,
-        **describe(predictor, ready, answer, warnings),
+        **prediction_record(predictor, ready, answer, warnings),
         **({"erased": erased.lesions} if erased is not None else {}),
     }
     if wanted.report:
@@ -166,7 +166,7 @@ def _drawn(
     sample: Sample,
     lungs: np.ndarray,
     heat: np.ndarray,
-    look: Look,
+    look: RenderOptions,
 ) -> tuple:
     """What pictures are made of, as `write_pictures` takes it."""
     canonical = scan.grid.canonical

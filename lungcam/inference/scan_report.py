@@ -8,8 +8,8 @@ import numpy as np
 from lungcam.cohorts import Sample
 from lungcam.explain import method_name
 from lungcam.grid import reorient
-from lungcam.inference.predict import Answer
-from lungcam.render import Look, prepare_content
+from lungcam.inference.predict import ScanPrediction
+from lungcam.render import RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
 from lungcam.report.page import write_page
 from lungcam.report.scan_page import ScanReport, scan_page
@@ -28,9 +28,9 @@ def write_scan_report(
     predictor: Predictor,
     scan: Scan,
     sample: Sample,
-    answer: Answer,
+    answer: ScanPrediction,
     prediction: Mapping[str, object],
-    look: Look,
+    look: RenderOptions,
 ) -> None:
     """Write report.html: one file that works offline in any browser.
 

@@ -3,14 +3,14 @@
 from lungcam.nets.hazard_head import HazardHead, add_hazards, every_year, hazard_head, one_year
 from lungcam.nets.lung_net import LungNet
 from lungcam.nets.nodule_net import NoduleNet
-from lungcam.nets.output import Reading, attribute_loss, location_loss, outline_loss
+from lungcam.nets.output import NetOutput, attribute_loss, location_loss, outline_loss
 from lungcam.nets.small3d import Small3D
 
 __all__ = [
     "HazardHead",
     "LungNet",
+    "NetOutput",
     "NoduleNet",
-    "Reading",
     "Small3D",
     "add_hazards",
     "attribute_loss",

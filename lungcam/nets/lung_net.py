@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate
 
 from lungcam.nets.blocks import convolution
-from lungcam.nets.output import Reading
+from lungcam.nets.output import NetOutput
 
 # lower and upper end, in standard deviations above the lungs' mean, of what either look tells
 # apart: nodules and vessels; aerated lung and ground glass
@@ -82,7 +82,7 @@ class LungNet(nn.Module):
         """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
         return self.read(image).logit
 
-    def read(self, image: torch.Tensor) -> Reading:
+    def read(self, image: torch.Tensor) -> NetOutput:
         """Tell all that the net sees in images `(B, 1, W, H, D)`; outlines are told by cells."""
         fine = self.fine(_window(image, *DENSE))
         coarse = self.coarse(avg_pool3d(_window(image, *FAINT), CELL))
@@ -100,7 +100,7 @@ class LungNet(nn.Module):
             dim=1,
         )
         logit = self.judge(self.dropout(self.hidden(features).relu()))
-        return Reading(logit, location, location.new_zeros(len(image), 0))
+        return NetOutput(logit, location, location.new_zeros(len(image), 0))
 
 
 def _window(image: torch.Tensor, low: float, high: float) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate, max_pool3d
 
 from lungcam.nets.blocks import convolution
-from lungcam.nets.output import Reading
+from lungcam.nets.output import NetOutput
 
 # HU above which a nodule's volume is told: ground glass, part-solid, soft tissue, contrast, calcium
 ABOVE_HU = (-600, -300, 0, 100, 200, 300, 500)
@@ -142,7 +142,7 @@ class NoduleNet(nn.Module):
         """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
         return self.read(image).logit
 
-    def read(self, image: torch.Tensor) -> Reading:
+    def read(self, image: torch.Tensor) -> NetOutput:
         """Tell all that the net sees in images `(B, 1, W, H, D)`."""
         hu = self.low_hu + (image + 1) / 2 * (self.high_hu - self.low_hu)
         low, high = self.windows[:, :, 0], self.windows[:, :, 1]
@@ -159,17 +159,17 @@ class NoduleNet(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             return self._judged(outline.float(), joined.float(), hu.float())
 
-    def _judged(self, outline: torch.Tensor, joined: torch.Tensor, hu: torch.Tensor) -> Reading:
+    def _judged(self, outline: torch.Tensor, joined: torch.Tensor, hu: torch.Tensor) -> NetOutput:
         # a little of much around a nodule would outweigh it
         within = (SHARPER * outline).sigmoid()
         measures = measure(within, hu)
         if self.describe is None:
-            return Reading(self.judge(measures), outline, measures[:, :0])
+            return NetOutput(self.judge(measures), outline, measures[:, :0])
         inside = avg_pool3d(within, FINER)
         told = joined * inside
         mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
         features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
-        return Reading(self.judge(measures), outline, self.describe(features))
+        return NetOutput(self.judge(measures), outline, self.describe(features))
 
 
 def _distance(shape: Sequence[int]) -> torch.Tensor:

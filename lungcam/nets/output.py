@@ -11,7 +11,7 @@ from torch.nn.functional import (
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class NetOutput:
     """A net's reading of a batch.
 
     Attributes:

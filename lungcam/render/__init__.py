@@ -6,7 +6,7 @@ from lungcam.render.content import Content, prepare_content
 from lungcam.render.interactive import show
 from lungcam.render.mapper import choose_mapper
 from lungcam.render.offscreen import RenderError
-from lungcam.render.options import Look, check_look, transfer_functions
+from lungcam.render.options import RenderOptions, check_options, transfer_functions
 from lungcam.render.picture import render_volume, save_png
 from lungcam.render.scene import Scene
 from lungcam.render.transfer_functions import (
@@ -22,14 +22,14 @@ from lungcam.render.volume import lungs_and_heat
 __all__ = [
     "VIEWS",
     "Content",
-    "Look",
     "Outline",
     "Ramp",
     "RenderError",
+    "RenderOptions",
     "Scene",
     "TransferFunctions",
     "View",
-    "check_look",
+    "check_options",
     "choose_mapper",
     "lungs_and_heat",
     "lungs_histogram",

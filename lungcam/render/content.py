@@ -7,7 +7,7 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
 from lungcam.render.annotations import Outline
-from lungcam.render.options import Look, check_look, transfer_functions
+from lungcam.render.options import RenderOptions, check_options, transfer_functions
 from lungcam.render.transfer_functions import TransferFunctions, lungs_histogram
 from lungcam.render.volume import MAX_SIDE, check_volumes, lungs_and_heat
 
@@ -42,7 +42,7 @@ def prepare_content(
     lungs: np.ndarray,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
-    look: Look,
+    look: RenderOptions,
     heat_name: str = "Grad-CAM",
     mark: str | None = None,
     outlines: Sequence[Outline] = (),
@@ -55,7 +55,7 @@ def prepare_content(
     Raises:
         ValueError: As `render_volume`.
     """
-    check_look(look)
+    check_options(look)
     check_volumes(hu, lungs, heat, spacing_mm)
     functions = transfer_functions(look, lungs_histogram(hu, lungs))
     image = lungs_and_heat(hu, lungs, heat, spacing_mm, functions[0], most)

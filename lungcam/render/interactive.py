@@ -10,7 +10,7 @@ from vtkmodules.vtkRenderingCore import vtkRenderWindow, vtkRenderWindowInteract
 
 from lungcam.render.content import Content
 from lungcam.render.offscreen import RenderError, quiet_vtk
-from lungcam.render.options import Look
+from lungcam.render.options import RenderOptions
 from lungcam.render.scene import Scene
 
 TITLE = "lungcam: drag turns, Shift+drag moves, the wheel zooms, R resets, Q closes"
@@ -22,7 +22,7 @@ NO_SCREEN = (
 UNSEEN = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 
 
-def show(content: Content, look: Look) -> None:
+def show(content: Content, look: RenderOptions) -> None:
     """Show a scene in a window, until the user closes it.
 
     VTK's keys hold: R resets the camera, F flies to what the mouse points at, J and T change

@@ -27,7 +27,7 @@ SIZES = (64, 4096)
 
 
 @dataclass(frozen=True)
-class Look:
+class RenderOptions:
     """How pictures look; `check_look` refuses what does not exist.
 
     Attributes:
@@ -50,7 +50,7 @@ class Look:
     mapper: str = "auto"
 
 
-def check_look(look: Look) -> None:
+def check_options(look: RenderOptions) -> None:
     """Refuse a look that cannot be drawn.
 
     Raises:
@@ -74,7 +74,7 @@ def check_look(look: Look) -> None:
 
 
 def transfer_functions(
-    look: Look, histogram: np.ndarray
+    look: RenderOptions, histogram: np.ndarray
 ) -> tuple[TransferFunctions, TransferFunctions]:
     """Tables of the lungs and of the heat.
 
@@ -92,7 +92,7 @@ def _or(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def read_look(told: Mapping[str, Any]) -> Look:
+def read_options(told: Mapping[str, Any]) -> RenderOptions:
     """Read the node `render`, and refuse what cannot be drawn before any work.
 
     Args:
@@ -101,9 +101,9 @@ def read_look(told: Mapping[str, Any]) -> Look:
     Raises:
         InputError: Names the key.
     """
-    look = Look(**{field.name: told[field.name] for field in fields(Look)})
+    look = RenderOptions(**{field.name: told[field.name] for field in fields(RenderOptions)})
     try:
-        check_look(look)
+        check_options(look)
     except ValueError as error:
         raise InputError(f"render.{error}") from error
     return look

@@ -11,11 +11,11 @@ from vtkmodules.vtkIOImage import vtkPNGWriter
 from lungcam.render.annotations import Outline
 from lungcam.render.camera import View, named_view
 from lungcam.render.content import prepare_content
-from lungcam.render.options import Look
+from lungcam.render.options import RenderOptions
 from lungcam.render.scene import Scene
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
-AS_USUAL = Look()
+AS_USUAL = RenderOptions()
 
 
 def render_volume(
@@ -27,7 +27,7 @@ def render_volume(
     view: str | View | None = None,
     heat_name: str = "Grad-CAM",
     mark: str | None = None,
-    look: Look = AS_USUAL,
+    look: RenderOptions = AS_USUAL,
     outlines: Sequence[Outline] = (),
 ) -> np.ndarray:
     """Draw the lungs as translucent bodies with the heat-map glowing inside.
@@ -84,5 +84,5 @@ def save_png(path: str | Path, rgb: np.ndarray) -> None:
     writer.SetInputData(image)
     writer.WriteToMemoryOn()
     writer.Write()
-    with whole(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(memoryview(writer.GetResult()))

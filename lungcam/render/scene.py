@@ -21,7 +21,7 @@ from lungcam.render.camera import (
 from lungcam.render.content import Content
 from lungcam.render.mapper import choose_mapper
 from lungcam.render.offscreen import offscreen_window, quiet_vtk
-from lungcam.render.options import CLIPS, Look
+from lungcam.render.options import CLIPS, RenderOptions
 from lungcam.render.volume import surface_points
 from lungcam.render.volume_property import volume_property
 
@@ -46,7 +46,7 @@ class Scene:
     def __init__(
         self,
         content: Content,
-        look: Look,
+        look: RenderOptions,
         size: tuple[int, int] | None = None,
         window: vtkRenderWindow | None = None,
     ) -> None:
@@ -171,7 +171,7 @@ class Scene:
             self.window.Finalize()
 
 
-def _shown_box(content: Content, look: Look) -> list[float]:
+def _shown_box(content: Content, look: RenderOptions) -> list[float]:
     """Bounds of what is drawn: all but the topmost layer, and but what a clip takes away."""
     bounds = list(content.image.GetBounds())
     bounds[5] -= content.image.GetSpacing()[2]

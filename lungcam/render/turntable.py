@@ -8,7 +8,7 @@ from PIL import Image
 
 from lungcam.render.camera import View, named_view
 from lungcam.render.scene import Scene
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 FRAMES = 36
 SIZE = (512, 512)
@@ -64,7 +64,7 @@ def save_gif(path: str | Path, pictures: Sequence[np.ndarray], seconds: float = 
     """
     palette = _palette(np.concatenate(pictures[:: max(1, len(pictures) // SAMPLED)]))
     frames = [_reduced(one, palette) for one in pictures]
-    with whole(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         frames[0].save(
             temporary,
             format="GIF",

@@ -28,7 +28,7 @@ DENSE = 106
 """About -450 HU on the default window: between aerated lung and soft tissue."""
 
 
-def dense_rim(
+def wall_rim(
     shown: np.ndarray, share: np.ndarray, side_mm: float, dense: float = DENSE
 ) -> np.ndarray:
     """Find the soft tissue that a lung mask holds along its surface.
@@ -68,7 +68,7 @@ WITHIN_MM = 25.0
 """How far from the heat a lump may reach."""
 
 
-def clear_around(shown: np.ndarray, share: np.ndarray, side_mm: float, haze: float) -> None:
+def fade_around_heat(shown: np.ndarray, share: np.ndarray, side_mm: float, haze: float) -> None:
     """Cap the lungs' display values where there is heat, and in dense lumps that hold heat.
 
     A nodule is all but opaque: heat inside would show as a pale tint of its surface or not at all.
@@ -181,11 +181,11 @@ def lungs_and_heat(
     ]
     shown = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
     dense = min(DENSE, _reaching(functions, HIDES))
-    shown[dense_rim(shown, resample(lungs[crop], weights), side_mm, dense)] = 0
+    shown[wall_rim(shown, resample(lungs[crop], weights), side_mm, dense)] = 0
     components = [shown]
     if peak > 0:
         share = resample(np.asarray(heat[crop], np.float32) / np.float32(peak), weights)
-        clear_around(shown, share, side_mm, _reaching(functions, HAZE))
+        fade_around_heat(shown, share, side_mm, _reaching(functions, HAZE))
         components.append(255 * share)
 
     reduced = np.array([len(w) for w in weights])

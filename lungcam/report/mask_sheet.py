@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 COLUMNS = 5
 CAPTION = 28  # pixels below a picture
@@ -52,5 +52,5 @@ def write_sheet(file: Path, thumbnails: Sequence[Thumbnail]) -> None:
             draw.rectangle((x - 1, y - 1, x + width, y + height), outline=colour)
         draw.text((x + 2, y + height + 1), one.name[: width // 6], fill=colour)
         draw.text((x + 2, y + height + 13), ", ".join(one.flags)[: width // 6], fill=colour)
-    with whole(file) as temporary:
+    with atomic_write(file) as temporary:
         sheet.save(temporary)

@@ -13,7 +13,7 @@ from scipy.special import expit
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
 from lungcam.evaluation.console import against_baselines
-from lungcam.evaluation.folds import read_fold, standing_in, write_config
+from lungcam.evaluation.folds import read_fold, redirect_outputs, write_config
 from lungcam.evaluation.predictions import BASELINE
 from lungcam.metrics import POOLED_RULE, RULES, Scored, pool_folds, pool_seeds
 from lungcam.metrics.comparison import ranking
@@ -66,7 +66,7 @@ def cross_validate(config: DictConfig) -> float:
                 "resume": str(place) if config.resume else None,
             }
             own = OmegaConf.merge(config, changes)
-            with standing_in(place):
+            with redirect_outputs(place):
                 write_config(place, own)
                 train(own)
     if rank() > 0:

@@ -10,16 +10,16 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
-from lungcam.evaluation.lesion_erasure import change_in_words
-from lungcam.evaluation.localisation import Localiser, Pointers
+from lungcam.evaluation.lesion_erasure import describe_change
+from lungcam.evaluation.localisation import CandidateSources, Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain.options import check_explanation
 from lungcam.inference.batch import predict_many, refuse_failures, request_digest
-from lungcam.inference.prepare import make_ready
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
-from lungcam.render import Look
-from lungcam.render.options import read_look
+from lungcam.render import RenderOptions
+from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.scans import discover, scan_name
 from lungcam.training.checkpoint import find_checkpoint
@@ -43,11 +43,11 @@ def infer(config: DictConfig) -> None:
     checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     explain = OmegaConf.to_container(config.explain)
     check_explanation(explain)
-    look = read_look(config.render)
+    look = read_options(config.render)
     if config.dicom:
-        from lungcam.dicom import demand_highdicom
+        from lungcam.dicom import require_highdicom
 
-        demand_highdicom()
+        require_highdicom()
     gpu = device_settings(config.gpus)["accelerator"] == "gpu"
     table = scan.suffix.lower() == ".csv"
     if table and config.series is not None:
@@ -80,13 +80,13 @@ def infer(config: DictConfig) -> None:
     folder, wanted = out / sample.sample_id, _wanted(config, look, many=False)
     clear_unfinished(folder)
     request = request_digest(predictor, sample, wanted)
-    ready = make_ready(predictor.transforms, sample)
+    ready = read_and_prepare(predictor.transforms, sample)
     prediction = predict_scan(predictor, ready, sample, folder, wanted, request, localiser)
     for warning in prediction["warnings"]:
         print(f"note: {warning}")
     _tell_failed(predictor)
     for one in prediction.get("erased", ()):
-        print(f"erased a lesion ({one['source']}): {change_in_words(one)}")
+        print(f"erased a lesion ({one['source']}): {describe_change(one)}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
     if "risk" in prediction:
         print(
@@ -97,9 +97,9 @@ def infer(config: DictConfig) -> None:
     print(RESEARCH_USE_ONLY)
 
 
-def _wanted(config: DictConfig, look: Look, many: bool) -> Wanted:
+def _wanted(config: DictConfig, look: RenderOptions, many: bool) -> RequestedOutputs:
     """Which files; of many scans no masks, and no pictures unless asked for."""
-    return Wanted(
+    return RequestedOutputs(
         masks=not many,
         picture=bool(config.picture) if many else config.picture is not False,
         erase=config.explain.erase,
@@ -130,7 +130,7 @@ def _found(scan: Path, series: str | None, out: Path) -> list[Sample]:
 
 def _localiser(predictor: Predictor) -> Localiser:
     """What measures where the maps point."""
-    pointers = Pointers(
+    pointers = CandidateSources(
         predictor.classifier,
         replace(predictor.explainer, evidence="both"),
         predictor.probability,

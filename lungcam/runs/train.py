@@ -20,7 +20,7 @@ from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.explain.options import check_explanation, check_layer
 from lungcam.nets import hazard_head
-from lungcam.render.options import read_look
+from lungcam.render.options import read_options
 from lungcam.report import log_hparams
 from lungcam.runs.prepare import prepare_part
 from lungcam.runtime.atomic import clear_unfinished
@@ -63,7 +63,7 @@ def train(config: DictConfig) -> float | None:
     if nodes["task"] not in TASKS:
         raise InputError(f"task={nodes['task']}: choose {' or '.join(TASKS)}.")
     risk = nodes["task"] == RISK
-    read_look(nodes["render"])
+    read_options(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
     carried = {name: nodes[name] for name in CARRIED}
     carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}

@@ -17,7 +17,7 @@ FORGOTTEN_S = 24 * 3600
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
 
     The temporary name keeps the suffixes, by which many writers choose the format, and is no other
@@ -41,7 +41,7 @@ def is_temporary(path: Path) -> bool:
     return TEMPORARY.fullmatch(path.name) is not None
 
 
-def is_left_over(path: Path) -> bool:
+def is_leftover(path: Path) -> bool:
     """Whether a temporary path's process was killed, so that nobody will rename it any more."""
     found = TEMPORARY.fullmatch(path.name)
     if found is None:
@@ -60,13 +60,13 @@ def is_left_over(path: Path) -> bool:
 def clear_unfinished(folder: Path) -> None:
     """Delete what `whole` had not finished below a folder when its process was killed."""
     for path in folder.rglob(".*"):
-        if is_left_over(path):
+        if is_leftover(path):
             path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.findings import Outcome, Verdict
+from lungcam.findings import Outcome, ScanCheck
 from lungcam.grid import Grid
 from lungcam.scans.dicom_header import Header
 from lungcam.scans.hounsfield import fill_corners
@@ -44,7 +44,7 @@ class Volume:
     slices: tuple[Header, ...] = ()
 
 
-def read_series(verdict: Verdict, files: Iterable[Path], wanted: str | None) -> Volume | None:
+def read_series(verdict: ScanCheck, files: Iterable[Path], wanted: str | None) -> Volume | None:
     """Read the wanted series among some files, or the largest stack.
 
     Slices are ordered, and their spacing taken, from ImagePositionPatient along the normal of
@@ -79,7 +79,7 @@ def read_series(verdict: Verdict, files: Iterable[Path], wanted: str | None) -> 
     return volume
 
 
-def _narrow(verdict: Verdict, found: Contents, wanted: str) -> bool:
+def _narrow(verdict: ScanCheck, found: Contents, wanted: str) -> bool:
     """Keep the wanted series only; refuse if there is none."""
     uids = sorted({one.uid for one in found.slices if one.uid})
     if wanted not in uids:
@@ -99,7 +99,7 @@ def _narrow(verdict: Verdict, found: Contents, wanted: str) -> bool:
     return True
 
 
-def _assemble(verdict: Verdict, taken: Stack) -> Volume | None:
+def _assemble(verdict: ScanCheck, taken: Stack) -> Volume | None:
     """Read a stack's pixels, drop repeated slices and place the rest."""
     readable = [one for one in taken.slices if not faults_of(one) & UNSCALED]
     values: dict[Header, np.ndarray] = {}
@@ -132,7 +132,9 @@ def _assemble(verdict: Verdict, taken: Stack) -> Volume | None:
     return Volume(hu, taken.grid(kept), taken.uid, study_uid, folder, tuple(slices))
 
 
-def _without_repeats(verdict: Verdict, taken: Stack, values: dict[Header, np.ndarray]) -> list[int]:
+def _without_repeats(
+    verdict: ScanCheck, taken: Stack, values: dict[Header, np.ndarray]
+) -> list[int]:
     """Indices of the slices, the first only of those that stand at one position."""
     kept, repeats, different = taken.without_repeats, [], []
     for k, last in enumerate(taken.stands_for):
@@ -164,7 +166,7 @@ def _without_repeats(verdict: Verdict, taken: Stack, values: dict[Header, np.nda
     return kept
 
 
-def _note_others(verdict: Verdict, stacks: Sequence[Stack], found: Contents) -> None:
+def _note_others(verdict: ScanCheck, stacks: Sequence[Stack], found: Contents) -> None:
     """Note the stacks that were not taken.
 
     Where the one that was taken has holes, what its series holds besides is refused with it.

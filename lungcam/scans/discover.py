@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungcam.errors import InputError
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.scans.dicom_header import DamagedHeader, is_dicom, read_header
-from lungcam.scans.silence import quiet
+from lungcam.scans.silence import silence
 from lungcam.scans.slice_checks import kind_of
 
 # a folder's name may have 255 bytes, and others are added beside it
@@ -127,7 +127,7 @@ def look_through(path: Path, without: Path | None = None) -> Tree:
     left_out = None if without is None else without.resolve()
     tree = Tree()
     closed: list[Path] = []
-    with quiet():
+    with silence():
         for folder, folders, files in os.walk(
             path, onerror=lambda error: closed.append(Path(error.filename))
         ):
@@ -166,7 +166,7 @@ def _kind(files: list[Path]) -> str | None:
     return words
 
 
-def survey(verdict: Verdict, path: Path, series: str | None) -> Path | None:
+def survey(verdict: ScanCheck, path: Path, series: str | None) -> Path | None:
     """Find the one scan a path means.
 
     Args:
@@ -219,7 +219,7 @@ def survey(verdict: Verdict, path: Path, series: str | None) -> Path | None:
     return None
 
 
-def list_files(verdict: Verdict, folder: Path, deep: bool) -> list[Path]:
+def list_files(verdict: ScanCheck, folder: Path, deep: bool) -> list[Path]:
     """A folder's files, or those of all folders below, sorted; closed folders are noted."""
     files: list[Path] = []
 

@@ -6,7 +6,7 @@ A padded voxel is no matter: what lies at or below -1500 HU is set to air, -1024
 import numpy as np
 from scipy import ndimage
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 
 AIR = -1024
 HIGHEST_PADDING = -1500
@@ -42,12 +42,12 @@ def rounded(values: np.ndarray) -> tuple[np.ndarray, bool]:
     return np.clip(values, limits.min, limits.max).astype(np.int16), too_high
 
 
-def note_overflow(verdict: Verdict, where: str) -> None:
+def note_overflow(verdict: ScanCheck, where: str) -> None:
     """Refuse values above int16, which no CT reaches."""
     verdict.add("int16_overflow", "refused", f"values above 32767 HU in {where}", REMEDY)
 
 
-def judge(verdict: Verdict, hu: np.ndarray, whole_chest: bool) -> None:
+def check_values(verdict: ScanCheck, hu: np.ndarray, whole_chest: bool) -> None:
     """Refuse values that are not HU.
 
     For a whole chest a fair share of what is not padding must be air or lung, and a fair share
@@ -92,7 +92,7 @@ def _odd_padding(low: np.ndarray) -> int:
     return int(np.sort(counts)[:-PADDING_VALUES].sum())
 
 
-def fill_padding(verdict: Verdict, hu: np.ndarray) -> None:
+def fill_padding(verdict: ScanCheck, hu: np.ndarray) -> None:
     """Set what lies at or below -1500 HU to air, in place.
 
     Args:
@@ -117,7 +117,7 @@ def fill_padding(verdict: Verdict, hu: np.ndarray) -> None:
         )
 
 
-def fill_corners(verdict: Verdict, hu: np.ndarray, padding: int) -> None:
+def fill_corners(verdict: ScanCheck, hu: np.ndarray, padding: int) -> None:
     """Set to air what is joined to the corners by a padding value that could also be tissue.
 
     Nothing is done unless the four corner columns hold just that value, in every slice.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 
 AGAIN = "copy or export the volume again"
 DAMAGED_HEADER = ("no whole header of a volume", AGAIN)
@@ -84,7 +84,7 @@ MOST_BEYOND = 512  # bytes that may follow the voxels
 ZLIB_OR_GZIP = 47
 
 
-def read_metaimage(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def read_metaimage(verdict: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Read a .mhd or .mha file.
 
     Args:
@@ -125,7 +125,7 @@ def _field(fields: dict[str, str], names: tuple[str, ...]) -> str | None:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def affine_of(verdict: Verdict, fields: dict[str, str], dimensions: int) -> np.ndarray | None:
+def affine_of(verdict: ScanCheck, fields: dict[str, str], dimensions: int) -> np.ndarray | None:
     """Place the voxels by a header's fields.
 
     Args:
@@ -159,7 +159,7 @@ def affine_of(verdict: Verdict, fields: dict[str, str], dimensions: int) -> np.n
 
 
 def _voxels(
-    verdict: Verdict,
+    verdict: ScanCheck,
     file: Path,
     fields: dict[str, str],
     end: int,
@@ -205,7 +205,7 @@ def _voxels(
     return values.astype(dtype.newbyteorder("="), copy=False).reshape(size, order="F")
 
 
-def _inflated(verdict: Verdict, file: Path, start: int) -> bytes | None:
+def _inflated(verdict: ScanCheck, file: Path, start: int) -> bytes | None:
     """Decompressed voxels as far as they go, None where they are damaged."""
     with file.open("rb") as stream:
         stream.seek(start)
@@ -223,7 +223,7 @@ SPACES = (
 )  # fmt: skip
 
 
-def read_nrrd(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def read_nrrd(verdict: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Read a .nrrd file, header and voxels in one or apart.
 
     Args:
@@ -256,7 +256,7 @@ def read_nrrd(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray] | N
     return values, lps
 
 
-def _note_header(verdict: Verdict, file: Path) -> None:
+def _note_header(verdict: ScanCheck, file: Path) -> None:
     """Refuse what ITK would read as if it had an orientation, or voxels."""
     fields, _ = read_fields(file, ":")
     size = numbers(fields.get("sizes", ""))

@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.scans.itk_formats import AGAIN, NO_ORIENTATION, SINGULAR
 
 MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
@@ -14,7 +14,7 @@ CLASSES = {348: (nib.Nifti1Image, 344), 540: (nib.Nifti2Image, 4)}
 CONFLICT_MM = 1.0
 
 
-def read_nifti(verdict: Verdict, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def read_nifti(verdict: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Read a .nii or .nii.gz file.
 
     The sform places it, or else the qform, as nibabel and TorchIO have it.
@@ -61,7 +61,7 @@ def _class(start: bytes) -> type[nib.Nifti1Image] | None:
     return None
 
 
-def _affine(verdict: Verdict, image: nib.Nifti1Image, zooms: np.ndarray) -> np.ndarray | None:
+def _affine(verdict: ScanCheck, image: nib.Nifti1Image, zooms: np.ndarray) -> np.ndarray | None:
     """The affine in mm, None if it is refused."""
     header = image.header
     sform, sform_code = header.get_sform(coded=True)

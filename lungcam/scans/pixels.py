@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import numpy as np
 import SimpleITK as sitk
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.runtime.parallel import processors
 from lungcam.scans.dicom_header import DEFLATED, UNDEFINED, Header
 from lungcam.scans.hounsfield import AIR, HIGHEST_PADDING, note_overflow, rounded
@@ -25,7 +25,7 @@ THREADS = 2  # reading and scaling leave the interpreter's lock; more hardly hel
 ITEM, END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
-def read_pixels(verdict: Verdict, slices: Sequence[Header]) -> tuple[np.ndarray, list[int]]:
+def read_pixels(verdict: ScanCheck, slices: Sequence[Header]) -> tuple[np.ndarray, list[int]]:
     """Read slices of one size.
 
     Args:

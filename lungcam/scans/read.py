@@ -9,14 +9,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import Grid
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 from lungcam.scans.dicom_series import Volume, read_series
 from lungcam.scans.discover import list_files, scan_name, survey
-from lungcam.scans.hounsfield import fill_padding, judge
+from lungcam.scans.hounsfield import check_values, fill_padding
 from lungcam.scans.scan import Scan
-from lungcam.scans.silence import quiet
+from lungcam.scans.silence import silence
 from lungcam.scans.volume_file import read_volume_file
 
 # a whole chest reaches over 200 mm from head to foot; less is a part of one
@@ -52,21 +52,21 @@ def read_scan(path: str | Path, series: str | None = None, whole_chest: bool = T
 
 def check_scan(
     path: str | Path, series: str | None = None, whole_chest: bool = True
-) -> tuple[Verdict, Scan | None]:
+) -> tuple[ScanCheck, Scan | None]:
     """Read one CT scan and tell all that is wrong with it; see `read_scan`.
 
     Returns:
         The verdict, and the scan if it is usable. Faulty input raises nothing.
     """
     path = Path(path)
-    verdict = Verdict(str(path))
-    with quiet():
+    verdict = ScanCheck(str(path))
+    with silence():
         found = _read(verdict, path, series)
     if found is None:
         return verdict, None
     source, volume = found
     _note_extent(verdict, volume, whole_chest)
-    judge(verdict, volume.hu, whole_chest)
+    check_values(verdict, volume.hu, whole_chest)
     if not verdict.usable:
         return verdict, None
     fill_padding(verdict, volume.hu)
@@ -83,7 +83,7 @@ def check_scan(
     )
 
 
-def _read(verdict: Verdict, path: Path, series: str | None) -> tuple[Path, Volume] | None:
+def _read(verdict: ScanCheck, path: Path, series: str | None) -> tuple[Path, Volume] | None:
     """Find the one source below a path and read it; None if it cannot be."""
     found = survey(verdict, path, series)
     if found is None:
@@ -95,7 +95,7 @@ def _read(verdict: Verdict, path: Path, series: str | None) -> tuple[Path, Volum
     return None if volume is None else (volume.folder or found, volume)
 
 
-def _note_extent(verdict: Verdict, volume: Volume, whole_chest: bool) -> None:
+def _note_extent(verdict: ScanCheck, volume: Volume, whole_chest: bool) -> None:
     """Refuse voxels no CT has, and for a whole chest too few slices from head to foot."""
     spacing = sorted(volume.grid.spacing_mm)
     if not (VOXEL_MM[0] <= spacing[0] and spacing[1] <= VOXEL_MM[1]) or (
@@ -140,5 +140,5 @@ def write_volume(path: Path, volume: np.ndarray, grid: Grid) -> None:
         # noise holds no repeats to search for: runs and Huffman codes alone are a third faster
         deflate = zlib.compressobj(1, zlib.DEFLATED, 31, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
         content = deflate.compress(content) + deflate.flush()
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import Grid
 from lungcam.scans.dicom_header import Header
 
@@ -31,7 +31,7 @@ class Scan:
     grid: Grid
     series_uid: str | None = None
     study_uid: str | None = None
-    verdict: Verdict = field(default_factory=lambda: Verdict(""))
+    verdict: ScanCheck = field(default_factory=lambda: ScanCheck(""))
     slices: tuple[Header, ...] = field(default=(), repr=False)
 
     @property

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep what pydicom, nibabel and ITK remark on odd files from the user's terminal.
 
     Their remarks may hold header values, which may name a patient; what is wrong with a file says

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.findings import Outcome, Verdict
+from lungcam.findings import Outcome, ScanCheck
 from lungcam.scans.dicom_header import (
     CT_IMAGE,
     NATIVE,
@@ -135,7 +135,7 @@ def named(files: Sequence[Path], words: str) -> str:
     return f"{len(files)} file(s) {words}: {first}" + (" and others" if len(files) > 1 else "")
 
 
-def note_contents(verdict: Verdict, found: Contents) -> None:
+def note_contents(verdict: ScanCheck, found: Contents) -> None:
     """Note all that lies beside the slices, one finding a kind.
 
     A file that could be a slice, for it is named like one, is never passed over: empty, damaged or
@@ -273,7 +273,7 @@ def _right_angled(orientation: tuple[float, ...] | None) -> bool:
     return bool(np.abs(pair @ pair.T - np.eye(2)).max() < 0.01)
 
 
-def note_faults(verdict: Verdict, slices: Sequence[Header]) -> None:
+def note_faults(verdict: ScanCheck, slices: Sequence[Header]) -> None:
     """Note all faults of these slices, one finding a code."""
     files: dict[str, list[Path]] = {}
     for one in slices:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.dicom_header import Header
 
@@ -26,7 +26,9 @@ SIDEWAYS_MM = 1.0
 COMPLETE = "complete the series or export it again"
 
 
-def note_places(verdict: Verdict, slices: list[Header], places: np.ndarray, spacing: float) -> None:
+def note_places(
+    verdict: ScanCheck, slices: list[Header], places: np.ndarray, spacing: float
+) -> None:
     """Refuse slices that are not the evenly spaced planes of an upright box.
 
     Args:
@@ -77,7 +79,7 @@ def note_places(verdict: Verdict, slices: list[Header], places: np.ndarray, spac
     _note_sideways(verdict, slices, places)
 
 
-def _note_sideways(verdict: Verdict, slices: list[Header], places: np.ndarray) -> None:
+def _note_sideways(verdict: ScanCheck, slices: list[Header], places: np.ndarray) -> None:
     """Refuse slices whose first pixels do not stand above each other."""
     aside = places[:, :2] - places[0, :2]
     most = float(np.linalg.norm(aside, axis=1).max())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.dicom_series import Volume
 from lungcam.scans.hounsfield import note_overflow, rounded
@@ -14,7 +14,7 @@ from lungcam.scans.nifti import read_nifti
 LARGEST_COSINE = 1e-3  # 0.3 mm over 300 mm
 
 
-def read_volume_file(verdict: Verdict, file: Path) -> Volume | None:
+def read_volume_file(verdict: ScanCheck, file: Path) -> Volume | None:
     """Read a volume file: values rounded to int16, placed by its whole direction matrix.
 
     Args:
@@ -54,7 +54,7 @@ def read_volume_file(verdict: Verdict, file: Path) -> Volume | None:
     return Volume(hu, Grid(hu.shape, affine))
 
 
-def _note_os_error(verdict: Verdict, error: OSError) -> None:
+def _note_os_error(verdict: ScanCheck, error: OSError) -> None:
     """Tell a file that may not be read from one that ends early; nibabel raises both so."""
     if error.errno is None:
         # gzip's bad checksum, nibabel's short file
@@ -66,7 +66,7 @@ def _note_os_error(verdict: Verdict, error: OSError) -> None:
         )
 
 
-def _one_volume(verdict: Verdict, values: np.ndarray) -> np.ndarray | None:
+def _one_volume(verdict: ScanCheck, values: np.ndarray) -> np.ndarray | None:
     """`(W, H, D)` int16, writable; None where the values are no volume of real numbers."""
     if values.ndim > 3 and values.size == np.prod(values.shape[:3]):
         values = values.reshape(values.shape[:3], order="F")
@@ -87,7 +87,7 @@ def _one_volume(verdict: Verdict, values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _is_upright(verdict: Verdict, affine: np.ndarray) -> bool:
+def _is_upright(verdict: ScanCheck, affine: np.ndarray) -> bool:
     """Whether the axes are at right angles; refused if not."""
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not (np.isfinite(affine).all() and lengths.all()):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lungcam.runtime.atomic import whole, write_table
+from lungcam.runtime.atomic import atomic_write, write_table
 from lungcam.sweeps.trial import Trial, best_first, failed, figures, varied_keys
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def draw_sweep(file: Path, trials: Sequence[Trial], search: bool = False) -> Non
         rows = min(len(best_first(trials)), ROWS) + len(failed(trials)[:ROWS])
         figure.set_size_inches(10, 1.6 + 0.32 * max(rows, 3))
         _ranking(figure.add_subplot(), trials, keys)
-    with whole(file) as temporary:
+    with atomic_write(file) as temporary:
         figure.savefig(temporary, dpi=120)
 
 

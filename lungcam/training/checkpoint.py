@@ -12,7 +12,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lungcam.config.instantiate import check_targets
 from lungcam.errors import InputError
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 from lungcam.runtime.versions import TRAIN
 
 KEY = "lungcam"
@@ -88,7 +88,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         """Write a checkpoint."""
-        with whole(Path(path)) as temporary:
+        with atomic_write(Path(path)) as temporary:
             torch.save(checkpoint, temporary)
 
     def load_checkpoint(
@@ -190,5 +190,5 @@ def amend(file: Path, **metadata: Any) -> None:
     """Add to a checkpoint's metadata what is known only after training."""
     checkpoint = load_checkpoint(file)
     checkpoint[KEY] = {**checkpoint[KEY], **metadata}
-    with whole(file) as temporary:
+    with atomic_write(file) as temporary:
         torch.save(checkpoint, temporary)

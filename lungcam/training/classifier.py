@@ -18,7 +18,7 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
-from lungcam.nets import Reading, attribute_loss, location_loss, outline_loss
+from lungcam.nets import NetOutput, attribute_loss, location_loss, outline_loss
 
 
 class Classifier(pl.LightningModule):
@@ -75,7 +75,7 @@ class Classifier(pl.LightningModule):
         """Map images `(B, 1, W, H, D)` to what is learnt and predicted: logits `(B,)`."""
         return self(image)
 
-    def read(self, image: torch.Tensor) -> Reading:
+    def read(self, image: torch.Tensor) -> NetOutput:
         """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
         reading = self.net.read(laid_out(image))
         return replace(reading, logit=reading.logit.reshape(len(image)))

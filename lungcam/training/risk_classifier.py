@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lungcam.nets import Reading, add_hazards, every_year
+from lungcam.nets import NetOutput, add_hazards, every_year
 from lungcam.training.classifier import Classifier, laid_out
 
 RISK = "risk"
@@ -37,7 +37,7 @@ class RiskClassifier(Classifier):
         with every_year(self.net):
             return self.net(laid_out(image))
 
-    def read(self, image: torch.Tensor) -> Reading:
+    def read(self, image: torch.Tensor) -> NetOutput:
         """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
         with every_year(self.net):
             return self.net.read(laid_out(image))

@@ -27,7 +27,7 @@ from lungcam.transforms.subject import add_image, add_mask, grid, volume
 KEPT = ("lungs", "airway", "mask")
 
 
-def prepare_again(subject: tio.Subject, hu: np.ndarray, transforms: tio.Compose) -> tio.Subject:
+def reapply_view(subject: tio.Subject, hu: np.ndarray, transforms: tio.Compose) -> tio.Subject:
     """Show the network a changed scan in the frame of the original.
 
     Masks are kept and only the steps from the view on are applied, so that the net's input differs

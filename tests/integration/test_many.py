@@ -14,8 +14,8 @@ import SimpleITK as sitk
 import torch
 
 from lungcam.cohorts import Sample
-from lungcam.inference.prepare import make_ready
-from lungcam.inference.requested_outputs import Wanted
+from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.training.predictor import load_predictor
 
@@ -120,8 +120,8 @@ def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, 
     best = workplace / "run" / "checkpoints" / "best.ckpt"
     predictor = load_predictor(best, torch.device("cpu"))
     sample = Sample("x", "x", workplace / "tree" / "site 2" / "chest.nii.gz", None, "")
-    ready = make_ready(predictor.transforms, sample)
-    predict_scan(predictor, ready, sample, tmp_path / "x", Wanted(True, False), "")
+    ready = read_and_prepare(predictor.transforms, sample)
+    predict_scan(predictor, ready, sample, tmp_path / "x", RequestedOutputs(True, False), "")
     alone, heat = told(tmp_path)["x"]
     many, other = undisturbed[0]["site_2_chest"]
     assert heat == other

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from lungcam.errors import InputError
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 
 
 @pytest.fixture
 def verdict():
-    found = Verdict("a/b")
+    found = ScanCheck("a/b")
     found.add("padding", "repaired", "5 voxels were set to air")
     found.add("missing_slices", "refused", "1 slice missing", "complete the series")
     found.add("lossy", "flagged", "compressed with loss", "look at it")
@@ -22,7 +22,7 @@ def test_line_tells_what_is_refused_first(verdict):
         "a/b: 1 slice missing; complete the series. compressed with loss; look at it. "
         "5 voxels were set to air."
     )
-    assert Verdict("c").line == "c: no fault found."
+    assert ScanCheck("c").line == "c: no fault found."
 
 
 def test_only_a_refusal_makes_it_unusable(verdict):

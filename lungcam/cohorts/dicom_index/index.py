@@ -19,7 +19,7 @@ from pathlib import Path
 from lungcam.cohorts.dicom_index.tags import Series, Tags
 from lungcam.cohorts.dicom_index.walk import Entry, Folder, read_sop_uids
 from lungcam.errors import InputError
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 # to be raised whenever a line means something else
 VERSION = 2
@@ -55,7 +55,7 @@ def save(file: Path, index: Index) -> None:
     """
     body = "".join(f"{_line(path, *kept)}\n" for path, kept in index.items()).encode()
     try:
-        with whole(file) as temporary, temporary.open("wb") as stream:
+        with atomic_write(file) as temporary, temporary.open("wb") as stream:
             stream.write(json.dumps(_head(body)).encode() + b"\n")
             stream.write(body)
     except OSError as error:

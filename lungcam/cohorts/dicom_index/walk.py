@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lungcam.cohorts.dicom_index.tags import Image, Tags, read_image
 from lungcam.scans.dicom_header import DamagedHeader
-from lungcam.scans.silence import quiet
+from lungcam.scans.silence import silence
 
 
 def stand_for(few: Mapping[str, Image], names: Sequence[str], folder: str) -> bool:
@@ -99,7 +99,7 @@ class Folder:
 
 def read_folders(folders: Sequence[str]) -> list[Folder | None]:
     """Read several folders; None stands for one that cannot be opened."""
-    with quiet():
+    with silence():
         return [read_folder(folder) for folder in folders]
 
 
@@ -153,7 +153,7 @@ def read_folder(folder: str) -> Folder | None:
 def read_sop_uids(folder: Path) -> dict[str, set[str]]:
     """SOPInstanceUIDs of all images directly in a folder, by SeriesInstanceUID."""
     by_uid: dict[str, list[Image]] = {}
-    with quiet(), os.scandir(folder) as listing:
+    with silence(), os.scandir(folder) as listing:
         names = [item.name for item in listing if could_be_dicom(item.name) and item.is_file()]
         for image in (_read(folder / name) for name in names):
             if isinstance(image, Image):

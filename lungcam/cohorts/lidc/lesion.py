@@ -18,14 +18,14 @@ import numpy as np
 from lungcam.cohorts.dicom_index import Series
 from lungcam.cohorts.lidc.annotation import Annotation, Contour, Reading
 from lungcam.cohorts.lidc.consensus import Nodule, Region, cluster, consensus, draw
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import Grid
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
 from lungcam.scans import write_volume
 from lungcam.scans.dicom_header import Header
 from lungcam.scans.discover import list_files
-from lungcam.scans.silence import quiet
+from lungcam.scans.silence import silence
 from lungcam.scans.slice_checks import (
     PLACING,
     Contents,
@@ -88,13 +88,13 @@ class Headers:
     folder: Path
     contents: Contents
     by_uid: dict[str, list[Header]]
-    listed: Verdict
+    listed: ScanCheck
 
 
 def read_headers(folder: Path) -> Headers:
     """Read the headers of all DICOM files directly in a folder; no pixel is read."""
-    listed = Verdict(str(folder))
-    with quiet():
+    listed = ScanCheck(str(folder))
+    with silence():
         found = contents_of(list_files(listed, folder, deep=False))
     by_uid: dict[str, list[Header]] = {}
     for one in found.slices:
@@ -108,9 +108,9 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
     Raises:
         FaultySeries: `read_scan` would refuse the series for the same fault.
     """
-    verdict = Verdict(str(headers.folder))
+    verdict = ScanCheck(str(headers.folder))
     verdict.findings.extend(headers.listed.findings)
-    with quiet():
+    with silence():
         slices = sorted(
             [*headers.by_uid.get(series_uid, ()), *headers.by_uid.get("", ())],
             key=lambda one: one.file,

@@ -15,7 +15,7 @@ import numpy as np
 
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
-from lungcam.findings import Verdict
+from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.itk_formats import AGAIN, TYPES, affine_of, numbers, read_fields
 
@@ -70,7 +70,7 @@ def _fields(file: Path) -> dict[str, str]:
 
 def _grid(file: Path, fields: dict[str, str]) -> Grid:
     size = numbers(fields.get("dimsize", "")) or []
-    affine = affine_of(Verdict(str(file)), fields, 3)
+    affine = affine_of(ScanCheck(str(file)), fields, 3)
     if len(size) != 3 or min(size) < 1 or affine is None:
         raise InputError(
             f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "

@@ -14,7 +14,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungcam.phantom.layouts.layout import Subject
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 INTERCEPT = -1024
@@ -156,7 +156,7 @@ def _write(file: Path, dataset: FileDataset, uid: str, number: int, hu: np.ndarr
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
     dataset.InstanceNumber = number
     dataset.PixelData = (hu.T - np.int16(INTERCEPT)).astype("<i2").tobytes()
-    with whole(file) as temporary:
+    with atomic_write(file) as temporary:
         pydicom.dcmwrite(temporary, dataset, enforce_file_format=True)
 
 

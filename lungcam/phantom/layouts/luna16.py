@@ -12,7 +12,7 @@ import numpy as np
 from lungcam.phantom.layouts.layout import BESIDE, Entry, Layout, Subject, places, world
 from lungcam.phantom.layouts.lidc import lidc_xml, read_by_four
 from lungcam.phantom.phantom import Phantom
-from lungcam.runtime.atomic import whole, write_text
+from lungcam.runtime.atomic import atomic_write, write_text
 
 TYPES = {np.dtype("int16"): "MET_SHORT", np.dtype("uint8"): "MET_UCHAR"}
 # where an axis comes from, in LPS, as MetaIO writes it
@@ -35,7 +35,7 @@ def write_metaimage(file: Path, volume: np.ndarray, affine: np.ndarray, packed: 
     if packed:
         content = zlib.compress(content, 2)
         size = f"CompressedDataSize = {len(content)}\n"
-    with whole(raw) as temporary:
+    with atomic_write(raw) as temporary:
         temporary.write_bytes(content)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     # one axis' direction after the other

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lungcam.callbacks import FitJudge
+from lungcam.callbacks import LogisticRefit
 from lungcam.callbacks.logistic_refit import fit_logistic
 
 
@@ -31,4 +31,4 @@ def test_the_fit_is_where_the_loss_is_flat(penalty):
 
 def test_a_penalty_is_above_0():
     with pytest.raises(ValueError, match=r"^penalty=0: give more than 0\.$"):
-        FitJudge(0)
+        LogisticRefit(0)

@@ -10,7 +10,7 @@ import pytest
 from lungcam.data.cache_entry import store
 from lungcam.data.cache_inventory import clear, inventory
 from lungcam.data.cache_key import code_version
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
 
 def key(i: int) -> str:
@@ -63,7 +63,7 @@ def test_every_file_of_lungcams_is_told_by_its_state(root):
 
 def test_clear_leaves_what_is_not_lungcams_and_what_is_being_written(root):
     others = {"mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"}
-    with whole(root / f"{key(9)}.prepared") as writing:
+    with atomic_write(root / f"{key(9)}.prepared") as writing:
         writing.write_bytes(b"half")
         assert len(clear(root)) == 7
         assert {file.name for file in root.iterdir()} == others | {writing.name}

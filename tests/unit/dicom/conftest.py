@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
-from lungcam.dicom import Told
+from lungcam.dicom import ObjectDescription
 from lungcam.scans import read_scan
 
 from ..scans.conftest import edit, hu, write_series
@@ -40,7 +40,7 @@ def heat(hu):
 
 @pytest.fixture
 def told():
-    return Told("Grad-CAM", "gradcam", "both", "Small3D", "ab" * 32, "1: malignant")
+    return ObjectDescription("Grad-CAM", "gradcam", "both", "Small3D", "ab" * 32, "1: malignant")
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from lungcam.dicom import (
     LUNGS,
     SHOWN,
     NoSource,
-    Told,
-    demand_highdicom,
+    ObjectDescription,
+    require_highdicom,
     source_of,
     write_heat_slices,
     write_parametric_map,
@@ -41,7 +41,7 @@ def write_all(tmp_path, series, heat, hu):
     """Function of a `Told` that writes all objects, below a name, and reads them."""
     source = source_of(series(tmp_path / "scan"))
 
-    def write(told: Told, name: str = "out") -> dict[str, pydicom.Dataset]:
+    def write(told: ObjectDescription, name: str = "out") -> dict[str, pydicom.Dataset]:
         folder = tmp_path / name
         write_parametric_map(folder / "heatmap.dcm", source, heat, told)
         write_heat_slices(folder / "slices", source, heat, told)
@@ -123,7 +123,7 @@ def test_the_same_result_has_the_same_uids_and_another_one_others(write_all, tol
     mark=st.sampled_from([None, FAILED]),
 )
 def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
-    told = Told(NAMES[method], method, evidence, model, "", "", mark)
+    told = ObjectDescription(NAMES[method], method, evidence, model, "", "", mark)
     assert len(told.heat) <= 64
     assert told.heat.endswith("RESEARCH ONLY")
     assert NAMES[method] in told.heat
@@ -181,10 +181,10 @@ def test_frames_of_reference_that_slices_do_not_share(tmp_path, series, edit, fr
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
-    demand_highdicom()
+    require_highdicom()
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(InputError, match=r"pip install 'lungcam\[dicom\]'"):
-        demand_highdicom()
+        require_highdicom()
 
 
 def test_highdicom_is_imported_late():

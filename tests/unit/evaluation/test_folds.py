@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from lungcam.cohorts import Sample
 from lungcam.errors import InputError
-from lungcam.evaluation.folds import beside, read_fold, standing_in
+from lungcam.evaluation.folds import read_fold, redirect_outputs, sibling_runs
 from lungcam.evaluation.predictions import Predictions, scored, write_predictions
 from lungcam.metrics import Calibration
 
@@ -67,10 +67,10 @@ def test_a_fold_stands_in_for_its_run_until_it_ends(tmp_path):
     )
     config = OmegaConf.create({"root": "${hydra:runtime.output_dir}/logs"})
     try:
-        with standing_in(tmp_path / "fold_1"):
+        with redirect_outputs(tmp_path / "fold_1"):
             assert config.root == f"{tmp_path}/fold_1/logs"
         assert config.root == "outer/logs"
-        with pytest.raises(RuntimeError, match="stopped"), standing_in(tmp_path):
+        with pytest.raises(RuntimeError, match="stopped"), redirect_outputs(tmp_path):
             raise RuntimeError("stopped")
         assert config.root == "outer/logs"
     finally:
@@ -86,11 +86,11 @@ def finished(root: Path, *names: str) -> None:
 def test_beside_a_fold_lie_the_finished_ones(tmp_path):
     finished(tmp_path, "fold_0", "fold_1", "figures")
     (tmp_path / "fold_2").mkdir()
-    assert beside(tmp_path / "fold_2") == [tmp_path / "fold_0", tmp_path / "fold_1"]
-    assert beside(tmp_path / "fold_1") == [tmp_path / "fold_0"]
-    assert beside(tmp_path / "figures") == []
+    assert sibling_runs(tmp_path / "fold_2") == [tmp_path / "fold_0", tmp_path / "fold_1"]
+    assert sibling_runs(tmp_path / "fold_1") == [tmp_path / "fold_0"]
+    assert sibling_runs(tmp_path / "figures") == []
 
 
 def test_beside_a_fold_of_several_seeds_lies_the_same_fold(tmp_path):
     finished(tmp_path, "seed_0_fold_0", "seed_0_fold_1", "seed_1_fold_0", "seed_1_fold_1")
-    assert beside(tmp_path / "seed_1_fold_1") == [tmp_path / "seed_0_fold_1"]
+    assert sibling_runs(tmp_path / "seed_1_fold_1") == [tmp_path / "seed_0_fold_1"]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lungcam.cohorts import Sample, ScanNodule
-from lungcam.evaluation.localisation import BASELINES, Localiser, Pointers
+from lungcam.evaluation.localisation import BASELINES, CandidateSources, Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain import Explainer, ball_share
 from lungcam.grid import Grid
@@ -45,7 +45,9 @@ def classifier(sign: float = 1.0) -> Classifier:
 @pytest.fixture
 def localiser():
     """The oracle beside an untrained net, whose weight is negative: it points at nothing."""
-    pointers = Pointers(classifier(), Explainer("net.same"), Calibration().probability, SEED)
+    pointers = CandidateSources(
+        classifier(), Explainer("net.same"), Calibration().probability, SEED
+    )
     return Localiser(pointers, whole_chest=True)
 
 

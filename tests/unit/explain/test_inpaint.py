@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 from lungcam.explain.inpaint import (
     AERATED_HU,
     MARGIN_MM,
-    elsewhere,
+    control_region,
     highlighted,
     inpaint,
     outlined,
@@ -154,17 +154,17 @@ def test_the_control_is_as_large_within_the_lungs_and_off_the_lesions(seed):
     region[3:8, 3:8, 3:6] = True
     lungs = np.zeros_like(region)
     lungs[:, :, :20] = True
-    moved = elsewhere(region, lungs, region, seed)
+    moved = control_region(region, lungs, region, seed)
     assert moved.sum() == region.sum()
     assert not (moved & region).any()
     assert (moved & lungs).sum() >= 0.9 * moved.sum()
     offset = np.argwhere(moved)[0] - np.argwhere(region)[0]
     assert np.array_equal(np.argwhere(region) + offset, np.argwhere(moved))
-    assert np.array_equal(moved, elsewhere(region, lungs, region, seed))
+    assert np.array_equal(moved, control_region(region, lungs, region, seed))
 
 
 def test_there_may_be_no_place_for_a_control():
     region = np.zeros((8, 8, 8), bool)
     region[1:7, 1:7, 1:7] = True
-    assert elsewhere(region, np.ones_like(region), region) is None
-    assert elsewhere(region, region, region) is None
+    assert control_region(region, np.ones_like(region), region) is None
+    assert control_region(region, region, region) is None

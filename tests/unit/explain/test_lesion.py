@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.explain import Lesion, ball_share, finer, masked_lesion
+from lungcam.explain import Lesion, ball_share, masked_lesion, refined_grid
 from lungcam.grid import LPS_TO_RAS, Grid
 
 GRID = Grid(
@@ -21,8 +21,8 @@ def volume_ml(share, grid) -> float:
 @pytest.mark.parametrize("diameter", [4.0, 9.0, 22.0])
 def test_a_ball_has_its_volume(diameter):
     center = GRID.to_world((14.3, 13.6, 9.8))
-    share = ball_share(center, diameter, finer(GRID, 1))
-    assert volume_ml(share, finer(GRID, 1)) == pytest.approx(
+    share = ball_share(center, diameter, refined_grid(GRID, 1))
+    assert volume_ml(share, refined_grid(GRID, 1)) == pytest.approx(
         math.pi / 6 * diameter**3 / 1000, rel=0.1
     )
     assert share.min() == 0
@@ -89,7 +89,7 @@ def test_shares_of_a_mask_keep_its_volume():
     mask[10:17, 9:15, 6:11] = True
     lesion = masked_lesion(mask, GRID)
     coarse = Grid((9, 8, 8), GRID.affine @ np.diag([3.0, 3, 2, 1]))
-    for target in (GRID, finer(GRID, 1), coarse):
+    for target in (GRID, refined_grid(GRID, 1), coarse):
         assert volume_ml(lesion.share_on(target), target) == pytest.approx(
             volume_ml(mask, GRID), rel=0.02
         )
@@ -97,7 +97,7 @@ def test_shares_of_a_mask_keep_its_volume():
 
 @pytest.mark.parametrize("widest", [0.7, 1.0, 1.5, 9.0])
 def test_a_finer_grid_covers_the_same_box(widest):
-    found = finer(GRID, widest)
+    found = refined_grid(GRID, widest)
     assert max(found.spacing_mm) <= max(widest, min(found.spacing_mm))
     for one in (-0.5, np.array(GRID.shape) - 0.5):
         corner = np.broadcast_to(one, 3)

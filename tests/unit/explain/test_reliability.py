@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from lungcam.explain.reliability import RULES, judge
+from lungcam.explain.reliability import RULES, assess_reliability
 
 GOOD = {
     "n": 24,
@@ -20,7 +20,7 @@ GOOD = {
 
 
 def test_a_net_that_meets_every_rule_passes():
-    found = judge(GOOD)
+    found = assess_reliability(GOOD)
     assert found["verdict"] == "passed"
     assert found["criteria"] == dict.fromkeys(RULES, True)
     # repeatability and lesions have two figures each
@@ -42,7 +42,7 @@ def test_a_net_that_meets_every_rule_passes():
     ],
 )
 def test_a_rule_that_is_not_met_fails_and_is_the_only_one_told(name, figure, rule, told):
-    found = judge({**GOOD, name: figure})
+    found = assess_reliability({**GOOD, name: figure})
     assert found["verdict"] == "failed"
     assert [one for one, met in found["criteria"].items() if not met] == [rule]
     (sentence,) = found["reasons"]
@@ -54,14 +54,14 @@ def test_a_rule_that_is_not_met_fails_and_is_the_only_one_told(name, figure, rul
 @pytest.mark.parametrize("unknown", [None, math.nan])
 @pytest.mark.parametrize("name", ["auc", "deletion", "randomised", "shift", "over_untrained"])
 def test_an_interval_that_is_not_known_meets_no_rule(name, unknown):
-    found = judge({**GOOD, name: (GOOD[name][0], unknown, unknown)})
+    found = assess_reliability({**GOOD, name: (GOOD[name][0], unknown, unknown)})
     assert found["verdict"] == "failed"
     assert "interval not known" in found["reasons"][0]
 
 
 def test_where_no_lesion_is_known_the_other_rules_decide():
     unknown = {**GOOD, "over_random": None, "over_untrained": None}
-    found = judge(unknown)
+    found = assess_reliability(unknown)
     assert found["verdict"] == "passed"
     assert "finds_lesions" not in found["criteria"]
-    assert judge({**unknown, "auc": (0.5, 0.4, 0.6)})["verdict"] == "failed"
+    assert assess_reliability({**unknown, "auc": (0.5, 0.4, 0.6)})["verdict"] == "failed"

@@ -17,8 +17,8 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.sample import ScanNodule
 from lungcam.cohorts.table import Fault
 from lungcam.inference.batch import PredictionTable, finished, request_digest
-from lungcam.inference.requested_outputs import Wanted
-from lungcam.render import Look
+from lungcam.inference.requested_outputs import RequestedOutputs
+from lungcam.render import RenderOptions
 from lungcam.runtime.parallel import Failure
 
 SAMPLES = [Sample(name, name, Path(f"{name}.nii"), None, "") for name in "dcba"]
@@ -77,7 +77,7 @@ def test_the_next_command_begins_without_old_defects(table):
 
 
 PREDICTOR = SimpleNamespace(sha256="a" * 64, layer="net.conv3", method="gradcam", evidence="both")
-WANTED = Wanted(masks=False, picture=False)
+WANTED = RequestedOutputs(masks=False, picture=False)
 CENTER = (1.0, 2.0, 3.5)
 ANSWER = {"probability": 0.25, "logit": -1.0, "label": 0, "seen_in_training": False}
 
@@ -110,7 +110,7 @@ def test_other_files_are_another_request(sample, file):
 
 
 def test_the_look_counts_where_there_are_pictures_alone(sample):
-    other = replace(WANTED, look=Look(preset="otsu"))
+    other = replace(WANTED, look=RenderOptions(preset="otsu"))
     assert digest(sample, wanted=other) == digest(sample)
     drawn, otherwise = (replace(one, picture=True) for one in (WANTED, other))
     assert digest(sample, wanted=drawn) != digest(sample, wanted=otherwise)

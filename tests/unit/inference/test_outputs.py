@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from lungcam.inference.outputs import write_pictures
-from lungcam.render import Look, Outline, RenderError, choose_mapper
+from lungcam.render import Outline, RenderError, RenderOptions, choose_mapper
 
-LOOK = Look(size=160)
+LOOK = RenderOptions(size=160)
 SPACING_MM = (5.0, 5.0, 6.0)
 
 

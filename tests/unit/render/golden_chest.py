@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcam.render import Look, Outline, Scene, prepare_content, save_png
+from lungcam.render import Outline, RenderOptions, Scene, prepare_content, save_png
 
 LOOKS = {
-    "gradient": Look("gradient", size=192, mapper="software"),
-    "otsu_cut": Look("otsu", view="three_quarter", clip="coronal", size=192, mapper="software"),
-    "classic_above": Look("classic", "viridis", "superior", size=192, mapper="software"),
+    "gradient": RenderOptions("gradient", size=192, mapper="software"),
+    "otsu_cut": RenderOptions(
+        "otsu", view="three_quarter", clip="coronal", size=192, mapper="software"
+    ),
+    "classic_above": RenderOptions("classic", "viridis", "superior", size=192, mapper="software"),
 }
 SPACING_MM = (3.0, 3.0, 4.0)
 SHAPE = (96, 72, 64)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lungcam.render import Look, Outline, Scene, View, prepare_content
+from lungcam.render import Outline, RenderOptions, Scene, View, prepare_content
 from lungcam.render.annotations import LEAST_PIXELS
 
-LOOK = Look(size=220)
+LOOK = RenderOptions(size=220)
 AT, RADIUS_MM = (47, 20, 16), 20.0
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from vtkmodules.vtkRenderingUI import vtkGenericRenderWindowInteractor
 
-from lungcam.render import Look, RenderError, Scene, prepare_content, show
+from lungcam.render import RenderError, RenderOptions, Scene, prepare_content, show
 from lungcam.render.interactive import interact
 
-LOOK = Look(size=200)
+LOOK = RenderOptions(size=200)
 
 
 @pytest.fixture

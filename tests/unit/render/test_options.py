@@ -4,8 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from lungcam.errors import InputError
-from lungcam.render import VIEWS, Look, check_look
-from lungcam.render.options import CLIPS, read_look
+from lungcam.render import VIEWS, RenderOptions, check_options
+from lungcam.render.options import CLIPS, read_options
 from lungcam.render.transfer_functions import PRESETS
 
 
@@ -18,7 +18,7 @@ from lungcam.render.transfer_functions import PRESETS
     + [("colormap", "fire"), ("colormap", "plasma"), ("size", 64), ("size", 4096)],
 )
 def test_what_exists_passes(field, value):
-    check_look(dataclasses.replace(Look(), **{field: value}))
+    check_options(dataclasses.replace(RenderOptions(), **{field: value}))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_exists_passes(field, value):
 )
 def test_what_does_not_exist_is_refused_in_one_line(field, value, remedy):
     with pytest.raises(ValueError, match=remedy) as caught:
-        check_look(dataclasses.replace(Look(), **{field: value}))
+        check_options(dataclasses.replace(RenderOptions(), **{field: value}))
     assert str(caught.value).startswith(f"{field}={value}: ")
     assert "\n" not in str(caught.value)
 
@@ -53,8 +53,8 @@ TOLD = {
 
 
 def test_each_key_is_a_field_and_others_are_left_alone():
-    assert read_look(TOLD) == Look("otsu", "magma", "left", "axial", 512, "software")
-    assert read_look(OmegaConf.create({**TOLD, "interactive": True})) == read_look(TOLD)
+    assert read_options(TOLD) == RenderOptions("otsu", "magma", "left", "axial", 512, "software")
+    assert read_options(OmegaConf.create({**TOLD, "interactive": True})) == read_options(TOLD)
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_each_key_is_a_field_and_others_are_left_alone():
 )
 def test_a_wrong_value_is_the_users_fault_and_its_key_is_named(key, value):
     with pytest.raises(InputError, match=rf"^render\.{key}={value}: .*\.$") as caught:
-        read_look({**TOLD, key: value})
+        read_options({**TOLD, key: value})
     assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.render import Look, Scene, View, prepare_content, render_volume, save_png
+from lungcam.render import RenderOptions, Scene, View, prepare_content, render_volume, save_png
 from lungcam.render.camera import CORNER
 from lungcam.render.scene import FRAME
 
@@ -32,8 +32,8 @@ def centroid(weights):
 @pytest.mark.parametrize("view", ["anterior", "posterior", "left", "right", View(60, -35)])
 def test_heat_glows_where_it_is(opengl, chest, ball, at, view):
     hu, lungs, spacing = chest
-    content = prepare_content(hu, lungs, ball(hu.shape, at, spacing), spacing, Look())
-    with Scene(content, Look(), SIZE) as drawn:
+    content = prepare_content(hu, lungs, ball(hu.shape, at, spacing), spacing, RenderOptions())
+    with Scene(content, RenderOptions(), SIZE) as drawn:
         found = centroid(glow(drawn.picture(view)))
         expected = drawn.pixel_of(np.multiply(at, spacing))
     assert found == pytest.approx(expected, abs=2)
@@ -54,8 +54,8 @@ def test_patients_right_is_on_the_left_and_head_is_up(opengl, chest, ball):
 def test_mapper_of_the_graphics_card_shows_the_same_glow(opengl, chest, ball):
     hu, lungs, spacing = chest
     arguments = (hu, lungs, ball(hu.shape, RIGHT_LUNG, spacing), spacing, SIZE)
-    one = glow(render_volume(*arguments, look=Look(mapper="software")))
-    other = glow(render_volume(*arguments, look=Look(mapper="hardware")))
+    one = glow(render_volume(*arguments, look=RenderOptions(mapper="software")))
+    other = glow(render_volume(*arguments, look=RenderOptions(mapper="hardware")))
     assert centroid(other) == pytest.approx(centroid(one), abs=2)
     assert other.max() == pytest.approx(one.max(), rel=0.3)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lungcam.render import Look, Scene, View, prepare_content
+from lungcam.render import RenderOptions, Scene, View, prepare_content
 from lungcam.render.annotations import LENGTHS_MM
 from lungcam.render.camera import CORNER, axes_of, named_view
 from lungcam.render.options import CLIPS
@@ -22,10 +22,10 @@ def content(opengl, chest, ball):
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("view", ["anterior", "left", "superior", "three_quarter", "posterior"])
 def test_a_cut_takes_away_what_lies_toward_the_camera_from_the_peak_on(content, chest, clip, view):
-    look = Look(view=view, clip=clip, size=64)
+    look = RenderOptions(view=view, clip=clip, size=64)
     with Scene(content(look), look) as scene:
         bounds = np.array(scene.mapper.GetCroppingRegionPlanes()).reshape(3, 2)
-    whole = Look(view=view, size=64)
+    whole = RenderOptions(view=view, size=64)
     with Scene(content(whole), whole) as scene:
         before = np.array(scene.mapper.GetCroppingRegionPlanes()).reshape(3, 2)
     axis = CLIPS[clip]
@@ -37,7 +37,7 @@ def test_a_cut_takes_away_what_lies_toward_the_camera_from_the_peak_on(content, 
 
 def test_a_cut_shows_the_peak_itself(content):
     def hottest(clip):
-        look = Look("classic", view="anterior", clip=clip, size=240)
+        look = RenderOptions("classic", view="anterior", clip=clip, size=240)
         with Scene(content(look), look) as scene:
             picture = scene.picture("anterior").astype(int)
             row, column = scene.pixel_of(np.multiply(AT, (4.0, 4.5, 7.0)))
@@ -48,7 +48,7 @@ def test_a_cut_shows_the_peak_itself(content):
 
 
 def test_the_scale_bar_is_as_long_as_it_says(content):
-    look = Look(size=400)
+    look = RenderOptions(size=400)
     with Scene(content(look), look) as scene:
         scene.picture(View(0, 0))
         bar, label = scene._scale.actors
@@ -66,14 +66,14 @@ def test_the_scale_bar_is_as_long_as_it_says(content):
     [("anterior", "RL"), ("posterior", "LR"), ("left", "AP"), ("right", "PA"), ("superior", "RL")],
 )
 def test_sides_are_named(content, view, letters):
-    look = Look(size=64)
+    look = RenderOptions(size=64)
     with Scene(content(look), look) as scene:
         scene.picture(view)
         assert "".join(side.GetInput() for side in scene._sides) == letters
 
 
 def test_the_cube_turns_with_the_camera_and_stays_in_its_corner(content):
-    look = Look(size=300)
+    look = RenderOptions(size=300)
     left, bottom, right, top = (round(300 * share) for share in CORNER)
     corner = slice(300 - top, 300 - bottom), slice(left, right)
     with Scene(content(look), look) as scene:
@@ -84,7 +84,7 @@ def test_the_cube_turns_with_the_camera_and_stays_in_its_corner(content):
 
 
 def test_the_colour_bar_tells_logits(content):
-    look = Look(size=400)
+    look = RenderOptions(size=400)
     shown = content(look)
     with Scene(shown, look) as scene:
         scene.picture("anterior")

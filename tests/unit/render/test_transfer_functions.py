@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 
-from lungcam.render import Look, lungs_histogram, otsu_ramp, to_display, transfer_functions
+from lungcam.render import RenderOptions, lungs_histogram, otsu_ramp, to_display, transfer_functions
 from lungcam.render.transfer_functions import (
     HEAT_FLOOR,
     MIDWAY,
@@ -125,7 +125,7 @@ def bells(first=42, second=160):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_tables_rise_and_stay_between_0_and_1(name):
-    lungs, heat = transfer_functions(Look(name), bells())
+    lungs, heat = transfer_functions(RenderOptions(name), bells())
     for table in (*lungs, *heat):
         if table is not None:
             rows = np.array(table)
@@ -136,25 +136,25 @@ def test_tables_rise_and_stay_between_0_and_1(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_air_is_clear(name):
-    lungs, _ = transfer_functions(Look(name), bells())
+    lungs, _ = transfer_functions(RenderOptions(name), bells())
     assert at(lungs.opacity, np.array([0.0])) == 0
 
 
 def test_classic_has_the_points_it_is_known_by():
-    lungs, _ = transfer_functions(Look("classic"), bells())
+    lungs, _ = transfer_functions(RenderOptions("classic"), bells())
     assert lungs.opacity == ((0, 0), (150, 0.05), (180, 1), (210, 0.1), (255, 0.001))
     assert lungs.gradient == ((1, 0), (5, 0.1), (50, 1))
 
 
 def test_linear_is_a_line():
-    lungs, _ = transfer_functions(Look("linear"), bells())
+    lungs, _ = transfer_functions(RenderOptions("linear"), bells())
     opacity = at(lungs.opacity, VALUES)
     assert opacity == pytest.approx(opacity[255] * VALUES / 255)
     assert lungs.gradient is None
 
 
 def test_otsu_clears_the_first_mode_and_fills_the_second():
-    lungs, _ = transfer_functions(Look("otsu"), bells())
+    lungs, _ = transfer_functions(RenderOptions("otsu"), bells())
     opacity = at(lungs.opacity, VALUES)
     assert (opacity[5:81] == 0).all()
     assert opacity[120:201] == pytest.approx(1, abs=0.1)
@@ -163,6 +163,6 @@ def test_otsu_clears_the_first_mode_and_fills_the_second():
 
 
 def test_gradient_shows_edges_and_not_what_is_even():
-    lungs, _ = transfer_functions(Look("gradient"), bells())
+    lungs, _ = transfer_functions(RenderOptions("gradient"), bells())
     assert at(lungs.gradient, np.array([0.0])) == 0
     assert at(lungs.gradient, np.array([40.0])) == 1

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.render import Look, Scene, View, prepare_content, save_gif, turntable
+from lungcam.render import RenderOptions, Scene, View, prepare_content, save_gif, turntable
 
-LOOK = Look(size=120)
+LOOK = RenderOptions(size=120)
 AT = (47, 20, 16)
 
 

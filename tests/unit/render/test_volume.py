@@ -3,7 +3,7 @@ import pytest
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam.render import lungs_and_heat
-from lungcam.render.volume import clear_around, dense_rim, surface_points
+from lungcam.render.volume import fade_around_heat, surface_points, wall_rim
 
 
 def components(image):
@@ -126,7 +126,7 @@ def scene():
 def test_a_nodule_that_holds_heat_turns_to_glass_as_a_whole():
     shown, share = scene()
     before = shown.copy()
-    clear_around(shown, share, SIDE_MM, HAZE)
+    fade_around_heat(shown, share, SIDE_MM, HAZE)
     x, y, z = np.indices(shown.shape)
     nodule = (before == 170) & ((x - 18) ** 2 + (y - 20) ** 2 + (z - 20) ** 2 < 9**2)
     assert (shown[nodule] <= HAZE + 20).mean() > 0.97
@@ -136,13 +136,13 @@ def test_a_nodule_that_holds_heat_turns_to_glass_as_a_whole():
 
 def test_aerated_lung_is_left_as_it_is():
     shown, share = scene()
-    clear_around(shown, share, SIDE_MM, HAZE)
+    fade_around_heat(shown, share, SIDE_MM, HAZE)
     assert (shown[scene()[0] == 45] == 45).all()
 
 
 def test_without_heat_nothing_changes():
     shown, share = scene()
-    clear_around(shown, 0 * share, SIDE_MM, HAZE)
+    fade_around_heat(shown, 0 * share, SIDE_MM, HAZE)
     assert (shown == scene()[0]).all()
 
 
@@ -153,7 +153,7 @@ def test_wall_is_peeled_and_vessel_and_nodule_are_kept():
     shown[5:9] = 170  # 4 mm of chest wall
     shown[14:18, 20, 6:34] = 170  # a vessel
     shown[22:30, 10:18, 20:28] = 170  # a nodule
-    peeled = dense_rim(shown, mask, 1.0)
+    peeled = wall_rim(shown, mask, 1.0)
     expected = mask < 0.5
     expected[5:9] = True
     assert (peeled == expected).all()
@@ -162,7 +162,7 @@ def test_wall_is_peeled_and_vessel_and_nodule_are_kept():
 def test_only_six_millimetres_are_peeled():
     mask = np.zeros((50, 50, 50), np.float32)
     mask[5:45, 5:45, 5:45] = 1
-    kept = ~dense_rim(170 * mask, mask, 2.0)
+    kept = ~wall_rim(170 * mask, mask, 2.0)
     assert kept.sum() == (40 - 2 * 3) ** 3
 
 
@@ -171,4 +171,4 @@ def test_partly_covered_voxels_do_not_stop_it():
     mask[4], mask[5:15] = 0.6, 1
     shown = 50 * mask
     shown[4:7] = 170 * mask[4:7]
-    assert dense_rim(shown, mask, 1.0)[:7].all()
+    assert wall_rim(shown, mask, 1.0)[:7].all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.render import VIEWS, Look, Outline, prepare_content
+from lungcam.render import VIEWS, Outline, RenderOptions, prepare_content
 from lungcam.report.page import asset
 from lungcam.report.volume_section import volume_section
 
@@ -27,7 +27,7 @@ def page(browser, tmp_path_factory):
     ]
     heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
     ring = Outline(tuple(np.multiply(HOT, SPACING).tolist()), 15.0)
-    told = Look(), "Grad-CAM", "Do not rely on <this>", [ring]
+    told = RenderOptions(), "Grad-CAM", "Do not rely on <this>", [ring]
     fragment = volume_section(prepare_content(hu, lungs, heat, SPACING, *told), "anterior")
     file = tmp_path_factory.mktemp("volume") / "page.html"
     head = "<!doctype html><meta charset=utf-8><title>3D</title>"

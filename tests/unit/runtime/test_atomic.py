@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from lungcam.runtime.atomic import clear_unfinished, whole, write_text
+from lungcam.runtime.atomic import atomic_write, clear_unfinished, write_text
 
 
 def test_file_is_there_when_the_block_ends(tmp_path):
-    with whole(tmp_path / "a" / "b" / "c.txt") as temporary:
+    with atomic_write(tmp_path / "a" / "b" / "c.txt") as temporary:
         temporary.write_text("new")
         assert temporary.parent == tmp_path / "a" / "b"
         assert not (tmp_path / "a" / "b" / "c.txt").exists()
@@ -24,7 +24,7 @@ def test_old_file_outlives_an_error_and_no_temporary_stays(tmp_path, error):
     file.write_text("old")
 
     def fail():
-        with whole(file) as temporary:
+        with atomic_write(file) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -36,7 +36,7 @@ def test_old_file_outlives_an_error_and_no_temporary_stays(tmp_path, error):
 
 def test_error_before_anything_is_written_leaves_nothing(tmp_path):
     def fail():
-        with whole(tmp_path / "a.txt"):
+        with atomic_write(tmp_path / "a.txt"):
             raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):
@@ -52,7 +52,7 @@ def test_old_file_is_replaced(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.png", "a"])
 def test_temporary_keeps_the_suffixes(tmp_path, name):
-    with whole(tmp_path / name) as temporary:
+    with atomic_write(tmp_path / name) as temporary:
         assert temporary.name.endswith(name)
         temporary.write_bytes(b"")
 
@@ -86,7 +86,7 @@ def test_what_a_kill_left_unfinished_is_cleared_and_nothing_else(tmp_path):
     for name in kept:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("whole")
-    with whole(tmp_path / "now.ckpt") as living:
+    with atomic_write(tmp_path / "now.ckpt") as living:
         living.write_text("half")
         assert len(list(tmp_path.rglob("*.ckpt"))) == 6
         clear_unfinished(tmp_path)

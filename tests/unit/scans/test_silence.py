@@ -8,14 +8,14 @@ import warnings
 
 import SimpleITK as sitk
 
-from lungcam.scans.silence import quiet, silent_decoders
+from lungcam.scans.silence import silence, silent_decoders
 
 
 def test_all_is_as_before():
     nibabel = logging.getLogger("nibabel.global")
     before = sitk.ProcessObject.GetGlobalWarningDisplay(), list(nibabel.filters)
     filters = list(warnings.filters)
-    with quiet():
+    with silence():
         warnings.warn("kept back", stacklevel=1)
         assert not sitk.ProcessObject.GetGlobalWarningDisplay()
     assert (sitk.ProcessObject.GetGlobalWarningDisplay(), list(nibabel.filters)) == before

@@ -34,7 +34,7 @@ from lungcam.transforms import (
     quality,
     shows_whole_chest,
 )
-from lungcam.transforms.pipeline import prepare_again
+from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
 AFFINE = np.diag([-4.0, 4.0, 5.0, 1.0])
@@ -69,7 +69,7 @@ def lung_steps():
 def test_an_unchanged_scan_is_prepared_as_before(scan, steps):
     center = scan.grid.to_world((18, 30, 24))
     subject = prepare(scan, steps, center)
-    again = prepare_again(subject, volume(subject, "image"), steps)
+    again = reapply_view(subject, volume(subject, "image"), steps)
     for name in ("input", "input_lungs"):
         assert np.array_equal(volume(again, name), volume(subject, name))
         assert np.array_equal(grid(again, name).affine, grid(subject, name).affine)
@@ -81,7 +81,7 @@ def test_the_frame_stays_where_a_lesion_on_the_wall_is_gone(scan):
     at, hu = grid(subject, "image"), volume(subject, "image")
     changed = hu.copy()
     changed[sphere(at, scan.grid.to_world((18, 30, 24)), 40)] = -850
-    again = prepare_again(subject, changed, steps)
+    again = reapply_view(subject, changed, steps)
     assert np.array_equal(grid(again, "input").affine, grid(subject, "input").affine)
     assert np.array_equal(volume(again, "lungs"), volume(subject, "lungs"))
     # far from it only the normalisation differs, by a little
