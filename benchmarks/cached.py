@@ -39,13 +39,22 @@ def cached_cohort(
     folder.mkdir(parents=True)
     for i in range(count):
         (folder / f"{i}.nii.gz").write_text(str(i))
-    samples = [Sample(f"{i}", f"{i}", folder / f"{i}.nii.gz", i % 2, "drawn") for i in range(count)]
+    samples = [
+        Sample(
+            sample_id=f"{i}",
+            patient_id=f"{i}",
+            image=folder / f"{i}.nii.gz",
+            label=i % 2,
+            label_source="drawn",
+        )
+        for i in range(count)
+    ]
     transforms = pipeline({"view": NoduleView(shape=tuple(shape))})
     told, noise = describe(transforms), np.random.default_rng(0)
     tensors = noise.standard_normal((min(count, 512), *shape), np.float32)
 
     def fill(i: int) -> None:
-        key = cache_key(content_hash(samples[i].image), None, None, told)
+        key = cache_key(content_hash(samples[i].image), None, center_mm=None, transforms=told)
         facts = {
             "affine": np.eye(4).tolist(),
             "quality": {},
@@ -57,13 +66,19 @@ def cached_cohort(
             "code": code_version(),
         }
         shown = {"input": tensors[i % len(tensors)], "lungs": np.ones(shape, bool)}
-        store(root / "inputs" / f"{key}{SUFFIX}", facts, shown)
+        store(root / "inputs" / f"{key}{SUFFIX}", facts, arrays=shown)
 
     # to wait for the disk is what most of the time goes into
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(fill, range(count)))
     return ScanDataModule(
-        Cohort(samples, "drawn"), transforms, root / "inputs", split, batch, workers=0, seed=0
+        Cohort(samples, "drawn"),
+        transforms,
+        cache=root / "inputs",
+        split=split,
+        batch_size=batch,
+        workers=0,
+        seed=0,
     )
 
 

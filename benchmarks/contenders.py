@@ -71,13 +71,13 @@ def transforms(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
 
 
 def _functions(kind: str, hu: np.ndarray, source: Grid) -> np.ndarray:
-    pockets = lung_pockets(air(hu), hu, source.spacing_mm)
-    airway = trachea(pockets, hu, source.spacing_mm)
+    pockets = lung_pockets(air(hu), hu, spacing_mm=source.spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=source.spacing_mm)
     pockets &= ~airway
     mask = mask_around(pockets, airway, source.spacing_mm, kind)
-    target = lung_grid(pockets, source, SHAPE, SPACING_MM)
-    shown = show_masked(hu, pockets, mask, source, target)
-    return zero_centre(shown, resample(pockets, source, target) >= 0.5)
+    target = lung_grid(pockets, source, shape=SHAPE, spacing_mm=SPACING_MM)
+    shown = show_masked(hu, pockets, mask=mask, source=source, target=target)
+    return zero_centre(shown, resample(pockets, source, target=target) >= 0.5)
 
 
 PLAIN, ITK = "SciPy + scikit-image", "SimpleITK"

@@ -56,7 +56,7 @@ def lidc_outlines(scan: Scan) -> list[list[Outline]]:
         nodules.append([])
         for one in nodule.annotations:
             voxels = np.zeros(scan.hu.shape, bool)
-            region = draw(one.contours, lambda contour: slices[contour.sop_uid], voxels.shape)
+            region = draw(one.contours, lambda contour: slices[contour.sop_uid], shape=voxels.shape)
             voxels[region.box] = region.mask
             nodules[-1].append(Outline(one.reader, voxels))
     return nodules

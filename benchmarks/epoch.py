@@ -179,7 +179,11 @@ def fit(
         log_every_n_steps=10,
     )
     trainer = make_trainer(
-        vars(settings), folder, [logger], [*kept, *callbacks], [WholeCheckpoints()]
+        vars(settings),
+        folder,
+        logger=[logger],
+        callbacks=[*kept, *callbacks],
+        plugins=[WholeCheckpoints()],
     )
     trainer.profiler = profiler = SimpleProfiler(folder, "profile")
     trainer.fit(classifier, datamodule=module)

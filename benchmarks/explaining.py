@@ -57,8 +57,8 @@ def measure(name: str, rounds: int) -> list[str]:
 
     calls = {
         PLAIN: plain,
-        OURS: lambda: grad_cam(net, image, layer),
-        PLACED: lambda: explain(net, image, grid, layer),
+        OURS: lambda: grad_cam(net, image, layer=layer),
+        PLACED: lambda: explain(net, image, grid=grid, layer=layer),
         THEIRS: monai,
     }
     times = alternate(calls, rounds)

@@ -50,7 +50,7 @@ def shares(
     explainer = replace(predictor.explainer, evidence="both")
     pointers = {
         name: CandidateSources(
-            predictor.classifier, replace(explainer, method=name), predictor.probability
+            predictor.classifier, replace(explainer, method=name), probability=predictor.probability
         )
         for name in METHODS
     }
@@ -61,13 +61,13 @@ def shares(
         subject = prepare(
             read_scan(sample.image, whole_chest=False),
             predictor.transforms,
-            tuple(lesion.center_mm + off),
+            center_mm=tuple(lesion.center_mm + off),
         )
         at, lungs = grid(subject, "input"), volume(subject, "input_lungs")
         for name, one in pointers.items():
             if name == "occlusion" and number % every:
                 continue
-            found = one.point(subject["input"].data[None], at, lungs)
+            found = one.point(subject["input"].data[None], at, lungs=lungs)
             told = {name: found[NET]}
             if name == METHODS[0]:
                 told |= {"the crop's middle": found["center"]}

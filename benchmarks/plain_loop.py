@@ -22,12 +22,19 @@ def main(ckpt: Path, scan: Path, out: Path) -> None:
     if scan.suffix == ".csv":
         samples, _ = read_samples(scan, **predictor.table)
     else:
-        samples = [Sample(one.name, one.name, one.path, None, "") for one in discover(scan)]
+        samples = [
+            Sample(
+                sample_id=one.name, patient_id=one.name, image=one.path, label=None, label_source=""
+            )
+            for one in discover(scan)
+        ]
     for sample in samples:
         try:
             ready = read_and_prepare(predictor.transforms, sample)
             folder = out / sample.sample_id
-            predict_scan(predictor, ready, sample, folder, RequestedOutputs(False, False), "")
+            predict_scan(
+                predictor, ready, sample, folder, RequestedOutputs(masks=False, picture=False), ""
+            )
         except InputError as error:
             print(error)
 

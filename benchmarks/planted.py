@@ -232,7 +232,7 @@ def planted(seed: int, folder: Path, whole_chest: bool) -> dict[str, Off]:
     def shown(hu: np.ndarray) -> tuple[Scan, torch.Tensor, Grid]:
         write_mhd(folder / "scan.mhd", hu, source)
         scan = read_scan(folder / "scan.mhd", whole_chest=whole_chest)
-        subject = prepare(scan, transforms, point)
+        subject = prepare(scan, transforms, center_mm=point)
         return scan, subject["input"].data[None].float(), grid(subject, "input")
 
     _, before, at = shown(empty)
@@ -282,7 +282,7 @@ def offs(
     place: np.ndarray,
 ) -> dict[str, Off]:
     """How far each way is off."""
-    cells = cell_grid(net, str(len(net) - 1), image, at)
+    cells = cell_grid(net, str(len(net) - 1), image=image, grid=at)
     found = {EXACT: center_of_mass(HeatMap(values, cells).on(scan), scan)}
     for name, corners in NAIVE.items():
         size, batch = image.shape[2:], torch.from_numpy(values)[None, None]

@@ -155,19 +155,22 @@ def turn(scan: Path, ckpt: Path) -> str:
     from lungcam.training.checkpoint import find_checkpoint
     from lungcam.training.predictor import load_predictor
 
-    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), {})
-    ready = read_and_prepare(predictor.transforms, Sample(scan.name, scan.name, scan, None, ""))
+    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
+    ready = read_and_prepare(
+        predictor.transforms,
+        Sample(sample_id=scan.name, patient_id=scan.name, image=scan, label=None, label_source=""),
+    )
     read = ready.scan
-    answer = predict_prepared(predictor, ready, Stopwatch())
+    answer = predict_prepared(predictor, ready, watch=Stopwatch())
     canonical = read.grid.canonical
-    heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, canonical), 0)
-    hu = reorient(read.hu, read.grid, canonical)
+    heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, target=canonical), 0)
+    hu = reorient(read.hu, read.grid, target=canonical)
     look = RenderOptions()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "turntable.gif"
         before, busy = time.perf_counter(), time.process_time()
         content = prepare_content(hu, answer.masks["lungs"], heat, canonical.spacing_mm, look)
-        with Scene(content, look, SIZE) as scene:
+        with Scene(content, look, size=SIZE) as scene:
             save_gif(file, list(turntable(scene, look.view)))
         seconds, cpu = time.perf_counter() - before, time.process_time() - busy
         size = file.stat().st_size / 1e6

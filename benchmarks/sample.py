@@ -52,7 +52,7 @@ def find(data: Path, name: str) -> Path:
 
 def upright(scan: Scan) -> tuple[np.ndarray, Grid]:
     """View a scan in RAS+ order, `(W, H, D)` HU and its grid."""
-    return reorient(scan.hu, scan.grid, scan.grid.canonical), scan.grid.canonical
+    return reorient(scan.hu, scan.grid, target=scan.grid.canonical), scan.grid.canonical
 
 
 def save(scan: Scan, file: Path) -> None:
@@ -64,14 +64,16 @@ def load(file: Path) -> Scan:
     """Load what `save` kept."""
     with np.load(file) as kept:
         hu = kept["hu"]
-        return Scan("scan", file, hu, Grid(hu.shape, kept["affine"]))
+        return Scan(name="scan", source=file, hu=hu, grid=Grid(hu.shape, kept["affine"]))
 
 
 def thinned(scan: Scan, steps: tuple[int, int, int] = (4, 4, 2)) -> Scan:
     """Take every nth voxel of a scan."""
     hu = scan.hu[tuple(slice(None, None, step) for step in steps)]
     affine = scan.grid.affine @ np.diag([*steps, 1])
-    return Scan(scan.name, scan.source, hu.copy(order="K"), Grid(hu.shape, affine))
+    return Scan(
+        name=scan.name, source=scan.source, hu=hu.copy(order="K"), grid=Grid(hu.shape, affine)
+    )
 
 
 def data_folder(arguments: list[str] | None = None, about: str | None = None) -> Path:

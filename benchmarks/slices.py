@@ -82,7 +82,7 @@ def recut(scan: Scan, count: int) -> Scan:
     nearest = ((np.arange(count) + 0.5) * ratio).astype(int)
     hu = np.asfortranarray(scan.hu[:, :, nearest])
     affine = scan.grid.affine @ np.diag([1, 1, ratio, 1])
-    return Scan(scan.name, scan.source, hu, Grid(hu.shape, affine))
+    return Scan(name=scan.name, source=scan.source, hu=hu, grid=Grid(hu.shape, affine))
 
 
 if __name__ == "__main__":

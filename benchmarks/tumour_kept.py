@@ -127,10 +127,10 @@ def all_masks(
     """
     masks = {PLAIN: plain_mask(hu.T, spacing_mm[::-1], plain_step_mm).T}
     try:
-        pockets = lung_pockets(air(hu), hu, spacing_mm)
+        pockets = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
     except ValueError:
         return masks | {kind: np.zeros(hu.shape, bool) for kind in MASKS}
-    airway = trachea(pockets, hu, spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     lungs = pockets & ~airway
     return masks | {kind: mask_around(lungs, airway, spacing_mm, kind) for kind in MASKS}
 
@@ -145,7 +145,7 @@ def _cases(data: Path) -> Iterator[Case]:
 
 
 def _turned(scan: Scan, voxels: np.ndarray) -> np.ndarray:
-    return reorient(voxels, scan.grid, scan.grid.canonical)
+    return reorient(voxels, scan.grid, target=scan.grid.canonical)
 
 
 def _lidc(scan: Scan) -> Iterator[Case]:
@@ -198,7 +198,7 @@ def _phantoms(attachment: str) -> Iterator[Case]:
 def _phantom(phantom: Phantom) -> Case:
     own = Grid(phantom.hu.shape, phantom.affine)
     hu, lungs, nodule = (
-        reorient(volume, own, own.canonical)
+        reorient(volume, own, target=own.canonical)
         for volume in (phantom.hu, phantom.lungs, phantom.nodule)
     )
     masks = all_masks(hu, own.canonical.spacing_mm, COARSE_STEP_MM)

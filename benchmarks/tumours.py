@@ -34,8 +34,8 @@ class Tumour:
 
 def clean_lungs(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Find both lungs of the scan without a tumour, in RAS+ order, without the trachea."""
-    lungs = lung_pockets(air(hu), hu, spacing_mm)
-    return lungs & ~trachea(lungs, hu, spacing_mm)
+    lungs = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
+    return lungs & ~trachea(lungs, hu, spacing_mm=spacing_mm)
 
 
 def simulate(

@@ -66,7 +66,7 @@ def _exam(row: dict[str, str]) -> tuple[str, str]:
 
 
 def _year(k, told, after, best, pattern, diameter, happened, known, people) -> list[str]:
-    chosen, labels = year_rows(known, happened, k)
+    chosen, labels = year_rows(known, happened, year=k)
     whose, at = people[chosen], k - 1
     paired = paired_difference(labels, told[chosen, at], best[chosen, at], whose)
     return [
@@ -105,7 +105,7 @@ def _tell_maps(scans, truth, erased) -> None:
         people, values = np.array([who for who, _ in found]), np.array([one for _, one in found])
         cells = []
         for column in values.T:
-            mean, low, high = bootstrap_mean(column, people, 0)
+            mean, low, high = bootstrap_mean(column, people, seed=0)
             if np.isnan(low) and not np.isnan(mean):
                 low, high = share_interval(mean, len(set(people)))
             cells.append("-" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})")

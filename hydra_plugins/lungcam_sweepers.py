@@ -51,7 +51,9 @@ class Grid(BasicSweeper):
     def _launch(self, batch: Sequence[Sequence[str]], first: int) -> list[Trial]:
         jobs = self.launcher.launch(batch, initial_job_idx=first)
         return [
-            trial_of(first + i, overrides, Path(job.hydra_cfg.hydra.runtime.output_dir), job)
+            trial_of(
+                first + i, overrides, folder=Path(job.hydra_cfg.hydra.runtime.output_dir), job=job
+            )
             for i, (overrides, job) in enumerate(zip(batch, jobs, strict=True))
         ]
 
@@ -89,7 +91,7 @@ class Tpe(Grid):
             ) from error
         if self.n_trials < 1 or self.n_jobs < 1:
             raise InputError("hydra.sweeper: n_trials and n_jobs must be 1 or more.")
-        fixed, space = read_space(self.params, arguments, self.hydra_context.config_loader)
+        fixed, space = read_space(self.params, arguments, loader=self.hydra_context.config_loader)
         if not space:
             raise InputError(
                 "hparams_search=tpe: no setting is left to search; give one a range, such as "
@@ -97,7 +99,7 @@ class Tpe(Grid):
             )
         self.validate_batch_is_legal([[*fixed, *chosen] for chosen in samples(space)])
         folder = self._folder()
-        study = Study(folder, fixed, space, self.seed, parallel=self.n_jobs > 1)
+        study = Study(folder, fixed, space=space, seed=self.seed, parallel=self.n_jobs > 1)
         earlier = study.trials
         if earlier:
             print(f"{folder}: goes on after {len(earlier)} of {self.n_trials} trials.", flush=True)

@@ -151,7 +151,9 @@ def _cache(paths: list[Path], settings: dict[str, str]) -> int:
         raise InputError(f"stale={stale}: clear takes true or false; info takes no stale.")
     from lungcam.cli.cache import cache_command
 
-    cache_command(str(paths[0]), Path(settings.get("cache", "outputs/cache")), stale == "true")
+    cache_command(
+        str(paths[0]), Path(settings.get("cache", "outputs/cache")), stale=stale == "true"
+    )
     return DONE
 
 

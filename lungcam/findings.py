@@ -9,7 +9,7 @@ from lungcam.errors import InputError
 Outcome = Literal["refused", "repaired", "skipped", "flagged"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that is not as it should be.
 
@@ -47,7 +47,7 @@ class ScanCheck:
 
     def add(self, code: str, outcome: Outcome, message: str, remedy: str = "") -> None:
         """Note a finding; see `Finding`."""
-        self.findings.append(Finding(code, outcome, message, remedy))
+        self.findings.append(Finding(code=code, outcome=outcome, message=message, remedy=remedy))
 
     def of(self, *outcomes: Outcome) -> list[Finding]:
         """Findings with one of these outcomes."""

@@ -57,7 +57,7 @@ class Grid:
         return Grid(tuple(int(n) for n in shape), affine)
 
 
-def reorient(volume: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+def reorient(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
     """Flip and swap axes, without interpolation.
 
     Args:
@@ -79,7 +79,7 @@ def memory_axes(volume: np.ndarray) -> np.ndarray:
     return np.argsort([-abs(step) for step in volume.strides], kind="stable")
 
 
-def resample(volume: np.ndarray, source: Grid, target: Grid, outside: float = 0.0) -> np.ndarray:
+def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float = 0.0) -> np.ndarray:
     """Resample between two grids whose axes are parallel (in any order and direction).
 
     Linear interpolation, and where the target is coarser a triangle as wide as two target voxels,
@@ -109,19 +109,19 @@ def resample(volume: np.ndarray, source: Grid, target: Grid, outside: float = 0.
     weights = {}
     for axis, at in enumerate(axis_of):
         centers = linear[at, axis] * np.arange(target.shape[axis]) + step[at, 3]
-        weights[int(at)] = _weights(centers, abs(linear[at, axis]), source.shape[at])
+        weights[int(at)] = _weights(centers, abs(linear[at, axis]), size=source.shape[at])
     used = []
     for at in range(3):
         columns = np.unique(weights[at].indices)
         low, high = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 1)
         used.append(slice(low, high))
         weights[at] = weights[at][:, low:high]
-    values = _interpolate(volume[tuple(used)], weights, np.float32(outside))
+    values = _interpolate(volume[tuple(used)], weights, outside=np.float32(outside))
     return values.transpose([int(at) for at in axis_of])
 
 
 def _interpolate(
-    volume: np.ndarray, weights: dict[int, csr_array], outside: np.float32
+    volume: np.ndarray, weights: dict[int, csr_array], *, outside: np.float32
 ) -> np.ndarray:
     """Weigh a volume's axes, plane by plane, so that no whole float volume is needed between.
 
@@ -164,7 +164,7 @@ def _interpolate(
     return result.transpose(np.argsort(order))
 
 
-def _weights(centers: np.ndarray, step: float, size: int) -> csr_array:
+def _weights(centers: np.ndarray, step: float, *, size: int) -> csr_array:
     """Interpolation weights `(targets, sources)` of one axis; an all-zero row stands outside."""
     half_width = max(1.0, step)
     reach = int(np.ceil(half_width))

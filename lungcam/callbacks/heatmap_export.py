@@ -30,7 +30,7 @@ class HeatmapExport(pl.Callback):
         test: How many test samples, likewise.
         method: One of `lungcam.explain.METHODS`.
         evidence: One of `lungcam.explain.EVIDENCE`.
-        look: The fields of `lungcam.render.Look`; None for its defaults.
+        look: The fields of `lungcam.render.RenderOptions`; None for its defaults.
     """
 
     def __init__(
@@ -69,42 +69,54 @@ class HeatmapExport(pl.Callback):
             image = batch["input"][row : row + 1]
             transforms = trainer.datamodule.transforms
             heat = self.explain(pl_module, image, dataset.prepared(index).grid, transforms)
-            self._write(sample, heat, transforms)
+            self._write(sample, heat, transforms=transforms)
 
     def explain(
-        self, classifier: pl.LightningModule, image: torch.Tensor, at: Grid, transforms: tio.Compose
+        self,
+        classifier: pl.LightningModule,
+        image: torch.Tensor,
+        grid: Grid,
+        transforms: tio.Compose,
     ) -> HeatMap:
         """Explain one prepared image as this callback does.
 
         Args:
             classifier: With the model as `net`.
             image: `(1, 1, W, H, D)`.
-            at: Where it stands.
+            grid: Where it stands.
             transforms: That prepared it.
         """
         layer, covered = f"net.{self.layer}", background(transforms)
-        return explain(classifier, image, at, layer, self.method, self.evidence, covered)
+        return explain(
+            classifier,
+            image,
+            grid=grid,
+            layer=layer,
+            method=self.method,
+            evidence=self.evidence,
+            background=covered,
+        )
 
     def mark(self, words: str, transforms: tio.Compose) -> None:
         """Draw the pictures again with a warning: the verdict comes after the heat-maps."""
         for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
             scan = read_scan(sample.image, sample.series, whole_chest=True)
-            subject = prepare(scan, transforms, sample.center_mm)
-            self._draw(sample, subject, heat, words)
+            subject = prepare(scan, transforms, center_mm=sample.center_mm)
+            self._draw(sample, subject, heat=heat, mark=words)
 
-    def _write(self, sample: Sample, heat: HeatMap, transforms: tio.Compose) -> None:
+    def _write(self, sample: Sample, heat: HeatMap, *, transforms: tio.Compose) -> None:
         scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
         folder = self.folder / sample.sample_id
-        write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), scan.grid)
+        write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), grid=scan.grid)
         self.written.append(folder)
         self.heatmaps.append((sample, heat))
-        subject = prepare(scan, transforms, sample.center_mm)
+        subject = prepare(scan, transforms, center_mm=sample.center_mm)
         if "lungs" not in subject:
             return  # a crop has no lungs to draw
-        self._draw(sample, subject, heat)
+        self._draw(sample, subject, heat=heat)
 
     def _draw(
-        self, sample: Sample, subject: tio.Subject, heat: HeatMap, mark: str | None = None
+        self, sample: Sample, subject: tio.Subject, *, heat: HeatMap, mark: str | None = None
     ) -> None:
         canonical: Grid = grid(subject, "image")
         try:

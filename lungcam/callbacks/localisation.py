@@ -53,7 +53,7 @@ class Localisation(pl.Callback):
             prepared = dataset.prepared(index)
             image = batch["input"][row : row + 1]
             covered = background(trainer.datamodule.transforms)
-            explainer = Explainer(f"net.{self.layer}", self.method, background=covered)
+            explainer = Explainer(layer=f"net.{self.layer}", method=self.method, background=covered)
             heat = explainer(pl_module, image, prepared.grid)
             places, _ = peaks(heat.values, heat.cells, most=1)
             peak = places[0] if len(places) else np.full(3, np.nan)

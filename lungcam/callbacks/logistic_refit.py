@@ -42,21 +42,21 @@ class LogisticRefit(pl.Callback):
         finally:
             handle.remove()
         told, label = torch.cat(features).double().cpu().numpy(), torch.cat(labels).numpy()
-        weight, bias = fit_logistic(told[label >= 0], label[label >= 0], self.penalty)
+        weight, bias = fit_logistic(told[label >= 0], label[label >= 0], penalty=self.penalty)
         with torch.no_grad():
             judge.weight.copy_(torch.from_numpy(weight)[None])
             judge.bias.fill_(bias)
 
 
 def fit_logistic(
-    features: np.ndarray, labels: np.ndarray, penalty: float
+    features: np.ndarray, labels: np.ndarray, *, penalty: float
 ) -> tuple[np.ndarray, float]:
     """Fit a logistic regression with an L2 penalty on the weights of standardised features.
 
     Args:
         features: `(N, F)`.
         labels: `(N,)` of 0 and 1.
-        penalty: See `FitJudge`.
+        penalty: See `LogisticRefit`.
 
     Returns:
         Weights `(F,)` and bias, on the features as they were given.

@@ -76,6 +76,7 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
 def run(
     main: Callable[[], None],
     paths: Sequence[str] = (),
+    *,
     rewrites: Sequence[Callable[[Sequence[str]], list[str]]] = (),
 ) -> None:
     """Run a Hydra application and end the process with lungcam's exit codes.

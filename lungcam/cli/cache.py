@@ -18,7 +18,7 @@ STATES = {
 }
 
 
-def cache_command(action: str, cache: Path, stale: bool = False) -> None:
+def cache_command(action: str, cache: Path, *, stale: bool = False) -> None:
     """Print what `cache info` or `cache clear` has to say.
 
     Args:

@@ -34,6 +34,7 @@ VIEWS = ("lungs", "nodule")
 def check(
     paths: Sequence[Path],
     view: str = "lungs",
+    *,
     mask: str = "cavity",
     series: str | None = None,
     out: Path | None = None,
@@ -62,7 +63,7 @@ def check(
     else:
         sources = [source.path for path in paths for source in discover(path)]
     jobs = [(source, view == "lungs", mask, series) for source in sources]
-    checked = run_all(check_one, jobs, "checking")
+    checked = run_all(check_one, jobs, label="checking")
     for verdict, _ in checked:
         print(f"{_word(verdict):8} {verdict.line}")
     bad = sum(not verdict.usable for verdict, _ in checked)
@@ -89,7 +90,7 @@ def check_one(
     source: Path, whole_chest: bool, mask: str, series: str | None
 ) -> tuple[ScanCheck, Quality]:
     """Read one scan and, of a whole chest, judge its mask."""
-    verdict, scan = check_scan(source, series, whole_chest)
+    verdict, scan = check_scan(source, series, whole_chest=whole_chest)
     if scan is None or not whole_chest:
         return verdict, Quality()
     steps = {
@@ -139,7 +140,7 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
     cohort: Cohort = instantiate(config["data"], "data")
     _describe(cohort)
     if out is not None:
-        write_samples(out / "samples.csv", cohort.samples, cohort.label_rule)
+        write_samples(out / "samples.csv", cohort.samples, label_rule=cohort.label_rule)
         print(f"table of samples: {out / 'samples.csv'}")
     lesions, attributes = config["auxiliary"]["outline"] > 0, ()
     if config["auxiliary"]["attributes"] > 0:
@@ -147,10 +148,10 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
     splits, notes = split_cohort(
         replace(cohort, notes=()),  # told above
         transforms,
-        SplitRule(**config["split"]),
-        config["seed"],
-        lesions,
-        attributes,
+        split=SplitRule(**config["split"]),
+        seed=config["seed"],
+        lesions=lesions,
+        attributes=attributes,
     )
     print("overlap: no series, study or file stands under two patients; voxels are compared later.")
     for note in notes:
@@ -166,11 +167,11 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
         absent = next(one for side in splits.values() for one in side if not one.image.exists())
         print(f"note: {wanted - len(here)} of {wanted} images are missing, such as {absent.image}.")
     root = Path(config["cache"]) / "inputs"
-    planned = plan(here, transforms, root, lesions)
+    planned = plan(here, transforms, root=root, lesions=lesions)
     if not planned.jobs:
         print(f"all inputs are prepared already in {root}.")
         return
-    cost = estimate(planned.jobs, transforms, root)
+    cost = estimate(planned.jobs, transforms, root=root)
     print(cost.sentence)
     cost.demand_room(root)
 

@@ -82,7 +82,7 @@ def compare(
     }
     if out is not None:
         write_text(out / "compare.json", json.dumps(found, indent=2) + "\n")
-    print(_describe(found, first, second))
+    print(_describe(found, first, second=second))
     return found
 
 
@@ -128,7 +128,7 @@ def label_rule(run: Path) -> str | None:
         return None
 
 
-def _describe(found: dict, first: Path, second: Path) -> str:
+def _describe(found: dict, first: Path, *, second: Path) -> str:
     lines = [
         f"{found['n']} {found['split']} samples of {found['n_patients']} patients are in both, "
         f"{found['n_positive']} positive ({found['only_in_first']} only in the first run, "
@@ -138,6 +138,6 @@ def _describe(found: dict, first: Path, second: Path) -> str:
         lines.append(f"  label rule: {found['label_rule']}")
     for path, one in ((first, found["first"]), (second, found["second"])):
         lines.append(f"AUC {with_interval(one['auc'], one['auc_ci95'])}: {path}")
-    difference = with_interval(found["difference"], found["difference_ci95"], "+")
+    difference = with_interval(found["difference"], found["difference_ci95"], sign="+")
     lines += [f"first less second: {difference}, {p_value(found['p'])}", RESEARCH_USE_ONLY]
     return "\n".join(lines)

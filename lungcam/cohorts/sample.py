@@ -20,7 +20,7 @@ class ScanNodule:
     counts: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sample:
     """One row of a cohort's table.
 

@@ -16,25 +16,25 @@ def as_path(key: str, value: Any) -> Path:
         InputError: As for all functions here: the setting is of another kind.
     """
     if not isinstance(value, str | os.PathLike) or not str(value).strip():
-        _refuse(key, value, "a path")
+        _refuse(key, value, wanted="a path")
     return Path(value)
 
 
-def as_choice(key: str, value: Any, choices: Sequence[str]) -> str:
+def as_choice(key: str, value: Any, *, choices: Sequence[str]) -> str:
     """One of some words."""
     if not isinstance(value, str) or value not in choices:
-        _refuse(key, value, " or ".join(choices))
+        _refuse(key, value, wanted=" or ".join(choices))
     return value
 
 
 def as_number(key: str, value: Any) -> float:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        _refuse(key, value, "a number")
+        _refuse(key, value, wanted="a number")
     return value
 
 
-def as_whole(key: str, value: Any, least: int, most: int | None = None, beside: str = "") -> int:
+def as_whole(key: str, value: Any, *, least: int, most: int | None = None, beside: str = "") -> int:
     """A whole number.
 
     Args:
@@ -51,7 +51,7 @@ def as_whole(key: str, value: Any, least: int, most: int | None = None, beside: 
         or (most is not None and value > most)
     ):
         bound = f"{least} or more" if most is None else f"{least} to {most}"
-        _refuse(key, value, f"a whole number, {bound}{beside}")
+        _refuse(key, value, wanted=f"a whole number, {bound}{beside}")
     return value
 
 
@@ -61,9 +61,9 @@ def as_names(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(found, Sequence) or not all(
         isinstance(one, str) and one.strip() for one in found
     ):
-        _refuse(key, value, "a list of names")
+        _refuse(key, value, wanted="a list of names")
     return tuple(one.strip() for one in found)
 
 
-def _refuse(key: str, value: Any, wanted: str) -> NoReturn:
+def _refuse(key: str, value: Any, *, wanted: str) -> NoReturn:
     raise InputError(f"data.{key} is {value!r}; set it to {wanted}.")

@@ -15,7 +15,7 @@ PATH_KEYS = (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ViewConfig:
     """What of the scan the network is shown."""
 
@@ -33,7 +33,7 @@ class LungsConfig:
     margin_mm: float = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SplitConfig:
     """Which patients train; see `lungcam.data.SplitRule`."""
 
@@ -60,7 +60,7 @@ class MonitorConfig:
     mode: str = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ExplainConfig:
     """How heat-maps are made, and how they are judged; each model names its own layer."""
 
@@ -71,9 +71,9 @@ class ExplainConfig:
     erase: bool = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RenderConfig:
-    """How pictures look; see `lungcam.render.Look`."""
+    """How pictures look; see `lungcam.render.RenderOptions`."""
 
     preset: str = MISSING
     colormap: str = MISSING
@@ -83,7 +83,7 @@ class RenderConfig:
     mapper: str = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainerConfig:
     """Settings of Lightning's Trainer, under the names users know."""
 
@@ -100,7 +100,7 @@ class TrainerConfig:
 
 @dataclass
 class AuxiliaryConfig:
-    """Weights of what the net learns beside the label, in training; see `lungcam.nets.Reading`."""
+    """Weights of what the net learns beside the label, in training; see `lungcam.nets.NetOutput`."""
 
     outline: float = MISSING
     attributes: float = MISSING
@@ -115,7 +115,7 @@ class CrossValidationConfig:
     repeats: int = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainConfig:
     """Everything `train.py` composes."""
 
@@ -144,7 +144,7 @@ class TrainConfig:
     prepare: str | None = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class InferExplainConfig:
     """As `ExplainConfig`; what is null is as the checkpoint carries it."""
 
@@ -162,7 +162,7 @@ class InferRenderConfig(RenderConfig):
     interactive: bool = MISSING
 
 
-@dataclass
+@dataclass(kw_only=True)
 class InferConfig:
     """Everything `infer.py` takes."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.lesion_mask import WHOLE
+from lungcam.data.lesion_mask import FULL_SHARE
 from lungcam.errors import InputError
 from lungcam.explain import ball_share
 from lungcam.grid import Grid
@@ -78,7 +78,7 @@ def nodule_table(samples: Sequence[Sample]) -> np.ndarray:
     return np.array(rows, np.float64).reshape(-1, 5)
 
 
-def balls_share(table: np.ndarray, index: int, target: Grid) -> np.ndarray:
+def balls_share(table: np.ndarray, index: int, *, target: Grid) -> np.ndarray:
     """The nodules of a sample as balls.
 
     Args:
@@ -92,5 +92,5 @@ def balls_share(table: np.ndarray, index: int, target: Grid) -> np.ndarray:
     share = np.zeros(target.shape, np.float32)
     first, last = np.searchsorted(table[:, 0], (index, index + 1))
     for _, *center_mm, diameter_mm in table[first:last]:
-        np.maximum(share, ball_share(np.array(center_mm), diameter_mm, target), out=share)
-    return np.rint(share * WHOLE).astype(np.uint8)
+        np.maximum(share, ball_share(np.array(center_mm), diameter_mm, grid=target), out=share)
+    return np.rint(share * FULL_SHARE).astype(np.uint8)

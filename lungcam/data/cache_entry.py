@@ -30,7 +30,7 @@ class DamagedEntry(Exception):
     """A file of the cache is not what was written."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where an array lies in its file.
 
@@ -52,7 +52,7 @@ class Place:
         return math.prod(self.shape) * np.dtype(self.kind).itemsize
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Entry:
     """A file that `store` wrote, its header read and its arrays mapped.
 
@@ -81,7 +81,7 @@ class Entry:
         return zlib.crc32(self.array(name)) == self.places[name].crc32
 
 
-def store(file: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def store(file: Path, facts: Mapping[str, Any], *, arrays: Mapping[str, np.ndarray]) -> None:
     """Write facts, which JSON can hold, and arrays by name, whole or not at all."""
     kept = {name: _plain(name, array) for name, array in arrays.items()}
     places, offset = {}, 0
@@ -119,11 +119,14 @@ def read(file: Path) -> Entry:
         raise DamagedEntry(f"{file}: it is cut short.") from error
     # by its checksum the header is what `store` wrote, so it need not be doubted any more
     told = json.loads(header)
-    places = {name: Place(k, tuple(s), at, crc) for name, (k, s, at, crc) in told["arrays"].items()}
+    places = {
+        name: Place(kind=k, shape=tuple(s), offset=at, crc32=crc)
+        for name, (k, s, at, crc) in told["arrays"].items()
+    }
     begin = _padded(PREFIX.size + length)
     if len(memory) != begin + sum(_padded(place.size) for place in places.values()):
         raise DamagedEntry(f"{file}: it is cut short.")
-    return Entry(told["facts"], places, begin, memory)
+    return Entry(facts=told["facts"], places=places, begin=begin, memory=memory)
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ NAME = re.compile(rf"[0-9a-f]{{32}}(\.npz|{re.escape(SUFFIX)})")
 MEMORY = "hashes.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kept:
     """A file of the cache.
 
@@ -47,7 +47,7 @@ def inventory(root: Path) -> Iterator[Kept]:
         except FileNotFoundError:
             continue  # another process has finished or cleared it
         if state:
-            yield Kept(file, state, found.st_size, found.st_mtime)
+            yield Kept(file=file, state=state, size=found.st_size, changed_s=found.st_mtime)
 
 
 def _state(file: Path) -> str | None:

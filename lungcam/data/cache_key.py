@@ -218,6 +218,7 @@ def _described(value: object) -> str:
 def cache_key(
     content: str,
     series: str | None,
+    *,
     center_mm: Sequence[float] | None,
     transforms: str,
     lesion: str | None = None,

@@ -30,7 +30,7 @@ BatchAugmentation = Callable[[Mapping[str, torch.Tensor], torch.Generator], dict
 TOLD = ("pixels", "study_uid", "series_uid", "extent_mm")
 
 
-def with_uids(sample: Sample, study_uid: str, series_uid: str) -> Sample:
+def with_uids(sample: Sample, study_uid: str, *, series_uid: str) -> Sample:
     """Add the UIDs of a file's headers where the sample has none."""
     study_uid, series_uid = sample.study_uid or study_uid, sample.series_uid or series_uid
     if (study_uid, series_uid) == (sample.study_uid or "", sample.series_uid or ""):
@@ -65,6 +65,7 @@ class ScanDataModule(pl.LightningDataModule):
         self,
         cohort: Cohort,
         transforms: tio.Compose,
+        *,
         cache: Path,
         split: SplitRule,
         batch_size: int,
@@ -97,7 +98,13 @@ class ScanDataModule(pl.LightningDataModule):
                 "choose augmentation=flips, poses or none."
             )
         self.splits, self.notes = split_cohort(
-            cohort, transforms, split, seed, lesions, self.attributes, censored=years is not None
+            cohort,
+            transforms,
+            split=split,
+            seed=seed,
+            lesions=lesions,
+            attributes=self.attributes,
+            censored=years is not None,
         )
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
@@ -110,9 +117,9 @@ class ScanDataModule(pl.LightningDataModule):
         Raises:
             InputError: There is no room for it, or nothing can be prepared.
         """
-        planned = plan(samples, self.transforms, self.cache, self.lesions)
+        planned = plan(samples, self.transforms, root=self.cache, lesions=self.lesions)
         if len(planned.jobs) >= ESTIMATED_FROM:
-            cost = estimate(planned.jobs, self.transforms, self.cache)
+            cost = estimate(planned.jobs, self.transforms, root=self.cache)
             print(cost.sentence)
             cost.demand_room(self.cache)
         return prepare_cohort(planned, self.transforms)
@@ -127,7 +134,7 @@ class ScanDataModule(pl.LightningDataModule):
         self.splits = {
             name: [
                 # a table need not tell the UIDs that its files hold
-                with_uids(one, told["study_uid"], told["series_uid"])
+                with_uids(one, told["study_uid"], series_uid=told["series_uid"])
                 for one in samples
                 if (told := self.told.get(one.sample_id))
             ]
@@ -135,7 +142,7 @@ class ScanDataModule(pl.LightningDataModule):
         }
         for name, samples in self.splits.items():
             if not {0, 1} <= {sample.label for sample in samples}:
-                raise InputError(_one_sided(name, samples, self.left_out))
+                raise InputError(_one_sided(name, samples, left_out=self.left_out))
         if self.lesions and not any(one.lesion_mask for one in self.splits["train"]):
             raise InputError(
                 "auxiliary.outline: no training sample has a mask of its lesion; give masks "
@@ -152,7 +159,7 @@ class ScanDataModule(pl.LightningDataModule):
         refuse_shared_scans(everyone)
         refuse_shared_pixels(everyone, self.pixels)
         if self.split.told is not None:
-            refuse_crossed_pixels(self.splits, self.pixels, self.split.told)
+            refuse_crossed_pixels(self.splits, self.pixels, manifest=self.split.told)
 
     def _dataset(self, name: str, files: Mapping[str, Path]) -> PreparedDataset:
         samples, training = self.splits[name], name == "train"
@@ -163,14 +170,14 @@ class ScanDataModule(pl.LightningDataModule):
         return PreparedDataset(
             samples,
             files,
-            self.transforms,
+            transforms=self.transforms,
             # to make a subject of an input and then not change it costs time
-            self.augmentation if training and changes(self.augmentation) else None,
-            self.seed,
-            attributes,
-            self.lesions,
-            None if self.years is None else target_table(samples, self.years),
-            nodule_table(samples) if training and self.balls else None,
+            augmentation=self.augmentation if training and changes(self.augmentation) else None,
+            seed=self.seed,
+            attributes=attributes,
+            lesions=self.lesions,
+            targets=None if self.years is None else target_table(samples, self.years),
+            balls=nodule_table(samples) if training and self.balls else None,
         )
 
     def crop_depths(self, split: str) -> dict[str, float]:
@@ -239,7 +246,7 @@ def _told(file: Path) -> dict[str, Any]:
     return {name: facts[name] for name in TOLD}
 
 
-def _one_sided(name: str, samples: Sequence[Sample], left_out: dict[str, str]) -> str:
+def _one_sided(name: str, samples: Sequence[Sample], *, left_out: dict[str, str]) -> str:
     """Say that a side lacks a label, and why if scans were left out."""
     labels = [sample.label for sample in samples]
     told = f"{name}: {labels.count(1)} positive and {labels.count(0)} negative samples are left"

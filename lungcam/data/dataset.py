@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from lungcam.cohorts.sample import Sample
 from lungcam.data.auxiliary_targets import balls_share
 from lungcam.data.cache_entry import DamagedEntry, Entry, read
-from lungcam.data.lesion_mask import WHOLE
+from lungcam.data.lesion_mask import FULL_SHARE
 from lungcam.data.prepare import Place, prepare_scan
 from lungcam.data.sampler import mixed
 from lungcam.data.splits import UNKNOWN
@@ -25,7 +25,7 @@ from lungcam.findings import Finding
 from lungcam.grid import Grid
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Prepared:
     """What the network is shown of one sample.
 
@@ -74,6 +74,7 @@ class PreparedDataset(Dataset):
         self,
         samples: Sequence[Sample],
         files: Mapping[str, Path],
+        *,
         transforms: tio.Compose,
         augmentation: tio.Transform | None = None,
         seed: int = 0,
@@ -112,12 +113,12 @@ class PreparedDataset(Dataset):
         entry = self._entry(index, ("input", "lungs", "picture"))
         shown = entry.array("input")
         return Prepared(
-            shown,
-            entry.array("lungs"),
-            Grid(shown.shape, np.array(entry.facts["affine"])),
-            dict(entry.facts["quality"]),
-            [Finding(**one) for one in entry.facts["findings"]],
-            entry.array("picture") if "picture" in entry.places else None,
+            input=shown,
+            lungs=entry.array("lungs"),
+            grid=Grid(shown.shape, np.array(entry.facts["affine"])),
+            quality=dict(entry.facts["quality"]),
+            findings=[Finding(**one) for one in entry.facts["findings"]],
+            picture=entry.array("picture") if "picture" in entry.places else None,
         )
 
     def quality(self, index: int) -> dict[str, float | int | bool]:
@@ -157,7 +158,7 @@ class PreparedDataset(Dataset):
         given = {"input": batch, "label": self._labels[chosen], "index": chosen}
         if self.lesions or self.balls is not None:
             masks = [self._lesion(index) for index in indices]
-            given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / WHOLE
+            given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / FULL_SHARE
         if self._attributes is not None:
             given["attributes"] = self._attributes[chosen]
         if self._targets is not None:
@@ -171,7 +172,7 @@ class PreparedDataset(Dataset):
         shape = entry.array("input").shape
         if self.balls is None:
             return np.zeros(shape, np.uint8)
-        return balls_share(self.balls, index, Grid(shape, np.array(entry.facts["affine"])))
+        return balls_share(self.balls, index, target=Grid(shape, np.array(entry.facts["affine"])))
 
     def _input(self, index: int) -> np.ndarray:
         """Map an input; a header that this process has read once is not read again."""

@@ -17,13 +17,13 @@ def refuse_shared_scans(samples: Sequence[Sample]) -> None:
     Raises:
         InputError: Names the scans, the patients and the samples.
     """
-    _refuse(samples, "the same series stands", lambda sample: sample.series_uid)
-    _refuse(samples, "the same study stands", lambda sample: sample.study_uid)
+    _refuse(samples, "the same series stands", key=lambda sample: sample.series_uid)
+    _refuse(samples, "the same study stands", key=lambda sample: sample.study_uid)
     _refuse(
         samples,
         "the same image stands",
         # several series may share a folder
-        lambda sample: None if sample.series else str(sample.image.absolute()),
+        key=lambda sample: None if sample.series else str(sample.image.absolute()),
     )
 
 
@@ -37,11 +37,11 @@ def refuse_shared_pixels(samples: Sequence[Sample], pixels: Mapping[str, str]) -
     Raises:
         InputError: Names the patients and the samples.
     """
-    _refuse(samples, SAME_VOXELS, lambda sample: pixels.get(sample.sample_id))
+    _refuse(samples, SAME_VOXELS, key=lambda sample: pixels.get(sample.sample_id))
 
 
 def refuse_crossed_pixels(
-    splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str], manifest: Manifest
+    splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str], *, manifest: Manifest
 ) -> None:
     """Refuse samples whose voxels stood on another side of the manifest that was used.
 
@@ -62,7 +62,7 @@ def refuse_crossed_pixels(
         )
 
 
-def _refuse(samples: Sequence[Sample], what: str, key: Callable[[Sample], str | None]) -> None:
+def _refuse(samples: Sequence[Sample], what: str, *, key: Callable[[Sample], str | None]) -> None:
     found: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         name = key(sample)

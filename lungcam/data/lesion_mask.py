@@ -8,7 +8,7 @@ import torchio as tio
 from lungcam.errors import InputError
 from lungcam.grid import Grid, resample
 
-WHOLE = 255
+FULL_SHARE = 255
 
 
 def read_lesion(file: Path) -> tuple[np.ndarray, Grid]:
@@ -43,10 +43,10 @@ def lesion_share(file: Path, target: Grid) -> np.ndarray:
     """
     within, grid = read_lesion(file)
     try:
-        share = resample(within, grid, target)
+        share = resample(within, grid, target=target)
     except ValueError as error:
         raise _unreadable(file, error) from error
-    return np.rint(share * WHOLE).astype(np.uint8)
+    return np.rint(share * FULL_SHARE).astype(np.uint8)
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:

@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Sides by what identifies a sample.
 
@@ -46,7 +46,7 @@ class Manifest:
 
 
 def write_manifest(
-    file: Path, splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str]
+    file: Path, splits: Mapping[str, Sequence[Sample]], *, pixels: Mapping[str, str]
 ) -> None:
     """Write splits.csv.
 
@@ -58,7 +58,7 @@ def write_manifest(
     write_table(
         file,
         COLUMNS,
-        (
+        rows=(
             {
                 "sample_id": one.sample_id,
                 "patient_id": one.patient_id,
@@ -103,7 +103,7 @@ def read_manifest(file: str | Path) -> Manifest:
     patients, series, pixels = (
         {one: next(iter(found)) for one, found in known.items()} for known in sides.values()
     )
-    return Manifest(file, patients, series, pixels)
+    return Manifest(file=file, patients=patients, series=series, pixels=pixels)
 
 
 def split_by_manifest(

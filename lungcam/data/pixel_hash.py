@@ -17,7 +17,7 @@ def pixel_hash(scan: Scan) -> str:
     in both once they are read. A scan that was resampled or cropped has another. Of a tall volume
     64 slices spread over it are taken: noise does not repeat.
     """
-    volume = reorient(scan.hu, scan.grid, scan.grid.canonical)
+    volume = reorient(scan.hu, scan.grid, target=scan.grid.canonical)
     depth = volume.shape[2]
     digest = hashlib.sha256(repr(volume.shape).encode())
     for z in np.unique(np.linspace(0, depth - 1, min(depth, SLICES)).round().astype(int)):

@@ -62,7 +62,7 @@ class Preparation:
     left_out: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A scan, and the inputs to prepare from it.
 
@@ -95,7 +95,7 @@ class Plan:
 
 
 def plan(
-    samples: Sequence[Sample], transforms: tio.Compose, root: Path, lesions: bool = False
+    samples: Sequence[Sample], transforms: tio.Compose, *, root: Path, lesions: bool = False
 ) -> Plan:
     """Look up which inputs are missing in the cache.
 
@@ -121,12 +121,21 @@ def plan(
                 continue
             missing: dict[str, Place] = {}
             for one, mask, outline in zip(found, masks, outlined, strict=True):
-                key = cache_key(content, series, one.center_mm, name, outline)
+                key = cache_key(
+                    content, series, center_mm=one.center_mm, transforms=name, lesion=outline
+                )
                 files[one.sample_id] = file = root / f"{key}{SUFFIX}"
                 if not _is_there(file):
                     missing[one.sample_id] = Place(one.center_mm, file, mask)
             if missing:
-                jobs.append(Job(image, series, list(missing.values()), list(missing)))
+                jobs.append(
+                    Job(
+                        image=image,
+                        series=series,
+                        places=list(missing.values()),
+                        samples=list(missing),
+                    )
+                )
     return Plan(jobs, files, left_out)
 
 
@@ -154,7 +163,7 @@ def prepare_cohort(planned: Plan, transforms: tio.Compose) -> Preparation:
     results = run_all(
         prepare_scan,
         [(job.image, job.series, job.places, transforms) for job in planned.jobs],
-        "preparing scans",
+        label="preparing scans",
     )
     left_out = dict(planned.left_out)
     for job, reasons in zip(planned.jobs, results, strict=True):
@@ -192,10 +201,10 @@ def prepare_scan(
     except InputError as error:
         return [str(error)] * len(places)
     pixels = pixel_hash(scan)
-    return [_prepare(scan, pixels, place, transforms) for place in places]
+    return [_prepare(scan, pixels, place=place, transforms=transforms) for place in places]
 
 
-def _prepare(scan: Scan, pixels: str, place: Place, transforms: tio.Compose) -> str | None:
+def _prepare(scan: Scan, pixels: str, *, place: Place, transforms: tio.Compose) -> str | None:
     center_mm: Sequence[float] | None = place.center_mm
     findings = list(scan.verdict.findings)
     extent_mm = np.multiply(scan.grid.canonical.shape, scan.grid.canonical.spacing_mm)
@@ -208,7 +217,7 @@ def _prepare(scan: Scan, pixels: str, place: Place, transforms: tio.Compose) -> 
             return f"{scan.source}: {error}"
         findings += found
     try:
-        subject = prepare(scan, transforms, center_mm)
+        subject = prepare(scan, transforms, center_mm=center_mm)
         shown = grid(subject, "input")
         lesion = None if place.lesion is None else lesion_share(place.lesion, shown)
     except InputError as error:
@@ -230,7 +239,7 @@ def _prepare(scan: Scan, pixels: str, place: Place, transforms: tio.Compose) -> 
         arrays["lesion"] = lesion
     if judged.picture is not None:
         arrays["picture"] = judged.picture
-    store(place.file, facts, arrays)
+    store(place.file, facts, arrays=arrays)
     return None
 
 
@@ -238,7 +247,7 @@ TRIED = 3
 PLACES = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Disk and time that preparing takes.
 
@@ -286,7 +295,7 @@ class Estimate:
             )
 
 
-def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estimate:
+def estimate(jobs: Sequence[Job], transforms: tio.Compose, *, root: Path) -> Estimate:
     """Prepare a few inputs of a few scans spread over the cohort and judge by them.
 
     Args:
@@ -320,16 +329,23 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, root: Path) -> Estima
     here = next(one for one in (root.absolute(), *root.absolute().parents) if one.exists())
     free = shutil.disk_usage(here).free
     if not sizes:
-        return Estimate(len(jobs), inputs, None, None, free, tuple(refused))
+        return Estimate(
+            scans=len(jobs),
+            inputs=inputs,
+            disk_bytes=None,
+            seconds=None,
+            free_bytes=free,
+            refused=tuple(refused),
+        )
     each = sum(gaps) / len(gaps) if gaps else 0.0
     reading = max(0.0, sum(seconds) - each * sum(counts)) / len(seconds)
     return Estimate(
-        len(jobs),
-        inputs,
-        sum(sizes) / len(sizes) * inputs,
-        (reading * len(jobs) + each * inputs) / min(processors(), max(1, len(jobs))),
-        free,
-        tuple(refused),
+        scans=len(jobs),
+        inputs=inputs,
+        disk_bytes=sum(sizes) / len(sizes) * inputs,
+        seconds=(reading * len(jobs) + each * inputs) / min(processors(), max(1, len(jobs))),
+        free_bytes=free,
+        refused=tuple(refused),
     )
 
 

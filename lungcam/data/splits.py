@@ -23,7 +23,7 @@ OFFICIAL = "official"
 Splits = dict[str, list[Sample]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitRule:
     """How samples are split; a manifest goes before folds, and folds before shares.
 
@@ -59,15 +59,15 @@ class SplitRule:
         if self.told is not None:
             return split_by_manifest(samples, self.told)
         if self.folds is None:
-            return split_by_patient(samples, self.val, self.test, seed), []
+            return split_by_patient(samples, self.val, test=self.test, seed=seed), []
         if self.folds == OFFICIAL:
-            return split_by_official_fold(samples, self.fold, self.val, seed)
+            return split_by_official_fold(samples, self.fold, val=self.val, seed=seed)
         if not isinstance(self.folds, int):
             raise InputError(f"split.folds={self.folds}: give a number, or {OFFICIAL}.")
-        return split_by_fold(samples, self.folds, self.fold, self.val, seed), []
+        return split_by_fold(samples, self.folds, fold=self.fold, val=self.val, seed=seed), []
 
 
-def split_by_patient(samples: Sequence[Sample], val: float, test: float, seed: int) -> Splits:
+def split_by_patient(samples: Sequence[Sample], val: float, *, test: float, seed: int) -> Splits:
     """Split so that no patient stands on two sides, and each side has its share of positives.
 
     Args:
@@ -98,7 +98,7 @@ def split_by_patient(samples: Sequence[Sample], val: float, test: float, seed: i
 
 
 def split_by_fold(
-    samples: Sequence[Sample], folds: int, fold: int, val: float, seed: int
+    samples: Sequence[Sample], folds: int, *, fold: int, val: float, seed: int
 ) -> Splits:
     """Take one of several folds for the test; over all folds each patient is tested once.
 
@@ -127,11 +127,11 @@ def split_by_fold(
         # the second label goes on where the first ended, so that folds are alike in size
         tested |= {one for i, one in enumerate(patients, start=dealt) if i % folds == fold}
         dealt += len(patients)
-    return _with_validation(samples, tested, val, seed)
+    return _with_validation(samples, tested, val=val, seed=seed)
 
 
 def split_by_official_fold(
-    samples: Sequence[Sample], fold: int, val: float, seed: int
+    samples: Sequence[Sample], fold: int, *, val: float, seed: int
 ) -> tuple[Splits, list[str]]:
     """Take one of the data set's own folds for the test.
 
@@ -166,7 +166,7 @@ def split_by_official_fold(
     tested = {sample.patient_id for sample in known if sample.fold == fold}
     left = len(samples) - len(known)
     notes = [f"{left} samples without an official fold are left out"] if left else []
-    return _with_validation(known, tested, val, seed), notes
+    return _with_validation(known, tested, val=val, seed=seed), notes
 
 
 def _shuffled(samples: Sequence[Sample], seed: int) -> dict[int, list[str]]:
@@ -182,7 +182,9 @@ def _shuffled(samples: Sequence[Sample], seed: int) -> dict[int, list[str]]:
     return shuffled
 
 
-def _with_validation(samples: Sequence[Sample], tested: set[str], val: float, seed: int) -> Splits:
+def _with_validation(
+    samples: Sequence[Sample], tested: set[str], *, val: float, seed: int
+) -> Splits:
     """Part validation from the patients that are not tested."""
     if not 0 < val < 1:
         raise InputError(f"split.val={val}: choose a share below 1.")
@@ -213,6 +215,7 @@ UNKNOWN = -1
 def unlabelled_samples(
     samples: Sequence[Sample],
     splits: Mapping[str, Sequence[Sample]],
+    *,
     manifest: Manifest | None,
     lesions: bool,
     attributes: Sequence[str],
@@ -251,6 +254,7 @@ def unlabelled_samples(
 def split_cohort(
     cohort: Cohort,
     transforms: tio.Compose,
+    *,
     split: SplitRule,
     seed: int,
     lesions: bool = False,
@@ -276,7 +280,7 @@ def split_cohort(
     Raises:
         InputError: The cohort cannot be split, or leaks.
     """
-    samples, unused = usable_samples(cohort.samples, transforms, censored)
+    samples, unused = usable_samples(cohort.samples, transforms, censored=censored)
     refuse_shared_scans(samples)
     splits, notes = split.split(samples, seed)
     if censored:
@@ -287,7 +291,9 @@ def split_cohort(
     others = []
     if (lesions or attributes) and not censored:
         shown = _shown(cohort.samples, transforms)
-        others = unlabelled_samples(shown, splits, split.told, lesions, attributes)
+        others = unlabelled_samples(
+            shown, splits, manifest=split.told, lesions=lesions, attributes=attributes
+        )
     if others:
         refuse_shared_scans([*samples, *others])
         splits = {**splits, "train": [*splits["train"], *others]}
@@ -296,7 +302,7 @@ def split_cohort(
 
 
 def usable_samples(
-    samples: Sequence[Sample], transforms: tio.Compose, censored: bool = False
+    samples: Sequence[Sample], transforms: tio.Compose, *, censored: bool = False
 ) -> tuple[list[Sample], list[str]]:
     """Samples that can be trained on, and sentences on the others.
 

@@ -27,7 +27,7 @@ PURPOSE = ("121322", "DCM", "Source image for image processing operation")
 
 
 def write_heat_slices(
-    folder: Path, source: Source, heat: np.ndarray, told: ObjectDescription
+    folder: Path, source: Source, *, heat: np.ndarray, description: ObjectDescription
 ) -> None:
     """Write a heat-map as 16-bit slices with a rescale slope, 0001.dcm and on along the normal.
 
@@ -35,12 +35,12 @@ def write_heat_slices(
         folder: Of the files; those of an earlier result are removed.
         source: The slices it was made from.
         heat: `(W, H, D)` float32 on the scan's grid.
-        told: What it rests on.
+        description: What it rests on.
     """
     frames = source.frames(heat)
     stored, slope = to_16_bits(frames)
-    names = (*source.instance_uids, told, __version__, sha256(frames).hexdigest(), "slices")
-    common = _common(source, told, derived_uid(*names), slope)
+    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest(), "slices")
+    common = _common(source, description, series_uid=derived_uid(*names), slope=slope)
     files = [folder / f"{k + 1:04d}.dcm" for k in range(len(stored))]
     for old in set(folder.glob("[0-9]*.dcm")) - set(files):
         old.unlink()
@@ -86,7 +86,9 @@ def to_16_bits(values: np.ndarray) -> tuple[np.ndarray, float]:
     return stored, slope
 
 
-def _common(source: Source, told: ObjectDescription, series_uid: str, slope: float) -> Dataset:
+def _common(
+    source: Source, description: ObjectDescription, *, series_uid: str, slope: float
+) -> Dataset:
     """What all slices share."""
     one = source.datasets()[0]
     one.file_meta = FileMetaDataset()
@@ -100,7 +102,7 @@ def _common(source: Source, told: ObjectDescription, series_uid: str, slope: flo
             "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
             "SeriesInstanceUID": series_uid,
             "SeriesNumber": SERIES_NUMBER,
-            "SeriesDescription": told.heat,
+            "SeriesDescription": description.heat,
             "ContentDate": now.strftime("%Y%m%d"),
             "ContentTime": now.strftime("%H%M%S"),
             "Manufacturer": MAKER["manufacturer"],
@@ -110,7 +112,7 @@ def _common(source: Source, told: ObjectDescription, series_uid: str, slope: flo
             "KVP": None,
             "AcquisitionNumber": None,
             "BurnedInAnnotation": "NO",
-            "DerivationDescription": told.heat,
+            "DerivationDescription": description.heat,
             "DerivationCodeSequence": [_code(*DERIVATION)],
             "SamplesPerPixel": 1,
             "PhotometricInterpretation": "MONOCHROME2",
@@ -129,7 +131,7 @@ def _common(source: Source, told: ObjectDescription, series_uid: str, slope: flo
             "LossyImageCompression": "00",
         }
     )
-    finish(one, told.heat_notice)
+    finish(one, description.heat_notice)
     return one
 
 

@@ -8,7 +8,7 @@ from lungcam import RESEARCH_USE_ONLY, __version__
 LONGEST = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectDescription:
     """What a result rests on.
 

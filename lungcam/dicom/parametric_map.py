@@ -19,7 +19,7 @@ LABEL = "LOGIT"
 
 
 def write_parametric_map(
-    path: Path, source: Source, heat: np.ndarray, told: ObjectDescription
+    path: Path, source: Source, *, heat: np.ndarray, description: ObjectDescription
 ) -> None:
     """Write a heat-map as float32 in units of the logit.
 
@@ -30,16 +30,16 @@ def write_parametric_map(
         path: Of the file.
         source: The slices it was made from.
         heat: `(W, H, D)` float32 on the scan's grid.
-        told: What it rests on.
+        description: What it rests on.
     """
     hd = highdicom()
     frames = source.frames(heat).astype("<f4", copy=False)
     highest = float(np.abs(frames).max()) or 1.0
-    names = (*source.instance_uids, told, __version__, sha256(frames).hexdigest())
-    occluded = told.code == "occlusion"
+    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest())
+    occluded = description.code == "occlusion"
     mapping = hd.pm.RealWorldValueMapping(
         lut_label=LABEL,
-        lut_explanation=told.scale,
+        lut_explanation=description.scale,
         unit=codes.UCUM.NoUnits,
         value_range=(-highest, highest),
         slope=1.0,
@@ -66,19 +66,19 @@ def write_parametric_map(
             hd.PlanePositionSequence("PATIENT", one.ImagePositionPatient) for one in images
         ],
         content_label="HEATMAP",
-        content_description=told.heat,
-        series_description=told.heat,
+        content_description=description.heat,
+        series_description=description.heat,
         **MAKER,
     )
     shared = made.SharedFunctionalGroupsSequence[0]
     shared.FrameAnatomySequence = [_chest()]
-    _in_order(made, source, frames)
-    finish(made, told.heat_notice)
+    _in_order(made, source, frames=frames)
+    finish(made, description.heat_notice)
     with atomic_write(path) as temporary:
         made.save_as(temporary)
 
 
-def _in_order(made: Dataset, source: Source, frames: np.ndarray) -> None:
+def _in_order(made: Dataset, source: Source, *, frames: np.ndarray) -> None:
     """Put the frames in the source's order; highdicom lays them from the head down."""
 
     def height(group: Dataset) -> float:

@@ -15,7 +15,7 @@ from lungcam.dicom.source import Source
 from lungcam.runtime.atomic import atomic_write
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """What a mask shows, by words and by codes of DICOM's dictionary.
 
@@ -34,18 +34,29 @@ class Segment:
     series_number: int
 
 
-LUNGS = Segment("lungs", codes.SCT.AnatomicalStructure, codes.SCT.Lung, (67.0, -14.0, -30.0), 9003)
+LUNGS = Segment(
+    label="lungs",
+    category=codes.SCT.AnatomicalStructure,
+    kind=codes.SCT.Lung,
+    color_lab=(67.0, -14.0, -30.0),
+    series_number=9003,
+)
 SHOWN = Segment(
-    "region shown to the network",
-    codes.SCT.SpatialAndRelationalConcept,
-    codes.NCIt.ReferenceRegion,
-    (80.0, 5.0, 60.0),
-    9004,
+    label="region shown to the network",
+    category=codes.SCT.SpatialAndRelationalConcept,
+    kind=codes.NCIt.ReferenceRegion,
+    color_lab=(80.0, 5.0, 60.0),
+    series_number=9004,
 )
 
 
 def write_segmentation(
-    path: Path, source: Source, mask: np.ndarray, segment: Segment, told: ObjectDescription
+    path: Path,
+    source: Source,
+    *,
+    mask: np.ndarray,
+    segment: Segment,
+    description: ObjectDescription,
 ) -> None:
     """Write a mask, one bit a voxel.
 
@@ -56,11 +67,11 @@ def write_segmentation(
         source: The slices it was made from.
         mask: `(W, H, D)` bool on the scan's grid.
         segment: What it shows.
-        told: What it rests on.
+        description: What it rests on.
     """
     hd = highdicom()
     frames = source.frames(mask)
-    names = (*source.instance_uids, told, __version__, sha256(frames).hexdigest())
+    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest())
     algorithm = hd.AlgorithmIdentificationSequence(
         name="lungcam", family=codes.DCM.MorphologicalOperations, version=__version__
     )
@@ -89,10 +100,10 @@ def write_segmentation(
         ],
         omit_empty_frames=False,
         content_label="MASK",
-        content_description=told.mask(segment.label),
-        series_description=told.mask(segment.label),
+        content_description=description.mask(segment.label),
+        series_description=description.mask(segment.label),
         **MAKER,
     )
-    finish(made, told.mask_notice(segment.label))
+    finish(made, description.mask_notice(segment.label))
     with atomic_write(path) as temporary:
         made.save_as(temporary)

@@ -32,7 +32,7 @@ class NoSource(Exception):
     """A scan whose slices cannot be referred to; the message is a sentence for the user."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
     """UIDs and places of the slices that form a scan.
 
@@ -122,16 +122,16 @@ def source_of(scan: Scan) -> Source:
     frame_uids = {one.frame_uid for one in slices}
     columns, rows, _ = scan.grid.shape
     return Source(
-        scan.study_uid,
-        scan.series_uid,
-        slices[0].frame_uid or derived_uid(scan.series_uid, "frame of reference"),
-        len(frame_uids) == 1 and frame_uids != {""},
-        uids,
-        np.array([one.position for one in slices]),
-        (*lps[:3, 0] / between_columns, *lps[:3, 1] / between_rows),
-        (between_rows, between_columns),
-        between_slices,
-        (rows, columns),
+        study_uid=scan.study_uid,
+        series_uid=scan.series_uid,
+        frame_uid=slices[0].frame_uid or derived_uid(scan.series_uid, "frame of reference"),
+        one_frame=len(frame_uids) == 1 and frame_uids != {""},
+        instance_uids=uids,
+        positions=np.array([one.position for one in slices]),
+        orientation=(*lps[:3, 0] / between_columns, *lps[:3, 1] / between_rows),
+        pixel_spacing=(between_rows, between_columns),
+        slice_spacing=between_slices,
+        shape=(rows, columns),
     )
 
 

@@ -9,7 +9,7 @@ from lungcam.metrics.summary import p_value, with_interval
 
 
 def run_summary(
-    metrics: dict, folder: Path, exports: Sequence[HeatmapExport], located: Sequence[str] = ()
+    metrics: dict, folder: Path, *, exports: Sequence[HeatmapExport], located: Sequence[str] = ()
 ) -> str:
     """Put a run's figures and files into a few lines.
 
@@ -83,7 +83,7 @@ def against_baselines(compared: dict[str, dict]) -> list[str]:
     for name, one in compared.items():
         if one["difference"] is None:
             continue
-        difference = with_interval(one["difference"], one["difference_ci95"], "+")
+        difference = with_interval(one["difference"], one["difference_ci95"], sign="+")
         lines.append(
             f"baseline: {name} alone has AUC {one['baseline_auc']:.3f}; net less baseline "
             f"{difference}, {p_value(one['p'])}, n = {one['n']}"

@@ -49,6 +49,7 @@ THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabil
 def evaluate(
     trainer: pl.Trainer,
     classifier: Classifier,
+    *,
     data: ScanDataModule,
     folder: Path,
     label_rule: str,
@@ -78,7 +79,7 @@ def evaluate(
         InputError: The training diverged.
     """
     best = folder / "checkpoints" / "best.ckpt"
-    answered = predict_splits(trainer, classifier, data, best)
+    answered = predict_splits(trainer, classifier, data=data, best=best)
     predictions, risks = answered.predictions, answered.risks
     calibration = answered.calibration
     write_predictions(folder / "predictions.csv", predictions)
@@ -95,10 +96,10 @@ def evaluate(
         figures = summarise(
             answers.labels,
             answers.probabilities,
-            answers.patients,
-            answered.threshold,
-            answers.baselines,
-            seed,
+            patients=answers.patients,
+            threshold=answered.threshold,
+            baselines=answers.baselines,
+            seed=seed,
         ) | {
             "brier_uncalibrated": brier(answers.labels, raw),
             "ece_uncalibrated": expected_calibration_error(answers.labels, raw),
@@ -107,7 +108,7 @@ def evaluate(
             figures |= localisation.shares([sample.sample_id for sample in answers.samples])
         if risks is not None:
             scores = known_scores(risks[split].samples, data.crop_depths(split))
-            figures["risk"] = risk_figures(risks[split], scores, seed)
+            figures["risk"] = risk_figures(risks[split], scores, seed=seed)
             risk_rules = figures["risk"].pop("rules", {})
         metrics[split] = figures
     metrics |= {
@@ -131,12 +132,12 @@ def evaluate(
         found = judge_explanations(
             classifier.net,
             data.datasets[judged],
-            explain["layer"],
-            [metrics[judged]["auc"], *metrics[judged]["auc_ci95"]],
-            folder / "explanation.json",
-            explain["method"],
-            covered,
-            [
+            layer=explain["layer"],
+            auc=[metrics[judged]["auc"], *metrics[judged]["auc_ci95"]],
+            file=folder / "explanation.json",
+            method=explain["method"],
+            background=covered,
+            others=[
                 load_predictor(find_checkpoint(one), device).classifier.net
                 for one in sibling_runs(folder)
             ],
@@ -148,27 +149,52 @@ def evaluate(
     for one in exports if mark else ():
         one.mark(mark, data.transforms)
     if explain["erase"]:
-        erase_exported(classifier, data.transforms, exports)
+        erase_exported(classifier, data.transforms, exports=exports)
     if explain["erase"] and risks is not None:
-        explainer = Explainer(f"net.{explain['layer']}", explain["method"], background=covered)
-        erased = list(erase_nodules(classifier, data.transforms, data.splits["test"], explainer))
-        write_erased(folder / "erased.csv", erased, calibration)
-        metrics["test"]["risk"]["nodules_erased"] = erased_figures(erased, calibration, seed)
+        explainer = Explainer(
+            layer=f"net.{explain['layer']}", method=explain["method"], background=covered
+        )
+        erased = list(
+            erase_nodules(
+                classifier, data.transforms, samples=data.splits["test"], explainer=explainer
+            )
+        )
+        write_erased(folder / "erased.csv", erased, calibration=calibration)
+        metrics["test"]["risk"]["nodules_erased"] = erased_figures(erased, calibration, seed=seed)
     test = predictions["test"]
-    tiles = draw_figures(trainer, classifier, data, test, metrics, folder, export, mark)
+    tiles = draw_figures(
+        trainer,
+        classifier,
+        data=data,
+        answers=test,
+        metrics=metrics,
+        folder=folder,
+        export=export,
+        mark=mark,
+    )
     lines = []
     if explain["benchmark"]:
         pointers = CandidateSources(
             classifier,
-            Explainer(f"net.{explain['layer']}", explain["method"], background=covered),
-            calibration.probability,
-            seed,
+            Explainer(
+                layer=f"net.{explain['layer']}", method=explain["method"], background=covered
+            ),
+            probability=calibration.probability,
+            seed=seed,
         )
         localiser = Localiser(pointers, shows_whole_chest(data.transforms))
         localise_split(localiser, data.datasets["test"])
-        lines = report_localisation(localiser, folder, label_rule, seed)
-    write_run_report(folder, metrics, test, tiles, lines, list(data.left_out), mark)
+        lines = report_localisation(localiser, folder, label_rule=label_rule, seed=seed)
+    write_run_report(
+        folder,
+        metrics,
+        answers=test,
+        tiles=tiles,
+        located=lines,
+        left_out=list(data.left_out),
+        mark=mark,
+    )
     # the last file: where it is, a run is finished
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    print(run_summary(metrics, folder, exports, lines))
+    print(run_summary(metrics, folder, exports=exports, located=lines))
     return metrics

@@ -29,7 +29,7 @@ from lungcam.runtime.atomic import write_text
 ExplainFn = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ExplainedSample:
     """One sample with its map.
 
@@ -72,7 +72,7 @@ class ExplainedSample:
 
 
 def choose_cases(
-    net: nn.Module, make: ExplainFn, dataset: PreparedDataset, limit: int, seed: int
+    net: nn.Module, make: ExplainFn, *, dataset: PreparedDataset, limit: int, seed: int
 ) -> list[ExplainedSample]:
     """Explain some positives of a data set, drawn by a seed, in the data set's order."""
     positives = [i for i, sample in enumerate(dataset.samples) if sample.label == 1]
@@ -82,9 +82,18 @@ def choose_cases(
         prepared = dataset.prepared(index)
         image = dataset[index]["input"].to(device)
         heat = make(net, image, prepared.grid)
-        where = resample(prepared.lungs, prepared.grid, heat.cells) >= 0.5
+        where = resample(prepared.lungs, prepared.grid, target=heat.cells) >= 0.5
         sample = dataset.samples[index]
-        cases.append(ExplainedSample(sample, image, prepared.grid, prepared.lungs, heat, where))
+        cases.append(
+            ExplainedSample(
+                sample=sample,
+                image=image,
+                grid=prepared.grid,
+                lungs=prepared.lungs,
+                heat=heat,
+                where=where,
+            )
+        )
     return cases
 
 
@@ -99,6 +108,7 @@ UNTRAINED = 3
 def judge_explanations(
     net: nn.Module,
     dataset: PreparedDataset,
+    *,
     layer: str,
     auc: Sequence[float],
     file: Path,
@@ -126,12 +136,16 @@ def judge_explanations(
         seed: Of all that is random.
 
     Returns:
-        As of `lungcam.explain.reliability.judge`, with `method`, `layer` and `rules`; figures that
+        As of `lungcam.explain.reliability.assess_reliability`, with `method`, `layer` and `rules`; figures that
         are not known are None.
     """
-    make = Explainer(layer, method, background=background)
-    cases = choose_cases(net, make, dataset, limit, seed)
-    figures = {"n": len(cases), "auc": list(auc), **_figures(net, make, cases, others, seed)}
+    make = Explainer(layer=layer, method=method, background=background)
+    cases = choose_cases(net, make, dataset=dataset, limit=limit, seed=seed)
+    figures = {
+        "n": len(cases),
+        "auc": list(auc),
+        **_figures(net, make, cases=cases, others=others, seed=seed),
+    }
     found = assess_reliability(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
     write_text(file, json.dumps(found, indent=2) + "\n")
     return found
@@ -140,6 +154,7 @@ def judge_explanations(
 def _figures(
     net: nn.Module,
     make: ExplainFn,
+    *,
     cases: Sequence[ExplainedSample],
     others: Sequence[nn.Module],
     seed: int,
@@ -147,7 +162,7 @@ def _figures(
     patients = np.array([case.sample.patient_id for case in cases])
 
     def mean(values: Sequence[float]) -> list[float]:
-        value, *bounds = bootstrap_mean(np.array(values, float), patients, seed)
+        value, *bounds = bootstrap_mean(np.array(values, float), patients, seed=seed)
         # patients who are all exactly alike, such as maps that are repeated without fault
         if len(set(patients)) > 1 and math.isnan(bounds[0]):
             bounds = [value, value]
@@ -159,21 +174,25 @@ def _figures(
             deletion_areas(
                 net,
                 case.image,
-                case.grid,
-                case.heat.values,
-                case.heat.cells,
-                case.background,
-                seed + number,
+                grid=case.grid,
+                heat=case.heat.values,
+                cells=case.heat.cells,
+                background=case.background,
+                seed=seed + number,
             )
         )
         moved.append(
             repeatability(
-                lambda image, grid: make(net, image, grid), case.image, case.grid, case.where, seed
+                lambda image, grid: make(net, image, grid),
+                case.image,
+                grid=case.grid,
+                where=case.where,
+                seed=seed,
             )
         )
-    random_maps = _untrained(net, make, cases, seed)
+    random_maps = _untrained(net, make, cases=cases, seed=seed)
     alike = [
-        [abs(compare(case.heat, heat, case.where)["spearman"]) for heat in maps]
+        [abs(compare(case.heat, heat, where=case.where)["spearman"]) for heat in maps]
         for case, maps in zip(cases, random_maps, strict=True)
     ]
     steady = float(np.mean([one["shift"]["steady"] for one in moved]))
@@ -185,35 +204,36 @@ def _figures(
         "insertion": mean(rise),
         "areas": {name: float(np.mean(values)) for name, values in column.items()},
         "randomised": mean([float(np.mean(one)) for one in alike]),
-        "cascade": _cascade(net, make, cases[:FOLLOWED], seed),
+        "cascade": _cascade(net, make, cases=cases[:FOLLOWED], seed=seed),
         "shift": mean([one["shift"]["spearman"] for one in moved]),
         "steady": [steady, *share_interval(steady, len(cases))],
         "shift_peak_mm": _nanmean([one["shift"]["peak_mm"] for one in moved]),
         "noise": mean([one["noise"]["spearman"] for one in moved]),
         "noise_peak_mm": _nanmean([one["noise"]["peak_mm"] for one in moved]),
-        "seeds": [_agreement(make, cases, other) for other in others],
+        "seeds": [_agreement(make, cases, other=other) for other in others],
         **_hits(cases, random_maps),
     }
 
 
 def _cascade(
-    net: nn.Module, make: ExplainFn, cases: Sequence[ExplainedSample], seed: int
+    net: nn.Module, make: ExplainFn, *, cases: Sequence[ExplainedSample], seed: int
 ) -> list[dict]:
     """What becomes of the maps while layer after layer is randomised."""
     stages = []
-    for name, changed in tqdm(cascade(net, cases[0].image, seed), desc="randomising layers"):
+    for name, changed in tqdm(cascade(net, cases[0].image, seed=seed), desc="randomising layers"):
         compared = [
-            compare(case.heat, make(changed, case.image, case.grid), case.where) for case in cases
+            compare(case.heat, make(changed, case.image, case.grid), where=case.where)
+            for case in cases
         ]
         stages.append({"down_to": name, **_means(compared)})
     return stages
 
 
 def _untrained(
-    net: nn.Module, make: ExplainFn, cases: Sequence[ExplainedSample], seed: int
+    net: nn.Module, make: ExplainFn, *, cases: Sequence[ExplainedSample], seed: int
 ) -> list[list[HeatMap]]:
     """Maps of several untrained nets, a list for each case."""
-    nets = [untrained(net, cases[0].image, seed + one) for one in range(UNTRAINED)]
+    nets = [untrained(net, cases[0].image, seed=seed + one) for one in range(UNTRAINED)]
     return [[make(one, case.image, case.grid) for one in nets] for case in cases]
 
 
@@ -238,16 +258,16 @@ def _hits(
         "hits_random": chance,
         "hits_untrained": blind,
         "over_random": [hits - chance, low - chance, high - chance],
-        "over_untrained": [hits - blind, *share_difference_interval(hits, blind, n)],
+        "over_untrained": [hits - blind, *share_difference_interval(hits, blind, n=n)],
     }
 
 
 def _agreement(
-    make: ExplainFn, cases: Sequence[ExplainedSample], other: nn.Module
+    make: ExplainFn, cases: Sequence[ExplainedSample], *, other: nn.Module
 ) -> dict[str, float]:
     """How alike the maps of two nets are."""
     return _means(
-        [compare(case.heat, make(other, case.image, case.grid), case.where) for case in cases]
+        [compare(case.heat, make(other, case.image, case.grid), where=case.where) for case in cases]
     )
 
 

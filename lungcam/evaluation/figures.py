@@ -22,6 +22,7 @@ from lungcam.transforms import shows_whole_chest
 def draw_figures(
     trainer: pl.Trainer,
     classifier: Classifier,
+    *,
     data: ScanDataModule,
     answers: Predictions,
     metrics: dict,
@@ -58,15 +59,15 @@ def draw_figures(
     from lungcam.report.risk_figures import draw_risk
 
     shown = Shown(
-        "test",
-        answers.labels,
-        Calibration().probability(answers.logits),
-        answers.probabilities,
-        answers.patients,
-        answers.baselines,
-        metrics["test"],
-        metrics["label_rule"],
-        metrics["seed"],
+        split="test",
+        labels=answers.labels,
+        raw=Calibration().probability(answers.logits),
+        probabilities=answers.probabilities,
+        patients=answers.patients,
+        baselines=answers.baselines,
+        figures=metrics["test"],
+        label_rule=metrics["label_rule"],
+        seed=metrics["seed"],
     )
     figures = {
         "roc": draw_roc(shown),
@@ -76,16 +77,16 @@ def draw_figures(
     }
     tiles = {}
     if metrics["test"].get("risk", {}).get("n"):
-        figures["risk"] = draw_risk(metrics["test"]["risk"], "test", shown.label_rule)
+        figures["risk"] = draw_risk(metrics["test"]["risk"], "test", label_rule=shown.label_rule)
     if export is not None:
-        tiles = _tiles(classifier, data, answers, export)
+        tiles = _tiles(classifier, data, answers=answers, export=export)
         below = (
             f"highest, middle and lowest probability of either class; {shown.counts}; "
             "dashed: the known lesion"
         )
         name = method_name(export.method, export.evidence)
         figures["heatmaps"] = draw_montage(
-            list(tiles.values()), below, shown.label_rule, name, mark
+            list(tiles.values()), below, label_rule=shown.label_rule, method=name, mark=mark
         )
     for name, figure in figures.items():
         picture = rgb(figure)
@@ -100,7 +101,7 @@ def draw_figures(
 
 
 def _tiles(
-    classifier: Classifier, data: ScanDataModule, answers: Predictions, export: HeatmapExport
+    classifier: Classifier, data: ScanDataModule, *, answers: Predictions, export: HeatmapExport
 ) -> dict:
     """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
     from lungcam.report.montage import Tile, chosen, cut
@@ -111,7 +112,9 @@ def _tiles(
         sample, at = answers.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
         heat = export.explain(classifier, image, at, data.transforms)
-        scan = read_scan(sample.image, sample.series, shows_whole_chest(data.transforms))
+        scan = read_scan(
+            sample.image, sample.series, whole_chest=shows_whole_chest(data.transforms)
+        )
         canonical = scan.grid.canonical
         lesion = None
         if sample.center_mm is not None and sample.diameter_mm:
@@ -120,9 +123,10 @@ def _tiles(
         if np.isnan(point).any():
             # nothing speaks for the positive class: the lesion, else the middle is shown
             point = lesion[0] if lesion else at.to_world((np.array(at.shape) - 1) / 2)
-        hu = reorient(scan.hu, scan.grid, canonical)
+        hu = reorient(scan.hu, scan.grid, target=canonical)
         slices = [
-            cut(hu, canonical, heat, at, point, plane, lesion) for plane in ("axial", "coronal")
+            cut(hu, canonical, heat=heat, box=at, point_mm=point, plane=plane, lesion=lesion)
+            for plane in ("axial", "coronal")
         ]
         probability = answers.probabilities[row]
         caption = (sample.sample_id[-26:], words, f"p = {probability:.3f}, label {sample.label}")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
-from lungcam.data.lesion_mask import WHOLE, lesion_share
+from lungcam.data.lesion_mask import FULL_SHARE, lesion_share
 from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
     AERATED_HU,
@@ -32,7 +32,7 @@ from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LesionErasure:
     """What became of the lesions of one scan.
 
@@ -55,12 +55,13 @@ class LesionErasure:
     def write(self, file: Path, scan: Grid) -> None:
         """Write the painted scan, if there is one, on the scan's own grid."""
         if self.scan is not None:
-            write_volume(file, reorient(self.scan, self.grid, scan), scan)
+            write_volume(file, reorient(self.scan, self.grid, target=scan), grid=scan)
 
 
 def erase_lesions(
     net: nn.Module,
     subject: tio.Subject,
+    *,
     transforms: tio.Compose,
     sample: Sample,
     heat: HeatMap,
@@ -84,14 +85,17 @@ def erase_lesions(
     if not regions:
         seen = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
-        regions, source = highlighted(for_positive, at, cell_mm, seen), "highlighted"
-    allowed = _allowed(subject, hu, at)
+        regions, source = highlighted(for_positive, at, cell_mm=cell_mm, seen=seen), "highlighted"
+    allowed = _allowed(subject, hu, grid=at)
     avoided = np.any(regions, axis=0) if regions else None
     painted, lesions, warnings = None, [], []
     before = _logit(net, subject)
 
     def told(region: np.ndarray) -> dict[str, object]:
-        after = _logit(net, reapply_view(subject, inpaint(hu, region, at, seed), transforms))
+        after = _logit(
+            net,
+            reapply_view(subject, inpaint(hu, region, grid=at, seed=seed), transforms=transforms),
+        )
         center = at.to_world(np.argwhere(region).mean(axis=0))
         return {
             "center_ras_mm": [round(float(x), 2) for x in center],
@@ -105,33 +109,33 @@ def erase_lesions(
     for number, region in enumerate(regions):
         try:
             found = {"source": source, **told(region)}
-            painted = inpaint(hu if painted is None else painted, region, at, seed)
+            painted = inpaint(hu if painted is None else painted, region, grid=at, seed=seed)
         except ValueError as error:
             warnings.append(f"A lesion was not erased: {error}")
             continue
         if source == "annotated":
             found["diameter_mm"] = sample.diameter_mm
         found["control"] = None
-        moved = control_region(region, allowed, avoided, seed + number)
+        moved = control_region(region, allowed, avoided=avoided, seed=seed + number)
         if moved is not None:
             # no lung to copy there: no control, but the lesion's figures stand
             with suppress(ValueError):
                 found["control"] = told(moved)
         lesions.append(found)
-    return LesionErasure(lesions, painted, at, warnings)
+    return LesionErasure(lesions=lesions, scan=painted, grid=at, warnings=warnings)
 
 
 def erase_exported(
-    net: nn.Module, transforms: tio.Compose, exports: Iterable[HeatmapExport]
+    net: nn.Module, transforms: tio.Compose, *, exports: Iterable[HeatmapExport]
 ) -> None:
     """Erase the lesions of a run's exported samples: `cam/<id>/{erased.json,erased.nii.gz}`."""
     for export in exports:
         for sample, heat in tqdm(export.heatmaps, desc="erasing lesions"):
             whole_chest = shows_whole_chest(transforms)
-            scan = read_scan(sample.image, sample.series, whole_chest)
+            scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
             center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
-            subject = prepare(scan, transforms, center_mm)
-            erased = erase_lesions(net, subject, transforms, sample, heat)
+            subject = prepare(scan, transforms, center_mm=center_mm)
+            erased = erase_lesions(net, subject, transforms=transforms, sample=sample, heat=heat)
             folder = export.folder / sample.sample_id
             erased.write(folder / "erased.nii.gz", scan.grid)
             told = {"erased": erased.lesions, "warnings": erased.warnings}
@@ -148,31 +152,31 @@ def describe_change(lesion: Mapping[str, object]) -> str:
     return told
 
 
-def annotated(sample: Sample, at: Grid) -> list[np.ndarray]:
+def annotated(sample: Sample, grid: Grid) -> list[np.ndarray]:
     """The annotated lesions, `(W, H, D)` bool each, with a margin; none where none is known.
 
     The sample's own by its mask, else by its centre and diameter, and any other nodule of its scan.
     """
     found: list[np.ndarray] = []
     if sample.lesion_mask is not None:
-        found = [outlined(lesion_share(Path(sample.lesion_mask), at) > WHOLE // 2, at)]
+        found = [outlined(lesion_share(Path(sample.lesion_mask), grid) > FULL_SHARE // 2, grid)]
     elif sample.center_mm is not None and sample.diameter_mm:
-        found = [sphere(at, sample.center_mm, sample.diameter_mm)]
+        found = [sphere(grid, sample.center_mm, diameter_mm=sample.diameter_mm)]
     for one in sample.nodules:
-        region = sphere(at, one.center_mm, one.diameter_mm)
+        region = sphere(grid, one.center_mm, diameter_mm=one.diameter_mm)
         # the sample's own is among them
         if not any((region & other).any() for other in found):
             found.append(region)
     return [region for region in found if region.any()]
 
 
-def _allowed(subject: tio.Subject, hu: np.ndarray, at: Grid) -> np.ndarray:
+def _allowed(subject: tio.Subject, hu: np.ndarray, *, grid: Grid) -> np.ndarray:
     """Where the control may lie: in the lungs, or where none are known in shown aerated lung."""
     if "lungs" in subject:
         return volume(subject, "lungs")
     shown = grid(subject, "input")
-    index = [np.arange(n) for n in at.shape]
-    step = np.linalg.solve(shown.affine, at.affine)
+    index = [np.arange(n) for n in grid.shape]
+    step = np.linalg.solve(shown.affine, grid.affine)
     within = [
         np.abs(step[axis, axis] * index[axis] + step[axis, 3] - (shown.shape[axis] - 1) / 2)
         <= shown.shape[axis] / 2

@@ -67,6 +67,7 @@ class CandidateSources:
         self,
         net: Classifier,
         explainer: Explainer,
+        *,
         probability: Callable[[float], float],
         seed: int = 0,
     ):
@@ -77,7 +78,7 @@ class CandidateSources:
         self._untrained: Classifier | None = None
 
     def point(
-        self, image: torch.Tensor, grid: Grid, lungs: np.ndarray
+        self, image: torch.Tensor, grid: Grid, *, lungs: np.ndarray
     ) -> dict[str, SourceCandidates]:
         """Let each point at places in one image.
 
@@ -93,18 +94,21 @@ class CandidateSources:
         centers = lung_centers(lungs, grid)
         image = image.to(next(self.net.parameters()).device)
         if self._untrained is None:
-            self._untrained = Classifier(untrained(self.net.net, image, self.seed)).eval()
+            self._untrained = Classifier(untrained(self.net.net, image, seed=self.seed)).eval()
         return {
-            NET: self._explained(self.net, self.probability, image, grid),
+            NET: self._explained(self.net, self.probability, image=image, grid=grid),
             "center": SourceCandidates(centers, np.ones(len(centers))),
             "brightest": SourceCandidates(*peaks(bright.values, bright.cells), bright),
-            "untrained": self._explained(self._untrained, Calibration().probability, image, grid),
+            "untrained": self._explained(
+                self._untrained, Calibration().probability, image=image, grid=grid
+            ),
         }
 
     def _explained(
         self,
         net: Classifier,
         probability: Callable[[float], float],
+        *,
         image: torch.Tensor,
         grid: Grid,
     ) -> SourceCandidates:
@@ -131,7 +135,7 @@ class KnownLesion:
     chance: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LesionResult:
     """One lesion, and how well each pointer finds it.
 
@@ -148,7 +152,7 @@ class LesionResult:
     figures: dict[str, dict[str, float]]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class ImageResult:
     """One image, its candidates and what lies in it.
 
@@ -217,20 +221,22 @@ class Localiser:
         lesion = self._lesion(sample)
         key = (sample.image, sample.series) if self.whole_chest else sample.sample_id
         if key not in self.images or lesion is not None:
-            pointed = self.pointers.point(image, grid, lungs)
+            pointed = self.pointers.point(image, grid, lungs=lungs)
             # the maps of thousands of images would fill the memory
             bare = {name: replace(one, heat=None) for name, one in pointed.items()}
-            self.images.setdefault(key, ImageResult(sample, bare))
+            self.images.setdefault(key, ImageResult(sample=sample, pointed=bare))
         seen = self.images[key]
         if lesion is not None:
-            _place(seen.targets, lesion.center_mm, lesion.diameter_mm, lungs, grid)
-            self._measure(sample, lesion, pointed, grid, lungs)
+            _place(
+                seen.targets, lesion.center_mm, diameter=lesion.diameter_mm, lungs=lungs, grid=grid
+            )
+            self._measure(sample, lesion, pointed=pointed, grid=grid, lungs=lungs)
         own = lesion.center_mm if lesion else sample.center_mm
         for nodule in others(sample.nodules, own):
             center = np.array(nodule.center_mm)
             if self.whole_chest or _holds(grid, center):
                 place = seen.targets if nodule.counts else seen.excluded
-                _place(place, center, nodule.diameter_mm, lungs, grid)
+                _place(place, center, diameter=nodule.diameter_mm, lungs=lungs, grid=grid)
 
     def _lesion(self, sample: Sample) -> Lesion | None:
         """What is to be found in a sample; the mask tells it, else centre and diameter."""
@@ -243,12 +249,13 @@ class Localiser:
                 self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
         if sample.center_mm is None or not sample.diameter_mm:
             return None
-        return Lesion(np.array(sample.center_mm), sample.diameter_mm)
+        return Lesion(center_mm=np.array(sample.center_mm), diameter_mm=sample.diameter_mm)
 
     def _measure(
         self,
         sample: Sample,
         lesion: Lesion,
+        *,
         pointed: dict[str, SourceCandidates],
         grid: Grid,
         lungs: np.ndarray,
@@ -267,12 +274,12 @@ class Localiser:
             figures[name] = measure_point(point, lesion)
             if one.heat is not None:
                 figures[name] |= measure_map(one.heat.on(fine), share)
-        figures["random"] = measure_chance(lungs, grid, lesion, coarse)
+        figures["random"] = measure_chance(lungs, grid, lesion=lesion, share=coarse)
         ordered = {name: figures[name] for name in (NET, *BASELINES)}
         found = pointed[NET].points
         peak = found[0] if len(found) else np.full(3, np.nan)
-        bare = Lesion(lesion.center_mm, lesion.diameter_mm)
-        self.lesions.append(LesionResult(sample, bare, peak, ordered))
+        bare = Lesion(center_mm=lesion.center_mm, diameter_mm=lesion.diameter_mm)
+        self.lesions.append(LesionResult(sample=sample, lesion=bare, peak_mm=peak, figures=ordered))
 
 
 def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[ScanNodule]:
@@ -286,7 +293,7 @@ def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[S
 
 
 def _place(
-    place: list[KnownLesion], center: np.ndarray, diameter: float, lungs: np.ndarray, grid: Grid
+    place: list[KnownLesion], center: np.ndarray, *, diameter: float, lungs: np.ndarray, grid: Grid
 ) -> None:
     """Note a finding, unless another row of the table has told of it."""
     if all(np.linalg.norm(center - one.center_mm) > SAME_MM for one in place):

@@ -75,7 +75,7 @@ RULES = {
 
 
 def localisation_figures(
-    lesions: Sequence[LesionResult], images: Sequence[ImageResult], seed: int
+    lesions: Sequence[LesionResult], images: Sequence[ImageResult], *, seed: int
 ) -> dict[str, object]:
     """Figures by size: those of the lesions, and the FROC of the candidates in all images.
 
@@ -93,7 +93,7 @@ def localisation_figures(
                 "n": len(chosen),
                 "n_patients": len({one.sample.patient_id for one in chosen}),
                 **_of_lesions(chosen, seed),
-                "froc": _of_candidates(images, others, seed),
+                "froc": _of_candidates(images, others, seed=seed),
             }
     return told
 
@@ -107,22 +107,27 @@ def _of_lesions(lesions: Sequence[LesionResult], seed: int) -> dict[str, dict]:
         rows = ~np.isnan(values)
         if not rows.any():
             continue
-        figures[name] = {"n": int(rows.sum()), **_average(name, values[rows], patients[rows], seed)}
+        figures[name] = {
+            "n": int(rows.sum()),
+            **_average(name, values[rows], patients=patients[rows], seed=seed),
+        }
         figures[name]["baselines"] = {}
         for baseline in BASELINES:
             # a lung's centre is a point, and has no energy
             if name in lesions[0].figures[baseline]:
                 values = np.array([one.figures[baseline][name] for one in lesions])[rows]
-                beside = _average(name, values, patients[rows], seed)
+                beside = _average(name, values, patients=patients[rows], seed=seed)
                 figures[name]["baselines"][baseline] = beside
     return figures
 
 
-def _average(name: str, values: np.ndarray, patients: np.ndarray, seed: int) -> dict[str, object]:
+def _average(
+    name: str, values: np.ndarray, *, patients: np.ndarray, seed: int
+) -> dict[str, object]:
     if name == "distance_mm":
-        value, bounds = median(values), median_interval(values, patients, seed)
+        value, bounds = median(values), median_interval(values, patients, seed=seed)
     else:
-        value, bounds = float(values.mean()), mean_interval(values, patients, seed)
+        value, bounds = float(values.mean()), mean_interval(values, patients, seed=seed)
     return {"value": finite(value), "ci95": [finite(one) for one in bounds]}
 
 
@@ -132,7 +137,7 @@ def finite(value: float) -> float | None:
 
 
 def _of_candidates(
-    images: Sequence[ImageResult], others: Sequence[np.ndarray], seed: int
+    images: Sequence[ImageResult], others: Sequence[np.ndarray], *, seed: int
 ) -> dict[str, object]:
     patients = np.array([one.sample.patient_id for one in images])
     curves = {
@@ -149,14 +154,14 @@ def _of_candidates(
         "n_excluded": sum(
             len(one.excluded) + int(rows.sum()) for one, rows in zip(images, others, strict=True)
         ),
-        **_curve(net, patients, seed),
+        **_curve(net, patients, seed=seed),
     }
     baselines = {"random": _chance(images, others)}
-    baselines |= {name: _curve(one, patients, seed) for name, one in curves.items()}
+    baselines |= {name: _curve(one, patients, seed=seed) for name, one in curves.items()}
     return found | {"baselines": {name: baselines[name] for name in BASELINES}}
 
 
-def _curve(one: Froc, patients: np.ndarray, seed: int) -> dict[str, object]:
+def _curve(one: Froc, patients: np.ndarray, *, seed: int) -> dict[str, object]:
     bounds = one.intervals(patients, seed)
     return {
         "cpm": known(one.cpm()),
@@ -204,7 +209,7 @@ MAIN = {
 
 
 def report_localisation(
-    localiser: Localiser, folder: Path, label_rule: str, seed: int
+    localiser: Localiser, folder: Path, *, label_rule: str, seed: int
 ) -> list[str]:
     """Write localisation.json, localisation.csv and candidates.csv, and say what matters.
 
@@ -226,15 +231,15 @@ def report_localisation(
         "layer": explainer.layer.removeprefix("net."),
         "n_images": len(images),
         "n_lesions": len(lesions),
-        "sizes": localisation_figures(lesions, images, seed),
+        "sizes": localisation_figures(lesions, images, seed=seed),
         "rules": RULES,
         "notes": notes,
         "seed": seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
-    write_table(folder / "candidates.csv", SUBMISSION, _candidates(localiser))
-    write_table(folder / "localisation.csv", _columns(), _rows(localiser))
+    write_table(folder / "candidates.csv", SUBMISSION, rows=_candidates(localiser))
+    write_table(folder / "localisation.csv", _columns(), rows=_rows(localiser))
     write_text(folder / "localisation.json", json.dumps(told, indent=2) + "\n")
     lines = [f"note: {one.rstrip('.')}." for one in notes]
     if lesions:

@@ -47,7 +47,7 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
                 thumbnails.append(Thumbnail(sample.sample_id, picture, flags))
     for name, reason in data.left_out.items():
         rows.append({"sample_id": name, "flags": "left_out", "warnings": reason})
-    write_table(folder / "quality.csv", COLUMNS, rows)
+    write_table(folder / "quality.csv", COLUMNS, rows=rows)
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
     lines = []

@@ -35,7 +35,7 @@ from lungcam.training.checkpoint import load_checkpoint
 BASELINE = "baseline_"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Predictions:
     """A split's samples and the net's answers.
 
@@ -109,7 +109,7 @@ def write_predictions(file: Path, splits: dict[str, Predictions]) -> None:
             *("sample_id", "patient_id", "split", "label", "probability", "logit"),
             *(f"{BASELINE}{name}" for name in names),
         ),
-        (
+        rows=(
             {
                 "sample_id": sample.sample_id,
                 "patient_id": sample.patient_id,
@@ -170,16 +170,18 @@ def calibrated(splits: Mapping[str, Risks]) -> dict[str, Risks]:
     return {name: replace(found, calibration=calibration) for name, found in splits.items()}
 
 
-def risk_figures(found: Risks, baselines: Mapping[str, np.ndarray], seed: int) -> dict[str, object]:
+def risk_figures(
+    risks: Risks, baselines: Mapping[str, np.ndarray], *, seed: int
+) -> dict[str, object]:
     """What metrics.json says of a split's risks; see `lungcam.metrics.risk_summary`."""
-    happened, known = found.targets
+    happened, known = risks.targets
     return risk_summary(
-        found.probabilities,
+        risks.probabilities,
         known,
         happened,
-        np.array([sample.time_days for sample in found.samples], float),
-        np.array([sample.event for sample in found.samples], bool),
-        found.patients,
+        np.array([sample.time_days for sample in risks.samples], float),
+        np.array([sample.event for sample in risks.samples], bool),
+        risks.patients,
         baselines,
         seed,
     )
@@ -192,7 +194,7 @@ def write_risks(file: Path, splits: Mapping[str, Risks]) -> None:
     write_table(
         file,
         ("sample_id", "patient_id", "split", "label", "time_days", "event", *names),
-        (
+        rows=(
             {
                 "sample_id": sample.sample_id,
                 "patient_id": sample.patient_id,
@@ -208,7 +210,7 @@ def write_risks(file: Path, splits: Mapping[str, Risks]) -> None:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SplitPredictions:
     """The answers to both splits.
 
@@ -228,7 +230,7 @@ class SplitPredictions:
 
 
 def predict_splits(
-    trainer: pl.Trainer, classifier: Classifier, data: ScanDataModule, best: Path
+    trainer: pl.Trainer, classifier: Classifier, *, data: ScanDataModule, best: Path
 ) -> SplitPredictions:
     """Predict both splits with the best epoch's weights, which the net takes on.
 
@@ -253,23 +255,33 @@ def predict_splits(
         for split, found in zip(("val", "test"), batches, strict=True)
     }
     if data.years is None:
-        predictions = {split: _labelled(data, split, one) for split, one in logits.items()}
+        predictions = {split: _labelled(data, split, logits=one) for split, one in logits.items()}
         risks, rule = None, CALIBRATION_RULE
         calibration = fit_platt(predictions["val"].labels, predictions["val"].logits)
     else:
         risks = calibrated({split: Risks(data.splits[split], one) for split, one in logits.items()})
         calibration, rule = risks["val"].calibration, YEARLY_CALIBRATION_RULE
-        predictions = {split: _labelled(data, split, one[:, -1]) for split, one in logits.items()}
+        predictions = {
+            split: _labelled(data, split, logits=one[:, -1]) for split, one in logits.items()
+        }
     predictions = {k: replace(one, calibration=calibration) for k, one in predictions.items()}
     val = predictions["val"]
     threshold = youden_threshold(val.labels, val.probabilities)
-    return SplitPredictions(predictions, risks, calibration, rule, threshold)
+    return SplitPredictions(
+        predictions=predictions,
+        risks=risks,
+        calibration=calibration,
+        calibration_rule=rule,
+        threshold=threshold,
+    )
 
 
-def _labelled(data: ScanDataModule, split: str, logits: np.ndarray) -> Predictions:
+def _labelled(data: ScanDataModule, split: str, *, logits: np.ndarray) -> Predictions:
     """The answers to a split's samples that have a label, which stand first in it."""
     samples = [sample for sample in data.splits[split] if sample.label is not None]
-    return Predictions(samples, logits[: len(samples)], data.crop_depths(split))
+    return Predictions(
+        samples=samples, logits=logits[: len(samples)], crop_depths=data.crop_depths(split)
+    )
 
 
 def _refuse_diverged(tensors: Iterable[torch.Tensor]) -> None:

@@ -32,7 +32,7 @@ RULE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ErasedRisk:
     """One sample before and after.
 
@@ -56,6 +56,7 @@ class ErasedRisk:
 def erase_nodules(
     classifier: RiskClassifier,
     transforms: tio.Compose,
+    *,
     samples: Sequence[Sample],
     explainer: Explainer,
 ) -> Iterator[ErasedRisk]:
@@ -69,38 +70,38 @@ def erase_nodules(
     """
     whole_chest = shows_whole_chest(transforms)
     for sample in tqdm(samples, desc="erasing nodules"):
-        scan = read_scan(sample.image, sample.series, whole_chest)
+        scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
         center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
-        subject = prepare(scan, transforms, center_mm)
+        subject = prepare(scan, transforms, center_mm=center_mm)
         at, hu = grid(subject, "image"), volume(subject, "image")
         painted, count = hu, 0
         for region in annotated(sample, at):
             # a nodule that no lung surrounds stays
             with suppress(ValueError):
-                painted, count = inpaint(painted, region, at), count + 1
-        before, first = _ask(classifier, subject, explainer)
+                painted, count = inpaint(painted, region, grid=at), count + 1
+        before, first = _ask(classifier, subject, explainer=explainer)
         after, second = before, first
         if count:
-            changed = reapply_view(subject, painted, transforms)
-            after, second = _ask(classifier, changed, explainer)
+            changed = reapply_view(subject, painted, transforms=transforms)
+            after, second = _ask(classifier, changed, explainer=explainer)
         mass = float(first.values.clip(0).sum())
         yield ErasedRisk(
-            sample,
-            count,
-            before,
-            after,
-            (_peak(first), _peak(second)),
-            float(second.values.clip(0).sum()) / mass if mass > 0 else None,
+            sample=sample,
+            nodules=count,
+            before=before,
+            after=after,
+            peaks_mm=(_peak(first), _peak(second)),
+            mass=float(second.values.clip(0).sum()) / mass if mass > 0 else None,
         )
 
 
 def erased_figures(
-    found: Sequence[ErasedRisk], calibration: Calibration, seed: int
+    results: Sequence[ErasedRisk], calibration: Calibration, *, seed: int
 ) -> dict[str, object]:
     """What metrics.json says of a split whose nodules were painted over.
 
     Args:
-        found: Of the split.
+        results: Of the split.
         calibration: From logits to risks.
         seed: Of the bootstrap over people.
 
@@ -111,19 +112,19 @@ def erased_figures(
         mass_left, the median share of the map's mass for the event.
     """
     before, after = (
-        calibration.probability(np.stack([getattr(one, name) for one in found]))
+        calibration.probability(np.stack([getattr(one, name) for one in results]))
         for name in ("before", "after")
     )
-    patients = np.array([one.sample.patient_id for one in found])
-    happened, known = target_table([one.sample for one in found], before.shape[1])
-    erased = np.array([one.nodules > 0 for one in found])
+    patients = np.array([one.sample.patient_id for one in results])
+    happened, known = target_table([one.sample for one in results], before.shape[1])
+    erased = np.array([one.nodules > 0 for one in results])
     by_year = {}
     for k in range(before.shape[1]):
         rows = erased & (happened[:, k] == 1)
         told: dict[str, object] = {"n": int(rows.sum())}
         if rows.any():
             left = after[rows, k] / before[rows, k]
-            mean, *bounds = bootstrap_mean(left, patients[rows], seed)
+            mean, *bounds = bootstrap_mean(left, patients[rows], seed=seed)
             told |= {
                 "risk": float(before[rows, k].mean()),
                 "risk_erased": float(after[rows, k].mean()),
@@ -131,25 +132,25 @@ def erased_figures(
                 "left_ci95": interval(bounds),
             }
         by_year[str(k + 1)] = told
-    masses = [one.mass for one in found if one.nodules and one.mass is not None]
+    masses = [one.mass for one in results if one.nodules and one.mass is not None]
     return {
-        "n": len(found),
+        "n": len(results),
         "n_erased": int(erased.sum()),
-        "auc_erased": yearly_auc(after, known, happened, patients, seed),
+        "auc_erased": yearly_auc(after, known, happened=happened, patients=patients, seed=seed),
         "with_event": by_year,
         "mass_left": float(np.median(masses)) if masses else None,
         "rule": RULE,
     }
 
 
-def write_erased(file: Path, found: Sequence[ErasedRisk], calibration: Calibration) -> None:
+def write_erased(file: Path, results: Sequence[ErasedRisk], *, calibration: Calibration) -> None:
     """Write a row a sample; peaks in LPS mm, as all tables have them."""
-    years = len(found[0].before)
+    years = len(results[0].before)
     risks = [f"risk_{k}{after}" for after in ("", "_erased") for k in range(1, years + 1)]
     places = [f"{when}{axis}" for when in ("peak", "peak_erased") for axis in "XYZ"]
     columns = ("sample_id", "patient_id", "seriesuid", "label", "nodules", *risks, "mass", *places)
     rows = []
-    for one in found:
+    for one in results:
         told = np.concatenate([one.before, one.after])
         row = {
             "sample_id": one.sample.sample_id,
@@ -167,11 +168,11 @@ def write_erased(file: Path, found: Sequence[ErasedRisk], calibration: Calibrati
             if place is not None:
                 row |= lps_columns(when, place)
         rows.append(row)
-    write_table(file, columns, rows)
+    write_table(file, columns, rows=rows)
 
 
 def _ask(
-    classifier: RiskClassifier, subject: tio.Subject, explainer: Explainer
+    classifier: RiskClassifier, subject: tio.Subject, *, explainer: Explainer
 ) -> tuple[np.ndarray, HeatMap]:
     image = subject["input"].data[None].to(next(classifier.parameters()).device)
     with torch.no_grad():

@@ -22,6 +22,7 @@ CASES = (
 def write_run_report(
     folder: Path,
     metrics: Mapping[str, object],
+    *,
     answers: Predictions,
     tiles: Mapping[int, object],
     located: Sequence[str],
@@ -41,21 +42,21 @@ def write_run_report(
     """
     files = {name: folder / "figures" / f"{name}.png" for name in PICTURES}
     report = RunReport(
-        folder.name,
-        metrics,
-        {name: file.read_bytes() for name, file in files.items() if file.is_file()},
-        _cases(answers, metrics["test"]["threshold"], tiles),
+        name=folder.name,
+        metrics=metrics,
+        figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
+        cases=_cases(answers, metrics["test"]["threshold"], tiles=tiles),
         # where the file lies says the run folder
-        [one for one in located if str(folder) not in one],
-        left_out,
-        _overview(folder, metrics["seed"]),
-        mark,
+        located=[one for one in located if str(folder) not in one],
+        left_out=left_out,
+        overview=_overview(folder, metrics["seed"]),
+        mark=mark,
     )
     write_page(folder / "report.html", run_page(report))
 
 
 def extremes(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float
+    labels: np.ndarray, probabilities: np.ndarray, *, threshold: float
 ) -> list[tuple[str, int | None]]:
     """The most confident right and wrong answers of each class; None where there is none.
 
@@ -78,10 +79,10 @@ def extremes(
     return found
 
 
-def _cases(answers: Predictions, threshold: float, tiles: Mapping[int, object]) -> list[Case]:
+def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, object]) -> list[Case]:
     from lungcam.report.montage import tile_png
 
-    picked = extremes(answers.labels, answers.probabilities, threshold)
+    picked = extremes(answers.labels, answers.probabilities, threshold=threshold)
     drawn = [tiles[row] for _, row in picked if row in tiles]
     # one scale, so that colours compare
     top = max((float(s.heat.max()) for t in drawn for s in (t.axial, t.coronal)), default=0.0)

@@ -15,7 +15,7 @@ from torch import nn
 from lungcam.explain.features import Features, features
 
 
-def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
+def grad_cam(net: nn.Module, image: torch.Tensor, *, layer: str) -> torch.Tensor:
     """Weigh a layer's feature maps by the logit's mean gradient and keep what speaks for it.
 
     `relu(sum_c mean(d logit / d A_c) A_c)` after Selvaraju et al., Grad-CAM, ICCV 2017, eqs. 1-2,
@@ -34,42 +34,42 @@ def grad_cam(net: nn.Module, image: torch.Tensor, layer: str) -> torch.Tensor:
     Raises:
         ValueError: There is no such layer, or it gives no 3D feature map.
     """
-    return torch.relu(signed_grad_cam(features(net, image, layer)))
+    return torch.relu(signed_grad_cam(features(net, image, layer=layer)))
 
 
-def signed_grad_cam(found: Features) -> torch.Tensor:
+def signed_grad_cam(features: Features) -> torch.Tensor:
     """Grad-CAM before its last step: negative where a cell speaks against, `(B, w, h, d)`."""
-    weights = found.gradient.mean(dim=(2, 3, 4), keepdim=True)
-    return (weights * found.values).sum(dim=1)
+    weights = features.gradient.mean(dim=(2, 3, 4), keepdim=True)
+    return (weights * features.values).sum(dim=1)
 
 
 Sides = tuple[torch.Tensor, torch.Tensor]
 EVIDENCE = ("both", "for", "against")
 
 
-def grad_cam_sides(found: Features) -> Sides:
+def grad_cam_sides(features: Features) -> Sides:
     """Grad-CAM: `sum_c mean(g_c) A_c`, g = d logit / d A (Selvaraju et al., ICCV 2017)."""
-    return _split(signed_grad_cam(found))
+    return _split(signed_grad_cam(features))
 
 
-def hires_cam_sides(found: Features) -> Sides:
+def hires_cam_sides(features: Features) -> Sides:
     """HiResCAM: `sum_c g_c A_c`, cell by cell (Draelos and Carin, arXiv:2011.08891, 2020).
 
     Where the net is linear behind the layer, the cells add up to the logit less its constant.
     """
-    return _split((found.gradient * found.values).sum(dim=1))
+    return _split((features.gradient * features.values).sum(dim=1))
 
 
-def layer_cam_sides(found: Features) -> Sides:
+def layer_cam_sides(features: Features) -> Sides:
     """LayerCAM: `relu(sum_c relu(g_c) A_c)` (Jiang et al., IEEE TIP 30, 2021, eqs. 6-7)."""
 
     def side(gradient: torch.Tensor) -> torch.Tensor:
-        return torch.relu((torch.relu(gradient) * found.values).sum(dim=1))
+        return torch.relu((torch.relu(gradient) * features.values).sum(dim=1))
 
-    return side(found.gradient), side(-found.gradient)
+    return side(features.gradient), side(-features.gradient)
 
 
-def grad_cam_pp_sides(found: Features) -> Sides:
+def grad_cam_pp_sides(features: Features) -> Sides:
     """Grad-CAM++: `relu(sum_c w_c A_c)`, `w_c = sum alpha_c relu(g_c)`.
 
     `alpha_c = g_c^2 / (2 g_c^2 + sum(A_c) g_c^3)` cell by cell, after Chattopadhay et al., WACV
@@ -77,16 +77,16 @@ def grad_cam_pp_sides(found: Features) -> Sides:
     exp(logit), whose own factor exp(logit) is left out: it is one number a scan, and would take the
     maps of different scans off one scale.
     """
-    total = found.values.sum(dim=(2, 3, 4), keepdim=True)
+    total = features.values.sum(dim=(2, 3, 4), keepdim=True)
 
     def side(gradient: torch.Tensor) -> torch.Tensor:
         square = gradient**2
         below = 2 * square + total * gradient * square
         alpha = torch.where(below != 0, square / below, 0.0)
         weights = (alpha * torch.relu(gradient)).sum(dim=(2, 3, 4), keepdim=True)
-        return torch.relu((weights * found.values).sum(dim=1))
+        return torch.relu((weights * features.values).sum(dim=1))
 
-    return side(found.gradient), side(-found.gradient)
+    return side(features.gradient), side(-features.gradient)
 
 
 def _split(signed: torch.Tensor) -> Sides:

@@ -17,6 +17,7 @@ BATCH = 6
 def deletion_areas(
     net: nn.Module,
     image: torch.Tensor,
+    *,
     grid: Grid,
     heat: np.ndarray,
     cells: Grid,
@@ -53,7 +54,9 @@ def deletion_areas(
         rank = np.empty(heat.size, np.int64)
         rank[order] = np.arange(heat.size)
         for name, insert in (("deletion", False), ("insertion", True)):
-            logits = curve(net, image, rank[owner], heat.size, background, insert)
+            logits = curve(
+                net, image, rank=rank[owner], count=heat.size, background=background, insert=insert
+            )
             ending = "" if number == 0 else "_random"
             for kind, values in (("", logits), ("_probability", 1 / (1 + np.exp(-logits)))):
                 areas.setdefault(name + ending + kind, []).append(area(values, heat.size))
@@ -84,6 +87,7 @@ def area(values: Sequence[float], count: int) -> float:
 def curve(
     net: nn.Module,
     image: torch.Tensor,
+    *,
     rank: np.ndarray,
     count: int,
     background: float,

@@ -12,7 +12,7 @@ from lungcam.explain.receptive_field_ops import identity
 from lungcam.grid import Grid
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Features:
     """What the maps of a layer are made of.
 
@@ -29,7 +29,9 @@ class Features:
     logit: torch.Tensor
 
 
-def features(net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None = None) -> Features:
+def features(
+    net: nn.Module, image: torch.Tensor, *, layer: str, grid: Grid | None = None
+) -> Features:
     """Run a net once, and differentiate its logit as far back as a layer.
 
     The layers before are passed without a graph, so this costs little more than a plain forward
@@ -53,7 +55,7 @@ def features(net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None 
     def start_graph(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
         if not isinstance(output, torch.Tensor) or output.ndim != 5:
             raise ValueError(f"Layer '{layer}' gives no feature map (B, C, W, H, D).")
-        places.append(None if grid is None else placed(layer, output, grid))
+        places.append(None if grid is None else placed(layer, output, grid=grid))
         torch.set_grad_enabled(True)
         captured.append(output.detach().requires_grad_())
         # what follows may work in place, which a leaf of the graph does not allow
@@ -75,7 +77,10 @@ def features(net: nn.Module, image: torch.Tensor, layer: str, grid: Grid | None 
             if gradient is None:
                 raise ValueError(f"The answer does not depend on layer '{layer}'.")
             return Features(
-                values.detach(), gradient, places[-1], logit.detach().reshape(len(values))
+                values=values.detach(),
+                gradient=gradient,
+                cells=places[-1],
+                logit=logit.detach().reshape(len(values)),
             )
     finally:
         handle.remove()

@@ -33,12 +33,13 @@ class HeatMap:
 
     def on(self, grid: Grid) -> np.ndarray:
         """Interpolate linearly to a grid with parallel axes; 0 beyond the cells' faces."""
-        return resample(self.values, self.cells, grid)
+        return resample(self.values, self.cells, target=grid)
 
 
 def explain(
     net: nn.Module,
     image: torch.Tensor,
+    *,
     grid: Grid,
     layer: str,
     method: str = "gradcam",
@@ -64,15 +65,15 @@ def explain(
     check_method(method)
     check_evidence(evidence)
     if method == OCCLUSION:
-        values, cells = occlusion(net, image, grid, background)
+        values, cells = occlusion(net, image, grid=grid, background=background)
         sides = torch.from_numpy(values.clip(0)), torch.from_numpy((-values).clip(0))
         return HeatMap(choose_evidence(sides, evidence).numpy(), cells)
-    found = features(net, image, layer, grid)
+    found = features(net, image, layer=layer, grid=grid)
     chosen = choose_evidence(BY_GRADIENT[method](found), evidence)[0]
     return HeatMap(chosen.float().cpu().numpy(), found.cells)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explainer:
     """Makes maps in one way; arguments as for `explain`."""
 
@@ -83,4 +84,12 @@ class Explainer:
 
     def __call__(self, net: nn.Module, image: torch.Tensor, grid: Grid) -> HeatMap:
         """Explain one prepared image."""
-        return explain(net, image, grid, self.layer, self.method, self.evidence, self.background)
+        return explain(
+            net,
+            image,
+            grid=grid,
+            layer=self.layer,
+            method=self.method,
+            evidence=self.evidence,
+            background=self.background,
+        )

@@ -22,7 +22,7 @@ MOST = 3
 TRIALS, LEAST_WITHIN = 200, 0.9
 
 
-def sphere(grid: Grid, center_mm: Sequence[float], diameter_mm: float) -> np.ndarray:
+def sphere(grid: Grid, center_mm: Sequence[float], *, diameter_mm: float) -> np.ndarray:
     """Voxels within a sphere and `MARGIN_MM` around it.
 
     Args:
@@ -48,11 +48,11 @@ def sphere(grid: Grid, center_mm: Sequence[float], diameter_mm: float) -> np.nda
 
 def outlined(mask: np.ndarray, grid: Grid) -> np.ndarray:
     """Voxels of a lesion's mask, `(W, H, D)` bool, and `MARGIN_MM` around it."""
-    return dilate(mask, grid.spacing_mm, MARGIN_MM)
+    return dilate(mask, grid.spacing_mm, distance_mm=MARGIN_MM)
 
 
 def highlighted(
-    heat: np.ndarray, grid: Grid, cell_mm: float, seen: np.ndarray | None = None
+    heat: np.ndarray, grid: Grid, *, cell_mm: float, seen: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """The strongest connected regions above half of a map's maximum, at most three.
 
@@ -79,12 +79,12 @@ def highlighted(
     peaks = np.zeros(int(labels.max()) + 1)
     np.maximum.at(peaks, labels[hot], heat[hot])
     strongest = [one for one in np.argsort(-peaks, kind="stable")[:MOST] if peaks[one] > 0]
-    regions = [dilate(labels == one, grid.spacing_mm, cell_mm) for one in strongest]
+    regions = [dilate(labels == one, grid.spacing_mm, distance_mm=cell_mm) for one in strongest]
     return regions if seen is None else [region & seen for region in regions]
 
 
 def control_region(
-    region: np.ndarray, allowed: np.ndarray, avoided: np.ndarray, seed: int = 0
+    region: np.ndarray, allowed: np.ndarray, *, avoided: np.ndarray, seed: int = 0
 ) -> np.ndarray | None:
     """Move a region to a random place: the control of an erasure.
 
@@ -126,7 +126,7 @@ COARSE_MM = 4.0
 MOVES = 60
 
 
-def inpaint(hu: np.ndarray, region: np.ndarray, grid: Grid, seed: int = 0) -> np.ndarray:
+def inpaint(hu: np.ndarray, region: np.ndarray, *, grid: Grid, seed: int = 0) -> np.ndarray:
     """Replace a region by what the lung around it looks like.
 
     A plane is fitted to the aerated voxels of a shell around the region and goes on within it. On
@@ -158,14 +158,16 @@ def inpaint(hu: np.ndarray, region: np.ndarray, grid: Grid, seed: int = 0) -> np
     fitted, *_ = np.linalg.lstsq(plane[shell], values[shell], rcond=None)
     # a plane that is carried far must not leave what the shell looks like
     smooth = np.clip(plane[inside] @ fitted, *np.percentile(values[shell], [10, 90]))
-    grain = _grain(values, lung, grid)
-    texture = _copied(grain, lung, inside, shell, np.random.default_rng(seed))
+    grain = _grain(values, lung, grid=grid)
+    texture = _copied(
+        grain, lung, inside=inside, shell=shell, generator=np.random.default_rng(seed)
+    )
     painted = hu.copy(order="K")
     painted[box][inside] = np.rint(np.clip(smooth + texture, *AERATED_HU))
     return painted
 
 
-def _grain(values: np.ndarray, lung: np.ndarray, grid: Grid) -> np.ndarray:
+def _grain(values: np.ndarray, lung: np.ndarray, *, grid: Grid) -> np.ndarray:
     """What the lung's voxels have beside the mean of the lung around them."""
     sigma = COARSE_MM / np.array(grid.spacing_mm)
     weight = gaussian_filter(lung.astype(np.float32), sigma)
@@ -176,6 +178,7 @@ def _grain(values: np.ndarray, lung: np.ndarray, grid: Grid) -> np.ndarray:
 def _copied(
     grain: np.ndarray,
     lung: np.ndarray,
+    *,
     inside: np.ndarray,
     shell: np.ndarray,
     generator: np.random.Generator,

@@ -10,7 +10,7 @@ from lungcam.grid import Grid, resample
 LEAST_PARTS = 6
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Lesion:
     """Where a lesion lies.
 
@@ -33,8 +33,8 @@ class Lesion:
             ValueError: The mask stands across the grid.
         """
         if self.mask is not None:
-            return resample(self.mask, self.grid, grid)
-        return ball_share(self.center_mm, self.diameter_mm, grid)
+            return resample(self.mask, self.grid, target=grid)
+        return ball_share(self.center_mm, self.diameter_mm, grid=grid)
 
     def holds(self, point: np.ndarray) -> float:
         """Whether a point in RAS mm lies in the mask, 1 or 0; NaN where there is none."""
@@ -63,10 +63,15 @@ def masked_lesion(mask: np.ndarray, grid: Grid, diameter_mm: float | None = None
         raise ValueError("The mask is empty.")
     volume = len(index) * abs(np.linalg.det(grid.affine[:3, :3]))
     diameter = diameter_mm or (6 * volume / np.pi) ** (1 / 3)
-    return Lesion(grid.to_world(index.mean(axis=0)), float(diameter), mask, grid)
+    return Lesion(
+        center_mm=grid.to_world(index.mean(axis=0)),
+        diameter_mm=float(diameter),
+        mask=mask,
+        grid=grid,
+    )
 
 
-def ball_share(center_mm: np.ndarray, diameter_mm: float, grid: Grid) -> np.ndarray:
+def ball_share(center_mm: np.ndarray, diameter_mm: float, *, grid: Grid) -> np.ndarray:
     """Share of each voxel of a grid that lies in a ball: float32 in 0..1.
 
     At the ball's surface it falls linearly within the width of a voxel, or of its parts where

@@ -113,7 +113,7 @@ def energy_inside(heat: np.ndarray, share: np.ndarray) -> float:
     return float((positive * share).sum(dtype=np.float64)) / mass if mass else 0.0
 
 
-def overlap(heat: np.ndarray, share: np.ndarray, level: float) -> tuple[float, float]:
+def overlap(heat: np.ndarray, share: np.ndarray, *, level: float) -> tuple[float, float]:
     """IoU and Dice of a map's hot part and the lesion.
 
     The level is a share of the map's own maximum: a level in logit units would mean another thing
@@ -161,13 +161,13 @@ def measure_point(point: np.ndarray, lesion: Lesion) -> dict[str, float]:
 
 def measure_map(heat: np.ndarray, share: np.ndarray) -> dict[str, float]:
     """Energy, IoU and Dice, by the names in `MAP_FIGURES`; see `lungcam.explain.localisation`."""
-    pairs = [overlap(heat, share, level) for level in LEVELS]
+    pairs = [overlap(heat, share, level=level) for level in LEVELS]
     values = energy_inside(heat, share), *(one for one, _ in pairs), *(two for _, two in pairs)
     return dict(zip(MAP_FIGURES, values, strict=True))
 
 
 def measure_chance(
-    lungs: np.ndarray, grid: Grid, lesion: Lesion, share: np.ndarray
+    lungs: np.ndarray, grid: Grid, *, lesion: Lesion, share: np.ndarray
 ) -> dict[str, float]:
     """What a random point in the lungs, and a map that is even over them, would reach.
 

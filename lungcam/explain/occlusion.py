@@ -13,7 +13,7 @@ BATCH, BATCH_VOXELS = 32, 2**21
 
 
 def occlusion(
-    net: nn.Module, image: torch.Tensor, grid: Grid, background: float
+    net: nn.Module, image: torch.Tensor, *, grid: Grid, background: float
 ) -> tuple[np.ndarray, Grid]:
     """Cover one block after the other and see how far the logit falls.
 
@@ -39,7 +39,7 @@ def occlusion(
     changing = [
         (cell, box)
         for cell in np.ndindex(*count)
-        for box in [_block(first + np.array(cell) * step, step, size)]
+        for box in [_block(first + np.array(cell) * step, step, size=size)]
         if (image[(..., *box)] != background).any()
     ]
     batch = max(1, min(BATCH, BATCH_VOXELS // int(size.prod())))
@@ -62,7 +62,7 @@ def occlusion(
     return values, Grid(tuple(int(n) for n in count), grid.affine @ place)
 
 
-def _block(corner: np.ndarray, step: int, size: np.ndarray) -> tuple[slice, ...]:
+def _block(corner: np.ndarray, step: int, *, size: np.ndarray) -> tuple[slice, ...]:
     """What a cell's block covers of the image; the outer ones hang over its faces."""
     low = np.maximum(corner - step // 2, 0)
     high = np.minimum(corner + step + step // 2, size)

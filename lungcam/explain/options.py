@@ -18,18 +18,18 @@ LISTED = 8
 KNOWN = {"method": METHODS, "evidence": EVIDENCE}
 
 
-def check_explanation(told: Mapping[str, Any]) -> None:
+def check_explanation(settings: Mapping[str, Any]) -> None:
     """Refuse a method or an evidence that does not exist; None stands for what is carried.
 
     Raises:
         InputError: Names the key.
     """
     for key, known in KNOWN.items():
-        if told.get(key) is not None and told[key] not in known:
-            raise InputError(f"explain.{key}={told[key]}: choose {', '.join(known)}.")
+        if settings.get(key) is not None and settings[key] not in known:
+            raise InputError(f"explain.{key}={settings[key]}: choose {', '.join(known)}.")
 
 
-def check_layer(net: nn.Module, layer: str, shape: Sequence[int] | None) -> None:
+def check_layer(net: nn.Module, layer: str, *, shape: Sequence[int] | None) -> None:
     """Refuse a layer that does not exist, that gives no map, or whose place is not known.
 
     Args:
@@ -50,6 +50,6 @@ def check_layer(net: nn.Module, layer: str, shape: Sequence[int] | None) -> None
         raise InputError(f"explain.layer={layer}: the model has no such layer{told}.")
     if image is not None:
         try:
-            cell_grid(net, layer, image, Grid(tuple(shape), np.eye(4)))
+            cell_grid(net, layer, image=image, grid=Grid(tuple(shape), np.eye(4)))
         except ValueError as error:
             raise InputError(f"explain.layer={layer}: {error}") from error

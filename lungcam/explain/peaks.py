@@ -12,7 +12,7 @@ MOST = 50
 
 
 def peaks(
-    heat: np.ndarray, cells: Grid, apart_mm: float = APART_MM, most: int = MOST
+    heat: np.ndarray, cells: Grid, *, apart_mm: float = APART_MM, most: int = MOST
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the local maxima of a map, the highest first.
 

@@ -31,7 +31,9 @@ class FollowCenters(TorchFunctionMode):
         if operation == "setitem":
             args[0].centers = "an assignment to voxels mixes places"
         for one in _tensors((output,)):
-            one.centers = _centers(operation, sources, before, one, args, kwargs)
+            one.centers = _centers(
+                operation, sources, before=before, output=one, args=args, kwargs=kwargs
+            )
         return output
 
 
@@ -44,7 +46,7 @@ def _tensors(values) -> Iterator[torch.Tensor]:
             yield from _tensors(value)
 
 
-def _centers(operation, sources, before, output, args, kwargs) -> np.ndarray | str:
+def _centers(operation, sources, *, before, output, args, kwargs) -> np.ndarray | str:
     """Places of an operation's output, or why they are lost."""
     found = []
     kwargs = {name: one for name, one in kwargs.items() if name not in ("input", "tensors")}
@@ -57,7 +59,9 @@ def _centers(operation, sources, before, output, args, kwargs) -> np.ndarray | s
         if source.ndim != 5 or output.ndim != 5:
             return f"`{operation}` leaves no map with cells"
         try:
-            found.append(centers @ behind(operation, source, output, args[1:], kwargs))
+            found.append(
+                centers @ behind(operation, source, output=output, args=args[1:], kwargs=kwargs)
+            )
         except NotKnown as error:
             return str(error)
     if not found:
@@ -67,7 +71,7 @@ def _centers(operation, sources, before, output, args, kwargs) -> np.ndarray | s
     return found[0]
 
 
-def placed(layer: str, features: torch.Tensor, grid: Grid) -> Grid:
+def placed(layer: str, features: torch.Tensor, *, grid: Grid) -> Grid:
     """Grid of a feature map that `FollowCenters` has followed.
 
     Args:
@@ -86,7 +90,7 @@ def placed(layer: str, features: torch.Tensor, grid: Grid) -> Grid:
     return Grid(tuple(features.shape[2:]), grid.affine @ centers)
 
 
-def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Grid:
+def cell_grid(net: nn.Module, layer: str, *, image: torch.Tensor, grid: Grid) -> Grid:
     """Place the cells of a layer's feature map at the centres of their receptive fields.
 
     The centres follow from the kernels, strides, paddings and dilations of convolutions (transposed
@@ -123,4 +127,4 @@ def cell_grid(net: nn.Module, layer: str, image: torch.Tensor, grid: Grid) -> Gr
         net.train(training)
     if not outputs:
         raise ValueError(f"The net does not run its layer '{layer}'.")
-    return placed(layer, outputs[-1], grid)
+    return placed(layer, outputs[-1], grid=grid)

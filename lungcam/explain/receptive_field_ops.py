@@ -43,7 +43,9 @@ def along(steps: object, starts: object = 0.0) -> np.ndarray:
     return matrix
 
 
-def behind(operation: str, source: torch.Tensor, output: torch.Tensor, args, kwargs) -> np.ndarray:
+def behind(
+    operation: str, source: torch.Tensor, *, output: torch.Tensor, args, kwargs
+) -> np.ndarray:
     """Where the indices of an operation's output lie among those of its input.
 
     Args:
@@ -68,7 +70,7 @@ def _three(value) -> np.ndarray:
     return np.broadcast_to(np.asarray(value, float), 3)
 
 
-def _window(kernel, stride, padding, dilation=1) -> np.ndarray:
+def _window(kernel, stride, *, padding, dilation=1) -> np.ndarray:
     """A window that slides (Dumoulin and Visin, A guide to convolution arithmetic, 2016)."""
     reach = _three(dilation) * (_three(kernel) - 1)
     if isinstance(padding, str):
@@ -80,7 +82,7 @@ def _window(kernel, stride, padding, dilation=1) -> np.ndarray:
 def _conv(
     _source, _output, weight, _bias=None, stride=1, padding=0, dilation=1, _groups=1, **_more
 ):
-    return _window(weight.shape[2:], stride, padding, dilation)
+    return _window(weight.shape[2:], stride, padding=padding, dilation=dilation)
 
 
 def _conv_transpose(
@@ -92,18 +94,18 @@ def _conv_transpose(
 
 # a window that hangs over the far end, by `ceil_mode`, stands where the others' order puts it
 def _max_pool(_source, _output, kernel_size, stride=None, padding=0, dilation=1, *_more, **_others):
-    return _window(kernel_size, stride or kernel_size, padding, dilation)
+    return _window(kernel_size, stride or kernel_size, padding=padding, dilation=dilation)
 
 
 def _avg_pool(_source, _output, kernel_size, stride=None, padding=0, *_more, **_others):
-    return _window(kernel_size, stride or kernel_size, padding)
+    return _window(kernel_size, stride or kernel_size, padding=padding)
 
 
 def _adaptive_pool(source, output, *_size, **_others):
     inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
     if (inside % outside).any():
         raise NotKnown("an adaptive pooling cuts its map into windows of several sizes")
-    return _window(inside // outside, inside // outside, 0)
+    return _window(inside // outside, inside // outside, padding=0)
 
 
 def _interpolate(

@@ -52,32 +52,32 @@ def assess_reliability(figures: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {
         "discriminates": _above(
-            figures["auc"], 0.5, "The net tells positives from negatives", "AUC {}"
+            figures["auc"], 0.5, claim="The net tells positives from negatives", words="AUC {}"
         ),
         "deletion": _above(
             figures["deletion"],
             0,
-            "The logit hangs on what the map marks more than on random cells",
-            "deletion lowers its mean by {} more",
+            claim="The logit hangs on what the map marks more than on random cells",
+            words="deletion lowers its mean by {} more",
         ),
         "randomisation": _below(
             figures["randomised"],
             MOST_ALIKE,
-            "The map changes with the net's weights",
-            "rank correlation with untrained nets' maps {}",
+            claim="The map changes with the net's weights",
+            words="rank correlation with untrained nets' maps {}",
         ),
         "repeatability": _both(
             _above(
                 figures["shift"],
                 LEAST_REPEATED,
-                "The map stays where it is when the input shifts",
-                "rank correlation {}",
+                claim="The map stays where it is when the input shifts",
+                words="rank correlation {}",
             ),
             _above(
                 figures["steady"],
                 LEAST_STEADY,
-                "The peak stays where it is when the input shifts",
-                "in a share {} of shifts",
+                claim="The peak stays where it is when the input shifts",
+                words="in a share {} of shifts",
             ),
         ),
     }
@@ -88,14 +88,14 @@ def assess_reliability(figures: Mapping[str, Any]) -> dict[str, Any]:
             _above(
                 figures["over_random"],
                 0,
-                "Peaks find known lesions more often than random points",
-                f"{shares}; difference {{}}",
+                claim="Peaks find known lesions more often than random points",
+                words=f"{shares}; difference {{}}",
             ),
             _above(
                 figures["over_untrained"],
                 0,
-                "Peaks find known lesions more often than an untrained net's",
-                f"{shares}; difference {{}}",
+                claim="Peaks find known lesions more often than an untrained net's",
+                words=f"{shares}; difference {{}}",
             ),
         )
     criteria = {name: met for name, (met, _) in found.items()}
@@ -111,17 +111,27 @@ def assess_reliability(figures: Mapping[str, Any]) -> dict[str, Any]:
 Found = tuple[bool, list[str]]
 
 
-def _above(figure: Sequence[float | None], level: float, claim: str, words: str) -> Found:
+def _above(figure: Sequence[float | None], level: float, *, claim: str, words: str) -> Found:
     value, low, high = (math.nan if one is None else one for one in figure)
-    return _told(low > level, claim, words.format(_interval(value, low, high)), f"above {level:g}")
+    return _told(
+        low > level,
+        claim,
+        words=words.format(_interval(value, low, high=high)),
+        demand=f"above {level:g}",
+    )
 
 
-def _below(figure: Sequence[float | None], level: float, claim: str, words: str) -> Found:
+def _below(figure: Sequence[float | None], level: float, *, claim: str, words: str) -> Found:
     value, low, high = (math.nan if one is None else one for one in figure)
-    return _told(high < level, claim, words.format(_interval(value, low, high)), f"below {level:g}")
+    return _told(
+        high < level,
+        claim,
+        words=words.format(_interval(value, low, high=high)),
+        demand=f"below {level:g}",
+    )
 
 
-def _told(met: bool, claim: str, words: str, demand: str) -> Found:
+def _told(met: bool, claim: str, *, words: str, demand: str) -> Found:
     if met:
         return True, [f"{claim}: {words}."]
     return False, [f"Not shown: {claim[0].lower()}{claim[1:]}: {words}; it must lie {demand}."]
@@ -133,7 +143,7 @@ def _both(first: Found, second: Found) -> Found:
     return met, [sentence for one, told in (first, second) if one == met for sentence in told]
 
 
-def _interval(value: float, low: float, high: float) -> str:
+def _interval(value: float, low: float, *, high: float) -> str:
     if math.isnan(low):
         return f"{value:.2f} (95 % interval not known)"
     return f"{value:.2f} (95 % interval {low:.2f} to {high:.2f})"

@@ -23,7 +23,9 @@ from lungcam.grid import Grid, resample
 STAGES = 8
 
 
-def cascade(net: nn.Module, image: torch.Tensor, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
+def cascade(
+    net: nn.Module, image: torch.Tensor, *, seed: int = 0
+) -> Iterator[tuple[str, nn.Module]]:
     """Randomise a net's layers one after the other, from the head down.
 
     Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018. It is done on a copy: whatever
@@ -50,9 +52,9 @@ def cascade(net: nn.Module, image: torch.Tensor, seed: int = 0) -> Iterator[tupl
         yield layers[group[-1]][0], changed
 
 
-def untrained(net: nn.Module, image: torch.Tensor, seed: int = 0) -> nn.Module:
+def untrained(net: nn.Module, image: torch.Tensor, *, seed: int = 0) -> nn.Module:
     """Copy a net with all its weights random; arguments as for `cascade`."""
-    *_, (_, changed) = cascade(net, image, seed)
+    *_, (_, changed) = cascade(net, image, seed=seed)
     return changed
 
 
@@ -106,7 +108,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
-def compare(heat: HeatMap, other: HeatMap, where: np.ndarray) -> dict[str, float]:
+def compare(heat: HeatMap, other: HeatMap, *, where: np.ndarray) -> dict[str, float]:
     """Lay one map over another in the scanner's space and compare them.
 
     Args:
@@ -118,7 +120,7 @@ def compare(heat: HeatMap, other: HeatMap, where: np.ndarray) -> dict[str, float
         `spearman`, over the cells that both maps cover whole, and `peak_mm`, the distance of their
         peaks, NaN where either points nowhere.
     """
-    covered = resample(np.ones(other.cells.shape, bool), other.cells, heat.cells) > 1 - 1e-3
+    covered = resample(np.ones(other.cells.shape, bool), other.cells, target=heat.cells) > 1 - 1e-3
     both = covered & where
     moved = np.linalg.norm(peak_mm(heat.values, heat.cells) - peak_mm(other.values, other.cells))
     return {
@@ -133,7 +135,7 @@ SHIFTS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (-2, -2, -2))
 NOISE = 0.05
 
 
-def shifted(image: torch.Tensor, grid: Grid, by: Sequence[int]) -> tuple[torch.Tensor, Grid]:
+def shifted(image: torch.Tensor, grid: Grid, *, by: Sequence[int]) -> tuple[torch.Tensor, Grid]:
     """Look at the same patient through a grid that stands some voxels further on.
 
     Args:
@@ -162,6 +164,7 @@ def noisy(image: torch.Tensor, seed: int = 0) -> torch.Tensor:
 def repeatability(
     make: Callable[[torch.Tensor, Grid], HeatMap],
     image: torch.Tensor,
+    *,
     grid: Grid,
     where: np.ndarray,
     seed: int = 0,
@@ -180,7 +183,7 @@ def repeatability(
         share of them after which the peak lies within a cell's diagonal of where it was.
     """
     heat = make(image, grid)
-    moved = [compare(heat, make(*shifted(image, grid, by)), where) for by in SHIFTS]
+    moved = [compare(heat, make(*shifted(image, grid, by=by)), where=where) for by in SHIFTS]
     distances = np.array([one["peak_mm"] for one in moved])
     told = distances[~np.isnan(distances)]
     return {
@@ -189,5 +192,5 @@ def repeatability(
             "peak_mm": float(told.mean()) if told.size else math.nan,
             "steady": float(np.mean(distances <= np.linalg.norm(heat.cells.spacing_mm) + 1e-6)),
         },
-        "noise": compare(heat, make(noisy(image, seed), grid), where),
+        "noise": compare(heat, make(noisy(image, seed), grid), where=where),
     }

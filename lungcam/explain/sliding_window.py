@@ -29,7 +29,7 @@ class Windows:
         return self.lattice.to_world(self.steps)
 
 
-def lay_windows(region: np.ndarray, grid: Grid, step_mm: float) -> Windows:
+def lay_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
     """Lay windows whose centres stand in a region, a step apart along its grid's axes.
 
     Args:
@@ -59,7 +59,7 @@ def lay_windows(region: np.ndarray, grid: Grid, step_mm: float) -> Windows:
     return Windows(steps, lattice)
 
 
-def blend(maps: Sequence[np.ndarray], first: Grid, windows: Windows) -> tuple[np.ndarray, Grid]:
+def blend(maps: Sequence[np.ndarray], first: Grid, *, windows: Windows) -> tuple[np.ndarray, Grid]:
     """Make one map of all windows' maps.
 
     Where several windows see a place, it gets the mean of what they say of it; a window's middle

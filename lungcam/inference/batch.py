@@ -40,6 +40,7 @@ from lungcam.training.predictor import Predictor
 def write_metrics(
     file: Path,
     predictor: Predictor,
+    *,
     samples: Sequence[Sample],
     answers: Sequence[Mapping[str, object]],
 ) -> None:
@@ -56,13 +57,17 @@ def write_metrics(
         file.unlink(missing_ok=True)
         return
     told = Predictions(
-        [s for s, _ in known],
-        np.array([one["logit"] for _, one in known]),
+        samples=[s for s, _ in known],
+        logits=np.array([one["logit"] for _, one in known]),
         calibration=predictor.calibration or Calibration(),
     )
     metrics = {
         "test": summarise(
-            told.labels, told.probabilities, told.patients, predictor.threshold, told.baselines
+            told.labels,
+            told.probabilities,
+            patients=told.patients,
+            threshold=predictor.threshold,
+            baselines=told.baselines,
         ),
         "seen_in_training": sum(bool(one["seen_in_training"]) for one in answers),
         "label_rule": predictor.label_rule,
@@ -89,7 +94,7 @@ class PredictionTable:
         faults: Rows of a table that give none; they stand at the end.
     """
 
-    def __init__(self, folder: Path, samples: Sequence[Sample], faults: Sequence[Fault]):
+    def __init__(self, folder: Path, samples: Sequence[Sample], *, faults: Sequence[Fault]):
         self.folder = folder
         self.samples = samples
         self.faults = faults
@@ -130,7 +135,7 @@ class PredictionTable:
 
     def write(self) -> None:
         """Write all that is known so far."""
-        write_table(self.file, COLUMNS, self._rows())
+        write_table(self.file, COLUMNS, rows=self._rows())
         self._written = time.monotonic()
 
     def _rows(self) -> list[dict[str, object]]:
@@ -154,7 +159,7 @@ class PredictionTable:
 TOLD = ("probability", "logit", "label", "seen_in_training")
 
 
-def request_digest(predictor: Predictor, sample: Sample, wanted: RequestedOutputs) -> str:
+def request_digest(predictor: Predictor, sample: Sample, *, wanted: RequestedOutputs) -> str:
     """Digest all that a scan's answer and its files hang on.
 
     That is the checkpoint and how it explains, the scan's files by path, size and time of change,
@@ -208,6 +213,7 @@ MOST_WORKERS = 4
 def predict_many(
     predictor: Predictor,
     samples: Sequence[Sample],
+    *,
     faults: Sequence[Fault],
     out: Path,
     wanted: RequestedOutputs,
@@ -236,8 +242,8 @@ def predict_many(
         OSError: A file cannot be written; likewise.
     """
     clear_unfinished(out)
-    table = PredictionTable(out, samples, faults)
-    requests = [request_digest(predictor, one, wanted) for one in samples]
+    table = PredictionTable(out, samples, faults=faults)
+    requests = [request_digest(predictor, one, wanted=wanted) for one in samples]
     if localiser is None:
         for number, sample in enumerate(samples):
             known = finished(out / sample.sample_id, requests[number])
@@ -249,7 +255,7 @@ def predict_many(
     # for a single one it would take longer to start a process than to read the scan
     workers = min(processors(), MOST_WORKERS, len(asked)) if len(asked) > 1 else 0
     work = partial(prepare_for_outputs, predictor.transforms, wanted)
-    results = work_ahead(work, [(samples[number],) for number in asked], workers)
+    results = work_ahead(work, [(samples[number],) for number in asked], workers=workers)
     try:
         with closing(results), tqdm(total=len(asked), desc="scans", disable=not asked) as bar:
             for number, result in zip(asked, results, strict=True):
@@ -280,7 +286,9 @@ def predict_many(
         print(f"skipped {fault.reason}")
     done = sorted(table.answers)
     answers = [table.answers[number] for number in done]
-    write_metrics(out / "metrics.json", predictor, [samples[n] for n in done], answers)
+    write_metrics(
+        out / "metrics.json", predictor, samples=[samples[n] for n in done], answers=answers
+    )
     return table
 
 

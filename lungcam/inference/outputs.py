@@ -58,6 +58,7 @@ SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
 def write_dicom_objects(
     folder: Path,
     scan: Scan,
+    *,
     heat: np.ndarray,
     masks: Mapping[str, np.ndarray],
     predictor: Predictor,
@@ -79,19 +80,21 @@ def write_dicom_objects(
     except NoSource as reason:
         return [str(reason)]
     told = ObjectDescription(
-        method_name(predictor.method, "both"),
-        predictor.method,
-        predictor.evidence,
-        type(predictor.classifier.net).__name__,
-        predictor.sha256,
-        predictor.label_rule,
-        predictor.mark,
+        method=method_name(predictor.method, "both"),
+        code=predictor.method,
+        evidence=predictor.evidence,
+        model=type(predictor.classifier.net).__name__,
+        checkpoint=predictor.sha256,
+        label_rule=predictor.label_rule,
+        mark=predictor.mark,
     )
-    write_parametric_map(folder / "heatmap.dcm", source, heat, told)
-    write_heat_slices(folder / "heatmap_slices", source, heat, told)
+    write_parametric_map(folder / "heatmap.dcm", source, heat=heat, description=told)
+    write_heat_slices(folder / "heatmap_slices", source, heat=heat, description=told)
     for name, mask in masks.items():
-        on_scan = reorient(mask, scan.grid.canonical, scan.grid)
-        write_segmentation(folder / f"{name}.dcm", source, on_scan, SEGMENTS[name], told)
+        on_scan = reorient(mask, scan.grid.canonical, target=scan.grid)
+        write_segmentation(
+            folder / f"{name}.dcm", source, mask=on_scan, segment=SEGMENTS[name], description=told
+        )
     notes = []
     if not source.one_frame:
         notes.append(
@@ -151,7 +154,7 @@ def write_pictures(
             with Scene(content, look) as scene:
                 save_png(folder / "render.png", scene.picture(look.view))
         if turning:
-            with Scene(content, look, SIZE) as scene:
+            with Scene(content, look, size=SIZE) as scene:
                 save_gif(folder / "turntable.gif", list(turntable(scene, look.view)))
     except RenderError as error:
         return [str(error)]
@@ -193,7 +196,7 @@ NAME = "prediction.json"
 
 
 def prediction_record(
-    predictor: Predictor, ready: PreparedScan, answer: ScanPrediction, warnings: Sequence[str]
+    predictor: Predictor, ready: PreparedScan, *, answer: ScanPrediction, warnings: Sequence[str]
 ) -> dict[str, object]:
     """What stands in prediction.json of any scan, but for its name, its times and its request."""
     places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)

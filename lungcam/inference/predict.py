@@ -59,7 +59,7 @@ class SlidingWindowResult:
     windows: int
 
 
-def search_scan(predictor: Predictor, scan: Scan, searched: np.ndarray) -> SlidingWindowResult:
+def search_scan(predictor: Predictor, scan: Scan, *, searched: np.ndarray) -> SlidingWindowResult:
     """Look at a cube around every point of a lattice in the lungs, and explain each.
 
     Args:
@@ -79,18 +79,18 @@ def search_scan(predictor: Predictor, scan: Scan, searched: np.ndarray) -> Slidi
     view = next(one for one in predictor.transforms.transforms if isinstance(one, NoduleView))
     side_mm = min(view.shape) * view.spacing_mm
     middle = canonical.to_world((np.array(canonical.shape) - 1) / 2)
-    (probe,) = _look(predictor, scan, middle[None])
+    (probe,) = _look(predictor, scan, centers_mm=middle[None])
     cell_mm = max(probe.cells.spacing_mm)
     # whole cells, so that those of all windows stand on one grid
     step_mm = max(1, round(STEP * side_mm / cell_mm)) * cell_mm
-    windows = lay_windows(searched, canonical, step_mm)
+    windows = lay_windows(searched, canonical, step_mm=step_mm)
     maps, first = [], None
-    for found in _look(predictor, scan, windows.centers_mm, "windows"):
+    for found in _look(predictor, scan, centers_mm=windows.centers_mm, words="windows"):
         scaled = scale_by_logit(BY_GRADIENT[predictor.method](found), found.logit)
         maps += list(choose_evidence(scaled, "both").float().cpu().numpy())
         first = first or found.cells
-    signed, cells = blend(maps, first, windows)
-    candidates = _candidates(predictor, scan, HeatMap(signed, cells))
+    signed, cells = blend(maps, first, windows=windows)
+    candidates = _candidates(predictor, scan, heat=HeatMap(signed, cells))
     sides = torch.from_numpy(signed.clip(0)), torch.from_numpy((-signed).clip(0))
     heat = HeatMap(choose_evidence(sides, predictor.evidence).numpy(), cells)
     return SlidingWindowResult(heat, candidates, len(windows))
@@ -115,7 +115,7 @@ def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
 
 
 def _look(
-    predictor: Predictor, scan: Scan, centers_mm: np.ndarray, words: str | None = None
+    predictor: Predictor, scan: Scan, *, centers_mm: np.ndarray, words: str | None = None
 ) -> Iterator[Features]:
     """Show the net cubes around points, as a nodule's is shown; gives a batch at a time.
 
@@ -129,19 +129,21 @@ def _look(
     with tqdm(total=len(centers_mm), desc=words, leave=False, disable=words is None) as bar:
         for begin in range(0, len(centers_mm), BATCH):
             batch = centers_mm[begin : begin + BATCH]
-            subjects = [prepare(scan, predictor.transforms, tuple(center)) for center in batch]
+            subjects = [
+                prepare(scan, predictor.transforms, center_mm=tuple(center)) for center in batch
+            ]
             image = torch.stack([one["input"].data for one in subjects]).to(device)
             at = grid(subjects[0], "input")
-            yield features(predictor.classifier, image, predictor.layer, at)
+            yield features(predictor.classifier, image, layer=predictor.layer, grid=at)
             bar.update(len(batch))
 
 
-def _candidates(predictor: Predictor, scan: Scan, heat: HeatMap) -> list[Candidate]:
+def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Candidate]:
     """Ask the net about a cube around each peak of the map."""
     places, heights = peaks(heat.values, heat.cells, most=CANDIDATES)
     if not len(places):
         return []
-    logits = torch.cat([found.logit for found in _look(predictor, scan, places)])
+    logits = torch.cat([found.logit for found in _look(predictor, scan, centers_mm=places)])
     return [
         Candidate(tuple(map(float, place)), float(height), float(logit))
         for place, height, logit in zip(places, heights, logits, strict=True)
@@ -181,7 +183,9 @@ class ScanPrediction:
         return self.subject["input"].data[None]
 
 
-def predict_prepared(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> ScanPrediction:
+def predict_prepared(
+    predictor: Predictor, ready: PreparedScan, *, watch: Stopwatch
+) -> ScanPrediction:
     """Ask a net about a scan.
 
     Args:
@@ -193,16 +197,16 @@ def predict_prepared(predictor: Predictor, ready: PreparedScan, watch: Stopwatch
         InputError: The method is too slow for a whole scan.
     """
     if ready.subject is None:
-        return _all_places(predictor, ready, watch)
-    logit, yearly, heat = _asked(predictor, ready.subject, watch)
+        return _all_places(predictor, ready, watch=watch)
+    logit, yearly, heat = _asked(predictor, ready.subject, watch=watch)
     told = ready.masks, ready.quality, ready.warnings
     return ScanPrediction(logit, heat, ready.subject, heat, *told, yearly=yearly)
 
 
-def _all_places(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> ScanPrediction:
+def _all_places(predictor: Predictor, ready: PreparedScan, *, watch: Stopwatch) -> ScanPrediction:
     scan = ready.scan
     with watch("slide"):
-        slid = search_scan(predictor, scan, ready.masks["mask"])
+        slid = search_scan(predictor, scan, searched=ready.masks["mask"])
     if slid.candidates:
         center_mm = slid.candidates[0].center_mm
     else:
@@ -210,8 +214,8 @@ def _all_places(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> 
         inside = np.argwhere(ready.masks["lungs"])
         center_mm = scan.grid.canonical.to_world(inside[len(inside) // 2])
     with watch("lungs"):
-        subject = prepare(scan, predictor.transforms, tuple(center_mm))
-    logit, yearly, local = _asked(predictor, subject, watch)
+        subject = prepare(scan, predictor.transforms, center_mm=tuple(center_mm))
+    logit, yearly, local = _asked(predictor, subject, watch=watch)
     told = [
         *ready.warnings,
         f"No centre is known: {slid.windows} places in the lungs were looked at, and the answer is "
@@ -224,7 +228,7 @@ def _all_places(predictor: Predictor, ready: PreparedScan, watch: Stopwatch) -> 
 
 
 def _asked(
-    predictor: Predictor, subject: tio.Subject, watch: Stopwatch
+    predictor: Predictor, subject: tio.Subject, *, watch: Stopwatch
 ) -> tuple[float, np.ndarray | None, HeatMap]:
     """The logit, that of each year where the net tells them, and the map."""
     net = predictor.classifier

@@ -23,7 +23,7 @@ SEARCHED = "closed"
 VOLUMES = ("image", "airway", "lungs", "mask")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PreparedScan:
     """A scan, read and prepared.
 
@@ -55,7 +55,7 @@ class PreparedScan:
             name: volume(self.subject, name) for name in ("mask", "lungs") if name in self.subject
         }
 
-    def for_files(self, wanted: RequestedOutputs) -> "Ready":
+    def for_files(self, wanted: RequestedOutputs) -> "PreparedScan":
         """Without the volumes that nothing is made from: they are most of the memory."""
         if wanted.erase or self.subject is None or "image" not in self.subject:
             return self
@@ -82,16 +82,16 @@ def read_and_prepare(transforms: tio.Compose, sample: Sample) -> PreparedScan:
     """
     watch = Stopwatch()
     with watch("read"):
-        scan = read_scan(sample.image, sample.series, shows_whole_chest(transforms))
+        scan = read_scan(sample.image, sample.series, whole_chest=shows_whole_chest(transforms))
     with watch("lungs"):
-        ready = _prepared(transforms, scan, sample)
+        ready = _prepared(transforms, scan, sample=sample)
     return replace(ready, seconds=watch.seconds)
 
 
 def prepare_for_outputs(
     transforms: tio.Compose, wanted: RequestedOutputs, sample: Sample
 ) -> PreparedScan:
-    """`make_ready` in another process: what is not needed is not sent."""
+    """`read_and_prepare` in another process: what is not needed is not sent."""
     return read_and_prepare(transforms, sample).for_files(wanted)
 
 
@@ -105,37 +105,46 @@ def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
         InputError: No lungs are found.
     """
     at = scan.grid.canonical
-    hu = reorient(scan.hu, scan.grid, at)
+    hu = reorient(scan.hu, scan.grid, target=at)
     try:
-        pockets = lung_pockets(air(hu), hu, at.spacing_mm)
+        pockets = lung_pockets(air(hu), hu, spacing_mm=at.spacing_mm)
     except ValueError as error:
         raise InputError(
             f"{scan.source}: {error} Give a CT of the whole chest, in HU, or a nodule's crop."
         ) from error
-    airway = trachea(pockets, hu, at.spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=at.spacing_mm)
     lungs = pockets & ~airway
     # without a margin: centres stand in the lungs, and cubes reach beyond
     return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
 
 
-def _prepared(transforms: tio.Compose, scan: Scan, sample: Sample) -> PreparedScan:
+def _prepared(transforms: tio.Compose, scan: Scan, *, sample: Sample) -> PreparedScan:
     center_mm, told, pixels = None, list(scan.warnings), pixel_hash(scan)
     if not shows_whole_chest(transforms):
         extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
         if sample.center_mm is None and not is_crop(extent_mm):
-            return PreparedScan(scan, None, find_lungs(scan), Quality(), told, pixels)
+            return PreparedScan(
+                scan=scan,
+                subject=None,
+                searched=find_lungs(scan),
+                quality=Quality(),
+                warnings=told,
+                pixels=pixels,
+            )
         try:
             center_mm, misplaced = place_center(scan.grid, sample.center_mm)
         except ValueError as error:
             raise InputError(f"{scan.source}: {error}") from error
         told += [one.sentence for one in misplaced]
-    subject = prepare(scan, transforms, center_mm)
+    subject = prepare(scan, transforms, center_mm=center_mm)
     judged = quality(subject)
     told += [one.sentence for one in judged.findings]
     crop = "mask" not in subject and center_mm is None
     if crop and _beyond(grid(subject, "input"), grid(subject, "image")):
         told.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
-    return PreparedScan(scan, subject, None, judged, told, pixels)
+    return PreparedScan(
+        scan=scan, subject=subject, searched=None, quality=judged, warnings=told, pixels=pixels
+    )
 
 
 def _beyond(shown: Grid, scan: Grid) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from lungcam.render import RenderOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RequestedOutputs:
     """Which files are wanted beside prediction.json and the heat-map.
 

@@ -91,7 +91,7 @@ def predict_scan(
         InputError: The scan is at fault; nothing is written then.
     """
     watch, scan = Stopwatch(ready.seconds), ready.scan
-    answer = predict_prepared(predictor, ready, watch)
+    answer = predict_prepared(predictor, ready, watch=watch)
     canonical, masks, warnings = scan.grid.canonical, answer.masks, list(answer.warnings)
     with watch("explain"):
         on_scan = answer.heat.on(scan.grid)
@@ -99,46 +99,67 @@ def predict_scan(
     if wanted.erase:
         with watch("erase"):
             net, steps = predictor.classifier, predictor.transforms
-            erased = erase_lesions(net, answer.subject, steps, sample, answer.local)
+            erased = erase_lesions(
+                net, answer.subject, transforms=steps, sample=sample, heat=answer.local
+            )
         warnings += erased.warnings
     for pattern in FILES:
         for old in folder.glob(pattern):
             old.unlink()
     with watch("write"):
-        write_volume(folder / "heatmap.nii.gz", on_scan, scan.grid)
+        write_volume(folder / "heatmap.nii.gz", on_scan, grid=scan.grid)
         if erased is not None:
             erased.write(folder / "erased.nii.gz", scan.grid)
         if wanted.masks:
             for name, one in masks.items():
                 write_volume(
-                    folder / f"{name}.nii.gz", reorient(one, canonical, scan.grid), scan.grid
+                    folder / f"{name}.nii.gz",
+                    reorient(one, canonical, target=scan.grid),
+                    grid=scan.grid,
                 )
             if answer.yearly is not None and answer.candidates is None:
                 for year, heat in enumerate(yearly_maps(predictor, answer), start=1):
                     file = folder / f"heatmap_year_{year}.nii.gz"
-                    write_volume(file, heat.on(scan.grid), scan.grid)
+                    write_volume(file, heat.on(scan.grid), grid=scan.grid)
     if wanted.dicom:
         # the codes' dictionary alone takes a fifth of a second
         from lungcam.inference.outputs import write_dicom_objects
 
         with watch("dicom"):
-            warnings += write_dicom_objects(folder, scan, on_scan, masks, predictor)
+            warnings += write_dicom_objects(
+                folder, scan, heat=on_scan, masks=masks, predictor=predictor
+            )
     if (wanted.picture or wanted.turntable) and masks:
         with watch("render"):
             warnings += write_pictures(
                 folder,
-                *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look),
+                *_drawn(
+                    predictor,
+                    scan,
+                    sample=sample,
+                    lungs=masks["lungs"],
+                    heat=on_scan,
+                    look=wanted.look,
+                ),
                 picture=wanted.picture,
                 turning=wanted.turntable,
             )
     prediction = {
         "scan": folder.name,
-        **prediction_record(predictor, ready, answer, warnings),
+        **prediction_record(predictor, ready, answer=answer, warnings=warnings),
         **({"erased": erased.lesions} if erased is not None else {}),
     }
     if wanted.report:
         with watch("report"):
-            write_scan_report(folder, predictor, scan, sample, answer, prediction, wanted.look)
+            write_scan_report(
+                folder,
+                predictor,
+                scan=scan,
+                sample=sample,
+                answer=answer,
+                prediction=prediction,
+                look=wanted.look,
+            )
     prediction |= {
         "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
@@ -154,7 +175,9 @@ def predict_scan(
     write_prediction(folder, prediction)
     if wanted.interactive and masks:
         for note in show_window(
-            *_drawn(predictor, scan, sample, masks["lungs"], on_scan, wanted.look)
+            *_drawn(
+                predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan, look=wanted.look
+            )
         ):
             print(f"note: {note}")
     return prediction
@@ -163,6 +186,7 @@ def predict_scan(
 def _drawn(
     predictor: Predictor,
     scan: Scan,
+    *,
     sample: Sample,
     lungs: np.ndarray,
     heat: np.ndarray,
@@ -171,9 +195,9 @@ def _drawn(
     """What pictures are made of, as `write_pictures` takes it."""
     canonical = scan.grid.canonical
     return (
-        reorient(scan.hu, scan.grid, canonical),
+        reorient(scan.hu, scan.grid, target=canonical),
         lungs,
-        reorient(heat, scan.grid, canonical),
+        reorient(heat, scan.grid, target=canonical),
         canonical.spacing_mm,
         method_name(predictor.method, predictor.evidence),
         predictor.mark,

@@ -26,6 +26,7 @@ VOXELS = 192
 def write_scan_report(
     folder: Path,
     predictor: Predictor,
+    *,
     scan: Scan,
     sample: Sample,
     answer: ScanPrediction,
@@ -44,7 +45,7 @@ def write_scan_report(
         look: How the 3D view looks; what cuts a picture open is left to the user's hand.
     """
     canonical = scan.grid.canonical
-    hu = reorient(scan.hu, scan.grid, canonical)
+    hu = reorient(scan.hu, scan.grid, target=canonical)
     lesions = _lesions(sample)
     places = [center for center, _ in lesions]
     places += [one["center_ras_mm"] for one in prediction.get("candidates", ())]
@@ -54,20 +55,20 @@ def write_scan_report(
     shown = show_scan(
         hu,
         canonical,
-        answer.masks.get("lungs"),
-        not is_crop(extent_mm),
-        places,
+        lungs=answer.masks.get("lungs"),
+        chest=not is_crop(extent_mm),
+        points_mm=places,
     )
     report = ScanReport(
-        prediction,
-        scan.grid,
-        shown,
-        answer.heat,
-        type(predictor.classifier.net).__name__,
-        predictor.mark,
-        predictor.fitted_on,
-        "scans" if shows_whole_chest(predictor.transforms) else "nodules",
-        lesions,
+        prediction=prediction,
+        scan=scan.grid,
+        shown=shown,
+        heat=answer.heat,
+        net=type(predictor.classifier.net).__name__,
+        mark=predictor.mark,
+        fitted_on=predictor.fitted_on,
+        noun="scans" if shows_whole_chest(predictor.transforms) else "nodules",
+        lesions=lesions,
     )
     view = None
     if "lungs" in answer.masks:

@@ -17,6 +17,7 @@ DIRECTIONS = 128
 def cavity(
     lungs: np.ndarray,
     spacing_mm: tuple[float, float, float],
+    *,
     margin_mm: float = 4.0,
     slab_mm: float = 10.0,
 ) -> np.ndarray:
@@ -41,8 +42,13 @@ def cavity(
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
     ways = np.column_stack([np.cos(angles), np.sin(angles)])
     ways[np.abs(ways) < 1e-9] = 0
-    extents = _slabs(_extents(lungs, ways, spacing_mm), spacing_mm[2], margin_mm, slab_mm)
-    first, last = _rows(extents, ways, lungs.shape, spacing_mm)
+    extents = _slabs(
+        _extents(lungs, ways, spacing_mm=spacing_mm),
+        spacing_mm[2],
+        margin_mm=margin_mm,
+        slab_mm=slab_mm,
+    )
+    first, last = _rows(extents, ways, shape=lungs.shape, spacing_mm=spacing_mm)
     # row n begins with n voxels: a stretch is the difference of two
     stretches = np.tri(width + 1, width, -1, dtype=bool)
     mask = np.zeros_like(lungs)
@@ -54,7 +60,7 @@ def cavity(
 
 
 def _extents(
-    lungs: np.ndarray, ways: np.ndarray, spacing_mm: tuple[float, float, float]
+    lungs: np.ndarray, ways: np.ndarray, *, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
     """How far each slice reaches in each direction: `(n, D)` in mm, -inf where it is empty."""
     width = lungs.shape[0]
@@ -70,7 +76,9 @@ def _extents(
     return np.where(np.isnan(extents), -np.inf, extents)
 
 
-def _slabs(extents: np.ndarray, spacing_mm: float, margin_mm: float, slab_mm: float) -> np.ndarray:
+def _slabs(
+    extents: np.ndarray, spacing_mm: float, *, margin_mm: float, slab_mm: float
+) -> np.ndarray:
     """Unite each slice with its neighbours, and widen it as a ball of `margin_mm` would."""
     united = extents + margin_mm
     for steps in range(1, int(max(margin_mm, slab_mm) / spacing_mm + 1e-6) + 1):
@@ -83,6 +91,7 @@ def _slabs(extents: np.ndarray, spacing_mm: float, margin_mm: float, slab_mm: fl
 def _rows(
     extents: np.ndarray,
     ways: np.ndarray,
+    *,
     shape: tuple[int, int, int],
     spacing_mm: tuple[float, float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +118,9 @@ HALF = 0.5 - 1e-5
 BAY_MM = 20.0
 
 
-def close(mask: np.ndarray, spacing_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+def close(
+    mask: np.ndarray, spacing_mm: tuple[float, float, float], *, radius_mm: float
+) -> np.ndarray:
     """Fill the bays of a mask that a ball of a given radius cannot enter from outside.
 
     A threshold takes a nodule at the chest wall for wall and leaves a bay in the lungs; closing
@@ -133,11 +144,13 @@ def close(mask: np.ndarray, spacing_mm: tuple[float, float, float], radius_mm: f
     affine = np.diag([*step, 1.0])
     affine[:3, 3] = low + step / 2
     working = Grid(tuple(int(n) for n in np.ceil((high - low) / step)), affine)
-    coarse = resample(mask, source, working) >= HALF
+    coarse = resample(mask, source, target=working) >= HALF
     spacing = tuple(float(mm) for mm in step)
-    closed = ~dilate(~dilate(coarse, spacing, radius_mm), spacing, radius_mm)
+    closed = ~dilate(
+        ~dilate(coarse, spacing, distance_mm=radius_mm), spacing, distance_mm=radius_mm
+    )
     result = mask.copy(order="K")
-    result[box] |= resample(closed, working, source.crop(box)) >= HALF
+    result[box] |= resample(closed, working, target=source.crop(box)) >= HALF
     return result
 
 
@@ -174,16 +187,17 @@ def mask_around(
     if kind not in MASKS:
         raise ValueError(f"lungs.mask={kind}: choose {', '.join(MASKS)}.")
     if kind == "cavity":
-        return cavity(lungs, spacing_mm, margin_mm, SLAB_MM)
+        return cavity(lungs, spacing_mm, margin_mm=margin_mm, slab_mm=SLAB_MM)
     mask = fill_axial_slices(lungs | airway, spacing_mm)
     if kind == "closed":
-        mask = close(mask, spacing_mm, BAY_MM)
-    return dilate(mask, spacing_mm, margin_mm)
+        mask = close(mask, spacing_mm, radius_mm=BAY_MM)
+    return dilate(mask, spacing_mm, distance_mm=margin_mm)
 
 
 def lung_mask(
     hu: np.ndarray,
     spacing_mm: tuple[float, float, float],
+    *,
     kind: str = "cavity",
     threshold: float = -350,
     margin_mm: float = 4.0,
@@ -203,6 +217,6 @@ def lung_mask(
     Raises:
         ValueError: No lungs are found, or there is no such mask.
     """
-    pockets = lung_pockets(air(hu, threshold), hu, spacing_mm)
-    airway = trachea(pockets, hu, spacing_mm)
+    pockets = lung_pockets(air(hu, threshold), hu, spacing_mm=spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     return mask_around(pockets & ~airway, airway, spacing_mm, kind, margin_mm)

@@ -61,7 +61,7 @@ def as_laid_out(volume: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def dilate(
-    mask: np.ndarray, spacing_mm: tuple[float, float, float], distance_mm: float
+    mask: np.ndarray, spacing_mm: tuple[float, float, float], *, distance_mm: float
 ) -> np.ndarray:
     """Add every voxel whose centre lies within a distance of a voxel centre of the mask.
 
@@ -122,6 +122,7 @@ def _shifted(bits: np.ndarray, n: int) -> np.ndarray:
 def fill_axial_slices(
     mask: np.ndarray,
     spacing_mm: tuple[float, float, float],
+    *,
     largest_cm2: float = np.inf,
 ) -> np.ndarray:
     """Fill what a mask encloses within each axial slice.

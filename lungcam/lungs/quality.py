@@ -96,7 +96,10 @@ def mask_findings(quality: dict[str, float | int | bool]) -> list[Finding]:
     if quality["mask_ml"] > LARGEST_MASK_RATIO * ml:
         ratio = quality["mask_ml"] / ml
         found.append(("large_mask", f"the mask is {ratio:.1f} times the lungs"))
-    return [Finding(code, "flagged", told, "look at the lung mask") for code, told in found]
+    return [
+        Finding(code=code, outcome="flagged", message=told, remedy="look at the lung mask")
+        for code, told in found
+    ]
 
 
 SIZE = (128, 128)  # rows and columns of each of the two views
@@ -105,7 +108,7 @@ LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
 def thumbnail(
-    hu: np.ndarray, lungs: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float, float]
+    hu: np.ndarray, lungs: np.ndarray, *, mask: np.ndarray, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
     """Draw an axial and a coronal slice through the lungs' middle with both outlines.
 
@@ -127,11 +130,13 @@ def thumbnail(
         fixed = 3 - across - down
         planes = [np.take(one, middle[fixed], axis=fixed) for one in (hu, lungs, mask)]
         columns, rows = (
-            _indices(planes[0].shape[i], middle[axis], spacing_mm[axis], SIZE[1 - i])
+            _indices(
+                planes[0].shape[i], middle[axis], spacing_mm=spacing_mm[axis], count=SIZE[1 - i]
+            )
             for i, axis in enumerate((across, down))
         )
         # rows run downwards: from front to back, and from head to foot
-        picture, *outlined = (_pick(plane, columns, rows[::-1]) for plane in planes)
+        picture, *outlined = (_pick(plane, columns, rows=rows[::-1]) for plane in planes)
         low, high = DISPLAY_HU
         grey = (np.clip(picture, low, high) - low) * (255 / (high - low))
         view = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
@@ -142,13 +147,13 @@ def thumbnail(
     return np.concatenate(views, axis=1)
 
 
-def _indices(size: int, middle: int, spacing_mm: float, count: int) -> np.ndarray:
+def _indices(size: int, middle: int, *, spacing_mm: float, count: int) -> np.ndarray:
     """Voxels of an axis at `MM` apart, around the middle; -1 beyond the volume."""
     at = np.rint(middle + (np.arange(count) - count / 2) * MM / spacing_mm).astype(int)
     return np.where((at >= 0) & (at < size), at, -1)
 
 
-def _pick(plane: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _pick(plane: np.ndarray, columns: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
     """`plane[column, row]` as a picture; what lies beyond the volume is its lowest value."""
     picked = plane[np.ix_(columns, rows)].T.copy()
     picked[(rows < 0)[:, None] | (columns < 0)] = DISPLAY_HU[0] if plane.dtype != bool else False

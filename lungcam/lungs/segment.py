@@ -69,7 +69,7 @@ LARGEST_GAP_CM2 = 15.0
 
 
 def lung_pockets(
-    air: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
+    air: np.ndarray, hu: np.ndarray, *, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
     """Find both lungs among the pockets of air.
 
@@ -97,17 +97,18 @@ def lung_pockets(
         # it would join a lung that the field of view cuts with the air outside
         air = air & ~padding[:, :, None]
     pockets = as_laid_out(cc3d.connected_components(in_memory_order(air), connectivity=6), air)
-    chosen = _choose(pockets, hu, _rim(padding), spacing_mm)
+    chosen = _choose(pockets, hu, frame=_rim(padding), spacing_mm=spacing_mm)
     lungs = pockets == chosen[0]
     for other in chosen[1:]:
         lungs |= pockets == other
     del pockets
-    return fill_axial_slices(lungs, spacing_mm, LARGEST_GAP_CM2)
+    return fill_axial_slices(lungs, spacing_mm, largest_cm2=LARGEST_GAP_CM2)
 
 
 def _choose(
     pockets: np.ndarray,
     hu: np.ndarray,
+    *,
     frame: np.ndarray,
     spacing_mm: tuple[float, float, float],
 ) -> list[int]:
@@ -223,7 +224,7 @@ LUMEN_HU = -900
 
 
 def trachea(
-    lungs: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
+    lungs: np.ndarray, hu: np.ndarray, *, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
     """Follow the trachea from the top of the volume down to where it divides.
 
@@ -252,7 +253,13 @@ def trachea(
         return pieces_of[k]
 
     for start in range(slices.stop - 1, slices.start - 1, -1):
-        label = _beginning(pieces(start), hu[*box, start], middle, spacing_mm, pixel_cm2)
+        label = _beginning(
+            pieces(start),
+            hu[*box, start],
+            middle=middle,
+            spacing_mm=spacing_mm,
+            pixel_cm2=pixel_cm2,
+        )
         if label:
             break
     else:
@@ -261,7 +268,7 @@ def trachea(
     for way in (range(start + 1, slices.stop), range(start - 1, slices.start - 1, -1)):
         last = found[*box, start] = pieces(start) == label
         for k in way:
-            following = _continuation(pieces(k), last, pixel_cm2)
+            following = _continuation(pieces(k), last, pixel_cm2=pixel_cm2)
             if not following:
                 break
             last = found[*box, k] = pieces(k) == following
@@ -272,6 +279,7 @@ def trachea(
 def _beginning(
     pieces: np.ndarray,
     hu: np.ndarray,
+    *,
     middle: float,
     spacing_mm: tuple[float, float, float],
     pixel_cm2: float,
@@ -293,7 +301,7 @@ def _beginning(
     return best
 
 
-def _continuation(pieces: np.ndarray, last: np.ndarray, pixel_cm2: float) -> int:
+def _continuation(pieces: np.ndarray, last: np.ndarray, *, pixel_cm2: float) -> int:
     """Label of the piece next to the last one, or 0 where it has joined the lungs."""
     overlap = np.bincount(pieces[last], minlength=1)
     overlap[0] = 0

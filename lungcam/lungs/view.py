@@ -15,6 +15,7 @@ from lungcam.lungs.morphology import bounding_box
 def fade_walls(
     values: np.ndarray,
     lungs: np.ndarray,
+    *,
     spacing_mm: tuple[float, float, float],
     contrast: float,
 ) -> np.ndarray:
@@ -33,7 +34,7 @@ def fade_walls(
     Returns:
         `(W, H, D)` float32.
     """
-    inner = close(lungs, spacing_mm, BAY_MM)
+    inner = close(lungs, spacing_mm, radius_mm=BAY_MM)
     return np.where(inner, values, values * np.float32(contrast)).astype(np.float32)
 
 
@@ -60,7 +61,7 @@ DISPLAY_HU = (-1200, 600)
 
 
 def lung_grid(
-    lungs: np.ndarray, source: Grid, shape: tuple[int, int, int], spacing_mm: float
+    lungs: np.ndarray, source: Grid, *, shape: tuple[int, int, int], spacing_mm: float
 ) -> Grid:
     """Lay a grid around the lungs, its axes along the scan's.
 
@@ -91,7 +92,7 @@ def lung_grid(
 
 
 def show_masked(
-    hu: np.ndarray, lungs: np.ndarray, mask: np.ndarray, source: Grid, target: Grid
+    hu: np.ndarray, lungs: np.ndarray, *, mask: np.ndarray, source: Grid, target: Grid
 ) -> np.ndarray:
     """Resample what lies in the mask; all else becomes the lungs' mean, which normalises to 0.
 
@@ -113,4 +114,4 @@ def show_masked(
     box = bounding_box(mask, tuple(reach.astype(int)))
     shown = np.clip(hu[box], *DISPLAY_HU)
     np.copyto(shown, mean, where=~mask[box])
-    return resample(shown, source.crop(box), target, outside=mean)
+    return resample(shown, source.crop(box), target=target, outside=mean)

@@ -20,7 +20,7 @@ def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def expected_calibration_error(
-    labels: np.ndarray, probabilities: np.ndarray, bins: int = 10
+    labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10
 ) -> float:
     """Mean difference of probability and frequency over bins of equal width (Naeini, 2015).
 
@@ -72,7 +72,7 @@ class Calibration:
 
 
 def fit_platt(
-    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
+    labels: np.ndarray, logits: np.ndarray, *, weights: np.ndarray | None = None
 ) -> Calibration:
     """Fit slope and intercept by maximum likelihood on smoothed targets.
 
@@ -153,11 +153,11 @@ def fit_yearly_platt(
         return Calibration()
     _, person, scans = np.unique(patients, return_inverse=True, return_counts=True)
     rows = 1 / scans[person]
-    weights = rows[:, None] / _followed(happened, mask, rows) / logits.shape[1]
-    return fit_platt(happened[known].astype(int), logits[known], weights[known])
+    weights = rows[:, None] / _followed(happened, mask, rows=rows) / logits.shape[1]
+    return fit_platt(happened[known].astype(int), logits[known], weights=weights[known])
 
 
-def _followed(happened: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _followed(happened: np.ndarray, mask: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
     """Share of rows followed into each year `(N, Y)`, or into that of a row's event.
 
     Where nobody is left that could be known the share is 1: no pair asks for it.

@@ -69,7 +69,9 @@ def paired_difference(
     if np.isnan(one):
         return Paired(*[np.nan] * 6)
     first, second = weighted_auc(labels, scores), weighted_auc(labels, others)
-    drawn = bootstrap(labels, patients, lambda weights: first(weights) - second(weights), seed)
+    drawn = bootstrap(
+        labels, patients, statistic=lambda weights: first(weights) - second(weights), seed=seed
+    )
     # two equal AUCs may differ by a rounding error, which is no side
     drawn[np.abs(drawn) < 1e-12] = 0
     low, high = percentile_interval(drawn)
@@ -86,6 +88,7 @@ SPECIFICITIES = (0.90, 0.95)
 def ranking(
     labels: np.ndarray,
     scores: np.ndarray,
+    *,
     patients: np.ndarray,
     baselines: Mapping[str, np.ndarray],
     seed: int = 0,
@@ -111,12 +114,16 @@ def ranking(
         "auc": known(auc(labels, scores)),
         "auc_ci95": interval(auc_interval(labels, scores, patients, seed)),
         "pr_auc": known(average_precision(labels, scores)),
-        "pr_auc_ci95": interval(average_precision_interval(labels, scores, patients, seed)),
+        "pr_auc_ci95": interval(
+            average_precision_interval(labels, scores, patients=patients, seed=seed)
+        ),
     }
     for specificity in SPECIFICITIES:
         name = f"sensitivity_at_{specificity:.0%}_specificity".replace("%", "")
-        bounds = sensitivity_interval(labels, scores, patients, specificity, seed)
-        figures[name] = known(sensitivity_at(labels, scores, specificity))
+        bounds = sensitivity_interval(
+            labels, scores, patients=patients, specificity=specificity, seed=seed
+        )
+        figures[name] = known(sensitivity_at(labels, scores, specificity=specificity))
         figures[f"{name}_ci95"] = interval(bounds)
     figures["baselines"], figures["against_baselines"] = {}, {}
     for name, baseline in baselines.items():
@@ -124,7 +131,7 @@ def ranking(
         if not told.any():
             continue
         compared = against_baseline(
-            labels[told], scores[told], baseline[told], patients[told], seed
+            labels[told], scores[told], baseline=baseline[told], patients=patients[told], seed=seed
         )
         figures["baselines"][f"auc_{name}"] = compared["baseline_auc"]
         figures["against_baselines"][name] = compared
@@ -134,6 +141,7 @@ def ranking(
 def against_baseline(
     labels: np.ndarray,
     scores: np.ndarray,
+    *,
     baseline: np.ndarray,
     patients: np.ndarray,
     seed: int = 0,

@@ -87,7 +87,13 @@ def pool_folds(folds: Sequence[Scored], seed: int = 0) -> dict[str, object]:
     pooled = pool(folds)
     return {
         "folds": _spread([auc(fold.labels, fold.scores) for fold in folds]),
-        **ranking(pooled.labels, pooled.scores, pooled.patients, pooled.baselines, seed),
+        **ranking(
+            pooled.labels,
+            pooled.scores,
+            patients=pooled.patients,
+            baselines=pooled.baselines,
+            seed=seed,
+        ),
         "brier": brier(pooled.labels, expit(pooled.scores)),
         "ece": expected_calibration_error(pooled.labels, expit(pooled.scores)),
     }

@@ -125,11 +125,13 @@ def auc_interval(
     if np.isnan(estimate):
         return np.nan, np.nan
     if estimate in (0.0, 1.0):
-        return newcombe_interval(estimate, int(labels.sum()), int((1 - labels).sum()))
-    return percentile_interval(bootstrap(labels, patients, weighted_auc(labels, scores), seed))
+        return newcombe_interval(estimate, int(labels.sum()), n_negative=int((1 - labels).sum()))
+    return percentile_interval(
+        bootstrap(labels, patients, statistic=weighted_auc(labels, scores), seed=seed)
+    )
 
 
-def newcombe_interval(estimate: float, n_positive: int, n_negative: int) -> tuple[float, float]:
+def newcombe_interval(estimate: float, n_positive: int, *, n_negative: int) -> tuple[float, float]:
     """95 % score-like interval of an AUC from its value and the two counts.
 
     Newcombe, Confidence intervals for an effect size measure based on the Mann-Whitney statistic,
@@ -185,7 +187,7 @@ def weighted_average_precision(labels: np.ndarray, scores: np.ndarray) -> Statis
 
 
 def average_precision_interval(
-    labels: np.ndarray, scores: np.ndarray, patients: np.ndarray, seed: int = 0
+    labels: np.ndarray, scores: np.ndarray, *, patients: np.ndarray, seed: int = 0
 ) -> tuple[float, float]:
     """95 % percentile interval over resamples of patients, as of `auc_interval`.
 
@@ -195,7 +197,9 @@ def average_precision_interval(
     """
     if labels.min() == labels.max():
         return np.nan, np.nan
-    figures = bootstrap(labels, patients, weighted_average_precision(labels, scores), seed)
+    figures = bootstrap(
+        labels, patients, statistic=weighted_average_precision(labels, scores), seed=seed
+    )
     return percentile_interval(figures)
 
 
@@ -216,7 +220,7 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def roc_band(
-    labels: np.ndarray, scores: np.ndarray, patients: np.ndarray, seed: int = 0
+    labels: np.ndarray, scores: np.ndarray, *, patients: np.ndarray, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """95 % pointwise band of the true positive rate at `STEPS`, by resampling patients.
 
@@ -233,7 +237,9 @@ def roc_band(
             [np.interp(STEPS, np.r_[0, f], np.r_[0, t]) for f, t in zip(false, true, strict=True)]
         )
 
-    low, high = np.percentile(bootstrap(labels, patients, of, seed), [2.5, 97.5], axis=0)
+    low, high = np.percentile(
+        bootstrap(labels, patients, statistic=of, seed=seed), [2.5, 97.5], axis=0
+    )
     return low, high
 
 
@@ -275,7 +281,7 @@ SENSITIVITY_RULE = (
 ROUNDING = 1e-9
 
 
-def sensitivity_at(labels: np.ndarray, scores: np.ndarray, specificity: float) -> float:
+def sensitivity_at(labels: np.ndarray, scores: np.ndarray, *, specificity: float) -> float:
     """Sensitivity by `SENSITIVITY_RULE`.
 
     Args:
@@ -288,11 +294,13 @@ def sensitivity_at(labels: np.ndarray, scores: np.ndarray, specificity: float) -
     """
     if labels.min() == labels.max():
         return float("nan")
-    of = weighted_sensitivity(labels, scores, specificity)
+    of = weighted_sensitivity(labels, scores, specificity=specificity)
     return float(of(np.ones((1, len(labels))))[0])
 
 
-def weighted_sensitivity(labels: np.ndarray, scores: np.ndarray, specificity: float) -> Statistic:
+def weighted_sensitivity(
+    labels: np.ndarray, scores: np.ndarray, *, specificity: float
+) -> Statistic:
     """Function that gives `sensitivity_at` of every row of weights `(R, N)`, each of two classes.
 
     Args:
@@ -316,6 +324,7 @@ def weighted_sensitivity(labels: np.ndarray, scores: np.ndarray, specificity: fl
 def sensitivity_interval(
     labels: np.ndarray,
     scores: np.ndarray,
+    *,
     patients: np.ndarray,
     specificity: float,
     seed: int = 0,
@@ -327,8 +336,8 @@ def sensitivity_interval(
     """
     if labels.min() == labels.max():
         return np.nan, np.nan
-    of = weighted_sensitivity(labels, scores, specificity)
-    return percentile_interval(bootstrap(labels, patients, of, seed))
+    of = weighted_sensitivity(labels, scores, specificity=specificity)
+    return percentile_interval(bootstrap(labels, patients, statistic=of, seed=seed))
 
 
 def youden_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -359,7 +368,7 @@ def youden_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def at_threshold(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float
+    labels: np.ndarray, probabilities: np.ndarray, *, threshold: float
 ) -> dict[str, float | None]:
     """Accuracy, precision, recall (sensitivity) and specificity of calling `p >= threshold`.
 

@@ -52,7 +52,7 @@ class Marks:
         )
 
 
-def within(points: np.ndarray, centers: np.ndarray, diameters: np.ndarray) -> np.ndarray:
+def within(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> np.ndarray:
     """Whether each point lies nearer to each centre than half its diameter: `(N, M)` bool."""
     distances = np.linalg.norm(points[:, None] - centers[None], axis=2)
     return distances < np.asarray(diameters, float) / 2
@@ -72,10 +72,12 @@ def match(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
         `(M,)` score with which each nodule is found, -inf where it is not; and the scores of the
         false positives.
     """
-    hits = within(marks.points, marks.centers, marks.diameters)
+    hits = within(marks.points, marks.centers, diameters=marks.diameters)
     scores = np.asarray(marks.scores, float)
     found = np.where(hits, scores[:, None], -np.inf).max(axis=0, initial=-np.inf)
-    ignored = within(marks.points, marks.excluded_centers, marks.excluded_diameters).any(axis=1)
+    ignored = within(marks.points, marks.excluded_centers, diameters=marks.excluded_diameters).any(
+        axis=1
+    )
     return found, scores[~hits.any(axis=1) & ~ignored]
 
 
@@ -90,7 +92,7 @@ FROC_RULE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Froc:
     """The candidates of all scans, matched and sorted once.
 
@@ -148,7 +150,7 @@ class Froc:
             return np.full((len(RATES) + 1, 2), np.nan)
         drawn = np.arange(len(self.nodules)) if patients is None else patients
         figures = resample_patients(
-            drawn, self.weighted(), seed, lambda weights: weights @ self.nodules > 0
+            drawn, self.weighted(), seed=seed, usable=lambda weights: weights @ self.nodules > 0
         )
         columns = [*figures.T, figures.mean(axis=1)]
         return np.array([percentile_interval(column) for column in columns])
@@ -181,7 +183,12 @@ def froc(scans: Sequence[Marks]) -> Froc:
         scores += [best, false]
         of.append(np.full(len(best) + len(false), number))
     nodules = np.array([len(scan.centers) for scan in scans], float)
-    return Froc(np.concatenate(found), np.concatenate(scores), np.concatenate(of), nodules)
+    return Froc(
+        found=np.concatenate(found),
+        scores=np.concatenate(scores),
+        scans=np.concatenate(of),
+        nodules=nodules,
+    )
 
 
 def random_sensitivity(shares: Sequence[np.ndarray], ignored: Sequence[float]) -> np.ndarray:

@@ -22,7 +22,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def bootstrap(
-    labels: np.ndarray, patients: np.ndarray, statistic: Statistic, seed: int = 0
+    labels: np.ndarray, patients: np.ndarray, *, statistic: Statistic, seed: int = 0
 ) -> np.ndarray:
     """Figures of `RESAMPLES` resamples of whole patients; those without both labels are redrawn.
 
@@ -45,12 +45,13 @@ def bootstrap(
     def has_both(weights: np.ndarray) -> np.ndarray:
         return (weights[:, positive].sum(axis=1) > 0) & (weights[:, ~positive].sum(axis=1) > 0)
 
-    return resample_patients(patients, statistic, seed, has_both)
+    return resample_patients(patients, statistic, seed=seed, usable=has_both)
 
 
 def resample_patients(
     patients: np.ndarray,
     statistic: Statistic,
+    *,
     seed: int = 0,
     usable: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
@@ -98,7 +99,7 @@ def percentile_interval(figures: np.ndarray) -> tuple[float, float]:
 
 
 def bootstrap_mean(
-    values: np.ndarray, patients: np.ndarray, seed: int = 0
+    values: np.ndarray, patients: np.ndarray, *, seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean with its 95 % percentile interval over resamples of whole patients.
 
@@ -110,7 +111,7 @@ def bootstrap_mean(
     Returns:
         Mean, lower and upper bound; the bounds are NaN where no resample moves the mean.
     """
-    means = resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed)
+    means = resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed=seed)
     # means of the same values in another order differ by a rounding error
     low, high = percentile_interval(means.round(12))
     return float(np.mean(values)), low, high
@@ -122,7 +123,7 @@ def share_interval(share: float, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def share_difference_interval(share: float, other: float, n: int) -> tuple[float, float]:
+def share_difference_interval(share: float, other: float, *, n: int) -> tuple[float, float]:
     """95 % interval of the difference of two shares of `n`.
 
     Newcombe, Interval estimation for the difference between independent proportions, Stat Med
@@ -143,7 +144,9 @@ AVERAGES_RULE = (
 )
 
 
-def mean_interval(values: np.ndarray, patients: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def mean_interval(
+    values: np.ndarray, patients: np.ndarray, *, seed: int = 0
+) -> tuple[float, float]:
     """95 % interval of a mean of values in [0, 1].
 
     Args:
@@ -158,7 +161,7 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, seed: int = 0) -> tu
     if np.all(values == values[0]) and values[0] in (0, 1):
         return share_interval(float(values[0]), len(np.unique(patients)))
     return percentile_interval(
-        resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed)
+        resample_patients(patients, lambda w: (w @ values) / w.sum(axis=1), seed=seed)
     )
 
 
@@ -182,9 +185,11 @@ def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return values[order][(below >= below[:, -1:] / 2).argmax(axis=1)]
 
 
-def median_interval(values: np.ndarray, patients: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def median_interval(
+    values: np.ndarray, patients: np.ndarray, *, seed: int = 0
+) -> tuple[float, float]:
     """95 % interval of a median, as `mean_interval`; its bounds are values, and may be infinite."""
-    figures = np.sort(resample_patients(patients, lambda w: weighted_median(values, w), seed))
+    figures = np.sort(resample_patients(patients, lambda w: weighted_median(values, w), seed=seed))
     if figures[0] == figures[-1]:
         return np.nan, np.nan
     low, high = np.percentile(figures, [2.5, 97.5], method="inverted_cdf")

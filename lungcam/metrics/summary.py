@@ -79,7 +79,7 @@ def risk_summary(
     uno, harrell = concordance(last, *times, horizon)
     bounds = concordance_interval(last, *times, horizon, patients, seed)
     return figures | {
-        "auc": yearly_auc(risks, in_follow_up, happened, patients, seed),
+        "auc": yearly_auc(risks, in_follow_up, happened=happened, patients=patients, seed=seed),
         "c_index": known(uno),
         "c_index_ci95": interval(bounds[0]),
         "harrell_c_index": known(harrell),
@@ -87,7 +87,12 @@ def risk_summary(
         "calibration": calibration_by_year(risks, *times, patients, seed),
         "groups": calibration_by_group(last, *times, horizon, patients, seed),
         "against_baselines": yearly_baselines(
-            risks, in_follow_up, happened, patients, baselines, seed
+            risks,
+            in_follow_up,
+            happened=happened,
+            patients=patients,
+            baselines=baselines,
+            seed=seed,
         ),
         "rules": RISK_RULES,
     }
@@ -96,6 +101,7 @@ def risk_summary(
 def summarise(
     labels: np.ndarray,
     probabilities: np.ndarray,
+    *,
     patients: np.ndarray,
     threshold: float,
     baselines: Mapping[str, np.ndarray],
@@ -116,15 +122,15 @@ def summarise(
         the calibration.
     """
     return {
-        **ranking(labels, probabilities, patients, baselines, seed),
-        **at_threshold(labels, probabilities, threshold),
+        **ranking(labels, probabilities, patients=patients, baselines=baselines, seed=seed),
+        **at_threshold(labels, probabilities, threshold=threshold),
         "brier": brier(labels, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
         "threshold": threshold,
     }
 
 
-def with_interval(value: float, bounds: Sequence[float | None], sign: str = "") -> str:
+def with_interval(value: float, bounds: Sequence[float | None], *, sign: str = "") -> str:
     """A figure and its 95 % interval; `sign="+"` shows both signs."""
     low, high = bounds
     if low is None or high is None:

@@ -24,7 +24,7 @@ KAPLAN_MEIER_RULE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FollowUp:
     """Rows in the order of their times; those of the same time in one group.
 
@@ -68,7 +68,9 @@ def follow_up(time_days: np.ndarray, event: np.ndarray) -> FollowUp:
     order = np.argsort(time_days, kind="stable")
     ordered = np.asarray(time_days, float)[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)])
-    return FollowUp(order, starts, ordered[starts], np.asarray(event, bool)[order])
+    return FollowUp(
+        order=order, starts=starts, days=ordered[starts], event=np.asarray(event, bool)[order]
+    )
 
 
 def share_left(lost: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -87,7 +89,7 @@ def share_left(lost: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((len(lost), 1)), kept.cumprod(axis=1)], axis=1)
 
 
-def observed_risk(rows: FollowUp, weights: np.ndarray, days: np.ndarray) -> np.ndarray:
+def observed_risk(rows: FollowUp, weights: np.ndarray, *, days: np.ndarray) -> np.ndarray:
     """Risk that was observed before some days, by `KAPLAN_MEIER_RULE`.
 
     Args:
@@ -134,7 +136,7 @@ def concordance(
     Returns:
         Both in [0, 1]; NaN where no pair can be compared.
     """
-    of = weighted_concordance(scores, follow_up(time_days, event), horizon_days)
+    of = weighted_concordance(scores, follow_up(time_days, event), horizon_days=horizon_days)
     uno, harrell = of(np.ones((1, len(scores))))[0]
     return float(uno), float(harrell)
 
@@ -160,13 +162,13 @@ def concordance_interval(
     Returns:
         Lower and upper bounds; NaN where no resample moves the index.
     """
-    of = weighted_concordance(scores, follow_up(time_days, event), horizon_days)
+    of = weighted_concordance(scores, follow_up(time_days, event), horizon_days=horizon_days)
     # equal shares of other pairs differ by a rounding error
-    uno, harrell = resample_patients(patients, of, seed).round(12).T
+    uno, harrell = resample_patients(patients, of, seed=seed).round(12).T
     return percentile_interval(uno), percentile_interval(harrell)
 
 
-def weighted_concordance(scores: np.ndarray, rows: FollowUp, horizon_days: float) -> Statistic:
+def weighted_concordance(scores: np.ndarray, rows: FollowUp, *, horizon_days: float) -> Statistic:
     """Function that gives both indices of every row of weights `(R, N)` as `(R, 2)`.
 
     All pairs of an event and a row are compared, in blocks of events: the work is R N E, as matrix
@@ -219,7 +221,7 @@ YEARLY_AUC_RULE = (
 
 
 def year_rows(
-    in_follow_up: np.ndarray, happened: np.ndarray, year: int
+    in_follow_up: np.ndarray, happened: np.ndarray, *, year: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows that count in a year, and their labels.
 
@@ -242,6 +244,7 @@ def year_rows(
 def yearly_auc(
     risks: np.ndarray,
     in_follow_up: np.ndarray,
+    *,
     happened: np.ndarray,
     patients: np.ndarray,
     seed: int = 0,
@@ -260,7 +263,7 @@ def yearly_auc(
     """
     figures = {}
     for year in range(1, risks.shape[1] + 1):
-        rows, labels = year_rows(in_follow_up, happened, year)
+        rows, labels = year_rows(in_follow_up, happened, year=year)
         scores = risks[rows, year - 1]
         figures[str(year)] = {
             "value": known(auc(labels, scores)),
@@ -274,6 +277,7 @@ def yearly_auc(
 def yearly_baselines(
     risks: np.ndarray,
     in_follow_up: np.ndarray,
+    *,
     happened: np.ndarray,
     patients: np.ndarray,
     baselines: Mapping[str, np.ndarray],
@@ -297,13 +301,13 @@ def yearly_baselines(
     for name, baseline in baselines.items():
         told = ~np.isnan(baseline)
         for year in range(1, risks.shape[1] + 1) if told.any() else ():
-            rows, labels = year_rows(in_follow_up[told], happened[told], year)
+            rows, labels = year_rows(in_follow_up[told], happened[told], year=year)
             figures.setdefault(name, {})[str(year)] = against_baseline(
                 labels,
                 risks[told][rows, year - 1],
-                baseline[told][rows],
-                patients[told][rows],
-                seed,
+                baseline=baseline[told][rows],
+                patients=patients[told][rows],
+                seed=seed,
             )
     return figures
 
@@ -345,7 +349,7 @@ def calibration_by_year(
 
     def of(weights: np.ndarray) -> np.ndarray:
         expected = weights @ risks / weights.sum(axis=1, keepdims=True)
-        observed = observed_risk(rows, weights, days)
+        observed = observed_risk(rows, weights, days=days)
         # none expected can be too many where none came
         ratio = np.where(np.isnan(observed), np.nan, np.inf)
         np.divide(expected, observed, out=ratio, where=observed > 0)
@@ -353,7 +357,7 @@ def calibration_by_year(
 
     figures = of(np.ones((1, len(risks))))[0]
     # means of the same values in another order differ by a rounding error
-    drawn = resample_patients(patients, of, seed).round(12)
+    drawn = resample_patients(patients, of, seed=seed).round(12)
     return {
         str(year + 1): {
             "expected": float(figures[0, year]),
@@ -393,7 +397,7 @@ def calibration_by_group(
     for group in np.unique(group_of):
         among = group_of == group
         rows = follow_up(time_days[among], event[among])
-        observed, drawn = _observed(rows, horizon_days, patients[among], seed)
+        observed, drawn = _observed(rows, horizon_days, patients=patients[among], seed=seed)
         figures.append(
             {
                 "n": int(among.sum()),
@@ -407,16 +411,16 @@ def calibration_by_group(
 
 
 def _observed(
-    rows: FollowUp, day: float, patients: np.ndarray, seed: int
+    rows: FollowUp, day: float, *, patients: np.ndarray, seed: int
 ) -> tuple[float, np.ndarray]:
     """Observed risk before a day, and that of each resample, `(R,)`."""
 
     def of(weights: np.ndarray) -> np.ndarray:
-        return observed_risk(rows, weights, np.array([day]))[:, 0]
+        return observed_risk(rows, weights, days=np.array([day]))[:, 0]
 
-    return float(of(np.ones((1, len(patients))))[0]), resample_patients(patients, of, seed).round(
-        12
-    )
+    return float(of(np.ones((1, len(patients))))[0]), resample_patients(
+        patients, of, seed=seed
+    ).round(12)
 
 
 def _ratio_interval(drawn: np.ndarray) -> tuple[float, float]:

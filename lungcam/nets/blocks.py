@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """A 3D convolution, batch normalisation and a rectifier.
 
     Args:

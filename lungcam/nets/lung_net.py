@@ -49,6 +49,7 @@ class LungNet(nn.Module):
         self,
         shape: Sequence[int] = (64, 48, 64),
         width: int = 8,
+        *,
         hidden: int = 32,
         dropout: float = 0.1,
     ):

@@ -82,7 +82,7 @@ class NoduleNet(nn.Module):
     Args:
         window_hu: HU that the input's -1 and 1 stand for.
         shape: `(W, H, D)` of the input, multiples of 8.
-        attributes: Names of what is told of the nodule; see `lungcam.nets.Reading`.
+        attributes: Names of what is told of the nodule; see `lungcam.nets.NetOutput`.
         width: Channels of the first convolution; the joined map has three times as many.
         hidden: Width of the layer that tells the attributes.
         dropout: Probability, before and after that layer.
@@ -92,6 +92,7 @@ class NoduleNet(nn.Module):
         self,
         window_hu: Sequence[float] = (-1000, 1000),
         shape: Sequence[int] = (32, 32, 32),
+        *,
         attributes: Sequence[str] = (),
         width: int = 12,
         hidden: int = 48,
@@ -157,9 +158,11 @@ class NoduleNet(nn.Module):
         outline = self.outline(torch.cat([sketch, seen], dim=1))
         # half precision would blur measures that the judge weighs against each other
         with torch.autocast(image.device.type, enabled=False):
-            return self._judged(outline.float(), joined.float(), hu.float())
+            return self._judged(outline.float(), joined.float(), hu=hu.float())
 
-    def _judged(self, outline: torch.Tensor, joined: torch.Tensor, hu: torch.Tensor) -> NetOutput:
+    def _judged(
+        self, outline: torch.Tensor, joined: torch.Tensor, *, hu: torch.Tensor
+    ) -> NetOutput:
         # a little of much around a nodule would outweigh it
         within = (SHARPER * outline).sigmoid()
         measures = measure(within, hu)

@@ -30,7 +30,7 @@ def outline_loss(outline: torch.Tensor, lesion: torch.Tensor) -> torch.Tensor:
     """Soft Dice loss and cross-entropy of outlines, over the samples that have one.
 
     Args:
-        outline: `(B, 1, w, h, d)` logits, see `Reading`.
+        outline: `(B, 1, w, h, d)` logits, see `NetOutput`.
         lesion: `(B, 1, W, H, D)` share of each voxel that belongs to the lesion; all zero where no
             outline is known.
 
@@ -55,7 +55,7 @@ def location_loss(outline: torch.Tensor, lesion: torch.Tensor) -> torch.Tensor:
     is learnt.
 
     Args:
-        outline: `(B, 1, w, h, d)` logits, see `Reading`.
+        outline: `(B, 1, w, h, d)` logits, see `NetOutput`.
         lesion: As for `outline_loss`.
 
     Returns:

@@ -17,7 +17,13 @@ RIB_STEP_MM, VERTEBRA_MM = 27.0, 25.0
 
 
 def lay_ribs(
-    hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray, wall: np.ndarray, center_x: np.ndarray
+    hu: np.ndarray,
+    chest: Chest,
+    *,
+    grid: Grid,
+    z: np.ndarray,
+    wall: np.ndarray,
+    center_x: np.ndarray,
 ) -> None:
     """Lay ribs in the shell outside the cavity: bands that fall from the spine to the front.
 
@@ -44,13 +50,13 @@ def lay_ribs(
     bony = np.clip((y + 0.68 * chest.depth) / 10 + 0.5, 0, 1)
     share = coverage(distance, width)
     share *= beside
-    blend(hu, CARTILAGE_HU + bony * (CORTEX_HU - CARTILAGE_HU), share)
+    blend(hu, CARTILAGE_HU + bony * (CORTEX_HU - CARTILAGE_HU), share=share)
     share = coverage(distance + np.float32(1.7), width)
     share *= beside
-    blend(hu, CARTILAGE_HU + bony * (MARROW_HU - CARTILAGE_HU), share)
+    blend(hu, CARTILAGE_HU + bony * (MARROW_HU - CARTILAGE_HU), share=share)
 
 
-def lay_spine(hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray) -> None:
+def lay_spine(hu: np.ndarray, chest: Chest, *, grid: Grid, z: np.ndarray) -> None:
     """Lay vertebrae and discs, the canal, transverse and spinous processes over a slab in place.
 
     Args:
@@ -69,19 +75,21 @@ def lay_spine(hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray) -> None:
     disc = np.clip((phase - 9.5) / max(1.0, grid.spacing[2]) + 0.5, 0, 1)
     arch = np.clip((8 - phase) / max(2.0, grid.spacing[2]) + 0.5, 0, 1)
     spinous = np.maximum(np.abs(x) - 3.2, np.abs(y - 42) - 14)
-    blend(patch, CORTEX_HU * 0.7, coverage(spinous, pixel) * (0.35 + 0.65 * arch))
+    blend(patch, CORTEX_HU * 0.7, share=coverage(spinous, pixel) * (0.35 + 0.65 * arch))
     sweep = y - 20 - 0.25 * np.abs(x)
     transverse = np.maximum(np.abs(sweep) - 4, np.abs(x) - 34)
-    blend(patch, CORTEX_HU * 0.6, coverage(transverse, pixel) * arch)
-    ring = ellipse_distance(x, y - 23, 14.5, 12.5)
-    blend(patch, CORTEX_HU, coverage(np.abs(ring) - 2, pixel) * (0.3 + 0.7 * arch))
-    blend(patch, 30, coverage(ring + 3, pixel))
-    body = ellipse_distance(x, y, 18.5, 14.5, 0.3)
-    blend(patch, CORTEX_HU * (1 - disc) + DISC_HU * disc, coverage(body, pixel))
-    blend(patch, MARROW_HU * (1 - disc) + DISC_HU * disc, coverage(body + 2.2, pixel))
+    blend(patch, CORTEX_HU * 0.6, share=coverage(transverse, pixel) * arch)
+    ring = ellipse_distance(x, y - 23, a=14.5, b=12.5)
+    blend(patch, CORTEX_HU, share=coverage(np.abs(ring) - 2, pixel) * (0.3 + 0.7 * arch))
+    blend(patch, 30, share=coverage(ring + 3, pixel))
+    body = ellipse_distance(x, y, a=18.5, b=14.5, square=0.3)
+    blend(patch, CORTEX_HU * (1 - disc) + DISC_HU * disc, share=coverage(body, pixel))
+    blend(patch, MARROW_HU * (1 - disc) + DISC_HU * disc, share=coverage(body + 2.2, pixel))
 
 
-def lay_sternum(hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray, front: np.ndarray) -> None:
+def lay_sternum(
+    hu: np.ndarray, chest: Chest, *, grid: Grid, z: np.ndarray, front: np.ndarray
+) -> None:
     """Lay the sternum behind the skin's foremost points `front` (mm, `(n, 1, 1)`) in place."""
     pixel = grid.spacing[0]
     columns = slice(*np.searchsorted(grid.x, (-34, 34)))
@@ -92,14 +100,18 @@ def lay_sternum(hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray, front: 
     center = front + chest.fat + 11
     half_width = 14 + 10 * np.clip((rise - 0.72) / 0.1, 0, 1)
     distance = ellipse_distance(
-        grid.x[None, None, columns], grid.y[None, rows, None] - center, half_width, 6.0, 0.4
+        grid.x[None, None, columns],
+        grid.y[None, rows, None] - center,
+        a=half_width,
+        b=6.0,
+        square=0.4,
     )
-    blend(patch, CORTEX_HU * 0.8, coverage(distance, pixel) * along)
-    blend(patch, MARROW_HU * 0.7, coverage(distance + 2, pixel) * along)
+    blend(patch, CORTEX_HU * 0.8, share=coverage(distance, pixel) * along)
+    blend(patch, MARROW_HU * 0.7, share=coverage(distance + 2, pixel) * along)
 
 
 def lay_shoulder_blades(
-    hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray, wall: np.ndarray
+    hu: np.ndarray, chest: Chest, *, grid: Grid, z: np.ndarray, wall: np.ndarray
 ) -> None:
     """Lay the shoulder blades: plates in the muscle behind the upper ribs, in place."""
     rise = (z / chest.height).astype(np.float32)
@@ -113,7 +125,7 @@ def lay_shoulder_blades(
     rows = slice(int(np.searchsorted(grid.y, 18)), None)
     thickness = 1.6 + 2.2 * np.clip((side - outer + 14) / 14, 0, 1)
     plate = np.abs(wall[:, rows] - np.float32(19)) - thickness
-    blend(hu[:, rows], CORTEX_HU * 0.75, coverage(plate, grid.spacing[0]) * along)
+    blend(hu[:, rows], CORTEX_HU * 0.75, share=coverage(plate, grid.spacing[0]) * along)
 
 
 FAT_HU, MUSCLE_HU, BLOOD_HU, LIVER_HU = -100, 50, 42, 58
@@ -124,7 +136,7 @@ SLAB_VOXELS = 110_000
 
 
 def paint_organs(
-    rng: np.random.Generator, chest: Chest, grid: Grid, room: np.ndarray
+    rng: np.random.Generator, chest: Chest, *, grid: Grid, room: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint body, bones, heart, abdomen and lungs, without vessels, airways and noise.
 
@@ -141,12 +153,12 @@ def paint_organs(
     painted = -(-(grid.z.size - 1) // stride) + 1
     levels = grid.z[0] + np.arange(painted, dtype=np.float32) * np.float32(stride * grid.spacing[2])
     rows = slice(*np.searchsorted(grid.y, (-chest.back - 4, chest.back + 4)))
-    cut = Grid(grid.x, grid.y[rows], levels, grid.spacing, grid.affine)
+    cut = Grid(x=grid.x, y=grid.y[rows], z=levels, spacing=grid.spacing, affine=grid.affine)
     shape = (grid.z.size, grid.y.size, grid.x.size)
     hu, lungs = np.empty(shape, np.float32), np.zeros(shape, bool)
     hu[:, : rows.start], hu[:, rows.stop :] = room[: rows.start], room[rows.stop :]
     hu_below = air_below = None
-    for i, (hu_here, air_here) in enumerate(_paint(rng, chest, cut, room[rows])):
+    for i, (hu_here, air_here) in enumerate(_paint(rng, chest, grid=cut, room=room[rows])):
         for k in range((i - 1) * stride + 1 if i else 0, min(i * stride + 1, grid.z.size)):
             share = np.float32(k / stride - i + 1)
             if share == 1:
@@ -159,11 +171,11 @@ def paint_organs(
 
 
 def _paint(
-    rng: np.random.Generator, chest: Chest, grid: Grid, room: np.ndarray
+    rng: np.random.Generator, chest: Chest, *, grid: Grid, room: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield HU and share of lung, shape `(H, W)` each, level by level."""
     x, y = grid.x[None, None, :], grid.y[None, :, None]
-    dome, organs, cloud = draw_dome(chest, x, y), _abdomen(grid), smooth_cloud(rng, grid)
+    dome, organs, cloud = draw_dome(chest, x, y=y), _abdomen(grid), smooth_cloud(rng, grid)
     density = np.float32(rng.uniform(-885, -815)) + np.float32(rng.uniform(0.2, 0.45)) * y
     pixel, thickness = np.float32(grid.spacing[0]), np.float32(grid.spacing[2])
     floor_width = np.hypot(thickness, pixel * (dome.steepness - 1)) / dome.steepness
@@ -172,40 +184,40 @@ def _paint(
         z = grid.z[start : start + step, None, None]
         texture = cloud(slice(start, start + step))
         hu = np.repeat(room[None], z.size, axis=0)
-        front = _lay_body(hu, chest, grid, z)
-        wall, middle, floor, heart = lung_faces(chest, dome, x, y, z)
+        front = _lay_body(hu, chest, grid=grid, z=z)
+        wall, middle, floor, heart = lung_faces(chest, dome, x=x, y=y, z=z)
         # the cavity closes towards the apex: there a thick slice blurs its edge
         center_x, _, axis_x, _ = cavity_axes(chest, z)
         taper = axis_x - cavity_axes(chest, z + 1)[2]
         inside = coverage(wall, np.hypot(pixel, thickness * np.minimum(taper, 3)))
-        blend(hu, FAT_HU + 15, inside)
+        blend(hu, FAT_HU + 15, share=inside)
         above = coverage(floor, floor_width)
-        blend(hu, organs, inside * (1 - above))
+        blend(hu, organs, share=inside * (1 - above))
         if heart is not None:
-            blend(hu, BLOOD_HU, coverage(heart, pixel))
+            blend(hu, BLOOD_HU, share=coverage(heart, pixel))
         hu += texture * np.float32(0.3)
-        blend(hu, FAT_HU, _muscle_gap(wall, pixel))
-        lay_shoulder_blades(hu, chest, grid, z, wall)
-        lay_ribs(hu, chest, grid, z, wall, center_x)
-        lay_sternum(hu, chest, grid, z, front)
-        lay_spine(hu, chest, grid, z)
+        blend(hu, FAT_HU, share=_muscle_gap(wall, pixel))
+        lay_shoulder_blades(hu, chest, grid=grid, z=z, wall=wall)
+        lay_ribs(hu, chest, grid=grid, z=z, wall=wall, center_x=center_x)
+        lay_sternum(hu, chest, grid=grid, z=z, front=front)
+        lay_spine(hu, chest, grid=grid, z=z)
         air = np.minimum(inside, coverage(middle, pixel))
         np.minimum(air, above, out=air)
-        blend(hu, density + texture + _fissure(chest, grid, z), air)
+        blend(hu, density + texture + _fissure(chest, grid, z=z), share=air)
         yield from zip(hu, air, strict=True)
 
 
-def _lay_body(hu: np.ndarray, chest: Chest, grid: Grid, z: np.ndarray) -> np.ndarray:
+def _lay_body(hu: np.ndarray, chest: Chest, *, grid: Grid, z: np.ndarray) -> np.ndarray:
     """Lay skin, fat and muscle in place; return the skin's foremost points, shape `(n, 1, 1)`."""
     rise = np.clip(z / chest.height, 0, 1)
     front = -(chest.depth + 19 + chest.fat) + 44 * rise**3
     center, half_depth = (chest.back + front) / 2, (chest.back - front) / 2
     half_width = chest.width + 20 + chest.fat + 5 * rise**4
     x, y = grid.x[None, None, :], grid.y[None, :, None] - center
-    skin = ellipse_distance(x, y, half_width, half_depth, 0.35)
-    blend(hu, 10, coverage(skin, grid.spacing[0]))
-    blend(hu, FAT_HU, coverage(skin + np.float32(1.5), grid.spacing[0]))
-    blend(hu, MUSCLE_HU, coverage(skin + np.float32(chest.fat), grid.spacing[0]))
+    skin = ellipse_distance(x, y, a=half_width, b=half_depth, square=0.35)
+    blend(hu, 10, share=coverage(skin, grid.spacing[0]))
+    blend(hu, FAT_HU, share=coverage(skin + np.float32(1.5), grid.spacing[0]))
+    blend(hu, MUSCLE_HU, share=coverage(skin + np.float32(chest.fat), grid.spacing[0]))
     return front
 
 
@@ -220,13 +232,13 @@ def _abdomen(grid: Grid) -> np.ndarray:
     """What lies under the diaphragm, in HU, shape `(H, W)`: liver, stomach, spleen, fat."""
     x, y = grid.x[None, :], grid.y[:, None]
     organs = np.full((grid.y.size, grid.x.size), FAT_HU, np.float32)
-    blend(organs, 50, coverage(ellipse_distance(x - 92, y - 36, 30, 46), 3))
-    blend(organs, 25, coverage(ellipse_distance(x - 56, y + 12, 42, 40), 3))
-    blend(organs, LIVER_HU, coverage(x - 22 + 0.3 * y, 4))
+    blend(organs, 50, share=coverage(ellipse_distance(x - 92, y - 36, a=30, b=46), 3))
+    blend(organs, 25, share=coverage(ellipse_distance(x - 56, y + 12, a=42, b=40), 3))
+    blend(organs, LIVER_HU, share=coverage(x - 22 + 0.3 * y, 4))
     return organs
 
 
-def _fissure(chest: Chest, grid: Grid, z: np.ndarray) -> np.ndarray:
+def _fissure(chest: Chest, grid: Grid, *, z: np.ndarray) -> np.ndarray:
     """HU that the oblique fissures add, thin sheets falling to the front: shape `(n, H, 1)`."""
     apart = (z - 0.45 * chest.height - 0.9 * grid.y[None, :, None]) / 1.35
     width = np.float32(0.75 * grid.spacing[2] + 0.6 * grid.spacing[0])

@@ -11,7 +11,7 @@ from lungcam.phantom.shapes import box_around
 from lungcam.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Canvas:
     """What nodules are laid over.
 
@@ -37,6 +37,7 @@ class Canvas:
 def paint_person(
     body: np.random.Generator,
     scanner: np.random.Generator,
+    *,
     tissue: np.random.Generator,
     difficulty: float,
     matrix: int,
@@ -51,28 +52,32 @@ def paint_person(
         matrix: Rows and columns of a slice.
     """
     chest = draw_chest(body)
-    grid = make_grid(scanner, matrix, chest.height + float(scanner.uniform(12, 22)))
+    grid = make_grid(scanner, matrix, top=chest.height + float(scanner.uniform(12, 22)))
     sigma = float(scanner.uniform(15 + 8 * difficulty, 20 + 20 * difficulty))
     padding = int(scanner.choice((-2000, -1024)))
-    hu, lungs = paint_organs(tissue, chest, grid, empty_room(scanner, grid, chest.back))
-    draw_great_vessels(hu, chest, grid)
+    hu, lungs = paint_organs(
+        tissue, chest, grid=grid, room=empty_room(scanner, grid, back=chest.back)
+    )
+    draw_great_vessels(hu, chest, grid=grid)
     joined, gas = body.random() < 0.75, body.random() < 0.4
     segments = round(34 + 20 * difficulty + float(body.uniform(0, 6)))
-    draw_lung_vessels(body, hu, chest, grid, segments)
-    airway = draw_airway(hu, chest, grid, joined)
+    draw_lung_vessels(body, hu, chest=chest, grid=grid, segments=segments)
+    airway = draw_airway(hu, chest, grid=grid, joined=joined)
     if gas:
-        _lay_stomach_gas(body, hu, chest, grid)
-    return Canvas(chest, grid, hu, lungs, airway, sigma, padding)
+        _lay_stomach_gas(body, hu, chest=chest, grid=grid)
+    return Canvas(
+        chest=chest, grid=grid, hu=hu, lungs=lungs, airway=airway, sigma=sigma, padding=padding
+    )
 
 
-def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, chest: Chest, grid: Grid) -> None:
+def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, *, chest: Chest, grid: Grid) -> None:
     """Lay a gas bubble over a level of fluid under the left dome of the diaphragm in place."""
     radius = rng.uniform(14, 24)
     top = chest.domes[2] - 10
     center = np.array([60, -16, top - radius])
-    box = box_around(grid, center - radius - 3, center + radius + 3)
+    box = box_around(grid, center - radius - 3, high=center + radius + 3)
     x, y, z = grid.x[box[2]], grid.y[box[1]][:, None], grid.z[box[0]][:, None, None]
     ball = np.sqrt((x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2) - radius
     gas = np.maximum(ball, y - (center[1] + 0.3 * radius)).astype(np.float32)
-    blend(hu[box], FAT_HU + 140, coverage(ball.astype(np.float32) - 3, grid.spacing[0]))
-    blend(hu[box], -980, coverage(gas, grid.spacing[0]))
+    blend(hu[box], FAT_HU + 140, share=coverage(ball.astype(np.float32) - 3, grid.spacing[0]))
+    blend(hu[box], -980, share=coverage(gas, grid.spacing[0]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chest:
     """Proportions of one person, in mm in the person's frame (see `Grid`).
 
@@ -58,7 +58,12 @@ def draw_chest(rng: np.random.Generator) -> Chest:
 
 
 def ellipse_distance(
-    x: np.ndarray, y: np.ndarray, a: np.ndarray | float, b: np.ndarray | float, square: float = 0.0
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    a: np.ndarray | float,
+    b: np.ndarray | float,
+    square: float = 0.0,
 ) -> np.ndarray:
     """Distance to an upright ellipse about the origin, good to first order near its edge.
 

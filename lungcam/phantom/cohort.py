@@ -22,7 +22,7 @@ from lungcam.runtime.parallel import run_all
 from lungcam.scans import write_volume
 
 
-def write_phantom(phantom: Phantom, folder: Path, sample_id: str, seed: int) -> None:
+def write_phantom(phantom: Phantom, folder: Path, *, sample_id: str, seed: int) -> None:
     """Write a phantom into `folder`, each file whole or not at all, the JSON last.
 
     Args:
@@ -35,9 +35,9 @@ def write_phantom(phantom: Phantom, folder: Path, sample_id: str, seed: int) -> 
         OSError: If the folder cannot be written.
     """
     grid = Grid(phantom.hu.shape, phantom.affine)
-    write_volume(folder / f"{sample_id}.nii.gz", phantom.hu, grid)
+    write_volume(folder / f"{sample_id}.nii.gz", phantom.hu, grid=grid)
     if phantom.center_mm is not None:
-        write_volume(folder / f"{sample_id}_nodule.nii.gz", phantom.nodule, grid)
+        write_volume(folder / f"{sample_id}_nodule.nii.gz", phantom.nodule, grid=grid)
     truth = {
         "kind": phantom.kind,
         "seed": seed,
@@ -62,7 +62,7 @@ VERSION = 2
 BLOCK = ("malignant", "malignant", "benign", "healthy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """One phantom to make: where, and all that decides its voxels."""
 
@@ -77,6 +77,7 @@ class Order:
 def phantom_cohort(
     root: str | os.PathLike[str],
     n: int = 280,
+    *,
     seed: int = 0,
     difficulty: float = 0.5,
     matrix: int = 192,
@@ -108,15 +109,22 @@ def phantom_cohort(
         raise InputError(f"The phantom cohort's seed is {seed}; set it to 0 or more.")
     if workers is not None and workers < 1:
         raise InputError(f"The phantom cohort's workers is {workers}; set it to 1 or more.")
-    folder = Path(root) / cohort_key(seed, difficulty, matrix)
+    folder = Path(root) / cohort_key(seed, difficulty, matrix=matrix)
     orders = [
-        Order(folder, f"phantom-{i:04d}", phantom_seed(seed, i), kind, difficulty, matrix)
+        Order(
+            folder=folder,
+            sample_id=f"phantom-{i:04d}",
+            seed=phantom_seed(seed, i),
+            kind=kind,
+            difficulty=difficulty,
+            matrix=matrix,
+        )
         for i, kind in zip(range(n), phantom_kinds(seed), strict=False)
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         missing = [order for order in orders if read_truth(folder, order.sample_id) is None]
-        run_all(_fulfil, [(order,) for order in missing], "phantoms", workers)
+        run_all(_fulfil, [(order,) for order in missing], label="phantoms", workers=workers)
     except OSError as error:
         raise InputError(
             f"The phantoms' folder {folder} cannot be written ({error.strerror or error}); "
@@ -130,7 +138,7 @@ def phantom_cohort(
     return Cohort([_sample(order) for order in orders], rule)
 
 
-def cohort_key(seed: int, difficulty: float, matrix: int) -> str:
+def cohort_key(seed: int, difficulty: float, *, matrix: int) -> str:
     """Short name of the folder that phantoms of these settings share, whatever their number."""
     settings = json.dumps([VERSION, seed, float(difficulty), matrix])
     return hashlib.sha256(settings.encode()).hexdigest()[:12]
@@ -153,7 +161,7 @@ def phantom_seed(seed: int, i: int) -> int:
 def _fulfil(order: Order) -> None:
     """Make and write one phantom."""
     phantom = make_phantom(order.seed, order.kind, difficulty=order.difficulty, matrix=order.matrix)
-    write_phantom(phantom, order.folder, order.sample_id, order.seed)
+    write_phantom(phantom, order.folder, sample_id=order.sample_id, seed=order.seed)
 
 
 def _sample(order: Order) -> Sample:

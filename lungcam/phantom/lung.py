@@ -16,7 +16,7 @@ class Dome:
     steepness: np.ndarray
 
 
-def draw_dome(chest: Chest, x: np.ndarray, y: np.ndarray) -> Dome:
+def draw_dome(chest: Chest, x: np.ndarray, *, y: np.ndarray) -> Dome:
     """Level of the diaphragm over x and y, which broadcast together."""
 
     def level(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -33,7 +33,9 @@ def draw_dome(chest: Chest, x: np.ndarray, y: np.ndarray) -> Dome:
     return Dome(here, np.sqrt(1 + slope_x**2 + slope_y**2))
 
 
-def heart_distance(chest: Chest, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray | None:
+def heart_distance(
+    chest: Chest, x: np.ndarray, *, y: np.ndarray, z: np.ndarray
+) -> np.ndarray | None:
     """Signed distance in mm to the heart, negative inside; None where all levels miss it."""
     along, across, up = chest.heart
     center = (14, -0.27 * chest.depth, 0.62 * chest.domes[0] + up)
@@ -43,10 +45,12 @@ def heart_distance(chest: Chest, x: np.ndarray, y: np.ndarray, z: np.ndarray) ->
     cos, sin = math.cos(chest.turn), math.sin(chest.turn)
     x, y = x - center[0], y - center[1]
     bulge = np.sqrt(np.maximum(1 - height**2, 1e-3))
-    return ellipse_distance(x * cos - y * sin, x * sin + y * cos, along * bulge, across * bulge)
+    return ellipse_distance(x * cos - y * sin, x * sin + y * cos, a=along * bulge, b=across * bulge)
 
 
-def mediastinum_edges(chest: Chest, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mediastinum_edges(
+    chest: Chest, y: np.ndarray, *, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """How far in mm the mediastinum and the spine reach to the right and to the left."""
     level = z - chest.carina
     spine = 1 / (1 + np.exp((spine_center(chest, z) - 12 - y) / 5))
@@ -59,7 +63,7 @@ def mediastinum_edges(chest: Chest, y: np.ndarray, z: np.ndarray) -> tuple[np.nd
 
 
 def lung_faces(
-    chest: Chest, dome: Dome, x: np.ndarray, y: np.ndarray, z: np.ndarray
+    chest: Chest, dome: Dome, *, x: np.ndarray, y: np.ndarray, z: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Signed distances to what bounds the lungs.
 
@@ -77,11 +81,11 @@ def lung_faces(
     """
     center_x, center_y, axis_x, axis_y = cavity_axes(chest, z)
     side = np.abs(x) * np.where(x > 0, np.float32(1 / chest.lean), np.float32(1))
-    wall = ellipse_distance(side - center_x, y - center_y, axis_x, axis_y, 0.3)
+    wall = ellipse_distance(side - center_x, y - center_y, a=axis_x, b=axis_y, square=0.3)
     np.maximum(wall, z - chest.height, out=wall)
-    right, left = mediastinum_edges(chest, y, z)
+    right, left = mediastinum_edges(chest, y, z=z)
     middle = np.minimum(left - x, right + x)
-    heart = heart_distance(chest, x, y, z)
+    heart = heart_distance(chest, x, y=y, z=z)
     if heart is not None:
         np.maximum(middle, 3 - heart, out=middle)
     return wall, middle, (dome.level - z) / dome.steepness, heart
@@ -99,11 +103,11 @@ def lung_depth(chest: Chest, points: np.ndarray) -> tuple[np.ndarray, np.ndarray
         1 mediastinum, 2 diaphragm. Both of shape `(n,)`.
     """
     x, y, z = points.T.astype(np.float32)
-    faces = np.stack(lung_faces(chest, draw_dome(chest, x, y), x, y, z)[:3])
+    faces = np.stack(lung_faces(chest, draw_dome(chest, x, y=y), x=x, y=y, z=z)[:3])
     return -faces.max(axis=0), faces.argmax(axis=0)
 
 
-def points_in_lungs(rng: np.random.Generator, chest: Chest, n: int) -> np.ndarray:
+def points_in_lungs(rng: np.random.Generator, chest: Chest, *, n: int) -> np.ndarray:
     """Points spread evenly over the lungs: (x, y, z) in mm, about `n / 2` of them."""
     half = np.array([chest.width, chest.depth + 20, chest.height / 2])
     middle = np.array([0, 0, chest.height / 2])

@@ -14,7 +14,7 @@ ATTACHMENTS = ("none", "wall", "mediastinum", "apex")
 GROUND_GLASS_HU = -520
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nodule:
     """A nodule to draw.
 
@@ -44,7 +44,7 @@ def size_ranges(difficulty: float) -> tuple[tuple[float, float], tuple[float, fl
 
 
 def draw_nodule(
-    rng: np.random.Generator, chest: Chest, malignant: bool, difficulty: float
+    rng: np.random.Generator, chest: Chest, *, malignant: bool, difficulty: float
 ) -> Nodule:
     """Draw a nodule's place, form and density.
 
@@ -62,21 +62,37 @@ def draw_nodule(
     attached = 0.5 * difficulty
     shares = (1 - attached, 0.6 * attached, 0.2 * attached, 0.2 * attached)
     attachment = str(rng.choice(ATTACHMENTS, p=shares))
-    center = _place(rng, chest, diameter / 2, attachment)
+    center = _place(rng, chest, radius=diameter / 2, attachment=attachment)
     if malignant:
         solid = float(rng.uniform(0.5, 0.75)) if rng.random() < 0.4 * difficulty else 1.0
         lobes = np.column_stack([_random_directions(rng, 7), rng.uniform(0.1, 0.4, 7)])
         n = int(rng.integers(9, 17))
         spikes = np.column_stack([_random_directions(rng, n), rng.uniform(1.4, 2.0, n)])
-        return Nodule(center, diameter, attachment, rng.uniform(20, 60), solid, lobes, spikes)
+        return Nodule(
+            center=center,
+            diameter=diameter,
+            attachment=attachment,
+            hu=rng.uniform(20, 60),
+            solid=solid,
+            lobes=lobes,
+            spikes=spikes,
+        )
     calcified = rng.random() < 0.3
     hu = float(rng.uniform(200, 800) if calcified else rng.uniform(0, 50))
     nothing = np.zeros((0, 4))
-    return Nodule(center, diameter, attachment, hu, 1.0, nothing, nothing)
+    return Nodule(
+        center=center,
+        diameter=diameter,
+        attachment=attachment,
+        hu=hu,
+        solid=1.0,
+        lobes=nothing,
+        spikes=nothing,
+    )
 
 
 def lay_nodule(
-    hu: np.ndarray, chest: Chest, grid: Grid, nodule: Nodule
+    hu: np.ndarray, chest: Chest, *, grid: Grid, nodule: Nodule
 ) -> tuple[tuple[slice, slice, slice], np.ndarray]:
     """Lay a nodule over the lungs in `hu` in place.
 
@@ -94,31 +110,31 @@ def lay_nodule(
         tip = nodule.center + radius * length * np.array(way)
         if lung_depth(chest, tip[None])[0][0] > 1:
             path = [nodule.center + 0.7 * radius * np.array(way), tip]
-            draw_path(hu, grid, path, (0.2 * radius, 0.5), -40)
+            draw_path(hu, grid, points=path, radii=(0.2 * radius, 0.5), value=-40)
     reach = 1.7 * radius + grid.spacing[0]
-    box = box_around(grid, nodule.center - reach, nodule.center + reach)
-    levels, n = fine_levels(grid, box[0].start, box[0].stop)
+    box = box_around(grid, nodule.center - reach, high=nodule.center + reach)
+    levels, n = fine_levels(grid, box[0].start, high=box[0].stop)
     x, y, z = grid.x[box[2]][None, None, :], grid.y[box[1]][None, :, None], levels[:, None, None]
-    wall, middle, floor, _ = lung_faces(chest, draw_dome(chest, x, y), x, y, z)
+    wall, middle, floor, _ = lung_faces(chest, draw_dome(chest, x, y=y), x=x, y=y, z=z)
     pleura = np.maximum(np.maximum(wall, middle), floor)
     x, y, z = (at - np.float32(c) for at, c in zip((x, y, z), nodule.center, strict=True))
     distance = np.sqrt(x * x + y * y + z * z)
     edge = np.full_like(distance, radius)
     if len(nodule.lobes):
-        edge *= _bulge(nodule.lobes, x, y, z, distance) / _mean_bulge(nodule.lobes)
+        edge *= _bulge(nodule.lobes, x, y=y, z=z, distance=distance) / _mean_bulge(nodule.lobes)
     inside = coverage(np.maximum(distance - edge, pleura), grid.spacing[0])
     share = slice_mean(inside, n)
     if nodule.solid < 1:
-        blend(hu[box], GROUND_GLASS_HU, share)
+        blend(hu[box], GROUND_GLASS_HU, share=share)
         core = coverage(np.maximum(distance - nodule.solid * edge, pleura), grid.spacing[0])
-        blend(hu[box], nodule.hu, slice_mean(core, n))
+        blend(hu[box], nodule.hu, share=slice_mean(core, n))
     else:
-        blend(hu[box], nodule.hu, share)
+        blend(hu[box], nodule.hu, share=share)
     # in thick slices a small nodule may fill no voxel by half
     return box, share >= min(0.5, 0.5 * float(share.max()))
 
 
-def _bulge(lobes: np.ndarray, x, y, z, distance: np.ndarray) -> np.ndarray:
+def _bulge(lobes: np.ndarray, x, *, y, z, distance: np.ndarray) -> np.ndarray:
     """Radius over the drawn one, towards (x, y, z), before it is brought to the right volume."""
     total = np.ones_like(distance)
     scale = 1 / (distance + np.float32(1e-3))
@@ -130,7 +146,7 @@ def _bulge(lobes: np.ndarray, x, y, z, distance: np.ndarray) -> np.ndarray:
 def _mean_bulge(lobes: np.ndarray) -> float:
     """Radius of the sphere of the same volume as the unit lobed shape."""
     x, y, z = _even_directions(400).T
-    return float(np.mean(_bulge(lobes, x, y, z, np.ones(400)) ** 3) ** (1 / 3))
+    return float(np.mean(_bulge(lobes, x, y=y, z=z, distance=np.ones(400)) ** 3) ** (1 / 3))
 
 
 def _even_directions(n: int) -> np.ndarray:
@@ -147,9 +163,9 @@ def _random_directions(rng: np.random.Generator, n: int) -> np.ndarray:
     return ways / np.linalg.norm(ways, axis=1, keepdims=True)
 
 
-def _place(rng: np.random.Generator, chest: Chest, radius: float, attachment: str) -> np.ndarray:
+def _place(rng: np.random.Generator, chest: Chest, *, radius: float, attachment: str) -> np.ndarray:
     """A centre in the lungs: (x, y, z) in mm, its depth under the pleura fit for the attachment."""
-    points = points_in_lungs(rng, chest, 6000)
+    points = points_in_lungs(rng, chest, n=6000)
     for side in (-1, 1):
         # a nodule on the hilum would close the bronchus
         points = points[np.linalg.norm(points - hilum(chest, side), axis=1) > radius + 22]

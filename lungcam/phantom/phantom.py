@@ -12,7 +12,7 @@ from lungcam.phantom.scanner import acquire
 KINDS = ("malignant", "benign", "healthy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phantom:
     """A synthetic scan and what is known of it.
 
@@ -87,27 +87,40 @@ def make_phantom(seed: int, kind: str, *, difficulty: float = 0.5, matrix: int =
     # streams apart, so that the matrix changes neither the person nor the nodule
     streams = np.random.SeedSequence([seed, KINDS.index(kind)]).spawn(4)
     body, scanner, lesion, grain = (np.random.default_rng(stream) for stream in streams)
-    canvas = paint_person(body, scanner, grain, difficulty, matrix)
+    canvas = paint_person(body, scanner, tissue=grain, difficulty=difficulty, matrix=matrix)
     hu, chest, grid = canvas.hu, canvas.chest, canvas.grid
     nodule, center, diameter, attachment = np.zeros(hu.shape, bool), None, 0.0, "none"
     if kind != "healthy":
         for _ in range(int(lesion.integers(0, round(4 * difficulty) + 1))):
-            lay_nodule(hu, chest, grid, draw_nodule(lesion, chest, False, difficulty))
-        drawn = draw_nodule(lesion, chest, kind == "malignant", difficulty)
-        box, inside = lay_nodule(hu, chest, grid, drawn)
+            lay_nodule(
+                hu,
+                chest,
+                grid=grid,
+                nodule=draw_nodule(lesion, chest, malignant=False, difficulty=difficulty),
+            )
+        drawn = draw_nodule(lesion, chest, malignant=kind == "malignant", difficulty=difficulty)
+        box, inside = lay_nodule(hu, chest, grid=grid, nodule=drawn)
         nodule[box] = inside
-        center = centroid(box, inside, grid.affine)
+        center = centroid(box, inside, affine=grid.affine)
         diameter, attachment = drawn.diameter, drawn.attachment
-    scan = acquire(grain, hu, grid, canvas.sigma, canvas.padding)
+    scan = acquire(grain, hu, grid=grid, sigma=canvas.sigma, padding=canvas.padding)
     lungs = canvas.lungs | nodule
     airway = canvas.airway & ~lungs
     return Phantom(
-        scan.T, grid.affine, lungs.T, airway.T, nodule.T, kind, center, diameter, attachment
+        hu=scan.T,
+        affine=grid.affine,
+        lungs=lungs.T,
+        airway=airway.T,
+        nodule=nodule.T,
+        kind=kind,
+        center_mm=center,
+        diameter_mm=diameter,
+        attachment=attachment,
     )
 
 
 def centroid(
-    box: tuple[slice, slice, slice], inside: np.ndarray, affine: np.ndarray
+    box: tuple[slice, slice, slice], inside: np.ndarray, *, affine: np.ndarray
 ) -> tuple[float, float, float]:
     """Centroid in RAS world mm of the mask `inside` within a box of a `(D, H, W)` volume."""
     middle = np.argwhere(inside).mean(axis=0) + [cut.start for cut in box]

@@ -9,7 +9,7 @@ SLICE_MM = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 LOWEST_HU = -1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
     """Voxel centres in the person's frame and where they lie in the scanner's space.
 
@@ -42,7 +42,7 @@ class Grid:
         return tuple((self.affine[:3, :3] @ index + self.affine[:3, 3]).tolist())
 
 
-def make_grid(rng: np.random.Generator, matrix: int, top: float) -> Grid:
+def make_grid(rng: np.random.Generator, matrix: int, *, top: float) -> Grid:
     """Lay out a scan from below the lungs to `top`.
 
     Args:
@@ -63,7 +63,7 @@ def make_grid(rng: np.random.Generator, matrix: int, top: float) -> Grid:
     affine = np.diag([-pixel_mm, -pixel_mm, slice_mm, 1.0])
     affine[:3, 3] = np.array([-columns[0], -columns[0], slices[0]]) + shift
     x, z = columns.astype(np.float32), slices.astype(np.float32)
-    return Grid(x, x.copy(), z, (pixel_mm, pixel_mm, slice_mm), affine)
+    return Grid(x=x, y=x.copy(), z=z, spacing=(pixel_mm, pixel_mm, slice_mm), affine=affine)
 
 
 def coverage(distance: np.ndarray, width: np.ndarray | float) -> np.ndarray:
@@ -82,14 +82,14 @@ def coverage(distance: np.ndarray, width: np.ndarray | float) -> np.ndarray:
     return np.minimum(share, 1, out=share)
 
 
-def blend(hu: np.ndarray, value: np.ndarray | float, share: np.ndarray) -> None:
+def blend(hu: np.ndarray, value: np.ndarray | float, *, share: np.ndarray) -> None:
     """Lay matter of `value` HU over `hu` in place, as far as `share` covers each voxel."""
     change = value - hu
     change *= share
     hu += change
 
 
-def empty_room(rng: np.random.Generator, grid: Grid, back: float) -> np.ndarray:
+def empty_room(rng: np.random.Generator, grid: Grid, *, back: float) -> np.ndarray:
     """Air and a scanner table, curved or flat, the same in every slice.
 
     Args:
@@ -108,13 +108,13 @@ def empty_room(rng: np.random.Generator, grid: Grid, back: float) -> np.ndarray:
     depth = y - np.float32(back + gap) + np.float32(sag) * x * x
     beside = np.abs(x) - np.float32(half_width)
     table = np.maximum(np.abs(depth - thickness / 2) - thickness / 2, beside)
-    blend(room, rng.uniform(-120, 150), coverage(table, grid.spacing[0]))
-    blend(room, -940, coverage(table + np.float32(rng.uniform(2.2, 3.5)), grid.spacing[0]))
+    blend(room, rng.uniform(-120, 150), share=coverage(table, grid.spacing[0]))
+    blend(room, -940, share=coverage(table + np.float32(rng.uniform(2.2, 3.5)), grid.spacing[0]))
     return room
 
 
 def acquire(
-    rng: np.random.Generator, hu: np.ndarray, grid: Grid, sigma: float, padding: int
+    rng: np.random.Generator, hu: np.ndarray, *, grid: Grid, sigma: float, padding: int
 ) -> np.ndarray:
     """Add noise, cut to the field of view and round, as a reconstruction would.
 

@@ -34,7 +34,7 @@ STABLE_SHARE = 0.5
 CHANCE = 1 / 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Course:
     """What is laid down for one person at T0.
 
@@ -89,10 +89,10 @@ def draw_course(rng: np.random.Generator, kind: str) -> Course:
     lives = -np.log2(1 - even / 2) if kind == "malignant" else 1 - np.log2(1 - even)
     stable = {"benign": True, "healthy": False}.get(kind, rng.random() < STABLE_SHARE)
     return Course(
-        int(lives * HALF_LIFE) + 1,
-        float(rng.uniform(*DIAGNOSED_MM)),
-        float(rng.uniform(*STABLE_MM)) if stable else 0.0,
-        float(rng.random()),
+        cancer=int(lives * HALF_LIFE) + 1,
+        diagnosed_mm=float(rng.uniform(*DIAGNOSED_MM)),
+        stable_mm=float(rng.uniform(*STABLE_MM)) if stable else 0.0,
+        proneness=float(rng.random()),
     )
 
 
@@ -153,7 +153,7 @@ EDGE_MM = 6.0
 MESH_MM = 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pattern:
     """A patch to draw.
 
@@ -175,10 +175,10 @@ def draw_pattern(rng: np.random.Generator, site: np.ndarray) -> Pattern:
     aside = rng.standard_normal(3)
     aside *= ASIDE_MM * rng.random() / np.linalg.norm(aside)
     radius, rise = float(rng.uniform(*RADIUS_MM)), float(rng.uniform(*RISE_HU))
-    return Pattern(site + aside, radius, rise, int(rng.integers(2**32)))
+    return Pattern(center=site + aside, radius=radius, rise=rise, seed=int(rng.integers(2**32)))
 
 
-def lay_pattern(hu: np.ndarray, lungs: np.ndarray, grid: Grid, pattern: Pattern) -> None:
+def lay_pattern(hu: np.ndarray, lungs: np.ndarray, *, grid: Grid, pattern: Pattern) -> None:
     """Lay a patch over the lungs in `hu` in place: denser where there is air, and nowhere else.
 
     Args:
@@ -189,8 +189,14 @@ def lay_pattern(hu: np.ndarray, lungs: np.ndarray, grid: Grid, pattern: Pattern)
     """
     rng = np.random.default_rng(pattern.seed)
     reach = pattern.radius + 3 * EDGE_MM
-    box = box_around(grid, pattern.center - reach, pattern.center + reach)
-    part = Grid(grid.x[box[2]], grid.y[box[1]], grid.z[box[0]], grid.spacing, grid.affine)
+    box = box_around(grid, pattern.center - reach, high=pattern.center + reach)
+    part = Grid(
+        x=grid.x[box[2]],
+        y=grid.y[box[1]],
+        z=grid.z[box[0]],
+        spacing=grid.spacing,
+        affine=grid.affine,
+    )
     axes = zip((part.x, part.y, part.z), pattern.center, strict=True)
     x, y, z = (axis - np.float32(at) for axis, at in axes)
     distance = np.sqrt(x * x + (y * y)[:, None] + (z * z)[:, None, None])
@@ -198,7 +204,7 @@ def lay_pattern(hu: np.ndarray, lungs: np.ndarray, grid: Grid, pattern: Pattern)
     # clouds have a standard deviation of about 12
     edge = pattern.radius + smooth_cloud(rng, part)(whole) * np.float32(0.25)
     share = np.clip(0.5 - (distance - edge) / EDGE_MM, 0, 1)
-    lines = 1 / (1 + (smooth_cloud(rng, part, MESH_MM)(whole) / 5) ** 2)
+    lines = 1 / (1 + (smooth_cloud(rng, part, step_mm=MESH_MM)(whole) / 5) ** 2)
     share *= 0.4 + 0.6 * lines / lines.mean()
     air = np.clip((-400 - hu[box]) / 400, 0, 1) * lungs[box]
     hu[box] += np.float32(pattern.rise) * share * air
@@ -207,7 +213,7 @@ def lay_pattern(hu: np.ndarray, lungs: np.ndarray, grid: Grid, pattern: Pattern)
 Point = tuple[float, float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Screened(Phantom):
     """A phantom with the pattern that may precede a cancer.
 
@@ -223,7 +229,7 @@ class Screened(Phantom):
 
 
 def screened_phantom(
-    seed: int, kind: str, course: Course, day: int, share: float, difficulty: float, matrix: int
+    seed: int, kind: str, *, course: Course, day: int, share: float, difficulty: float, matrix: int
 ) -> Screened:
     """Make the scan of a day: the same person each day, with other noise.
 
@@ -238,25 +244,38 @@ def screened_phantom(
     """
     streams = np.random.SeedSequence([seed, len(KINDS)]).spawn(4)
     body, scanner, lesion, tissue = (np.random.default_rng(stream) for stream in streams)
-    canvas = paint_person(body, scanner, tissue, difficulty, matrix)
+    canvas = paint_person(body, scanner, tissue=tissue, difficulty=difficulty, matrix=matrix)
     hu, grid = canvas.hu, canvas.grid
     # one that grows and one that does not have one form, so that size alone tells them apart
     drawn = draw_nodule(lesion, canvas.chest, malignant=True, difficulty=0)
     pattern = draw_pattern(lesion, drawn.center) if course.patterned(day, share) else None
     if pattern:
-        lay_pattern(hu, canvas.lungs, grid, pattern)
+        lay_pattern(hu, canvas.lungs, grid=grid, pattern=pattern)
     nodule, center, diameter = np.zeros(hu.shape, bool), None, course.diameter_mm(day)
     if diameter:
         sized = dataclasses.replace(drawn, diameter=diameter)
-        box, inside = lay_nodule(hu, canvas.chest, grid, sized)
+        box, inside = lay_nodule(hu, canvas.chest, grid=grid, nodule=sized)
         nodule[box] = inside
-        center = centroid(box, inside, grid.affine)
+        center = centroid(box, inside, affine=grid.affine)
     scan = acquire(
-        np.random.default_rng([seed, len(KINDS), day]), hu, grid, canvas.sigma, canvas.padding
+        np.random.default_rng([seed, len(KINDS), day]),
+        hu,
+        grid=grid,
+        sigma=canvas.sigma,
+        padding=canvas.padding,
     )
     lungs = canvas.lungs | nodule
     return Screened(
-        scan.T, grid.affine, lungs.T, (canvas.airway & ~lungs).T, nodule.T, kind, center, diameter,
-        drawn.attachment, grid.to_world(drawn.center),
-        grid.to_world(pattern.center) if pattern else None, pattern.radius if pattern else 0.0,
-    )  # fmt: skip
+        hu=scan.T,
+        affine=grid.affine,
+        lungs=lungs.T,
+        airway=(canvas.airway & ~lungs).T,
+        nodule=nodule.T,
+        kind=kind,
+        center_mm=center,
+        diameter_mm=diameter,
+        attachment=drawn.attachment,
+        site_mm=grid.to_world(drawn.center),
+        pattern_mm=grid.to_world(pattern.center) if pattern else None,
+        pattern_radius_mm=pattern.radius if pattern else 0.0,
+    )

@@ -11,7 +11,7 @@ from lungcam.phantom.scanner import Grid, blend, coverage
 
 
 def smooth_cloud(
-    rng: np.random.Generator, grid: Grid, step_mm: float = 13.0
+    rng: np.random.Generator, grid: Grid, *, step_mm: float = 13.0
 ) -> Callable[[slice], np.ndarray]:
     """Smooth random HU (standard deviation about 12) over a grid.
 
@@ -48,7 +48,7 @@ SUBSLICE_MM = 1.25
 Point = Sequence[float]
 
 
-def fine_levels(grid: Grid, low: int, high: int) -> tuple[np.ndarray, int]:
+def fine_levels(grid: Grid, low: int, *, high: int) -> tuple[np.ndarray, int]:
     """Levels within the slices `low` to `high`, about `SUBSLICE_MM` apart.
 
     Averaging each slice's levels gives the partial volume of thick slices.
@@ -66,7 +66,7 @@ def slice_mean(share: np.ndarray, n: int) -> np.ndarray:
     return share if n == 1 else share.reshape(-1, n, *share.shape[1:]).mean(axis=1)
 
 
-def box_around(grid: Grid, low: Point, high: Point) -> tuple[slice, slice, slice]:
+def box_around(grid: Grid, low: Point, *, high: Point) -> tuple[slice, slice, slice]:
     """Slices of a `(D, H, W)` array that hold the box between two corners (x, y, z) in mm."""
     cuts = []
     for axis, start, stop, step in zip(
@@ -79,7 +79,7 @@ def box_around(grid: Grid, low: Point, high: Point) -> tuple[slice, slice, slice
 
 
 def tube_share(
-    grid: Grid, start: Point, end: Point, radii: tuple[float, float]
+    grid: Grid, start: Point, *, end: Point, radii: tuple[float, float]
 ) -> tuple[tuple[slice, slice, slice], np.ndarray]:
     """Share of each voxel within a tube with round ends.
 
@@ -94,8 +94,8 @@ def tube_share(
     """
     a, b = np.asarray(start, np.float32), np.asarray(end, np.float32)
     reach = max(radii) + np.float32(grid.spacing[0])
-    box = box_around(grid, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
-    levels, n = fine_levels(grid, box[0].start, box[0].stop)
+    box = box_around(grid, np.minimum(a, b) - reach, high=np.maximum(a, b) + reach)
+    levels, n = fine_levels(grid, box[0].start, high=box[0].stop)
     if levels.size == 0:
         return box, np.zeros([cut.stop - cut.start for cut in box], np.float32)
     x = grid.x[box[2]][None, None, :] - a[0]
@@ -116,7 +116,7 @@ def tube_share(
 
 
 def draw_path(
-    hu: np.ndarray, grid: Grid, points: Sequence[Point], radii: Sequence[float], value: float
+    hu: np.ndarray, grid: Grid, *, points: Sequence[Point], radii: Sequence[float], value: float
 ) -> None:
     """Lay a chain of tubes through `points` over `hu` (`(D, H, W)`) in place.
 
@@ -128,5 +128,5 @@ def draw_path(
         value: HU of the tubes.
     """
     for i in range(len(points) - 1):
-        box, share = tube_share(grid, points[i], points[i + 1], (radii[i], radii[i + 1]))
-        blend(hu[box], value, share)
+        box, share = tube_share(grid, points[i], end=points[i + 1], radii=(radii[i], radii[i + 1]))
+        blend(hu[box], value, share=share)

@@ -19,28 +19,44 @@ def hilum(chest: Chest, side: int) -> np.ndarray:
     return points[np.argmax(lung_depth(chest, points)[0] > 0)]
 
 
-def draw_great_vessels(hu: np.ndarray, chest: Chest, grid: Grid) -> None:
+def draw_great_vessels(hu: np.ndarray, chest: Chest, *, grid: Grid) -> None:
     """Lay aorta, pulmonary arteries, caval vein, gullet and the fat of the armpits in place."""
     c, back = chest.carina, float(spine_center(chest, chest.carina)) - 22
     for side in (-1, 1):
         pit = side * (chest.width + 4)
         path = [(pit, 6, 0.66 * chest.height), (pit - 8 * side, 0, 0.95 * chest.height)]
-        draw_path(hu, grid, path, (5, 17), FAT_HU)
+        draw_path(hu, grid, points=path, radii=(5, 17), value=FAT_HU)
         inner = [(side * 12, 0, c + 24), (side * 20, -6, c + 60), (side * 17, 4, chest.height + 30)]
-        draw_path(hu, grid, inner, (5, 5, 4), BLOOD_HU)
+        draw_path(hu, grid, points=inner, radii=(5, 5, 4), value=BLOOD_HU)
         trunk = [(4, -22, c - 22), hilum(chest, side) + np.array([0, -8, -4])]
-        draw_path(hu, grid, trunk, (11, 8), BLOOD_HU)
+        draw_path(hu, grid, points=trunk, radii=(11, 8), value=BLOOD_HU)
         bone = [(side * 18, -56, chest.height - 14), (side * 78, -46, chest.height + 2)]
-        draw_path(hu, grid, [*bone, (side * 140, -8, chest.height + 12)], (6, 4.5, 6), 420)
+        draw_path(
+            hu,
+            grid,
+            points=[*bone, (side * 140, -8, chest.height + 12)],
+            radii=(6, 4.5, 6),
+            value=420,
+        )
     arch = [(-10, -30, c - 40), (-12, -28, c + 8), (4, -16, c + 25), (18, 10, c + 23)]
     descent = [(25, back, c + 4), (25, back, 60), (12, back + 4, -40)]
-    draw_path(hu, grid, arch + descent, (15, 15, 13, 13, 12, 11, 10), BLOOD_HU)
-    draw_path(hu, grid, [(10, -40, c - 45), (6, -24, c - 20)], (13, 12), BLOOD_HU)
-    draw_path(hu, grid, [(-23, -14, c - 45), (-24, -16, c + 55)], (9, 8), BLOOD_HU)
-    draw_path(hu, grid, [(6, back - 4, -40), (4, 26, c), (2, 24, chest.height + 30)], [6] * 3, 30)
+    draw_path(hu, grid, points=arch + descent, radii=(15, 15, 13, 13, 12, 11, 10), value=BLOOD_HU)
+    draw_path(
+        hu, grid, points=[(10, -40, c - 45), (6, -24, c - 20)], radii=(13, 12), value=BLOOD_HU
+    )
+    draw_path(
+        hu, grid, points=[(-23, -14, c - 45), (-24, -16, c + 55)], radii=(9, 8), value=BLOOD_HU
+    )
+    draw_path(
+        hu,
+        grid,
+        points=[(6, back - 4, -40), (4, 26, c), (2, 24, chest.height + 30)],
+        radii=[6] * 3,
+        value=30,
+    )
 
 
-def draw_airway(hu: np.ndarray, chest: Chest, grid: Grid, joined: bool) -> np.ndarray:
+def draw_airway(hu: np.ndarray, chest: Chest, *, grid: Grid, joined: bool) -> np.ndarray:
     """Lay the trachea and the main bronchi over `hu` in place.
 
     Args:
@@ -62,19 +78,19 @@ def draw_airway(hu: np.ndarray, chest: Chest, grid: Grid, joined: bool) -> np.nd
         paths.append(([carina, end], (radius + 1, radius)))
     airway = np.zeros(hu.shape, bool)
     for points, radii in paths:
-        draw_path(hu, grid, points, np.add(radii, WALL_MM).tolist(), 30)
+        draw_path(hu, grid, points=points, radii=np.add(radii, WALL_MM).tolist(), value=30)
     for points, radii in paths:
         way = points[1] - np.asarray(points[0])
         # the air reaches past the wall's round end, or the end would close the bronchus
         past = points[1] + way / np.linalg.norm(way) * (2 * WALL_MM + 2 if joined else 0)
-        box, share = tube_share(grid, points[0], past, radii)
-        blend(hu[box], -1000, share)
+        box, share = tube_share(grid, points[0], end=past, radii=radii)
+        blend(hu[box], -1000, share=share)
         airway[box] |= share > 0.5
     return airway
 
 
 def draw_lung_vessels(
-    rng: np.random.Generator, hu: np.ndarray, chest: Chest, grid: Grid, segments: int
+    rng: np.random.Generator, hu: np.ndarray, *, chest: Chest, grid: Grid, segments: int
 ) -> None:
     """Lay a tree of `segments` tapering vessels into each lung in place.
 
@@ -88,7 +104,7 @@ def draw_lung_vessels(
         grid: The scan's grid.
         segments: Segments in each lung.
     """
-    spread = points_in_lungs(rng, chest, 800)
+    spread = points_in_lungs(rng, chest, n=800)
     spread = spread[lung_depth(chest, spread)[0] > 5]
     for side in (-1, 1):
         root = hilum(chest, side)
@@ -114,4 +130,6 @@ def draw_lung_vessels(
         for i in range(1, len(knots)):
             near = min(radii[parents[i]], 1.25 * radii[i])
             far = radii[i] if load[i] > 1 else 0.7 * radii[i]
-            draw_path(hu, grid, [knots[parents[i]], knots[i]], (near, far), BLOOD_HU)
+            draw_path(
+                hu, grid, points=[knots[parents[i]], knots[i]], radii=(near, far), value=BLOOD_HU
+            )

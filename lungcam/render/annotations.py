@@ -31,7 +31,7 @@ WARNING = (1.0, 0.72, 0.2)
 
 
 def caption(
-    text: str, x: float, y: float, height: int, justification: str = "Centered"
+    text: str, x: float, *, y: float, height: int, justification: str = "Centered"
 ) -> vtkTextActor:
     """Write a line of text.
 
@@ -53,13 +53,13 @@ def caption(
 
 def warning(text: str, height: int) -> vtkTextActor:
     """Write a line along the upper edge that must not be overlooked; height in pixels."""
-    actor = caption(text, 0.5, 0.985, height)
+    actor = caption(text, 0.5, y=0.985, height=height)
     actor.GetTextProperty().SetColor(*WARNING)
     return actor
 
 
 def color_bar(
-    title: str, colors: Colors, peak: float, left: float, right: float, height: int, width: int
+    title: str, colors: Colors, *, peak: float, left: float, right: float, height: int, width: int
 ) -> tuple[vtkScalarBarActor, vtkTextActor]:
     """Draw the heat-map's colours from 0 to its peak along the lower edge, and a title above.
 
@@ -91,7 +91,7 @@ def color_bar(
     bar.SetPosition(left, 0.015)
     bar.SetPosition2(right - left, 0.05)
     _print_small(bar.GetLabelTextProperty(), height)
-    return bar, caption(title, (left + right) / 2, 0.085, height)
+    return bar, caption(title, (left + right) / 2, y=0.085, height=height)
 
 
 def round_steps(peak: float, most: int) -> list[float]:
@@ -191,7 +191,7 @@ class ScaleBar:
         letters: Height of the letters, in pixels.
     """
 
-    def __init__(self, left: float, y: float, longest: float, letters: int) -> None:
+    def __init__(self, left: float, y: float, *, longest: float, letters: int) -> None:
         self._left, self._y, self._longest, self._letters = left, y, longest, letters
         self._points = vtkPoints()
         self._points.SetNumberOfPoints(6)
@@ -207,7 +207,7 @@ class ScaleBar:
         bar.SetMapper(mapper)
         bar.GetProperty().SetColor(*GREY)
         bar.GetProperty().SetLineWidth(max(1.0, letters / 8))
-        self._label = caption("", left, y, letters, "Left")
+        self._label = caption("", left, y=y, height=letters, justification="Left")
         self.actors = (bar, self._label)
 
     def measure(self, mm_per_pixel: float, size: tuple[int, int]) -> None:

@@ -76,6 +76,7 @@ def side_letters(right: np.ndarray) -> tuple[str, str]:
 def aim(
     camera: vtkCamera,
     view: View,
+    *,
     points: np.ndarray,
     aspect: float,
     frame: tuple[float, float, float, float],

@@ -56,9 +56,11 @@ def prepare_content(
         ValueError: As `render_volume`.
     """
     check_options(look)
-    check_volumes(hu, lungs, heat, spacing_mm)
+    check_volumes(hu, lungs, heat=heat, spacing_mm=spacing_mm)
     functions = transfer_functions(look, lungs_histogram(hu, lungs))
-    image = lungs_and_heat(hu, lungs, heat, spacing_mm, functions[0], most)
+    image = lungs_and_heat(
+        hu, lungs, heat=heat, spacing_mm=spacing_mm, functions=functions[0], most=most
+    )
     peak = 0.0 if heat is None else float(heat.max())
     place = None
     if peak > 0:

@@ -26,9 +26,9 @@ MAPPERS = ("auto", "software", "hardware")
 SIZES = (64, 4096)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RenderOptions:
-    """How pictures look; `check_look` refuses what does not exist.
+    """How pictures look; `check_options` refuses what does not exist.
 
     Attributes:
         preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
@@ -79,7 +79,7 @@ def transfer_functions(
     """Tables of the lungs and of the heat.
 
     Args:
-        look: One that `check_look` lets pass.
+        look: One that `check_options` lets pass.
         histogram: `(256,)` counts of the lungs' values, as `lungs_histogram` makes them.
 
     Returns:
@@ -96,7 +96,7 @@ def read_options(told: Mapping[str, Any]) -> RenderOptions:
     """Read the node `render`, and refuse what cannot be drawn before any work.
 
     Args:
-        told: With a key for each field of `Look`; others are left alone.
+        told: With a key for each field of `RenderOptions`; others are left alone.
 
     Raises:
         InputError: Names the key.

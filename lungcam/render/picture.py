@@ -58,7 +58,7 @@ def render_volume(
     """
     view = named_view(look.view if view is None else view)
     content = prepare_content(hu, lungs, heat, spacing_mm, look, heat_name, mark, outlines)
-    with Scene(content, look, size) as scene:
+    with Scene(content, look, size=size) as scene:
         return scene.picture(view)
 
 

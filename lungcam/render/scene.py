@@ -47,6 +47,7 @@ class Scene:
         self,
         content: Content,
         look: RenderOptions,
+        *,
         size: tuple[int, int] | None = None,
         window: vtkRenderWindow | None = None,
     ) -> None:
@@ -74,22 +75,28 @@ class Scene:
         self._renderer.AddLight(lamp)
         letters = max(8, min(size) // 56)
         self._sides = [
-            caption("", x, (FRAME[2] + FRAME[3]) / 2, letters * 3 // 2)
+            caption("", x, y=(FRAME[2] + FRAME[3]) / 2, height=letters * 3 // 2)
             for x in (FRAME[0] / 2, 1 - FRAME[0] / 2)
         ]
         self._cube = OrientationCube()
-        self._scale = ScaleBar(0.02, 0.075, 0.25, letters)
+        self._scale = ScaleBar(0.02, 0.075, longest=0.25, letters=letters)
         self._rings = Rings(content.outlines, max(1.0, min(size) / 400))
         captions = [
             *self._sides,
             *self._scale.actors,
             self._rings.actor,
-            caption(RESEARCH_USE_ONLY, 0.02, 0.035, letters, "Left"),
+            caption(RESEARCH_USE_ONLY, 0.02, y=0.035, height=letters, justification="Left"),
         ]
         if content.peak > 0:
             title = f"{content.heat_name}, logit"
             captions += color_bar(
-                title, content.heat.color, content.peak, 0.66, 0.97, letters, size[0]
+                title,
+                content.heat.color,
+                peak=content.peak,
+                left=0.66,
+                right=0.97,
+                height=letters,
+                width=size[0],
             )
         if content.mark is not None:
             captions.append(warning(content.mark, letters * 5 // 4))
@@ -112,7 +119,7 @@ class Scene:
         """
         width, height = self.window.GetSize()
         camera = self._renderer.GetActiveCamera()
-        aim(camera, named_view(view), self._surface, width / height, FRAME)
+        aim(camera, named_view(view), points=self._surface, aspect=width / height, frame=FRAME)
         self._renderer.ResetCameraClippingRange()
 
     def picture(self, view: str | View) -> np.ndarray:

@@ -107,6 +107,7 @@ AIR_TO_SOFT_TISSUE_HU = (-1200.0, 600.0)
 def to_display(
     hu: np.ndarray,
     low: float = AIR_TO_SOFT_TISSUE_HU[0],
+    *,
     high: float = AIR_TO_SOFT_TISSUE_HU[1],
 ) -> np.ndarray:
     """Map a window of Hounsfield units linearly to 0-255.

@@ -25,7 +25,7 @@ FREQUENT, RARE = 160, 96
 MISSED = 12
 
 
-def turntable(scene: Scene, view: str | View, frames: int = FRAMES) -> Iterator[np.ndarray]:
+def turntable(scene: Scene, view: str | View, *, frames: int = FRAMES) -> Iterator[np.ndarray]:
     """Picture a scene from all around, beginning at a view, the camera going to the patient's left.
 
     Args:
@@ -49,7 +49,7 @@ def turntable(scene: Scene, view: str | View, frames: int = FRAMES) -> Iterator[
         scene.mapper.SetImageSampleDistance(before)
 
 
-def save_gif(path: str | Path, pictures: Sequence[np.ndarray], seconds: float = SECONDS) -> None:
+def save_gif(path: str | Path, pictures: Sequence[np.ndarray], *, seconds: float = SECONDS) -> None:
     """Write pictures as a GIF that runs for ever, whole or not at all.
 
     All frames share one palette, or still parts would flicker.

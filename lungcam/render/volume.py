@@ -29,7 +29,7 @@ DENSE = 106
 
 
 def wall_rim(
-    shown: np.ndarray, share: np.ndarray, side_mm: float, dense: float = DENSE
+    shown: np.ndarray, share: np.ndarray, *, side_mm: float, dense: float = DENSE
 ) -> np.ndarray:
     """Find the soft tissue that a lung mask holds along its surface.
 
@@ -68,7 +68,7 @@ WITHIN_MM = 25.0
 """How far from the heat a lump may reach."""
 
 
-def fade_around_heat(shown: np.ndarray, share: np.ndarray, side_mm: float, haze: float) -> None:
+def fade_around_heat(shown: np.ndarray, share: np.ndarray, *, side_mm: float, haze: float) -> None:
     """Cap the lungs' display values where there is heat, and in dense lumps that hold heat.
 
     A nodule is all but opaque: heat inside would show as a pale tint of its surface or not at all.
@@ -86,13 +86,13 @@ def fade_around_heat(shown: np.ndarray, share: np.ndarray, side_mm: float, haze:
     margin = round(WITHIN_MM / side_mm)
     near = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in found[0])
     hot = hot[near]
-    cleared = _grown(hot | _lumps(shown[near] > DENSE, hot, side_mm), AROUND_MM / side_mm)
+    cleared = _grown(hot | _lumps(shown[near] > DENSE, hot, side_mm=side_mm), AROUND_MM / side_mm)
     # without a sharp edge, which would be drawn as one
     edge = ndimage.uniform_filter(cleared.astype(np.float32), 2 * round(1.5 / side_mm) + 1)
     np.minimum(shown[near], 255 - (255 - haze) * edge, out=shown[near])
 
 
-def _lumps(dense: np.ndarray, hot: np.ndarray, side_mm: float) -> np.ndarray:
+def _lumps(dense: np.ndarray, hot: np.ndarray, *, side_mm: float) -> np.ndarray:
     """The lumps of dense tissue that hold heat, without the vessels that lead to them."""
     width = max(1, round(LUMP_MM / side_mm))
     cores = cc3d.connected_components(ndimage.minimum_filter(dense, width), connectivity=6)
@@ -141,6 +141,7 @@ HAZE, HIDES = 0.06, 0.2
 def lungs_and_heat(
     hu: np.ndarray,
     lungs: np.ndarray,
+    *,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
     functions: TransferFunctions = GRADIENT,
@@ -166,11 +167,11 @@ def lungs_and_heat(
         ValueError: If shapes differ, the spacing is not positive, no voxel is lung, or the heat has
             a value that is negative or not finite.
     """
-    check_volumes(hu, lungs, heat, spacing_mm)
+    check_volumes(hu, lungs, heat=heat, spacing_mm=spacing_mm)
     spacing = np.asarray(spacing_mm, dtype=float)
     peak = 0.0 if heat is None else float(heat.max())
     hot = heat > HEAT_FLOOR * peak if peak > 0 else None
-    start, stop = _box(lungs, hot, spacing)
+    start, stop = _box(lungs, hot, spacing=spacing)
     crop = tuple(map(slice, start, stop))
 
     count = stop - start
@@ -181,11 +182,11 @@ def lungs_and_heat(
     ]
     shown = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
     dense = min(DENSE, _reaching(functions, HIDES))
-    shown[wall_rim(shown, resample(lungs[crop], weights), side_mm, dense)] = 0
+    shown[wall_rim(shown, resample(lungs[crop], weights), side_mm=side_mm, dense=dense)] = 0
     components = [shown]
     if peak > 0:
         share = resample(np.asarray(heat[crop], np.float32) / np.float32(peak), weights)
-        fade_around_heat(shown, share, side_mm, _reaching(functions, HAZE))
+        fade_around_heat(shown, share, side_mm=side_mm, haze=_reaching(functions, HAZE))
         components.append(255 * share)
 
     reduced = np.array([len(w) for w in weights])
@@ -228,6 +229,7 @@ def surface_points(image: vtkImageData) -> np.ndarray:
 def check_volumes(
     hu: np.ndarray,
     lungs: np.ndarray,
+    *,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
 ) -> None:
@@ -254,7 +256,7 @@ def _reaching(functions: TransferFunctions, opacity: float) -> float:
     return float(values[reached.argmax()]) if reached.any() else 255.0
 
 
-def _box(lungs: np.ndarray, hot: np.ndarray | None, spacing: np.ndarray):
+def _box(lungs: np.ndarray, hot: np.ndarray | None, *, spacing: np.ndarray):
     """First and end voxel of the lungs with a margin, and of the heat not far beyond them."""
     shape = np.array(lungs.shape)
     start, stop = _bounds(lungs)

@@ -88,6 +88,7 @@ Point = tuple[float | None, Sequence[float | None]]
 def yearly_marks(
     axes: Axes,
     points: Sequence[Point],
+    *,
     beside: float,
     colour: str,
     marker: str,
@@ -97,12 +98,21 @@ def yearly_marks(
     """Draw marks at the years 1, 2, ..., moved `beside` them; unknown ones are left out."""
     known = [(year, point) for year, point in enumerate(points, 1) if point[0] is not None]
     years = [year + beside for year, _ in known]
-    marks(axes, years, [point for _, point in known], colour, marker, label, line)
+    marks(
+        axes,
+        years,
+        points=[point for _, point in known],
+        colour=colour,
+        marker=marker,
+        label=label,
+        line=line,
+    )
 
 
 def marks(
     axes: Axes,
-    at: Sequence[float],
+    positions: Sequence[float],
+    *,
     points: Sequence[Point],
     colour: str,
     marker: str,
@@ -110,12 +120,14 @@ def marks(
     line: str = "none",
 ) -> None:
     """Draw marks, and a bar for each interval that is known."""
-    told = [(x, *bounds) for x, (_, bounds) in zip(at, points, strict=True) if None not in bounds]
+    told = [
+        (x, *bounds) for x, (_, bounds) in zip(positions, points, strict=True) if None not in bounds
+    ]
     if told:
         x, low, high = zip(*told, strict=True)
         axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1.6)
     axes.plot(
-        at,
+        positions,
         [value for value, _ in points],
         color=colour,
         marker=marker,
@@ -148,7 +160,7 @@ def draw_precision_recall(shown: Shown) -> Figure:
         linewidth=2.2,
         label=f"net: PR-AUC {told['pr_auc']:.3f}{span(told['pr_auc_ci95'])}",
     )
-    point = at_threshold(shown.labels, shown.probabilities, told["threshold"])
+    point = at_threshold(shown.labels, shown.probabilities, threshold=told["threshold"])
     if point["precision"] is not None:
         axes.plot(
             point["recall"],
@@ -246,7 +258,9 @@ def draw_roc(shown: Shown) -> Figure:
     told = shown.figures
     # where no resample errs, a band would be a line that claims certainty
     if 0 < told["auc"] < 1:
-        low, high = roc_band(shown.labels, shown.probabilities, shown.patients, shown.seed)
+        low, high = roc_band(
+            shown.labels, shown.probabilities, patients=shown.patients, seed=shown.seed
+        )
         axes.fill_between(
             STEPS, low, high, color=NET, alpha=0.13, linewidth=0, label="95 % band, by patient"
         )

@@ -17,7 +17,7 @@ OTHERS = ("#c2410c", "#3f7d20", "#7e57a6")
 DPI = 150
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Shown:
     """What the figures of a split show.
 
@@ -58,17 +58,17 @@ def blank(width: float, height: float) -> Figure:
     return figure
 
 
-def plot(shown: Shown, title: str, height: float = 6.6) -> tuple[Figure, Axes]:
+def plot(shown: Shown, title: str, *, height: float = 6.6) -> tuple[Figure, Axes]:
     """A figure of one plot with its title, its counts, the label rule and the notice."""
     figure = blank(6.4, height)
     axes = figure.add_axes((0.115, 1.02 / height, 0.845, 1 - 1.86 / height))
     tidy(axes)
-    annotate(figure, title, shown.counts, shown.label_rule)
+    annotate(figure, title, below=shown.counts, label_rule=shown.label_rule)
     return figure, axes
 
 
 def annotate(
-    figure: Figure, title: str, below: str, label_rule: str | None, left: float = 0.035
+    figure: Figure, title: str, *, below: str, label_rule: str | None, left: float = 0.035
 ) -> None:
     """Title and counts above; notice and, where labels matter, their rule below."""
     width, height = figure.get_size_inches()

@@ -10,7 +10,7 @@ FIGURES = ("auc", "brier")
 
 
 def log_hparams(
-    loggers: Sequence[pl.loggers.Logger], overrides: Iterable[str], metrics: Mapping[str, dict]
+    loggers: Sequence[pl.loggers.Logger], overrides: Iterable[str], *, metrics: Mapping[str, dict]
 ) -> None:
     """Log a run's overrides once, after training, with the figures of its best epoch.
 

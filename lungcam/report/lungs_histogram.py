@@ -80,8 +80,8 @@ def draw_lungs_histogram(histogram: np.ndarray, ramp: Ramp) -> Figure:
     annotate(
         figure,
         "The lungs' intensities, and Otsu's ramp of opacity",
-        f"{total:,} voxels; the bars above mark where the modes lie as a rule",
-        None,
+        below=f"{total:,} voxels; the bars above mark where the modes lie as a rule",
+        label_rule=None,
     )
     return figure
 

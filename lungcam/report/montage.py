@@ -49,6 +49,7 @@ class Slice:
 def cut(
     hu: np.ndarray,
     scan: Grid,
+    *,
     heat: HeatMap,
     box: Grid,
     point_mm: np.ndarray,
@@ -97,7 +98,11 @@ def cut(
             # both are counted from the other side in the picture
             x, y = shape[across] - 1 - center[across], shape[up] - 1 - center[up]
             ball = (float(x), float(y), float(np.sqrt(radius**2 - off**2) / step))
-    return Slice(picture(resample(hu, scan, here, AIR_HU)), picture(heat.on(here).clip(0)), ball)
+    return Slice(
+        picture(resample(hu, scan, target=here, outside=AIR_HU)),
+        picture(heat.on(here).clip(0)),
+        ball,
+    )
 
 
 HU_WINDOW = (-1150.0, 350.0)
@@ -145,6 +150,7 @@ def heat_colours() -> ListedColormap:
 def draw_montage(
     tiles: Sequence[Tile],
     below: str,
+    *,
     label_rule: str,
     method: str = "Grad-CAM",
     mark: str | None = None,
@@ -164,7 +170,13 @@ def draw_montage(
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
     height = 3 * (SIDE + GAP) + 2.05
     figure = blank(width, height)
-    annotate(figure, f"What the net looked at ({method})", below, label_rule, 0.2 / width)
+    annotate(
+        figure,
+        f"What the net looked at ({method})",
+        below=below,
+        label_rule=label_rule,
+        left=0.2 / width,
+    )
     if mark is not None:
         # beside the title, where no other words stand
         figure.text(
@@ -185,7 +197,7 @@ def draw_montage(
         for row, (one, with_heat) in enumerate(pictures):
             bottom = 0.75 + (2 - row) * (SIDE + GAP)
             axes = figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height))
-            _show(axes, one, scale if with_heat else None, colours)
+            _show(axes, one, scale=scale if with_heat else None, colours=colours)
             if column == 0:
                 words = ("axial", "axial, heat", "coronal, heat")[row]
                 axes.set_ylabel(words, size=8.5, color=GREY, labelpad=4)
@@ -218,7 +230,7 @@ def draw_montage(
     return figure
 
 
-def _show(axes: Axes, one: Slice, scale: Normalize | None, colours: ListedColormap) -> None:
+def _show(axes: Axes, one: Slice, *, scale: Normalize | None, colours: ListedColormap) -> None:
     axes.set_facecolor("black")
     axes.imshow(one.hu, "gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], interpolation="bilinear")
     if scale is not None:

@@ -60,9 +60,9 @@ def definitions(rows: Iterable[tuple[object, object]]) -> Html:
     return tag("<dl>$rows</dl>", rows=join(told))
 
 
-def sentences(told: Iterable[object], marked: str = "") -> Html:
+def sentences(values: Iterable[object], marked: str = "") -> Html:
     """A list of sentences; nothing where there is none."""
-    items = join(tag("<li>$one</li>", one=one) for one in told)
+    items = join(tag("<li>$one</li>", one=one) for one in values)
     return tag('<ul class="$marked">$items</ul>', marked=marked, items=items) if items else Html()
 
 

@@ -27,7 +27,7 @@ PANEL, STEP, LEFT = 3.78, 4.62, 0.72
 BESIDE = 0.13
 
 
-def draw_risk(figures: Mapping, split: str, label_rule: str) -> Figure:
+def draw_risk(figures: Mapping, split: str, *, label_rule: str) -> Figure:
     """Draw the AUC, the expected and observed risk by year, and both by group of predicted risk.
 
     Args:
@@ -45,7 +45,13 @@ def draw_risk(figures: Mapping, split: str, label_rule: str) -> Figure:
         f"{split}: n = {figures['n']} scans ({figures['n_events']} with the event before the "
         f"horizon) of {figures['n_patients']} patients; bars: 95 % intervals over patients"
     )
-    annotate(figure, "Risk by year, from the day of the scan", below, label_rule, left=0.018)
+    annotate(
+        figure,
+        "Risk by year, from the day of the scan",
+        below=below,
+        label_rule=label_rule,
+        left=0.018,
+    )
     return figure
 
 
@@ -66,14 +72,16 @@ def _draw_auc(axes: Axes, figures: Mapping) -> None:
         series.append((f"{name.replace('_', ' ')} alone", colour, marker, compared[name]))
     for place, (name, colour, marker, points) in enumerate(series):
         shift = (place - (len(series) - 1) / 2) * BESIDE
-        yearly_marks(axes, points, shift, colour, marker, name)
+        yearly_marks(axes, points, beside=shift, colour=colour, marker=marker, label=name)
     lowest = min([0.5, *axes.dataLim.intervaly[np.isfinite(axes.dataLim.intervaly)]])
     # room for the legend
     axes.set_ylim(1.02 - 1.28 * (1.02 - lowest), 1.02)
     axes.set_ylabel("AUC of the risk within so many years")
     _within_one(axes.yaxis)
     _title(axes, "Does it rank?" + told)
-    _years(axes, years, [f"{one['n_positive']}" for one in years.values()], "positives")
+    _years(
+        axes, years, below=[f"{one['n_positive']}" for one in years.values()], meaning="positives"
+    )
     legend(axes, loc="lower right", ncols=2)
 
 
@@ -83,9 +91,17 @@ def _draw_years(axes: Axes, figures: Mapping) -> None:
     expected = [(one["expected"], (None, None)) for one in years.values()]
     observed = [(one["observed"], one["observed_ci95"]) for one in years.values()]
     yearly_marks(
-        axes, expected, -BESIDE / 2, NET, "o", "expected: mean predicted risk", line="solid"
+        axes,
+        expected,
+        beside=-BESIDE / 2,
+        colour=NET,
+        marker="o",
+        label="expected: mean predicted risk",
+        line="solid",
     )
-    yearly_marks(axes, observed, BESIDE / 2, INK, "s", "observed: Kaplan-Meier")
+    yearly_marks(
+        axes, observed, beside=BESIDE / 2, colour=INK, marker="s", label="observed: Kaplan-Meier"
+    )
     ratios = [one["ratio"] for one in years.values()]
     words = ["-" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
     axes.set(ylabel="risk within so many years")
@@ -93,7 +109,7 @@ def _draw_years(axes: Axes, figures: Mapping) -> None:
     end = max(axes.get_ylim()[1] * 1.2, 0.001)
     axes.set_ylim(-0.03 * end, end)
     _percent(axes.yaxis)
-    _years(axes, years, words, "expected / observed")
+    _years(axes, years, below=words, meaning="expected / observed")
     legend(axes, loc="upper left")
 
 
@@ -112,10 +128,10 @@ def _draw_groups(axes: Axes, figures: Mapping) -> None:
     marks(
         axes,
         [one["expected"] for one in groups],
-        [(one["observed"], one["observed_ci95"]) for one in groups],
-        INK,
-        "s",
-        "scans grouped by expected risk: events / scans",
+        points=[(one["observed"], one["observed_ci95"]) for one in groups],
+        colour=INK,
+        marker="s",
+        label="scans grouped by expected risk: events / scans",
     )
     for one in groups:
         axes.annotate(
@@ -139,7 +155,7 @@ def _draw_groups(axes: Axes, figures: Mapping) -> None:
     legend(axes, loc="upper left")
 
 
-def _years(axes: Axes, years: Mapping, below: list[str], meaning: str) -> None:
+def _years(axes: Axes, years: Mapping, *, below: list[str], meaning: str) -> None:
     """Ticks of the years, with a figure of each below."""
     labels = [f"{year}\n{word}" for year, word in zip(years, below, strict=True)]
     axes.set_xticks(range(1, len(labels) + 1), labels)

@@ -30,7 +30,7 @@ class Case:
     png: bytes | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RunReport:
     """What a run's page tells.
 
@@ -84,9 +84,9 @@ FIGURES = (
 )
 
 
-def metrics_table(told: Mapping[str, Any]) -> Html:
+def metrics_table(metrics: Mapping[str, Any]) -> Html:
     """The figures of both splits with intervals, from metrics.json."""
-    splits = {name: told[name] for name in ("test", "val")}
+    splits = {name: metrics[name] for name in ("test", "val")}
     rows = []
     for name, words, meaning in FIGURES:
         if all(one.get(name) is None for one in splits.values()):
@@ -122,7 +122,7 @@ def metrics_table(told: Mapping[str, Any]) -> Html:
         "whose own figures are therefore optimistic.</caption>"
         '<thead><tr><th scope="col">Figure</th>$heads</tr></thead><tbody>$rows</tbody></table>'
         "</div>",
-        threshold=number(told["test"]["threshold"]),
+        threshold=number(metrics["test"]["threshold"]),
         heads=heads,
         rows=join(rows),
     )

@@ -38,7 +38,7 @@ EVIDENCE = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScanReport:
     """What a scan's page tells.
 
@@ -88,7 +88,7 @@ def probability_in_words(probability: float) -> str:
 
 
 def calibration_in_words(
-    probability: float, calibrated: bool, fitted_on: tuple[int, int] | None, noun: str
+    probability: float, calibrated: bool, *, fitted_on: tuple[int, int] | None, noun: str
 ) -> str:
     """What a probability stands for.
 
@@ -120,7 +120,7 @@ def calibration_in_words(
     )
 
 
-def call_in_words(probability: float, threshold: float, label: int) -> str:
+def call_in_words(probability: float, threshold: float, *, label: int) -> str:
     """The yes or no, and why."""
     if label:
         return f"Called positive: {probability:.3f} is not below the threshold {threshold:.3f}."
@@ -158,7 +158,9 @@ def answer_card(report: ScanReport) -> Html:
     told = report.prediction
     probability, threshold = told["probability"], told["threshold"]
     words = [
-        calibration_in_words(probability, told["calibrated"], report.fitted_on, report.noun),
+        calibration_in_words(
+            probability, told["calibrated"], fitted_on=report.fitted_on, noun=report.noun
+        ),
         f"Label rule: {told['label_rule']}.",
     ]
     if told["seen_in_training"]:
@@ -183,7 +185,7 @@ def answer_card(report: ScanReport) -> Html:
         "$risk$words$warnings",
         risk=risk,
         probability=f"{probability:.3f}",
-        call=call_in_words(probability, threshold, told["label"]),
+        call=call_in_words(probability, threshold, label=told["label"]),
         meter=f"Probability {probability:.3f}, threshold {threshold:.3f}",
         share=f"{100 * probability:.1f}",
         at=f"{100 * threshold:.1f}",
@@ -266,10 +268,14 @@ def net_card(report: ScanReport) -> Html:
 def jumps(report: ScanReport) -> Html:
     """Buttons that move the crosshair to what matters."""
     peak = report.prediction["heatmap_peak_ras_mm"]
-    buttons = [_jump("To the heat-map's peak", report, peak, "peak")] if peak is not None else []
+    buttons = (
+        [_jump("To the heat-map's peak", report, point_mm=peak, name="peak")]
+        if peak is not None
+        else []
+    )
     for number, (center, _) in enumerate(report.lesions, 1):
         which = "" if len(report.lesions) == 1 else f" {number}"
-        buttons.append(_jump(f"To the known lesion{which}", report, center))
+        buttons.append(_jump(f"To the known lesion{which}", report, point_mm=center))
     return join(buttons, " ")
 
 
@@ -294,7 +300,7 @@ def candidates(report: ScanReport) -> Html:
     rows = join(
         tag(
             "<tr><td>$jump</td><td>$probability</td><td>$height</td><td>$place</td></tr>",
-            jump=_jump(f"To candidate {number}", report, one["center_ras_mm"]),
+            jump=_jump(f"To candidate {number}", report, point_mm=one["center_ras_mm"]),
             probability=f"{one['probability']:.3f}",
             height=f"{one['map_height']:.2f}",
             place=place_in_words(one["center_ras_mm"]),
@@ -312,7 +318,7 @@ def candidates(report: ScanReport) -> Html:
     )
 
 
-def _jump(words: str, report: ScanReport, point_mm: Sequence[float], name: str = "") -> Html:
+def _jump(words: str, report: ScanReport, *, point_mm: Sequence[float], name: str = "") -> Html:
     return tag(
         '<button type="button" $name data-index="$index">$words</button>',
         name=tag('id="$name"', name=name) if name else Html(),

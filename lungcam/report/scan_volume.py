@@ -36,6 +36,7 @@ class ShownScan:
 def show_scan(
     hu: np.ndarray,
     scan: Grid,
+    *,
     lungs: np.ndarray | None = None,
     chest: bool = True,
     points_mm: Sequence[Sequence[float]] = (),
@@ -56,11 +57,11 @@ def show_scan(
         box = _body(hu, scan)
         if lungs is not None and lungs.any():
             box = (*box[:2], bounding_box(lungs, _voxels(scan))[2])
-        box = _with_points(box, scan, np.reshape(np.asarray(points_mm, float), (-1, 3)))
+        box = _with_points(box, scan, points_mm=np.reshape(np.asarray(points_mm, float), (-1, 3)))
     shown, grid = hu[box], scan.crop(box)
     fewer = _coarser(grid, most)
     if fewer is not grid:
-        shown = resample(shown, grid, fewer, LEVELS_HU[0])
+        shown = resample(shown, grid, target=fewer, outside=LEVELS_HU[0])
         shown = np.rint(shown).astype(np.int16)
     return ShownScan(to_levels(shown), fewer, fewer is not grid)
 
@@ -113,7 +114,7 @@ def cells_on(heat: HeatMap, grid: Grid) -> tuple[np.ndarray, list[float], list[f
             shape[axis] = max(1, int(reached.sum()))
             start[axis], step[axis] = -float(first), 1.0
     own, mixed = Grid(values.shape, np.eye(4)), Grid(tuple(shape), affine)
-    return resample(values, own, mixed), start, step
+    return resample(values, own, target=mixed), start, step
 
 
 def _voxels(scan: Grid) -> tuple[int, int, int]:
@@ -137,7 +138,7 @@ def _body(hu: np.ndarray, scan: Grid) -> tuple[slice, slice, slice]:
     return tuple(box)
 
 
-def _with_points(box: Sequence[slice], scan: Grid, points_mm: np.ndarray) -> tuple[slice, ...]:
+def _with_points(box: Sequence[slice], scan: Grid, *, points_mm: np.ndarray) -> tuple[slice, ...]:
     """Widen a box until it holds points, or ends with the scan."""
     if not len(points_mm):
         return tuple(box)

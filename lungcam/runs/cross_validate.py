@@ -52,7 +52,10 @@ def cross_validate(config: DictConfig) -> float:
     if config.split.manifest is not None:
         raise InputError("split.manifest: a manifest tells one split; leave it out with cv.folds.")
     seeds = [config.seed + i for i in range(repeats)]
-    runs = {seed: [folder / _name(seed, fold, repeats) for fold in range(count)] for seed in seeds}
+    runs = {
+        seed: [folder / _name(seed, fold, repeats=repeats) for fold in range(count)]
+        for seed in seeds
+    }
     for seed, folders in runs.items():
         for fold, place in enumerate(folders):
             if config.resume and (place / "metrics.json").is_file():
@@ -92,7 +95,7 @@ def cross_validate(config: DictConfig) -> float:
     return float(np.mean([one["val"]["auc"] for one in told.values()]))
 
 
-def _name(seed: int, fold: int, repeats: int) -> str:
+def _name(seed: int, fold: int, *, repeats: int) -> str:
     return f"fold_{fold}" if repeats == 1 else f"seed_{seed}_fold_{fold}"
 
 
@@ -109,7 +112,9 @@ def _figures(seeds: Sequence[Sequence[Scored]], seed: int) -> dict[str, object]:
     middle = averaged[(diameter >= low) & (diameter <= high)]
     if len(np.unique(middle.labels)) == 2:
         only = {"diameter": middle.baselines["diameter"]}
-        found = ranking(middle.labels, middle.scores, middle.patients, only, seed)
+        found = ranking(
+            middle.labels, middle.scores, patients=middle.patients, baselines=only, seed=seed
+        )
         together[f"diameter_{low}_to_{high}_mm"] = found
     return together
 
@@ -121,7 +126,7 @@ def _write_predictions(file: Path, scored: Scored) -> None:
     write_table(
         file,
         (*columns, *(f"{BASELINE}{name}" for name in names)),
-        (
+        rows=(
             {
                 "sample_id": scored.sample_ids[i],
                 "patient_id": scored.patients[i],

@@ -52,9 +52,9 @@ def infer(config: DictConfig) -> None:
     table = scan.suffix.lower() == ".csv"
     if table and config.series is not None:
         raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-    found = None if table else _found(scan, config.series, out)
+    found = None if table else _found(scan, config.series, out=out)
     file = find_checkpoint(checkpoint)
-    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), explain)
+    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), explain=explain)
     faults: list[Fault] = []
     if found is None:
         samples, faults = read_samples(scan, **predictor.table)
@@ -65,11 +65,13 @@ def infer(config: DictConfig) -> None:
         if config.render.interactive:
             raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
         wanted = _wanted(config, look, many=True)
-        done = predict_many(predictor, samples, faults, out, wanted, localiser)
+        done = predict_many(
+            predictor, samples, faults=faults, out=out, wanted=wanted, localiser=localiser
+        )
         _tell_failed(predictor)
         rows = len(samples) + len(faults)
         print(f"{len(done.answers)} of {rows} scans predicted: {done.file}")
-        _report(localiser, predictor, out)
+        _report(localiser, predictor, out=out)
         seen = sum(bool(one["seen_in_training"]) for one in done.answers.values())
         if seen:
             print(f"note: the net knows {seen} of them from its training or validation set.")
@@ -79,7 +81,7 @@ def infer(config: DictConfig) -> None:
     (sample,) = samples
     folder, wanted = out / sample.sample_id, _wanted(config, look, many=False)
     clear_unfinished(folder)
-    request = request_digest(predictor, sample, wanted)
+    request = request_digest(predictor, sample, wanted=wanted)
     ready = read_and_prepare(predictor.transforms, sample)
     prediction = predict_scan(predictor, ready, sample, folder, wanted, request, localiser)
     for warning in prediction["warnings"]:
@@ -93,11 +95,11 @@ def infer(config: DictConfig) -> None:
             "risk within " + ", ".join(f"{k} y {one:.3f}" for k, one in prediction["risk"].items())
         )
     print(f"results: {folder}")
-    _report(localiser, predictor, out)
+    _report(localiser, predictor, out=out)
     print(RESEARCH_USE_ONLY)
 
 
-def _wanted(config: DictConfig, look: RenderOptions, many: bool) -> RequestedOutputs:
+def _wanted(config: DictConfig, look: RenderOptions, *, many: bool) -> RequestedOutputs:
     """Which files; of many scans no masks, and no pictures unless asked for."""
     return RequestedOutputs(
         masks=not many,
@@ -117,15 +119,29 @@ def _tell_failed(predictor: Predictor) -> None:
         print(f"note: {predictor.mark}. {' '.join(predictor.explanation['reasons'])}")
 
 
-def _found(scan: Path, series: str | None, out: Path) -> list[Sample]:
+def _found(scan: Path, series: str | None, *, out: Path) -> list[Sample]:
     """The scans under a path; a series by its UID is one, wherever below it lies."""
     # earlier results are no scans
     sources = discover(scan, without=out) if series is None else []
     if len(sources) > 1:
-        return [Sample(one.name, one.name, one.path, None, "") for one in sources]
+        return [
+            Sample(
+                sample_id=one.name, patient_id=one.name, image=one.path, label=None, label_source=""
+            )
+            for one in sources
+        ]
     # the path as the user gave it: what lies beside the scan is then told too
     name = sources[0].name if sources else scan_name(scan.resolve())
-    return [Sample(name, name, scan, None, "", series_uid=series)]
+    return [
+        Sample(
+            sample_id=name,
+            patient_id=name,
+            image=scan,
+            label=None,
+            label_source="",
+            series_uid=series,
+        )
+    ]
 
 
 def _localiser(predictor: Predictor) -> Localiser:
@@ -133,13 +149,13 @@ def _localiser(predictor: Predictor) -> Localiser:
     pointers = CandidateSources(
         predictor.classifier,
         replace(predictor.explainer, evidence="both"),
-        predictor.probability,
-        SEED,
+        probability=predictor.probability,
+        seed=SEED,
     )
     return Localiser(pointers, shows_whole_chest(predictor.transforms))
 
 
-def _report(localiser: Localiser | None, predictor: Predictor, out: Path) -> None:
+def _report(localiser: Localiser | None, predictor: Predictor, *, out: Path) -> None:
     if localiser is not None:
-        for line in report_localisation(localiser, out, predictor.label_rule, SEED):
+        for line in report_localisation(localiser, out, label_rule=predictor.label_rule, seed=SEED):
             print(line)

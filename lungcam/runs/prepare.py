@@ -22,7 +22,7 @@ def prepare_part(data: ScanDataModule, part: str) -> None:
     """
     number, parts = _parsed(part)
     everyone = [one for samples in data.splits.values() for one in samples]
-    samples = of_part(everyone, number, parts)
+    samples = of_part(everyone, number, parts=parts)
     prepared = data.prepare(samples)
     print(f"part {number} of {parts}: {len(prepared.files)} inputs are in the cache, {data.cache}.")
     if prepared.left_out:
@@ -30,7 +30,7 @@ def prepare_part(data: ScanDataModule, part: str) -> None:
         print(f"note: {len(prepared.left_out)} samples can have none, the first since {first}.")
 
 
-def of_part(samples: list[Sample], number: int, parts: int) -> list[Sample]:
+def of_part(samples: list[Sample], number: int, *, parts: int) -> list[Sample]:
     """Samples whose scans belong to one part; a scan's samples stay together.
 
     Args:

@@ -75,9 +75,9 @@ def train(config: DictConfig) -> float | None:
     trainer = make_trainer(
         config.trainer,
         folder,
-        list(_each(nodes, "logger").values()),
-        [metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
-        [WholeCheckpoints()],
+        logger=list(_each(nodes, "logger").values()),
+        callbacks=[metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
+        plugins=[WholeCheckpoints()],
     )
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
@@ -90,8 +90,8 @@ def train(config: DictConfig) -> float | None:
         data = ScanDataModule(
             cohort,
             transforms,
-            Path(config.cache) / "inputs",
-            SplitRule(**nodes["split"]),
+            cache=Path(config.cache) / "inputs",
+            split=SplitRule(**nodes["split"]),
             **nodes["loader"],
             seed=config.seed,
             augmentation=augmentation,
@@ -115,7 +115,7 @@ def train(config: DictConfig) -> float | None:
         raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
     if rank() == 0:
         clear_unfinished(folder)
-        _report_data(data, folder, cohort.label_rule)
+        _report_data(data, folder, label_rule=cohort.label_rule)
     if before:
         print(f"going on with {folder} after {before['epoch']} epochs.")
     if not (before and is_trained(before)):
@@ -127,26 +127,26 @@ def train(config: DictConfig) -> float | None:
         _continue_events(nodes["logger"], load_checkpoint(last)["global_step"])
         loggers = list(_each(nodes, "logger").values())
         exact = {**config.trainer, "precision": FULL}
-        trainer = make_trainer(exact, folder, loggers, callbacks, alone=True)
+        trainer = make_trainer(exact, folder, logger=loggers, callbacks=callbacks, alone=True)
     metrics = evaluate(
         trainer,
         classifier,
-        data,
-        folder,
-        cohort.label_rule,
-        config.seed,
-        callbacks,
-        nodes["explain"],
+        data=data,
+        folder=folder,
+        label_rule=cohort.label_rule,
+        seed=config.seed,
+        callbacks=callbacks,
+        explain=nodes["explain"],
     )
-    log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics)
+    log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics=metrics)
     return metrics["val"]["auc"]
 
 
-def _report_data(data: ScanDataModule, folder: Path, label_rule: str) -> None:
+def _report_data(data: ScanDataModule, folder: Path, *, label_rule: str) -> None:
     """Write what the run trains on, and say what the user should know of it."""
-    write_manifest(folder / "splits.csv", data.splits, data.pixels)
+    write_manifest(folder / "splits.csv", data.splits, pixels=data.pixels)
     samples = [sample for found in data.splits.values() for sample in found]
-    write_samples(folder / "samples.csv", samples, label_rule)
+    write_samples(folder / "samples.csv", samples, label_rule=label_rule)
     for note in data.notes:
         print(f"note: {note}.")
     for line in report_masks(data, folder):
@@ -168,7 +168,7 @@ def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
 def _classifier(nodes: dict[str, Any]) -> Classifier:
     """The net with all it needs to learn."""
     net = instantiate(nodes["model"], "model")
-    check_layer(net, nodes["explain"]["layer"], nodes["view"]["shape"])
+    check_layer(net, nodes["explain"]["layer"], shape=nodes["view"]["shape"])
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
     weights = [nodes["auxiliary"][name] for name in ("outline", "attributes", "location")]
     if min(weights) < 0:

@@ -37,7 +37,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a path is a temporary one of `whole`."""
+    """Whether a path is a temporary one of `atomic_write`."""
     return TEMPORARY.fullmatch(path.name) is not None
 
 
@@ -58,7 +58,7 @@ def is_leftover(path: Path) -> bool:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Delete what `whole` had not finished below a folder when its process was killed."""
+    """Delete what `atomic_write` had not finished below a folder when its process was killed."""
     for path in folder.rglob(".*"):
         if is_leftover(path):
             path.unlink()
@@ -70,7 +70,9 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+def write_table(
+    path: Path, columns: Sequence[str], *, rows: Iterable[Mapping[str, object]]
+) -> None:
     """Write a CSV table with a header whole; what a row lacks, and None, is empty."""
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")

@@ -35,6 +35,7 @@ def processors() -> int:
 def run_all(
     work: Callable[..., Result],
     jobs: Sequence[tuple],
+    *,
     label: str,
     workers: int | None = None,
 ) -> list[Result]:
@@ -140,7 +141,7 @@ def attempt(
 
 
 def work_ahead(
-    work: Callable[..., Result], jobs: Iterable[tuple], workers: int
+    work: Callable[..., Result], jobs: Iterable[tuple], *, workers: int
 ) -> Iterator[Result | Failure]:
     """Do jobs in other processes, one each, and give what became of them in the jobs' order.
 
@@ -172,7 +173,7 @@ def work_ahead(
         with one_thread_each():
             # the range first: else a job too many would be drawn
             for _, job in zip(range(workers), waiting, strict=False):
-                line.append(_Worker(context, packed, job))
+                line.append(_Worker(context, packed, job=job))
         while line:
             worker = line.popleft()
             result = worker.take()
@@ -181,7 +182,7 @@ def work_ahead(
                 worker.end()
             elif result is None:
                 worker.end()
-                line.append(_Worker(context, packed, following))
+                line.append(_Worker(context, packed, job=following))
             else:
                 worker.begin(following)
                 line.append(worker)
@@ -197,7 +198,7 @@ class _Worker:
     It has a pipe of its own, so that it is known in which job it died.
     """
 
-    def __init__(self, context: multiprocessing.context.BaseContext, packed: bytes, job: tuple):
+    def __init__(self, context: multiprocessing.context.BaseContext, packed: bytes, *, job: tuple):
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, packed), daemon=True)
         self.process.start()

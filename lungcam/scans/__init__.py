@@ -16,7 +16,7 @@ Faults by code, with what becomes of them. Refused:
   NRRD without space and directions), singular_orientation, gantry_tilt (sheared axes),
   bad_pixel_spacing, no_pixel_data, pixel_mismatch, split_volume, not_3d, colour (or vector or
   complex), not_finite
-- values: int16_overflow (above 32767 HU), not_hu (see `hounsfield.judge`)
+- values: int16_overflow (above 32767 HU), not_hu (see `hounsfield.check_values`)
 
 Repaired:
 

@@ -51,7 +51,7 @@ LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 UNDEFINED = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Header:
     """What one DICOM file says of itself; what is missing or cannot be understood is None or "".
 
@@ -166,7 +166,7 @@ def read_header(file: Path) -> Header:
             dataset = pydicom.dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=list(TAGS.values())
             )
-            return _header(file, stream, dataset)
+            return _header(file, stream, dataset=dataset)
         except OSError:
             raise
         # pydicom raises nearly anything for nearly anything
@@ -174,7 +174,7 @@ def read_header(file: Path) -> Header:
             raise DamagedHeader(str(file)) from error
 
 
-def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Header:
+def _header(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Header:
     file_bytes = os.fstat(stream.fileno()).st_size
     implicit, little = dataset.original_encoding
     present = dataset.keys()
@@ -218,7 +218,9 @@ def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Heade
     allocated = whole("BitsAllocated") or 0
     stored = whole("BitsStored") or allocated
     high = whole("HighBit")
-    pixels_at, pixel_bytes, cut = _pixels(stream, syntax, implicit, order, file_bytes)
+    pixels_at, pixel_bytes, cut = _pixels(
+        stream, syntax, implicit=implicit, order=order, file_bytes=file_bytes
+    )
     cut |= any(len(one.value or b"") < one.length != UNDEFINED for one in raw.values())
     if pixels_at is None and "Rows" not in raw:
         # the rows stand shortly before the pixels, and an image has both
@@ -264,7 +266,7 @@ def _header(file: Path, stream: BinaryIO, dataset: pydicom.FileDataset) -> Heade
 
 
 def _pixels(
-    stream: BinaryIO, syntax: str, implicit: bool, order: str, file_bytes: int
+    stream: BinaryIO, syntax: str, *, implicit: bool, order: str, file_bytes: int
 ) -> tuple[int | None, int, bool]:
     """Offset and length of the pixel data, and whether the file ends before it."""
     if syntax == DEFLATED:

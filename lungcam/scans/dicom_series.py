@@ -23,7 +23,7 @@ from lungcam.scans.slice_checks import (
 from lungcam.scans.slice_geometry import SAME_POSITION_MM, Stack, difference, note_places, stacks_of
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Volume:
     """What was read from one source.
 
@@ -44,7 +44,7 @@ class Volume:
     slices: tuple[Header, ...] = ()
 
 
-def read_series(verdict: ScanCheck, files: Iterable[Path], wanted: str | None) -> Volume | None:
+def read_series(verdict: ScanCheck, files: Iterable[Path], *, wanted: str | None) -> Volume | None:
     """Read the wanted series among some files, or the largest stack.
 
     Slices are ordered, and their spacing taken, from ImagePositionPatient along the normal of
@@ -60,7 +60,7 @@ def read_series(verdict: ScanCheck, files: Iterable[Path], wanted: str | None) -
         The volume, None if it cannot be made; even if it is given, the verdict may refuse it.
     """
     found = contents_of(files)
-    if wanted is not None and not _narrow(verdict, found, wanted):
+    if wanted is not None and not _narrow(verdict, found, wanted=wanted):
         return None
     note_contents(verdict, found)
     if not found.slices:
@@ -75,11 +75,11 @@ def read_series(verdict: ScanCheck, files: Iterable[Path], wanted: str | None) -
     misplaced = [one for one in found.slices if one in misplaced and one.uid in ("", taken.uid)]
     note_faults(verdict, taken.slices + misplaced)
     volume = _assemble(verdict, taken)
-    _note_others(verdict, stacks, found)
+    _note_others(verdict, stacks, found=found)
     return volume
 
 
-def _narrow(verdict: ScanCheck, found: Contents, wanted: str) -> bool:
+def _narrow(verdict: ScanCheck, found: Contents, *, wanted: str) -> bool:
     """Keep the wanted series only; refuse if there is none."""
     uids = sorted({one.uid for one in found.slices if one.uid})
     if wanted not in uids:
@@ -107,14 +107,14 @@ def _assemble(verdict: ScanCheck, taken: Stack) -> Volume | None:
     if readable:
         hu, read = read_pixels(verdict, readable)
         values = {readable[k]: hu[at] for at, k in enumerate(read)}
-    kept = _without_repeats(verdict, taken, values)
+    kept = _without_repeats(verdict, taken, values=values)
     if len(kept) == 1:
         verdict.add(
             "image_2d", "refused", "1 slice(s) are no volume", "give the folder of a whole series"
         )
     slices = [taken.slices[k] for k in kept]
     places = taken.places[kept]
-    note_places(verdict, slices, places, taken.spacing)
+    note_places(verdict, slices, places=places, spacing=taken.spacing)
     if hu is None or len(kept) < 2 or not values.keys() >= set(slices):
         return None
     if len(kept) < len(hu):
@@ -124,16 +124,23 @@ def _assemble(verdict: ScanCheck, taken: Stack) -> Volume | None:
     if len(paddings) == 1:
         (padding,) = paddings
         if padding is not None and PADDING_BELOW < padding < PADDING_ABOVE:
-            fill_corners(verdict, hu, round(padding))
+            fill_corners(verdict, hu, padding=round(padding))
     folders = {one.file.parent for one in slices}
     folder = folders.pop() if len(folders) == 1 else None
     studies = {one.study_uid for one in slices}
     study_uid = (studies.pop() or None) if len(studies) == 1 else None
-    return Volume(hu, taken.grid(kept), taken.uid, study_uid, folder, tuple(slices))
+    return Volume(
+        hu=hu,
+        grid=taken.grid(kept),
+        uid=taken.uid,
+        study_uid=study_uid,
+        folder=folder,
+        slices=tuple(slices),
+    )
 
 
 def _without_repeats(
-    verdict: ScanCheck, taken: Stack, values: dict[Header, np.ndarray]
+    verdict: ScanCheck, taken: Stack, *, values: dict[Header, np.ndarray]
 ) -> list[int]:
     """Indices of the slices, the first only of those that stand at one position."""
     kept, repeats, different = taken.without_repeats, [], []
@@ -166,7 +173,7 @@ def _without_repeats(
     return kept
 
 
-def _note_others(verdict: ScanCheck, stacks: Sequence[Stack], found: Contents) -> None:
+def _note_others(verdict: ScanCheck, stacks: Sequence[Stack], *, found: Contents) -> None:
     """Note the stacks that were not taken.
 
     Where the one that was taken has holes, what its series holds besides is refused with it.

@@ -166,7 +166,7 @@ def _kind(files: list[Path]) -> str | None:
     return words
 
 
-def survey(verdict: ScanCheck, path: Path, series: str | None) -> Path | None:
+def survey(verdict: ScanCheck, path: Path, *, series: str | None) -> Path | None:
     """Find the one scan a path means.
 
     Args:
@@ -219,7 +219,7 @@ def survey(verdict: ScanCheck, path: Path, series: str | None) -> Path | None:
     return None
 
 
-def list_files(verdict: ScanCheck, folder: Path, deep: bool) -> list[Path]:
+def list_files(verdict: ScanCheck, folder: Path, *, deep: bool) -> list[Path]:
     """A folder's files, or those of all folders below, sorted; closed folders are noted."""
     files: list[Path] = []
 

@@ -47,7 +47,7 @@ def note_overflow(verdict: ScanCheck, where: str) -> None:
     verdict.add("int16_overflow", "refused", f"values above 32767 HU in {where}", REMEDY)
 
 
-def check_values(verdict: ScanCheck, hu: np.ndarray, whole_chest: bool) -> None:
+def check_values(verdict: ScanCheck, hu: np.ndarray, *, whole_chest: bool) -> None:
     """Refuse values that are not HU.
 
     For a whole chest a fair share of what is not padding must be air or lung, and a fair share
@@ -117,7 +117,7 @@ def fill_padding(verdict: ScanCheck, hu: np.ndarray) -> None:
         )
 
 
-def fill_corners(verdict: ScanCheck, hu: np.ndarray, padding: int) -> None:
+def fill_corners(verdict: ScanCheck, hu: np.ndarray, *, padding: int) -> None:
     """Set to air what is joined to the corners by a padding value that could also be tissue.
 
     Nothing is done unless the four corner columns hold just that value, in every slice.

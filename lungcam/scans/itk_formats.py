@@ -108,15 +108,15 @@ def read_metaimage(verdict: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarr
     if channels != 1 or dtype is None:
         verdict.add("colour", "refused", "more than one value a voxel", ONE_3D)
         return None
-    affine = affine_of(verdict, fields, len(size)) if len(size) == 3 else np.eye(4)
+    affine = affine_of(verdict, fields, dimensions=len(size)) if len(size) == 3 else np.eye(4)
     big = _field(fields, MSB) or "False"
     values = _voxels(
         verdict,
         file,
-        fields,
-        end,
-        np.dtype(dtype).newbyteorder(">" if big.lower() == "true" else "<"),
-        [int(n) for n in size],
+        fields=fields,
+        end=end,
+        dtype=np.dtype(dtype).newbyteorder(">" if big.lower() == "true" else "<"),
+        size=[int(n) for n in size],
     )
     return None if affine is None or values is None else (values, affine)
 
@@ -125,7 +125,7 @@ def _field(fields: dict[str, str], names: tuple[str, ...]) -> str | None:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def affine_of(verdict: ScanCheck, fields: dict[str, str], dimensions: int) -> np.ndarray | None:
+def affine_of(verdict: ScanCheck, fields: dict[str, str], *, dimensions: int) -> np.ndarray | None:
     """Place the voxels by a header's fields.
 
     Args:
@@ -161,6 +161,7 @@ def affine_of(verdict: ScanCheck, fields: dict[str, str], dimensions: int) -> np
 def _voxels(
     verdict: ScanCheck,
     file: Path,
+    *,
     fields: dict[str, str],
     end: int,
     dtype: np.dtype,
@@ -184,7 +185,7 @@ def _voxels(
     needed = int(np.prod(size, dtype=float)) * dtype.itemsize
     start = end if local else int(fields.get("headersize", 0))
     if fields.get("compresseddata", "").lower() == "true":
-        content = _inflated(verdict, source, max(0, start))
+        content = _inflated(verdict, source, start=max(0, start))
         present = needed if content is None else len(content)
     else:
         content = None
@@ -205,7 +206,7 @@ def _voxels(
     return values.astype(dtype.newbyteorder("="), copy=False).reshape(size, order="F")
 
 
-def _inflated(verdict: ScanCheck, file: Path, start: int) -> bytes | None:
+def _inflated(verdict: ScanCheck, file: Path, *, start: int) -> bytes | None:
     """Decompressed voxels as far as they go, None where they are damaged."""
     with file.open("rb") as stream:
         stream.seek(start)

@@ -44,7 +44,7 @@ def read_nifti(verdict: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] 
         # before nibabel mends what it thinks wrong
         size = kind.header_class.sizeof_hdr
         zooms = kind.header_class(start[:size], check=False)["pixdim"][1:4]
-        affine = _affine(verdict, image, zooms)
+        affine = _affine(verdict, image, zooms=zooms)
         values = np.asanyarray(image.dataobj)
         # to the end, where the checksum stands
         while packed and stream.read(1 << 20):
@@ -61,7 +61,7 @@ def _class(start: bytes) -> type[nib.Nifti1Image] | None:
     return None
 
 
-def _affine(verdict: ScanCheck, image: nib.Nifti1Image, zooms: np.ndarray) -> np.ndarray | None:
+def _affine(verdict: ScanCheck, image: nib.Nifti1Image, *, zooms: np.ndarray) -> np.ndarray | None:
     """The affine in mm, None if it is refused."""
     header = image.header
     sform, sform_code = header.get_sform(coded=True)

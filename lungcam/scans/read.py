@@ -27,7 +27,7 @@ VOXEL_MM = (0.1, 10.0)
 LONGEST_VOXEL_MM = 30.0
 
 
-def read_scan(path: str | Path, series: str | None = None, whole_chest: bool = True) -> Scan:
+def read_scan(path: str | Path, series: str | None = None, *, whole_chest: bool = True) -> Scan:
     """Read one CT scan in HU.
 
     Args:
@@ -44,14 +44,14 @@ def read_scan(path: str | Path, series: str | None = None, whole_chest: bool = T
         InputError: The scan cannot be read right; the message names the path, all that is wrong
             and the remedies, in one line.
     """
-    verdict, scan = check_scan(path, series, whole_chest)
+    verdict, scan = check_scan(path, series, whole_chest=whole_chest)
     verdict.demand_usable()
     assert scan is not None
     return scan
 
 
 def check_scan(
-    path: str | Path, series: str | None = None, whole_chest: bool = True
+    path: str | Path, series: str | None = None, *, whole_chest: bool = True
 ) -> tuple[ScanCheck, Scan | None]:
     """Read one CT scan and tell all that is wrong with it; see `read_scan`.
 
@@ -61,41 +61,43 @@ def check_scan(
     path = Path(path)
     verdict = ScanCheck(str(path))
     with silence():
-        found = _read(verdict, path, series)
+        found = _read(verdict, path, series=series)
     if found is None:
         return verdict, None
     source, volume = found
-    _note_extent(verdict, volume, whole_chest)
-    check_values(verdict, volume.hu, whole_chest)
+    _note_extent(verdict, volume, whole_chest=whole_chest)
+    check_values(verdict, volume.hu, whole_chest=whole_chest)
     if not verdict.usable:
         return verdict, None
     fill_padding(verdict, volume.hu)
     name = scan_name(path if path.is_file() else path.resolve())
     return verdict, Scan(
-        name,
-        source,
-        volume.hu,
-        volume.grid,
-        volume.uid,
-        volume.study_uid,
-        verdict,
-        volume.slices,
+        name=name,
+        source=source,
+        hu=volume.hu,
+        grid=volume.grid,
+        series_uid=volume.uid,
+        study_uid=volume.study_uid,
+        verdict=verdict,
+        slices=volume.slices,
     )
 
 
-def _read(verdict: ScanCheck, path: Path, series: str | None) -> tuple[Path, Volume] | None:
+def _read(verdict: ScanCheck, path: Path, *, series: str | None) -> tuple[Path, Volume] | None:
     """Find the one source below a path and read it; None if it cannot be."""
-    found = survey(verdict, path, series)
+    found = survey(verdict, path, series=series)
     if found is None:
         return None
     if found.is_file():
         volume = read_volume_file(verdict, found)
         return None if volume is None else (found, volume)
-    volume = read_series(verdict, list_files(verdict, found, deep=series is not None), series)
+    volume = read_series(
+        verdict, list_files(verdict, found, deep=series is not None), wanted=series
+    )
     return None if volume is None else (volume.folder or found, volume)
 
 
-def _note_extent(verdict: ScanCheck, volume: Volume, whole_chest: bool) -> None:
+def _note_extent(verdict: ScanCheck, volume: Volume, *, whole_chest: bool) -> None:
     """Refuse voxels no CT has, and for a whole chest too few slices from head to foot."""
     spacing = sorted(volume.grid.spacing_mm)
     if not (VOXEL_MM[0] <= spacing[0] and spacing[1] <= VOXEL_MM[1]) or (
@@ -121,7 +123,7 @@ def _note_extent(verdict: ScanCheck, volume: Volume, whole_chest: bool) -> None:
         )
 
 
-def write_volume(path: Path, volume: np.ndarray, grid: Grid) -> None:
+def write_volume(path: Path, volume: np.ndarray, *, grid: Grid) -> None:
     """Write a NIfTI volume on a grid.
 
     Args:

@@ -10,7 +10,7 @@ from lungcam.grid import Grid
 from lungcam.scans.dicom_header import Header
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Scan:
     """A CT volume as it was read.
 

@@ -38,7 +38,7 @@ MODALITIES = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Contents:
     """A folder's files, sorted.
 
@@ -135,30 +135,30 @@ def named(files: Sequence[Path], words: str) -> str:
     return f"{len(files)} file(s) {words}: {first}" + (" and others" if len(files) > 1 else "")
 
 
-def note_contents(verdict: ScanCheck, found: Contents) -> None:
+def note_contents(verdict: ScanCheck, contents: Contents) -> None:
     """Note all that lies beside the slices, one finding a kind.
 
     A file that could be a slice, for it is named like one, is never passed over: empty, damaged or
     unreadable it is refused.
     """
-    beside: Outcome = "skipped" if found.slices else "refused"
-    remedy = "" if found.slices else "give a folder with the slices of a CT series"
+    beside: Outcome = "skipped" if contents.slices else "refused"
+    remedy = "" if contents.slices else "give a folder with the slices of a CT series"
     kinds: dict[tuple[str, str], list[Path]] = {}
-    for header, kind in found.others:
+    for header, kind in contents.others:
         kinds.setdefault(kind, []).append(header.file)
     for (code, words), files in sorted(kinds.items()):
         told = remedy
         if code == "multi_frame" and remedy:
             told = "convert it to one file a slice or to NIfTI, for example with dcm2niix"
         verdict.add(code, beside, f"{len(files)} DICOM object(s) {words}, left aside", told)
-    if found.strays:
-        count = Counter(suffix(file) or file.name for file in found.strays)
+    if contents.strays:
+        count = Counter(suffix(file) or file.name for file in contents.strays)
         told = ", ".join(f"{n} {kind}" for kind, n in sorted(count.items())[:5])
-        verdict.add("stray_file", "skipped", f"{len(found.strays)} file(s) left aside: {told}")
-    names = {suffix(header.file) for header in found.slices} | {"", ".dcm"}
+        verdict.add("stray_file", "skipped", f"{len(contents.strays)} file(s) left aside: {told}")
+    names = {suffix(header.file) for header in contents.slices} | {"", ".dcm"}
     for code, words, files in (
-        ("empty_file", "of zero bytes", found.empty),
-        ("unreadable", "cannot be opened or read", found.unreadable),
+        ("empty_file", "of zero bytes", contents.empty),
+        ("unreadable", "cannot be opened or read", contents.unreadable),
     ):
         alike = [file for file in files if suffix(file) in names and file.name[0] != "."]
         strays = [file for file in files if file not in alike]
@@ -168,14 +168,14 @@ def note_contents(verdict: ScanCheck, found: Contents) -> None:
             )
         if strays:
             verdict.add(code, "skipped", named(strays, f"{words}, left aside"))
-    if found.damaged:
+    if contents.damaged:
         verdict.add(
             "damaged_file",
             "refused",
-            named(found.damaged, "are no whole DICOM files"),
+            named(contents.damaged, "are no whole DICOM files"),
             "copy the series again",
         )
-    if not (found.slices or found.others):
+    if not (contents.slices or contents.others):
         verdict.add(
             "no_ct", "refused", "no CT image", "give a folder with the slices of a CT series"
         )
@@ -223,44 +223,44 @@ UNSCALED = {
 OTHER_QUANTITIES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
 
 
-def faults_of(one: Header) -> set[str]:
+def faults_of(header: Header) -> set[str]:
     """Codes of what is wrong with a slice's header; see `FAULTS`."""
-    if one.cut:
+    if header.cut:
         # what should follow is not worth a word
         return {"truncated_file"}
     faults = set()
-    if not one.modality:
+    if not header.modality:
         faults.add("no_modality")
-    if not one.uid:
+    if not header.uid:
         faults.add("no_series_uid")
-    if one.position is None:
+    if header.position is None:
         faults.add("no_position")
-    if not _right_angled(one.orientation):
+    if not _right_angled(header.orientation):
         faults.add("no_orientation")
-    if one.pixel_spacing is None or min(one.pixel_spacing) <= 0:
+    if header.pixel_spacing is None or min(header.pixel_spacing) <= 0:
         faults.add("bad_pixel_spacing")
-    if not (one.rows and one.columns):
+    if not (header.rows and header.columns):
         faults.add("no_size")
-    elif one.pixels_at is None or one.pixel_bytes == 0:
+    elif header.pixels_at is None or header.pixel_bytes == 0:
         faults.add("no_pixel_data")
-    elif one.pixel_bytes != UNDEFINED:
-        needed = one.pixel_bytes
-        if one.syntax in NATIVE:
-            needed = one.rows * one.columns * one.bits[0] // 8
-        if min(one.pixel_bytes, one.file_bytes - one.pixels_at) < needed:
+    elif header.pixel_bytes != UNDEFINED:
+        needed = header.pixel_bytes
+        if header.syntax in NATIVE:
+            needed = header.rows * header.columns * header.bits[0] // 8
+        if min(header.pixel_bytes, header.file_bytes - header.pixels_at) < needed:
             faults.add("truncated_file")
-        elif one.pixel_bytes >= needed + one.columns:
+        elif header.pixel_bytes >= needed + header.columns:
             faults.add("pixel_mismatch")
-    allocated, stored, high = one.bits
+    allocated, stored, high = header.bits
     if allocated not in (8, 16, 32) or not 0 < stored <= high + 1 <= allocated:
         faults.add("bad_bits")
-    if one.slope is None or one.slope <= 0 or one.intercept is None:
+    if header.slope is None or header.slope <= 0 or header.intercept is None:
         faults.add("no_rescale")
-    if one.rescale_type in OTHER_QUANTITIES:
+    if header.rescale_type in OTHER_QUANTITIES:
         faults.add("rescale_type")
-    elif one.rescale_type not in ("", "HU"):
+    elif header.rescale_type not in ("", "HU"):
         faults.add("odd_rescale_type")
-    if one.lossy:
+    if header.lossy:
         faults.add("lossy")
     return faults
 

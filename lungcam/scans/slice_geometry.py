@@ -27,7 +27,7 @@ COMPLETE = "complete the series or export it again"
 
 
 def note_places(
-    verdict: ScanCheck, slices: list[Header], places: np.ndarray, spacing: float
+    verdict: ScanCheck, slices: list[Header], *, places: np.ndarray, spacing: float
 ) -> None:
     """Refuse slices that are not the evenly spaced planes of an upright box.
 
@@ -76,10 +76,10 @@ def note_places(
                 f"{slices[at].file.name} stands {drift:.2f} mm off its even place",
                 COMPLETE,
             )
-    _note_sideways(verdict, slices, places)
+    _note_sideways(verdict, slices, places=places)
 
 
-def _note_sideways(verdict: ScanCheck, slices: list[Header], places: np.ndarray) -> None:
+def _note_sideways(verdict: ScanCheck, slices: list[Header], *, places: np.ndarray) -> None:
     """Refuse slices whose first pixels do not stand above each other."""
     aside = places[:, :2] - places[0, :2]
     most = float(np.linalg.norm(aside, axis=1).max())
@@ -198,9 +198,9 @@ def difference(one: Stack, taken: Stack) -> tuple[str, str]:
         return "mixed_series", "of another series"
     if (a.rows, a.columns) != (b.rows, b.columns):
         return "mixed_size", "of the same series with another size"
-    if not _close(a.orientation, b.orientation, SAME_COSINE):
+    if not _close(a.orientation, b.orientation, by=SAME_COSINE):
         return "mixed_orientation", "of the same series with another orientation"
-    if not _close(a.pixel_spacing, b.pixel_spacing, SAME_SPACING_MM):
+    if not _close(a.pixel_spacing, b.pixel_spacing, by=SAME_SPACING_MM):
         return "mixed_spacing", "of the same series with another pixel spacing"
     return "mixed_kernel", "of the same series with another kernel"
 
@@ -216,13 +216,13 @@ def _height(one: Header, normal: np.ndarray) -> tuple[float, str]:
     return float(np.array(one.position) @ normal), one.file.name
 
 
-def _close(a: tuple[float, ...] | None, b: tuple[float, ...] | None, by: float) -> bool:
+def _close(a: tuple[float, ...] | None, b: tuple[float, ...] | None, *, by: float) -> bool:
     return bool(np.abs(np.subtract(a, b)).max() <= by)
 
 
 def _alike(a: Header, b: Header) -> bool:
     return (
         (a.uid, a.rows, a.columns, a.kernel) == (b.uid, b.rows, b.columns, b.kernel)
-        and _close(a.pixel_spacing, b.pixel_spacing, SAME_SPACING_MM)
-        and _close(a.orientation, b.orientation, SAME_COSINE)
+        and _close(a.pixel_spacing, b.pixel_spacing, by=SAME_SPACING_MM)
+        and _close(a.orientation, b.orientation, by=SAME_COSINE)
     )

@@ -51,7 +51,7 @@ def read_volume_file(verdict: ScanCheck, file: Path) -> Volume | None:
     hu = _one_volume(verdict, values)
     if hu is None or not _is_upright(verdict, affine):
         return None
-    return Volume(hu, Grid(hu.shape, affine))
+    return Volume(hu=hu, grid=Grid(hu.shape, affine))
 
 
 def _note_os_error(verdict: ScanCheck, error: OSError) -> None:

@@ -49,7 +49,7 @@ def write_sweep(file: Path, trials: Sequence[Trial]) -> None:
         )
     names = [name for name in names if any(name in row for row in rows)]
     columns = ["job", "status", "objective", *keys, *names, "folder", "reason"]
-    write_table(file, list(dict.fromkeys(columns)), rows)
+    write_table(file, list(dict.fromkeys(columns)), rows=rows)
 
 
 def describe_sweep(trials: Sequence[Trial]) -> str:
@@ -104,7 +104,7 @@ ROWS = 30  # runs with a line of their own
 SLICES = 6  # settings with a panel of their own
 
 
-def draw_sweep(file: Path, trials: Sequence[Trial], search: bool = False) -> None:
+def draw_sweep(file: Path, trials: Sequence[Trial], *, search: bool = False) -> None:
     """Draw every run's objective: best first, or for a search in its order and over each setting.
 
     Args:
@@ -127,16 +127,16 @@ def draw_sweep(file: Path, trials: Sequence[Trial], search: bool = False) -> Non
         grid = figure.add_gridspec(1 + down, across)
         _history(figure.add_subplot(grid[0, :]), trials)
         for i, key in enumerate(shown):
-            _slice(figure.add_subplot(grid[1 + i // across, i % across]), trials, key)
+            _slice(figure.add_subplot(grid[1 + i // across, i % across]), trials, key=key)
     else:
         rows = min(len(best_first(trials)), ROWS) + len(failed(trials)[:ROWS])
         figure.set_size_inches(10, 1.6 + 0.32 * max(rows, 3))
-        _ranking(figure.add_subplot(), trials, keys)
+        _ranking(figure.add_subplot(), trials, keys=keys)
     with atomic_write(file) as temporary:
         figure.savefig(temporary, dpi=120)
 
 
-def _ranking(axes: "Axes", trials: Sequence[Trial], keys: Sequence[str]) -> None:
+def _ranking(axes: "Axes", trials: Sequence[Trial], *, keys: Sequence[str]) -> None:
     """A line a run, best on top, with its interval; failed runs below."""
     done, bad = best_first(trials)[:ROWS], failed(trials)[:ROWS]
     labels = []
@@ -174,7 +174,7 @@ def _ranking(axes: "Axes", trials: Sequence[Trial], keys: Sequence[str]) -> None
     has_intervals = bool(axes.collections)
     axes.set_xlabel(OBJECTIVE + (", and its 95 % interval" if has_intervals else ""))
     left_out = len(best_first(trials)) - len(done)
-    _title(axes, trials, f"; the {ROWS} best" if left_out else "")
+    _title(axes, trials, addition=f"; the {ROWS} best" if left_out else "")
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
@@ -207,7 +207,7 @@ def _history(axes: "Axes", trials: Sequence[Trial]) -> None:
     _title(axes, trials)
 
 
-def _slice(axes: "Axes", trials: Sequence[Trial], key: str) -> None:
+def _slice(axes: "Axes", trials: Sequence[Trial], *, key: str) -> None:
     """Objective over one setting."""
     done = [trial for trial in best_first(trials) if key in trial.overrides]
     texts = [trial.overrides[key] for trial in done]
@@ -239,7 +239,7 @@ def _by_size(text: str) -> tuple[bool, float, str]:
         return True, 0.0, text
 
 
-def _title(axes: "Axes", trials: Sequence[Trial], addition: str = "") -> None:
+def _title(axes: "Axes", trials: Sequence[Trial], *, addition: str = "") -> None:
     bad = len(failed(trials))
     text = f"{len(trials) - bad} of {len(trials)} runs gave a result{addition}"
     axes.set_title(text, loc="left", fontsize=10)
@@ -253,7 +253,7 @@ def _title(axes: "Axes", trials: Sequence[Trial], addition: str = "") -> None:
         )
 
 
-def finish(trials: Sequence[Trial], folder: Path, search: bool = False) -> None:
+def finish(trials: Sequence[Trial], folder: Path, *, search: bool = False) -> None:
     """Write sweep.csv and sweep.png, print the table, and fail only if every run has.
 
     Args:
@@ -270,7 +270,7 @@ def finish(trials: Sequence[Trial], folder: Path, search: bool = False) -> None:
         print(f"{len(trials)} runs are done; none of them trained.", flush=True)
         return
     write_sweep(folder / "sweep.csv", trials)
-    draw_sweep(folder / "sweep.png", trials, search)
+    draw_sweep(folder / "sweep.png", trials, search=search)
     print(describe_sweep(trials))
     done = best_first(trials)
     if done:

@@ -19,7 +19,7 @@ Space = dict[str, BaseDistribution]
 
 
 def read_space(
-    params: Mapping[str, str], arguments: Sequence[str], loader: ConfigLoader | None = None
+    params: Mapping[str, str], arguments: Sequence[str], *, loader: ConfigLoader | None = None
 ) -> tuple[list[str], Space]:
     """Part the settings that stay from those to be searched.
 

@@ -39,7 +39,7 @@ class Study:
     """
 
     def __init__(
-        self, folder: Path, fixed: Sequence[str], space: Space, seed: int, parallel: bool = False
+        self, folder: Path, fixed: Sequence[str], *, space: Space, seed: int, parallel: bool = False
     ):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder, self.fixed, self.space = folder, list(fixed), space
@@ -98,10 +98,10 @@ class Study:
     def _trial(self, one: FrozenTrial) -> Trial:
         chosen = [override(key, value) for key, value in one.params.items()]
         return Trial(
-            one.number,
-            split_overrides([*self.fixed, *chosen]),
-            self.folder / one.user_attrs.get("folder", str(one.number)),
-            one.value if one.state == TrialState.COMPLETE else None,
+            number=one.number,
+            overrides=split_overrides([*self.fixed, *chosen]),
+            folder=self.folder / one.user_attrs.get("folder", str(one.number)),
+            objective=one.value if one.state == TrialState.COMPLETE else None,
             reason=one.user_attrs.get("reason", ""),
         )
 

@@ -41,7 +41,7 @@ def refuse_single_run() -> None:
 NO_FIGURES = ("versions",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """A run of a sweep.
 
@@ -62,7 +62,7 @@ class Trial:
     reason: str = ""
 
 
-def trial_of(number: int, overrides: Iterable[str], folder: Path, job: JobReturn) -> Trial:
+def trial_of(number: int, overrides: Iterable[str], *, folder: Path, job: JobReturn) -> Trial:
     """Read a finished job, whatever came of it.
 
     Args:
@@ -75,14 +75,18 @@ def trial_of(number: int, overrides: Iterable[str], folder: Path, job: JobReturn
     try:
         value = job.return_value
     except Exception as error:
-        return Trial(number, settings, folder, error=error, reason=one_line(error))
+        return Trial(
+            number=number, overrides=settings, folder=folder, error=error, reason=one_line(error)
+        )
     if value is None:
-        return Trial(number, settings, folder)
+        return Trial(number=number, overrides=settings, folder=folder)
     number_given = isinstance(value, int | float) and not isinstance(value, bool)
     if number_given and math.isfinite(value):
-        return Trial(number, settings, folder, float(value))
+        return Trial(number=number, overrides=settings, folder=folder, objective=float(value))
     error = InputError(f"the objective is {value}, not a number.")
-    return Trial(number, settings, folder, error=error, reason=one_line(error))
+    return Trial(
+        number=number, overrides=settings, folder=folder, error=error, reason=one_line(error)
+    )
 
 
 def split_overrides(overrides: Iterable[str]) -> dict[str, str]:

@@ -166,7 +166,7 @@ def check_carried(file: Path, checkpoint: dict[str, Any]) -> None:
     parts |= {f"transforms.{name}": (one, STEPS) for name, one in config["transforms"].items()}
     for at, (node, homes) in parts.items():
         try:
-            check_targets(node, at, homes)
+            check_targets(node, at, allowed=homes)
         except InputError as error:
             raise InputError(f"{file}: {error}") from error
         if "_target_" not in node or node.get("_partial_"):

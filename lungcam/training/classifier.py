@@ -32,7 +32,7 @@ class Classifier(pl.LightningModule):
         outline_weight: Of the loss of the lesion's outline, in training.
         attributes_weight: Of the loss of the attributes.
         location_weight: Of the loss of where nodules lie. Where one of the three is above 0 the net
-            gives a `lungcam.nets.Reading` by its method `read`.
+            gives a `lungcam.nets.NetOutput` by its method `read`.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Classifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log loss and AUC of the epoch."""
-        self._log("train", self.train_loss, self.train_metrics)
+        self._log("train", self.train_loss, metrics=self.train_metrics)
 
     def on_validation_epoch_start(self) -> None:
         """Begin anew."""
@@ -114,7 +114,7 @@ class Classifier(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
-        self._log("val", self.val_loss, self.val_metrics, prog_bar=True)
+        self._log("val", self.val_loss, metrics=self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """What `answer` gives of a batch."""
@@ -151,7 +151,7 @@ class Classifier(pl.LightningModule):
         return loss, len(labels), logits, labels
 
     def _log(
-        self, split: str, mean: MeanMetric, metrics: MetricCollection, **options: bool
+        self, split: str, mean: MeanMetric, *, metrics: MetricCollection, **options: bool
     ) -> None:
         """Log once an epoch: to log every step takes as long as a step of a small net."""
         parts = [torch.cat(each) for each in zip(*self._answers[split], strict=True)]

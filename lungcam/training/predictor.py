@@ -27,7 +27,7 @@ EXPLAIN = {"method": "gradcam", "evidence": "both"}
 TABLE = {"columns": {"label": "label"}}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Predictor:
     """What a checkpoint carries.
 
@@ -68,7 +68,9 @@ class Predictor:
     @property
     def explainer(self) -> Explainer:
         """Makes the classifier's maps."""
-        return Explainer(self.layer, self.method, self.evidence, self.background)
+        return Explainer(
+            layer=self.layer, method=self.method, evidence=self.evidence, background=self.background
+        )
 
     @property
     def mark(self) -> str | None:
@@ -81,7 +83,7 @@ class Predictor:
 
 
 def load_predictor(
-    file: Path, device: torch.device, explain: Mapping[str, Any] | None = None
+    file: Path, device: torch.device, *, explain: Mapping[str, Any] | None = None
 ) -> Predictor:
     """Rebuild a trained net from its checkpoint.
 
@@ -118,53 +120,53 @@ def load_predictor(
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     if "layer" in wanted:
-        check_layer(classifier.net, told["layer"], (config.get("view") or {}).get("shape"))
+        check_layer(classifier.net, told["layer"], shape=(config.get("view") or {}).get("shape"))
     transforms = pipeline(steps)
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Predictor(
-        classifier.to(device).eval(),
-        transforms,
-        f"net.{told['layer']}",
-        told["method"],
-        told["evidence"],
-        background(transforms),
-        carried["label_rule"],
+        classifier=classifier.to(device).eval(),
+        transforms=transforms,
+        layer=f"net.{told['layer']}",
+        method=told["method"],
+        evidence=told["evidence"],
+        background=background(transforms),
+        label_rule=carried["label_rule"],
         # a checkpoint of an unfinished run has no threshold yet
-        carried.get("threshold", 0.5),
-        _calibration(file, carried.get("calibration")),
-        _fitted_on(carried.get("calibration")),
-        digest,
-        config.get("table") or TABLE,
-        frozenset(carried.get("pixels", ())),
-        _explanation(file, carried.get("explanation")),
+        threshold=carried.get("threshold", 0.5),
+        calibration=_calibration(file, carried.get("calibration")),
+        fitted_on=_fitted_on(carried.get("calibration")),
+        sha256=digest,
+        table=config.get("table") or TABLE,
+        pixels=frozenset(carried.get("pixels", ())),
+        explanation=_explanation(file, carried.get("explanation")),
     )
 
 
-def _calibration(file: Path, told: Mapping[str, Any] | None) -> Calibration | None:
+def _calibration(file: Path, values: Mapping[str, Any] | None) -> Calibration | None:
     """Read what a checkpoint says of its calibration; an unfinished run has none yet."""
-    if told is None:
+    if values is None:
         return None
     try:
-        return Calibration(float(told["slope"]), float(told["intercept"]))
+        return Calibration(float(values["slope"]), float(values["intercept"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{file}: its calibration is no slope above 0 and intercept; train again."
         ) from error
 
 
-def _fitted_on(told: Mapping[str, Any] | None) -> tuple[int, int] | None:
+def _fitted_on(values: Mapping[str, Any] | None) -> tuple[int, int] | None:
     """Read what a calibration was fitted on; earlier checkpoints do not tell."""
-    counts = tuple((told or {}).get(name) for name in ("n", "n_positive"))
+    counts = tuple((values or {}).get(name) for name in ("n", "n_positive"))
     return counts if all(isinstance(one, int) for one in counts) else None
 
 
-def _explanation(file: Path, told: Mapping[str, Any] | None) -> dict[str, Any]:
+def _explanation(file: Path, values: Mapping[str, Any] | None) -> dict[str, Any]:
     """Read the verdict on a checkpoint's heat-maps."""
-    if told is None:
+    if values is None:
         return {"verdict": "unchecked", "reasons": ["The heat-maps were never judged."]}
-    verdict = told.get("verdict") if isinstance(told, Mapping) else None
-    reasons = told.get("reasons") if verdict in ("passed", "failed") else None
+    verdict = values.get("verdict") if isinstance(values, Mapping) else None
+    reasons = values.get("reasons") if verdict in ("passed", "failed") else None
     if not isinstance(reasons, list) or not all(isinstance(one, str) for one in reasons):
         raise InputError(f"{file}: its verdict on heat-maps is none; train again.")
     return {"verdict": verdict, "reasons": reasons}

@@ -73,6 +73,7 @@ def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
 def make_trainer(
     config: TrainerConfig,
     run_folder: Path,
+    *,
     logger: Sequence[pl.loggers.Logger],
     callbacks: Sequence[pl.Callback],
     plugins: Sequence[object] = (),

@@ -34,6 +34,7 @@ class RandomPoses:
         self,
         tilt: float = 11.0,
         scale: float = 0.1,
+        *,
         shift: float = 2.0,
         contrast: float = 0.05,
         brightness: float = 0.05,
@@ -71,12 +72,12 @@ class RandomPoses:
     def _poses(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         """Affine matrices `(B, 3, 4)` as `affine_grid` takes them, the last array axis first."""
         count = shape[0]
-        turn = self._drawn((count,), math.pi, generator)
-        tilts = self._drawn((count, 2), self.tilt, generator)
+        turn = self._drawn((count,), math.pi, generator=generator)
+        tilts = self._drawn((count, 2), self.tilt, generator=generator)
         rotation = _about(2, turn) @ _about(0, tilts[:, 0]) @ _about(1, tilts[:, 1])
         mirrored = 1 - 2 * torch.randint(2, (count, 1, 3), generator=generator)
-        size = self._drawn((count, 1, 1), self.scale, generator).exp()
-        shift = self._drawn((count, 3), self.shift, generator)
+        size = self._drawn((count, 1, 1), self.scale, generator=generator).exp()
+        shift = self._drawn((count, 3), self.shift, generator=generator)
         # coordinates run from -1 to 1 along each axis, whatever its length
         half = torch.tensor(shape[2:]) / 2
         linear = rotation * mirrored * size * half / half[:, None]
@@ -84,14 +85,14 @@ class RandomPoses:
 
     def _relit(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         each = (len(image), 1, 1, 1, 1)
-        contrast = 1 + self._drawn(each, self.contrast, generator)
-        brightness = self._drawn(each, self.brightness, generator)
+        contrast = 1 + self._drawn(each, self.contrast, generator=generator)
+        brightness = self._drawn(each, self.brightness, generator=generator)
         strength = torch.rand(each, generator=generator) * self.noise
         noise = torch.randn(image.shape, generator=generator) * strength
         return image * contrast.to(image) + (brightness + noise).to(image)
 
     @staticmethod
-    def _drawn(shape: tuple[int, ...], most: float, generator: torch.Generator) -> torch.Tensor:
+    def _drawn(shape: tuple[int, ...], most: float, *, generator: torch.Generator) -> torch.Tensor:
         return (2 * torch.rand(shape, generator=generator) - 1) * most
 
 

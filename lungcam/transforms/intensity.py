@@ -32,9 +32,9 @@ class WallContrast(tio.Transform):
         """Replace `input`."""
         at = grid(subject, "input")
         values, lungs = volume(subject, "input"), volume(subject, "input_lungs")
-        values = fade_walls(values, lungs, at.spacing_mm, self.contrast)
+        values = fade_walls(values, lungs, spacing_mm=at.spacing_mm, contrast=self.contrast)
         subject.remove_image("input")
-        add_image(subject, "input", values, at)
+        add_image(subject, "input", values=values, at=at)
         return subject
 
 
@@ -66,7 +66,7 @@ class HUWindow(tio.Transform):
         at, hu = grid(subject, "input"), volume(subject, "input")
         shown = (hu.clip(self.low, self.high) - self.low) * (2 / (self.high - self.low)) - 1
         subject.remove_image("input")
-        add_image(subject, "input", shown.astype(np.float32), at)
+        add_image(subject, "input", values=shown.astype(np.float32), at=at)
         return subject
 
 
@@ -86,5 +86,5 @@ class ZeroCentre(tio.Transform):
         at = grid(subject, "input")
         values = zero_centre(volume(subject, "input"), volume(subject, "input_lungs"))
         subject.remove_image("input")
-        add_image(subject, "input", values, at)
+        add_image(subject, "input", values=values, at=at)
         return subject

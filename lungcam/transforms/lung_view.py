@@ -41,9 +41,16 @@ class LungView(tio.Transform):
         """Add `input` and `input_lungs`."""
         source = grid(subject, "image")
         hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
-        target = lung_grid(lungs, source, self.shape, self.spacing_mm)
-        add_image(subject, "input", show_masked(hu, lungs, mask, source, target), target)
-        add_mask(subject, "input_lungs", resample(lungs, source, target) >= 0.5, target)
+        target = lung_grid(lungs, source, shape=self.shape, spacing_mm=self.spacing_mm)
+        add_image(
+            subject,
+            "input",
+            values=show_masked(hu, lungs, mask=mask, source=source, target=target),
+            at=target,
+        )
+        add_mask(
+            subject, "input_lungs", mask=resample(lungs, source, target=target) >= 0.5, at=target
+        )
         return subject
 
 

@@ -25,12 +25,12 @@ class LungComponents(tio.Transform):
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `air` by `lungs` and `airway`."""
         hu, at = volume(subject, "image"), grid(subject, "image")
-        lungs = lung_pockets(volume(subject, "air"), hu, at.spacing_mm)
+        lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=at.spacing_mm)
         subject.remove_image("air")
-        airway = trachea(lungs, hu, at.spacing_mm)
+        airway = trachea(lungs, hu, spacing_mm=at.spacing_mm)
         lungs &= ~airway
-        add_mask(subject, "lungs", lungs, at)
-        add_mask(subject, "airway", airway, at)
+        add_mask(subject, "lungs", mask=lungs, at=at)
+        add_mask(subject, "airway", mask=airway, at=at)
         return subject
 
 
@@ -56,7 +56,7 @@ class LungMask(tio.Transform):
         lungs, airway = volume(subject, "lungs"), volume(subject, "airway")
         spacing_mm = grid(subject, "lungs").spacing_mm
         mask = mask_around(lungs, airway, spacing_mm, self.kind, self.margin_mm)
-        add_mask(subject, "mask", mask, grid(subject, "lungs"))
+        add_mask(subject, "mask", mask=mask, at=grid(subject, "lungs"))
         return subject
 
 
@@ -76,5 +76,5 @@ class HUThreshold(tio.Transform):
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `air`."""
         mask = air(volume(subject, "image"), self.threshold)
-        add_mask(subject, "air", mask, grid(subject, "image"))
+        add_mask(subject, "air", mask=mask, at=grid(subject, "image"))
         return subject

@@ -51,7 +51,14 @@ def place_center(
     words = f"its centre lies {distance:.1f} mm outside the image"
     if not is_crop(np.multiply(image.shape, image.spacing_mm)):
         raise ValueError(f"{words}; check its coordinates, and whether they are LPS or RAS.")
-    return None, [Finding("center_outside", "flagged", f"{words}: the crop's middle is shown", "")]
+    return None, [
+        Finding(
+            code="center_outside",
+            outcome="flagged",
+            message=f"{words}: the crop's middle is shown",
+            remedy="",
+        )
+    ]
 
 
 class NoduleView(tio.Transform):
@@ -93,17 +100,22 @@ class NoduleView(tio.Transform):
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `input`, and `input_lungs`, which is the whole cube."""
         source = grid(subject, "image")
-        target = cube(source, self.shape, self.spacing_mm, subject.get("center_mm"))
+        target = cube(
+            source, self.shape, spacing_mm=self.spacing_mm, center_mm=subject.get("center_mm")
+        )
         low, high = self.window_hu
-        shown = np.rint(continued(volume(subject, "image"), source, target)).clip(low, high)
-        add_image(subject, "input", (shown - low) * np.float32(2 / (high - low)) - 1, target)
-        add_mask(subject, "input_lungs", np.ones(self.shape, bool), target)
+        shown = np.rint(continued(volume(subject, "image"), source, target=target)).clip(low, high)
+        add_image(
+            subject, "input", values=(shown - low) * np.float32(2 / (high - low)) - 1, at=target
+        )
+        add_mask(subject, "input_lungs", mask=np.ones(self.shape, bool), at=target)
         return subject
 
 
 def cube(
     source: Grid,
     shape: tuple[int, int, int],
+    *,
     spacing_mm: float,
     center_mm: Sequence[float] | None = None,
 ) -> Grid:
@@ -116,7 +128,7 @@ def cube(
     return Grid(tuple(shape), affine)
 
 
-def continued(volume: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+def continued(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
     """Resample to a parallel grid; beyond the volume its outermost voxels go on.
 
     Args:
@@ -138,4 +150,4 @@ def continued(volume: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
         np.clip(np.arange(side.start, side.stop), 0, size - 1)
         for side, size in zip(box, volume.shape, strict=True)
     ]
-    return resample(volume[np.ix_(*index)], source.crop(box), target)
+    return resample(volume[np.ix_(*index)], source.crop(box), target=target)

@@ -27,7 +27,7 @@ from lungcam.transforms.subject import add_image, add_mask, grid, volume
 KEPT = ("lungs", "airway", "mask")
 
 
-def reapply_view(subject: tio.Subject, hu: np.ndarray, transforms: tio.Compose) -> tio.Subject:
+def reapply_view(subject: tio.Subject, hu: np.ndarray, *, transforms: tio.Compose) -> tio.Subject:
     """Show the network a changed scan in the frame of the original.
 
     Masks are kept and only the steps from the view on are applied, so that the net's input differs
@@ -45,10 +45,10 @@ def reapply_view(subject: tio.Subject, hu: np.ndarray, transforms: tio.Compose) 
     image = tio.ScalarImage(tensor=subject["image"].data[:, :1, :1, :1], affine=at.affine)
     again = tio.Subject(image=image)
     again.remove_image("image")
-    add_image(again, "image", hu, at)
+    add_image(again, "image", values=hu, at=at)
     for name in KEPT:
         if name in subject:
-            add_mask(again, name, volume(subject, name), at)
+            add_mask(again, name, mask=volume(subject, name), at=at)
     if "center_mm" in subject:
         again["center_mm"] = subject["center_mm"]
     steps = list(transforms)
@@ -97,7 +97,9 @@ def quality(subject: tio.Subject) -> Quality:
     hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
     spacing_mm = grid(subject, "image").spacing_mm
     figures = mask_quality(hu, lungs, mask, spacing_mm)
-    return Quality(figures, mask_findings(figures), thumbnail(hu, lungs, mask, spacing_mm))
+    return Quality(
+        figures, mask_findings(figures), thumbnail(hu, lungs, mask=mask, spacing_mm=spacing_mm)
+    )
 
 
 def shows_whole_chest(transforms: tio.Compose) -> bool:
@@ -116,7 +118,7 @@ def pipeline(transforms: Mapping[str, tio.Transform]) -> tio.Compose:
 
 
 def prepare(
-    scan: Scan, transforms: tio.Compose, center_mm: Sequence[float] | None = None
+    scan: Scan, transforms: tio.Compose, *, center_mm: Sequence[float] | None = None
 ) -> tio.Subject:
     """Apply the transforms to a scan.
 

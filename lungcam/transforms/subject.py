@@ -16,7 +16,7 @@ def volume(subject: tio.Subject, name: str) -> np.ndarray:
     image = subject[name]
     values = image.numpy()[0]
     own = _own_grid(image)
-    values = reorient(values, own, own.canonical)
+    values = reorient(values, own, target=own.canonical)
     return values.view(bool) if isinstance(image, tio.LabelMap) else values
 
 
@@ -25,12 +25,12 @@ def grid(subject: tio.Subject, name: str) -> Grid:
     return _own_grid(subject[name]).canonical
 
 
-def add_image(subject: tio.Subject, name: str, values: np.ndarray, at: Grid) -> None:
+def add_image(subject: tio.Subject, name: str, *, values: np.ndarray, at: Grid) -> None:
     """Add a `(W, H, D)` array on a grid as a scalar image."""
     subject.add_image(tio.ScalarImage(tensor=_tensor(values), affine=at.affine), name)
 
 
-def add_mask(subject: tio.Subject, name: str, mask: np.ndarray, at: Grid) -> None:
+def add_mask(subject: tio.Subject, name: str, *, mask: np.ndarray, at: Grid) -> None:
     """Add a `(W, H, D)` bool array on a grid as a label map."""
     subject.add_image(tio.LabelMap(tensor=_tensor(mask.view(np.uint8)), affine=at.affine), name)
 

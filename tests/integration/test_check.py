@@ -28,17 +28,17 @@ def scans(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
     phantom = make_phantom(3, "healthy", matrix=96)
     grid = Grid(phantom.hu.shape, phantom.affine)
-    write_volume(folder / "whole.nii.gz", phantom.hu, grid)
+    write_volume(folder / "whole.nii.gz", phantom.hu, grid=grid)
     opaque = phantom.hu.copy()
     x = grid.to_world(np.argwhere(phantom.lungs))[:, 0]
     left = np.argwhere(phantom.lungs)[x < 0]
     opaque[tuple(left.T)] = 30
-    write_volume(folder / "opaque.nii.gz", opaque, grid)
+    write_volume(folder / "opaque.nii.gz", opaque, grid=grid)
     (folder / "damaged.nii.gz").write_bytes((folder / "whole.nii.gz").read_bytes()[:3000])
     lungs = np.argwhere(phantom.lungs)
     i, j, k = lungs[len(lungs) // 2]
     crop = (slice(i - 10, i + 10), slice(j - 10, j + 10), slice(k, k + 2))
-    write_volume(folder / "crop.nii.gz", phantom.hu[crop], grid.crop(crop))
+    write_volume(folder / "crop.nii.gz", phantom.hu[crop], grid=grid.crop(crop))
     return folder
 
 

@@ -28,7 +28,14 @@ def scan(workplace, trained):
     uids = [generate_uid() for _ in range(3)]
     series = Series("JANE4711", *uids, 1, "Jane thin", "STANDARD", "19990102")
     names = [f"1-{k + 1:03d}.dcm" for k in range(hu.shape[2])]
-    write_slices(workplace / "series", series, hu, volume.affine, lambda k: generate_uid(), names)
+    write_slices(
+        workplace / "series",
+        series,
+        hu=hu,
+        affine=volume.affine,
+        sop_uid=lambda k: generate_uid(),
+        names=names,
+    )
     return workplace / "series"
 
 

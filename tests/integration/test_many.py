@@ -119,9 +119,17 @@ def test_bad_scans_are_named_and_the_rest_go_on(undisturbed):
 def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, tmp_path):
     best = workplace / "run" / "checkpoints" / "best.ckpt"
     predictor = load_predictor(best, torch.device("cpu"))
-    sample = Sample("x", "x", workplace / "tree" / "site 2" / "chest.nii.gz", None, "")
+    sample = Sample(
+        sample_id="x",
+        patient_id="x",
+        image=workplace / "tree" / "site 2" / "chest.nii.gz",
+        label=None,
+        label_source="",
+    )
     ready = read_and_prepare(predictor.transforms, sample)
-    predict_scan(predictor, ready, sample, tmp_path / "x", RequestedOutputs(True, False), "")
+    predict_scan(
+        predictor, ready, sample, tmp_path / "x", RequestedOutputs(masks=True, picture=False), ""
+    )
     alone, heat = told(tmp_path)["x"]
     many, other = undisturbed[0]["site_2_chest"]
     assert heat == other

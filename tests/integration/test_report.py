@@ -405,15 +405,15 @@ def oblique_report(evidence: str = "both") -> ScanReport:
         "lungcam": "0",
     }
     return ScanReport(
-        prediction,
-        grid,
-        show_scan(hu, grid, chest=False),
-        heat if evidence == "both" else replace(heat, values=heat.values.clip(0)),
-        "Net",
-        None,
-        (42, 21),
-        "scans",
-        [(tuple(LESION), 24.0)],
+        prediction=prediction,
+        scan=grid,
+        shown=show_scan(hu, grid, chest=False),
+        heat=heat if evidence == "both" else replace(heat, values=heat.values.clip(0)),
+        net="Net",
+        mark=None,
+        fitted_on=(42, 21),
+        noun="scans",
+        lesions=[(tuple(LESION), 24.0)],
     )
 
 

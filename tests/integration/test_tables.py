@@ -52,7 +52,7 @@ def place(tmp_path_factory) -> Path:
             slice(max(0, m - h), min(n, m + h + 1))
             for m, h, n in zip(middle, half, whole.shape, strict=True)
         )
-        write_volume(folder / "crops" / f"crop {i}.nii.gz", phantom.hu[box], whole.crop(box))
+        write_volume(folder / "crops" / f"crop {i}.nii.gz", phantom.hu[box], grid=whole.crop(box))
         x, y, z = (round(float(mm), 3) for mm in phantom.center_mm)
         rows.append(
             [f"crops/crop {i}.nii.gz", f"person {i}", kind, x, y, z, phantom.diameter_mm, 50]

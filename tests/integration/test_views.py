@@ -33,7 +33,7 @@ def crop(workplace, nodule_run):
         slice(middle[2], middle[2] + 2),
     )
     grid = scan.grid.crop(box)
-    write_volume(workplace / "crop.nii.gz", scan.hu[box], Grid(grid.shape, grid.affine))
+    write_volume(workplace / "crop.nii.gz", scan.hu[box], grid=Grid(grid.shape, grid.affine))
     return workplace / "crop.nii.gz"
 
 

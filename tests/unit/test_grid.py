@@ -71,9 +71,9 @@ def test_canonical_is_that_of_nibabel(degrees, order, sign, spacing, at):
     expected = nib.as_closest_canonical(nib.Nifti1Image(volume, grid.affine))
     assert grid.canonical.shape == expected.shape
     assert np.allclose(grid.canonical.affine, expected.affine, atol=1e-9)
-    turned = reorient(volume, grid, grid.canonical)
+    turned = reorient(volume, grid, target=grid.canonical)
     assert np.array_equal(turned, np.asanyarray(expected.dataobj))
-    assert np.array_equal(reorient(turned, grid.canonical, grid), volume)
+    assert np.array_equal(reorient(turned, grid.canonical, target=grid), volume)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -81,7 +81,7 @@ def test_canonical_is_that_of_nibabel(degrees, order, sign, spacing, at):
 def test_reoriented_voxels_keep_their_place(order, sign):
     source = make_grid((3, 4, 5), (0.7, 1.1, 2.5), (10, -5, 20), order, sign, (7, 8, 9))
     volume = np.random.default_rng(0).normal(size=source.shape)
-    turned = reorient(volume, source, source.canonical)
+    turned = reorient(volume, source, target=source.canonical)
     for index in [(0, 0, 0), (2, 3, 4), (1, 0, 3)]:
         world = source.to_world(index)
         there = tuple(np.rint(source.canonical.to_index(world)).astype(int))
@@ -114,7 +114,7 @@ def coarsening(source: Grid, target: Grid) -> np.ndarray:
 @given(parallel_grids(), st.floats(-2000, 3000))
 def test_constant_stays_constant(grids, value):
     source, target = grids
-    out = resample(np.full(source.shape, value, np.float32), source, target, outside=value)
+    out = resample(np.full(source.shape, value, np.float32), source, target=target, outside=value)
     assert out.shape == target.shape
     assert out.dtype == np.float32
     assert np.allclose(out, value, rtol=1e-5, atol=1e-3)
@@ -129,7 +129,7 @@ def test_ramp_in_world_mm_is_reproduced(grids, slope):
     chosen = inside(source, target, margin=max(1.0, *step) + 1e-6)
     assume(chosen.any())
     ramp = (source.to_world(indices(source.shape)) - center) @ slope
-    out = resample(ramp, source, target)
+    out = resample(ramp, source, target=target)
     expected = (target.to_world(indices(target.shape)) - center) @ slope
     # where the target is coarser, the sampled triangle's centroid strays by up to 0.09 voxel
     along = np.abs(slope @ (source.affine[:3, :3] / source.spacing_mm)) * source.spacing_mm
@@ -150,7 +150,7 @@ def test_ramp_is_exact_where_the_target_is_coarser_by_whole_steps(steps, order, 
     expected = target.to_world(indices(target.shape)) @ (1, -2, 3)
     chosen = inside(source, target, margin=max(steps))
     assert chosen.any()
-    assert np.abs(resample(ramp, source, target) - expected)[chosen].max() < 1e-3
+    assert np.abs(resample(ramp, source, target=target) - expected)[chosen].max() < 1e-3
 
 
 def to_sitk(volume: np.ndarray, grid: Grid) -> sitk.Image:
@@ -185,7 +185,7 @@ def test_agrees_with_simpleitk_where_the_target_is_not_coarser(grids, seed):
     # on the very face it is a matter of rounding on which side a point lies
     off_face = (np.abs(at + 0.5) > 1e-4) & (np.abs(at - np.array(source.shape) + 0.5) > 1e-4)
     off_face = off_face.all(axis=-1)
-    out = resample(volume, source, target, outside=-7.0)
+    out = resample(volume, source, target=target, outside=-7.0)
     assert np.allclose(out[off_face], expected[off_face], atol=2e-3)
 
 
@@ -223,7 +223,7 @@ def test_agrees_with_weights_written_out_where_the_target_is_coarser_too(
     order = [int(np.abs(step[:3, axis]).argmax()) for axis in range(3)]
     expected = expected.transpose(order)
     expected[margin < 0] = outside
-    out = resample(volume, source, target, outside=outside)
+    out = resample(volume, source, target=target, outside=outside)
     clear = np.abs(margin) > 1e-4
     assert np.allclose(out[clear], expected[clear], atol=2e-3)
 
@@ -239,8 +239,8 @@ def test_agrees_with_weights_written_out_where_the_target_is_coarser_too(
 def test_any_layout_in_memory_gives_the_same(laid_out, grids, seed, outside, order, backwards):
     source, target = grids
     volume = np.random.default_rng(seed).integers(-1000, 1000, source.shape).astype(np.int16)
-    expected = resample(volume, source, target, outside)
-    out = resample(laid_out(volume, order, backwards), source, target, outside)
+    expected = resample(volume, source, target=target, outside=outside)
+    out = resample(laid_out(volume, order, backwards), source, target=target, outside=outside)
     assert np.allclose(out, expected, atol=2e-3)
 
 
@@ -260,8 +260,8 @@ def test_cropped_voxels_keep_their_place(grids, seed, data):
     end = cropped.to_world(np.array(cropped.shape) - 1)
     assert end == pytest.approx(source.to_world(last), abs=1e-6)
     volume = np.random.default_rng(seed).integers(-1000, 1000, source.shape).astype(np.int16)
-    assert np.allclose(resample(volume, source, cropped), volume[box], atol=2e-3)
-    assert np.allclose(resample(volume[box], cropped, cropped), volume[box], atol=2e-3)
+    assert np.allclose(resample(volume, source, target=cropped), volume[box], atol=2e-3)
+    assert np.allclose(resample(volume[box], cropped, target=cropped), volume[box], atol=2e-3)
 
 
 def test_crop_leaves_the_grid_as_it_was():
@@ -286,7 +286,7 @@ def test_coarser_target_skips_no_voxel(steps, bright, shift):
     volume[bright] = 1000
     affine = source.affine @ np.diag([*steps, 1.0])
     affine[:3, 3] = source.to_world(shift)
-    out = resample(volume, source, Grid(tuple(24 // n for n in steps), affine))
+    out = resample(volume, source, target=Grid(tuple(24 // n for n in steps), affine))
     assert out.sum() * np.prod(steps) == pytest.approx(1000, rel=1e-4)
 
 
@@ -294,7 +294,7 @@ def test_coarser_target_averages_a_checkerboard():
     source = make_grid((32, 32, 32))
     board = (indices(source.shape).sum(axis=-1) % 2 * 1000).astype(np.int16)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
-    out = resample(board, source, Grid((16, 16, 16), affine))
+    out = resample(board, source, target=Grid((16, 16, 16), affine))
     assert np.allclose(out[2:-2, 2:-2, 2:-2], 500, atol=1e-2)
 
 
@@ -306,7 +306,7 @@ def test_nearest_value_up_to_the_face_and_outside_beyond():
     affine[0, 3] = -1.3
     target = Grid((40, 3, 3), affine)
     x = -1.3 + 0.2 * np.arange(40)
-    out = resample(volume, source, target, outside=-5)
+    out = resample(volume, source, target=target, outside=-5)
     beyond = (x < -1.01) | (x > 5.01)
     assert (out[beyond] == -5).all()
     assert np.allclose(out[(x > -0.99) & (x < 0.01)], 10, atol=1e-5)
@@ -321,7 +321,7 @@ def test_target_beyond_the_source_is_all_outside(axis, side):
     source = make_grid((4, 5, 6))
     affine = np.eye(4)
     affine[axis, 3] = 100 * side
-    out = resample(np.ones(source.shape), source, Grid((2, 3, 4), affine), outside=-3)
+    out = resample(np.ones(source.shape), source, target=Grid((2, 3, 4), affine), outside=-3)
     assert out.shape == (2, 3, 4)
     assert (out == -3).all()
 
@@ -332,14 +332,14 @@ def test_mask_becomes_the_share_of_its_voxels():
     mask[4:] = True
     affine = np.eye(4)
     affine[0, 3] = 0.25
-    out = resample(mask, source, Grid((7, 8, 8), affine))
+    out = resample(mask, source, target=Grid((7, 8, 8), affine))
     assert out[:, 0, 0].tolist() == [0, 0, 0, 0.25, 1, 1, 1]
 
 
 def test_volume_is_not_changed():
     source = make_grid((4, 4, 4))
     volume = np.full(source.shape, 5, np.float32)
-    resample(volume, source, make_grid((2, 2, 2), (2, 2, 2)), outside=-1)
+    resample(volume, source, target=make_grid((2, 2, 2), (2, 2, 2)), outside=-1)
     assert (volume == 5).all()
 
 
@@ -347,13 +347,13 @@ def test_volume_is_not_changed():
 def test_oblique_to_each_other_is_refused(degrees):
     source, target = make_grid((10, 10, 10)), make_grid((10, 10, 10), degrees=degrees)
     with pytest.raises(ValueError, match="not parallel"):
-        resample(np.zeros(source.shape), source, target)
+        resample(np.zeros(source.shape), source, target=target)
 
 
 def test_rounding_of_a_stored_affine_is_not_taken_for_a_rotation():
     source = make_grid((64, 64, 64), (0.7, 0.7, 1.25), (3, -7, 11), at=(-170.3, -160.1, -250))
     stored = Grid(source.shape, source.affine.astype(np.float32).astype(float))
     volume = np.random.default_rng(0).normal(size=source.shape).astype(np.float32)
-    out = resample(volume, source, stored)
+    out = resample(volume, source, target=stored)
     # a shift by 1e-5 mm moves values by as little
     assert np.abs(out - volume)[1:-1, 1:-1, 1:-1].max() < 1e-2

@@ -36,7 +36,7 @@ def catalogue(root: Path, cache: Path) -> list[Series]:
     return read_catalogue(root, cache).series
 
 
-def read_catalogue(root: Path, cache: Path, workers: int | None = None) -> Catalogue:
+def read_catalogue(root: Path, cache: Path, *, workers: int | None = None) -> Catalogue:
     """List every DICOM series below a folder, whatever its subfolders are called.
 
     In each folder 5 headers, spread over the sorted names of each suffix, are read; all of them
@@ -70,7 +70,7 @@ def read_catalogue(root: Path, cache: Path, workers: int | None = None) -> Catal
     closed: list[str] = []
     saved, cost = time.monotonic(), 0.0
     try:
-        for path, kept in _walk(root, before, closed, workers):
+        for path, kept in _walk(root, before, closed=closed, workers=workers):
             now[path] = kept
             start = time.monotonic()
             if len(now) % BLOCK == 0 and start - saved > max(LEAST_SECONDS, SHARE * cost):
@@ -85,11 +85,11 @@ def read_catalogue(root: Path, cache: Path, workers: int | None = None) -> Catal
     if now != before:
         save(file, now)
     with many_objects():
-        return gather(root, now, closed)
+        return gather(root, now, closed=closed)
 
 
 def _walk(
-    root: Path, before: Index, closed: list[str], workers: int | None
+    root: Path, before: Index, *, closed: list[str], workers: int | None
 ) -> Iterator[tuple[str, tuple[int, Folder]]]:
     """Go through the tree level by level, each folder once, and read what has changed.
 
@@ -122,7 +122,7 @@ def _walk(
                 settled = time.time_ns() - status.st_mtime_ns > SETTLED_NS
                 changed.append((path, status.st_mtime_ns if settled else -1))
         for (path, mtime_ns), folder in zip(
-            changed, _read_all(root, changed, workers), strict=True
+            changed, _read_all(root, changed, workers=workers), strict=True
         ):
             if folder is None:
                 closed.append(path)
@@ -136,7 +136,7 @@ def _walk(
 
 
 def _read_all(
-    root: Path, changed: Sequence[tuple[str, int]], workers: int | None
+    root: Path, changed: Sequence[tuple[str, int]], *, workers: int | None
 ) -> Iterator[Folder | None]:
     """Read folders, in blocks so that what is done can be kept."""
     full = [os.path.join(root, path) for path, _ in changed]
@@ -148,5 +148,7 @@ def _read_all(
             continue
         label = f"DICOM folders {start + 1}-{start + len(block)} of {len(full)}"
         alone = 1 if len(batches) < WORTH_PROCESSES else workers
-        for found in run_all(read_folders, [(batch,) for batch in batches], label, alone):
+        for found in run_all(
+            read_folders, [(batch,) for batch in batches], label=label, workers=alone
+        ):
             yield from found

@@ -89,7 +89,10 @@ def _line(path: str, mtime_ns: int, folder: Folder) -> str:
 def _entry(line: bytes) -> tuple[str, tuple[int, Folder]]:
     path, mtime_ns, subfolders, sampled, entries, damaged = json.loads(line)
     found = [Entry(Tags(*tags), slices, digest) for slices, digest, *tags in entries]
-    return path, (mtime_ns, Folder(subfolders, sampled, found, damaged))
+    return path, (
+        mtime_ns,
+        Folder(subfolders=subfolders, sampled=sampled, entries=found, damaged=damaged),
+    )
 
 
 NAMED = 5
@@ -117,7 +120,7 @@ class Catalogue:
     notes: list[str]
 
 
-def gather(root: Path, index: Index, closed: Sequence[str]) -> Catalogue:
+def gather(root: Path, index: Index, *, closed: Sequence[str]) -> Catalogue:
     """One row for each series UID.
 
     Args:
@@ -135,7 +138,7 @@ def gather(root: Path, index: Index, closed: Sequence[str]) -> Catalogue:
     known: dict[str, dict[str, set[str]]] = {}
     for uid, found in places.items():
         images = {path: one for path, one in found.items() if not one.tags.localizer} or found
-        if len(images) > 1 and _are_parts(root, uid, images, known):
+        if len(images) > 1 and _are_parts(root, uid, entries=images, known=known):
             parted.append((uid, sorted(images)))
             continue
         # of equals, the first path
@@ -157,6 +160,7 @@ def gather(root: Path, index: Index, closed: Sequence[str]) -> Catalogue:
 def _are_parts(
     root: Path,
     uid: str,
+    *,
     entries: Mapping[str, Entry],
     known: dict[str, dict[str, set[str]]],
 ) -> bool:

@@ -24,7 +24,7 @@ PUBLIC = re.compile(r"LIDC-IDRI-\d{4}|person-\d{4,}")
 NLST = re.compile(r"[12]\d{5}")
 
 
-def research_number(patient_id: str, study_uid: str, timepoint: int | None) -> str:
+def research_number(patient_id: str, study_uid: str, *, timepoint: int | None) -> str:
     """Turn PatientID into what may leave the file.
 
     The identifiers of public data sets stay as they are: LIDC-IDRI-dddd, this project's phantoms
@@ -64,7 +64,7 @@ def screening_year(study_date: str, time_point: str) -> tuple[int | None, bool]:
     return (by_trial if by_date is None else by_date), disagree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """One DICOM series in one folder.
 
@@ -193,7 +193,7 @@ def read_image(file: Path) -> Image | None:
 def _tags(raw: dict[str, str]) -> Tags:
     study = raw["StudyInstanceUID"] if UID.fullmatch(raw["StudyInstanceUID"]) else ""
     year, disagree = screening_year(raw["StudyDate"], raw["ClinicalTrialTimePointID"])
-    person = research_number(raw["PatientID"], study or raw["SeriesInstanceUID"], year)
+    person = research_number(raw["PatientID"], study or raw["SeriesInstanceUID"], timepoint=year)
     nlst = NLST.fullmatch(person) is not None
     return Tags(
         patient_id=person,

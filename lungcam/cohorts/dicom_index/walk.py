@@ -17,7 +17,7 @@ from lungcam.scans.dicom_header import DamagedHeader
 from lungcam.scans.silence import silence
 
 
-def stand_for(few: Mapping[str, Image], names: Sequence[str], folder: str) -> bool:
+def stand_for(few: Mapping[str, Image], names: Sequence[str], *, folder: str) -> bool:
     """Whether the images that were read show that all files are of their series.
 
     They do where their InstanceNumbers run evenly over the names, one up or one down a file: a
@@ -80,7 +80,7 @@ class Entry:
     digest: str
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Folder:
     """What one folder directly holds.
 
@@ -133,7 +133,7 @@ def read_folder(folder: str) -> Folder | None:
     dicom = [suffix for suffix, some in few.items() if any(map(_is_dicom, some.values()))]
     if len(dicom) == 1 and _is_one_series(few[dicom[0]].values()):
         names = sorted(groups[dicom[0]])
-        if stand_for(few[dicom[0]], names, here.name):
+        if stand_for(few[dicom[0]], names, folder=here.name):
             found.entries = [_entry(few[dicom[0]].values(), len(names))]
             return found
     by_uid: dict[str, list[Image]] = {}

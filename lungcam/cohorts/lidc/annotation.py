@@ -21,7 +21,7 @@ RATINGS = (
 READERS = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Contour:
     """One outline on one slice.
 
@@ -39,7 +39,7 @@ class Contour:
     points: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Annotation:
     """One reader's mark of one nodule of 3 mm or more.
 
@@ -65,7 +65,7 @@ class Annotation:
         return float(column), float(row), float(heights.mean())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reading:
     """One XML file: up to four readers on one CT series.
 

@@ -56,14 +56,19 @@ def lidc_cohort(
     Raises:
         InputError: A setting is wrong, or there is no series with a reading.
     """
-    rule = LabelRule(statistic, benign_below, malignant_above, least_readers)
-    as_choice("unit", unit, UNITS)
+    rule = LabelRule(
+        statistic=statistic,
+        benign_below=benign_below,
+        malignant_above=malignant_above,
+        least_readers=least_readers,
+    )
+    as_choice("unit", unit, choices=UNITS)
     names = _features(features)
     if workers is not None:
-        as_whole("workers", workers, 1, beside=", or to null")
+        as_whole("workers", workers, least=1, beside=", or to null")
     root, cache = as_path("root", root), as_path("cache", cache)
     source = root if xml is None else as_path("xml", xml)
-    found = read_catalogue(root, cache, workers)
+    found = read_catalogue(root, cache, workers=workers)
     series = [one for one in found.series if one.modality == "CT" and not one.localizer]
     if not series:
         told = "".join(f" {note}" for note in found.notes)
@@ -77,14 +82,18 @@ def lidc_cohort(
             f"{root}: none of its {len(series)} CT series is among the {len(mentions.short)} that "
             f"{mentions.source} has readings of; give the XML files of these series as xml=."
         )
-    read = _outline(with_reading, mentions, cache, workers)
-    samples = _samples(read, rule, unit, names, cache)
+    read = _outline(with_reading, mentions, cache=cache, workers=workers)
+    samples = _samples(read, rule, unit=unit, features=names, cache=cache)
     if not samples:
         raise InputError(
             f"{root}: no {unit} of its {len(with_reading)} CT series with a reading can be used; "
-            f"{' '.join(tell(series, mentions, read, samples, rule, unit))}"
+            f"{' '.join(tell(series, mentions, read=read, samples=samples, rule=rule, unit=unit))}"
         )
-    notes = [*found.notes, *mentions.notes, *tell(series, mentions, read, samples, rule, unit)]
+    notes = [
+        *found.notes,
+        *mentions.notes,
+        *tell(series, mentions, read=read, samples=samples, rule=rule, unit=unit),
+    ]
     sentence = rule.sentence if unit == "nodule" else scan_sentence(rule)
     return Cohort(samples, f"LIDC-IDRI, {sentence}", notes)
 
@@ -101,14 +110,14 @@ def _features(features: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _outline(
-    series: Sequence[Series], mentions: Mentions, cache: Path, workers: int | None
+    series: Sequence[Series], mentions: Mentions, *, cache: Path, workers: int | None
 ) -> list[Read]:
     """Draw the nodules of those series that have marks."""
     marked = [one for one in series if mentions.short[one.series_uid].marks]
     digests = [mentions.short[one.series_uid].digest for one in marked]
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        drawn = outline_all(marked, digests, mentions.full, cache, workers)
+        drawn = outline_all(marked, digests, readings=mentions.full, cache=cache, workers=workers)
     except OSError as error:
         raise InputError(
             f"{error.filename or cache}: {error.strerror or error}; check its rights and that the "
@@ -122,7 +131,7 @@ def _outline(
 
 
 def _samples(
-    read: Sequence[Read], rule: LabelRule, unit: str, features: Sequence[str], cache: Path
+    read: Sequence[Read], rule: LabelRule, *, unit: str, features: Sequence[str], cache: Path
 ) -> list[Sample]:
     """Samples of the series without a fault."""
     by_patient: dict[str, list[Read]] = {}
@@ -139,7 +148,7 @@ def _samples(
             if one.outlined.fault:
                 continue
             if unit == "scan":
-                samples.append(scan_sample(name, one, rule, features, cache))
+                samples.append(scan_sample(name, one, rule=rule, features=features, cache=cache))
             else:
-                samples += nodule_samples(name, one, rule, features, cache)
+                samples += nodule_samples(name, one, rule=rule, features=features, cache=cache)
     return samples

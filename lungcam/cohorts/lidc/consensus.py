@@ -161,6 +161,7 @@ class Region:
 def draw(
     contours: Iterable[Contour],
     slice_of: Callable[[Contour], int | None],
+    *,
     shape: tuple[int, int, int],
 ) -> Region | None:
     """Fill one reader's outlines.
@@ -195,7 +196,7 @@ def draw(
             k -= start[2]
             if not 0 <= k < mask.shape[2]:
                 continue
-            here, there = _overlap(corner - low, inside.shape, mask.shape[:2])
+            here, there = _overlap(corner - low, inside.shape, limits=mask.shape[:2])
             if included:
                 mask[(*here, k)] |= inside[there]
             else:
@@ -269,7 +270,7 @@ def _chain(points: np.ndarray) -> np.ndarray:
 
 
 def _overlap(
-    corner: np.ndarray, size: tuple[int, int], limits: tuple[int, int]
+    corner: np.ndarray, size: tuple[int, int], *, limits: tuple[int, int]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a patch lies in a plane, and the part of the patch that does."""
     here, there = [], []

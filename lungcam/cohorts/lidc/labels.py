@@ -8,7 +8,7 @@ from lungcam.cohorts.settings import as_choice, as_number, as_whole
 from lungcam.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelRule:
     """Malignancy as readers suspect it; it is not pathology.
 
@@ -31,10 +31,10 @@ class LabelRule:
     least_readers: int = 1
 
     def __post_init__(self) -> None:
-        as_choice("statistic", self.statistic, tuple(STATISTICS))
+        as_choice("statistic", self.statistic, choices=tuple(STATISTICS))
         as_number("benign_below", self.benign_below)
         as_number("malignant_above", self.malignant_above)
-        as_whole("least_readers", self.least_readers, 1, READERS)
+        as_whole("least_readers", self.least_readers, least=1, most=READERS)
         if self.benign_below > self.malignant_above:
             raise InputError(
                 f"data.benign_below is {self.benign_below} and data.malignant_above "

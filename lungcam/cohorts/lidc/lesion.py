@@ -74,7 +74,7 @@ class Slices:
         return self.by_height(contour) if found is None else found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Headers:
     """The headers of a folder, read once for all series in it.
 
@@ -99,7 +99,9 @@ def read_headers(folder: Path) -> Headers:
     by_uid: dict[str, list[Header]] = {}
     for one in found.slices:
         by_uid.setdefault(one.uid, []).append(one)
-    return Headers(folder, replace(found, slices=[], others=[]), by_uid, listed)
+    return Headers(
+        folder=folder, contents=replace(found, slices=[], others=[]), by_uid=by_uid, listed=listed
+    )
 
 
 def place_slices(headers: Headers, series_uid: str) -> Slices:
@@ -122,7 +124,7 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
         if stacks:
             kept = stacks[0].without_repeats
             slices = [stacks[0].slices[k] for k in kept]
-            note_places(verdict, slices, stacks[0].places[kept], stacks[0].spacing)
+            note_places(verdict, slices, places=stacks[0].places[kept], spacing=stacks[0].spacing)
     refused = verdict.of("refused")
     if refused or not stacks or len(kept) < 2:
         told = refused[0].sentence if refused else "fewer than 2 slices."
@@ -142,7 +144,7 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
 MARGIN = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Lesion:
     """A nodule and where it lies.
 
@@ -178,18 +180,21 @@ class Lesion:
 def lesion_from(kept: dict) -> Lesion:
     """What `Lesion.as_dict` gave."""
     marks = tuple(
-        Annotation(one["reader"], one["nodule_id"], one["ratings"], ()) for one in kept["marks"]
+        Annotation(
+            reader=one["reader"], nodule_id=one["nodule_id"], ratings=one["ratings"], contours=()
+        )
+        for one in kept["marks"]
     )
     center = kept["center_mm"]
     return Lesion(
-        Nodule(marks, kept["ambiguous"]),
-        None if center is None else tuple(center),
-        kept["diameter_mm"],
-        kept["mask"],
+        nodule=Nodule(marks, kept["ambiguous"]),
+        center_mm=None if center is None else tuple(center),
+        diameter_mm=kept["diameter_mm"],
+        mask=kept["mask"],
     )
 
 
-def outline_lesion(nodule: Nodule, slices: Slices, mask: Path) -> Lesion:
+def outline_lesion(nodule: Nodule, slices: Slices, *, mask: Path) -> Lesion:
     """Draw a nodule into the scan and write its mask, unless the file is there.
 
     Args:
@@ -209,21 +214,21 @@ def outline_lesion(nodule: Nodule, slices: Slices, mask: Path) -> Lesion:
                 for contour in one.contours
             ],
             slices.slice_of,
-            slices.grid.shape,
+            shape=slices.grid.shape,
         )
         for reader in nodule.readers
     ]
     drawn = [one for one in regions if one is not None and one.mask.any()]
     if not drawn:
-        return Lesion(nodule)
+        return Lesion(nodule=nodule)
     voxel_mm3 = float(np.prod(slices.grid.spacing_mm))
     volumes = np.array([one.mask.sum() for one in drawn]) * voxel_mm3
     centers = [np.argwhere(one.mask).mean(axis=0) + one.start for one in drawn]
     x, y, z = slices.grid.to_world(np.mean(centers, axis=0)).tolist()
     if not mask.exists():
-        _write(mask, consensus(drawn), slices.grid)
+        _write(mask, consensus(drawn), grid=slices.grid)
     diameter = float(np.cbrt(6 * volumes / np.pi).mean())
-    return Lesion(nodule, (x, y, z), diameter, mask.name)
+    return Lesion(nodule=nodule, center_mm=(x, y, z), diameter_mm=diameter, mask=mask.name)
 
 
 def joins(nodule: Nodule, slices: Slices) -> Counter[str]:
@@ -237,7 +242,7 @@ def joins(nodule: Nodule, slices: Slices) -> Counter[str]:
     return told
 
 
-def _write(path: Path, region: Region, grid: Grid) -> None:
+def _write(path: Path, region: Region, *, grid: Grid) -> None:
     box = tuple(
         slice(max(0, side.start - MARGIN), min(size, side.stop + MARGIN))
         for side, size in zip(region.box, grid.shape, strict=True)
@@ -248,7 +253,7 @@ def _write(path: Path, region: Region, grid: Grid) -> None:
         for side, outer in zip(region.box, box, strict=True)
     )
     mask[within] = region.mask
-    write_volume(path, mask, grid.crop(box))
+    write_volume(path, mask, grid=grid.crop(box))
 
 
 # to be raised whenever the same files give other lesions, so that old ones are not taken for new
@@ -273,6 +278,7 @@ class Outlined:
 def outline_all(
     series: Sequence[Series],
     digests: Sequence[str],
+    *,
     readings: Callable[[], dict[str, Reading]],
     cache: Path,
     workers: int | None,
@@ -291,7 +297,7 @@ def outline_all(
     """
     states = {folder: _state(folder) for folder in {one.folder for one in series}}
     keys = [_key(states[one.folder], digest) for one, digest in zip(series, digests, strict=True)]
-    kept = [_load(cache, one.series_uid, key) for one, key in zip(series, keys, strict=True)]
+    kept = [_load(cache, one.series_uid, key=key) for one, key in zip(series, keys, strict=True)]
     missing = [at for at, one in enumerate(kept) if one is None]
     if missing:
         known = readings()
@@ -302,7 +308,7 @@ def outline_all(
             (folder, [(known[series[at].series_uid], keys[at]) for at in inside], cache)
             for folder, inside in by_folder.items()
         ]
-        drawn = run_all(outline_folder, jobs, "LIDC folders", workers)
+        drawn = run_all(outline_folder, jobs, label="LIDC folders", workers=workers)
         for inside, found in zip(by_folder.values(), drawn, strict=True):
             for at, one in zip(inside, found, strict=True):
                 kept[at] = one
@@ -320,10 +326,10 @@ def outline_folder(
         cache: Folder for what is found.
     """
     headers = read_headers(folder)
-    return [outline_series(headers, reading, key, cache) for reading, key in wanted]
+    return [outline_series(headers, reading, key=key, cache=cache) for reading, key in wanted]
 
 
-def outline_series(headers: Headers, reading: Reading, key: str, cache: Path) -> Outlined:
+def outline_series(headers: Headers, reading: Reading, *, key: str, cache: Path) -> Outlined:
     """Draw the nodules of one series and keep them, masks first."""
     try:
         slices = place_slices(headers, reading.series_uid)
@@ -338,7 +344,7 @@ def outline_series(headers: Headers, reading: Reading, key: str, cache: Path) ->
             told += joins(nodule, slices)
             # the key in the name: a mask of other outlines or another grid is never taken for it
             mask = cache / f"{reading.series_uid}_{n}_{key[:8]}.nii.gz"
-            lesions.append(outline_lesion(nodule, slices, mask))
+            lesions.append(outline_lesion(nodule, slices, mask=mask))
         found = Outlined(lesions, told)
     text = json.dumps(
         {
@@ -372,7 +378,7 @@ def _key(state: str, digest: str) -> str:
     return hashlib.sha256(json.dumps([VERSION, digest, state]).encode()).hexdigest()[:16]
 
 
-def _load(cache: Path, series_uid: str, key: str) -> Outlined | None:
+def _load(cache: Path, series_uid: str, *, key: str) -> Outlined | None:
     """What is kept; None if it is not there, not whole, of other files, or a mask is gone."""
     try:
         kept = json.loads(_file(cache, series_uid).read_text(encoding="utf-8"))

@@ -25,18 +25,18 @@ class Read:
 
 
 def nodule_samples(
-    name: str, read: Read, rule: LabelRule, features: Sequence[str], cache: Path
+    name: str, read: Read, *, rule: LabelRule, features: Sequence[str], cache: Path
 ) -> list[Sample]:
     """A sample for each nodule that lies in the scan, numbered in the order of all nodules."""
     return [
         _sample(
             f"{name}_{n}",
             read,
-            rule.label(lesion.nodule),
-            f"{read.mention.file_name}, nodule {n}: {_ratings(lesion, rule)}; {rule.sentence}",
-            lesion,
-            _features(lesion, rule, features),
-            cache,
+            label=rule.label(lesion.nodule),
+            source=f"{read.mention.file_name}, nodule {n}: {_ratings(lesion, rule)}; {rule.sentence}",
+            lesion=lesion,
+            features=_features(lesion, rule, names=features),
+            cache=cache,
         )
         for n, lesion in enumerate(read.outlined.lesions, 1)
         if lesion.center_mm is not None
@@ -44,7 +44,7 @@ def nodule_samples(
 
 
 def scan_sample(
-    name: str, read: Read, rule: LabelRule, features: Sequence[str], cache: Path
+    name: str, read: Read, *, rule: LabelRule, features: Sequence[str], cache: Path
 ) -> Sample:
     """A sample for the series.
 
@@ -62,8 +62,10 @@ def scan_sample(
     else:
         told = "no nodule of 3 mm or more"
     source = f"{read.mention.file_name}: {told}; {scan_sentence(rule)}"
-    values = {} if lesion is None else _features(lesion, rule, features)
-    return _sample(name, read, label, source, lesion, values, cache)
+    values = {} if lesion is None else _features(lesion, rule, names=features)
+    return _sample(
+        name, read, label=label, source=source, lesion=lesion, features=values, cache=cache
+    )
 
 
 def scan_sentence(rule: LabelRule) -> str:
@@ -88,7 +90,7 @@ def _ratings(lesion: Lesion, rule: LabelRule) -> str:
     return f"malignancy {given} by reader(s) {readers}, {rule.statistic} {value:.3g}"
 
 
-def _features(lesion: Lesion, rule: LabelRule, names: Sequence[str]) -> dict[str, float]:
+def _features(lesion: Lesion, rule: LabelRule, *, names: Sequence[str]) -> dict[str, float]:
     values = {}
     for name in names:
         if name == "readers":
@@ -101,6 +103,7 @@ def _features(lesion: Lesion, rule: LabelRule, names: Sequence[str]) -> dict[str
 def _sample(
     name: str,
     read: Read,
+    *,
     label: int | None,
     source: str,
     lesion: Lesion | None,
@@ -129,6 +132,7 @@ NAMED = 5
 def tell(
     series: Sequence[Series],
     mentions: Mentions,
+    *,
     read: Sequence[Read],
     samples: Sequence[Sample],
     rule: LabelRule,

@@ -73,7 +73,7 @@ def read_message(content: bytes, name: str) -> Reading:
     annotations = []
     for reader, session in enumerate(root.iterfind(f"{space}readingSession"), 1):
         for nodule in session.iterfind(f"{space}unblindedReadNodule"):
-            annotation = _annotation(nodule, space, reader, skipped)
+            annotation = _annotation(nodule, space, reader=reader, skipped=skipped)
             if annotation is not None:
                 annotations.append(annotation)
     return Reading(
@@ -101,7 +101,7 @@ def _root(content: bytes) -> ET.Element:
 
 
 def _annotation(
-    nodule: ET.Element, space: str, reader: int, skipped: Counter[str]
+    nodule: ET.Element, space: str, *, reader: int, skipped: Counter[str]
 ) -> Annotation | None:
     given = nodule.find(f"{space}characteristics")
     if given is None or len(given) == 0:
@@ -112,16 +112,16 @@ def _annotation(
     if 0 in ratings.values() or not 1 <= ratings.get("malignancy", 0) <= 5:
         skipped[BAD_RATINGS] += 1
         return None
-    contours = [_contour(roi, space, skipped) for roi in nodule.iterfind(f"{space}roi")]
+    contours = [_contour(roi, space, skipped=skipped) for roi in nodule.iterfind(f"{space}roi")]
     drawn = tuple(one for one in contours if one is not None)
     if not any(one.included for one in drawn):
         skipped[NO_OUTLINE] += 1
         return None
     name = (nodule.findtext(f"{space}noduleID") or "").strip()
-    return Annotation(reader, name, ratings, drawn)
+    return Annotation(reader=reader, nodule_id=name, ratings=ratings, contours=drawn)
 
 
-def _contour(roi: ET.Element, space: str, skipped: Counter[str]) -> Contour | None:
+def _contour(roi: ET.Element, space: str, *, skipped: Counter[str]) -> Contour | None:
     try:
         z_mm = float(roi.findtext(f"{space}imageZposition") or "nan")
         columns = [int(one.text or "") for one in roi.iter(f"{space}xCoord")]
@@ -138,7 +138,7 @@ def _contour(roi: ET.Element, space: str, skipped: Counter[str]) -> Contour | No
         return None
     uid = (roi.findtext(f"{space}imageSOP_UID") or "").strip()
     included = (roi.findtext(f"{space}inclusion") or "").strip().upper() != "FALSE"
-    return Contour(z_mm, uid, included, points)
+    return Contour(z_mm=z_mm, sop_uid=uid, included=included, points=points)
 
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz")
@@ -198,7 +198,7 @@ def read_readings(source: str | os.PathLike[str]) -> Readings:
             "with the XML files or their archive."
         )
     readings = {uid: kept[uid] for uid in sorted(kept)}
-    return Readings(readings, _notes(readings, repeats, foreign, damaged))
+    return Readings(readings, _notes(readings, repeats, foreign=foreign, damaged=damaged))
 
 
 def xml_files(folder: Path) -> Iterator[Path]:
@@ -213,6 +213,7 @@ def xml_files(folder: Path) -> Iterator[Path]:
 def _notes(
     readings: dict[str, Reading],
     repeats: Counter[str],
+    *,
     foreign: Counter[str],
     damaged: Sequence[str],
 ) -> list[str]:
@@ -296,7 +297,7 @@ def _members(source: Path) -> Iterator[tuple[str, bytes | None]]:
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mention:
     """What must be known of a reading before its outlines are; see `Reading`."""
 
@@ -351,7 +352,13 @@ class Mentions:
 
 
 def _mention(one: Reading) -> Mention:
-    return Mention(one.file_name, one.series_uid, one.study_uid, one.digest, len(one.annotations))
+    return Mention(
+        file_name=one.file_name,
+        series_uid=one.series_uid,
+        study_uid=one.study_uid,
+        digest=one.digest,
+        marks=len(one.annotations),
+    )
 
 
 def _state(source: Path) -> Iterator[list[str | int]]:

@@ -67,8 +67,13 @@ def luna16_cohort(
     source = None if xml is None else as_path("xml", xml)
     if rule is None:
         rule = "malignancy" if xml is not None else "scan" if unit == "scan" else "candidate"
-    _check(unit, rule, source, negatives, seed)
-    labels = LabelRule(statistic, benign_below, malignant_above, least_readers)
+    _check(unit, rule, xml=source, negatives=negatives, seed=seed)
+    labels = LabelRule(
+        statistic=statistic,
+        benign_below=benign_below,
+        malignant_above=malignant_above,
+        least_readers=least_readers,
+    )
     folder = look_through(as_path("root", root))
     annotations = nodules(folder)
     notes = [*folder.notes, *annotations.notes, *_absent(folder, annotations)]
@@ -77,7 +82,14 @@ def luna16_cohort(
         samples, sentence = presence_samples(folder, annotations), PRESENCE_SENTENCE
     elif rule == "candidate":
         table, told = candidates(folder)
-        samples, left_out = candidate_samples(folder, table, annotations, excluded, negatives, seed)
+        samples, left_out = candidate_samples(
+            folder,
+            table,
+            annotations=annotations,
+            excluded=excluded,
+            negatives=negatives,
+            seed=seed,
+        )
         notes += [*told, *told_of_excluded, *left_out]
         sentence = CANDIDATE_SENTENCE.format(table=table.name)
     else:
@@ -92,14 +104,14 @@ def luna16_cohort(
             f"{root}: none of the {len(folder.scans)} scan(s) there has an annotated nodule; add "
             "more of LUNA16's subsets."
         )
-    samples = with_nodules(samples, annotations, excluded, counts=rule != "malignancy")
+    samples = with_nodules(samples, annotations, excluded=excluded, counts=rule != "malignancy")
     return Cohort(samples, f"LUNA16, {sentence}", [*notes, NO_PATIENTS, PART_OF_LIDC])
 
 
-def _check(unit: str, rule: str, xml: Path | None, negatives: int | None, seed: int) -> None:
+def _check(unit: str, rule: str, *, xml: Path | None, negatives: int | None, seed: int) -> None:
     """Refuse settings that contradict each other."""
-    as_choice("unit", unit, ("nodule", "scan"))
-    if unit not in UNITS[as_choice("rule", rule, tuple(UNITS))]:
+    as_choice("unit", unit, choices=("nodule", "scan"))
+    if unit not in UNITS[as_choice("rule", rule, choices=tuple(UNITS))]:
         raise InputError(
             f"data.rule is {rule}, which is not for the unit {unit}; set data.unit to "
             f"{UNITS[rule][0]}, or data.rule to null."
@@ -110,8 +122,8 @@ def _check(unit: str, rule: str, xml: Path | None, negatives: int | None, seed: 
             "LIDC-IDRI's XML files."
         )
     if negatives is not None:
-        as_whole("negatives", negatives, 1, beside=", or to null")
-    as_whole("seed", seed, 0)
+        as_whole("negatives", negatives, least=1, beside=", or to null")
+    as_whole("seed", seed, least=0)
 
 
 def _absent(folder: LunaFolder, annotations: Points) -> list[str]:

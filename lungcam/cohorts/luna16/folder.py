@@ -70,7 +70,7 @@ def _fields(file: Path) -> dict[str, str]:
 
 def _grid(file: Path, fields: dict[str, str]) -> Grid:
     size = numbers(fields.get("dimsize", "")) or []
-    affine = affine_of(ScanCheck(str(file)), fields, 3)
+    affine = affine_of(ScanCheck(str(file)), fields, dimensions=3)
     if len(size) != 3 or min(size) < 1 or affine is None:
         raise InputError(
             f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "
@@ -87,7 +87,7 @@ MASKS = "seg-lungs"
 SHORT = 12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LunaScan:
     """One scan.
 
@@ -113,11 +113,11 @@ class LunaScan:
     ) -> Sample:
         """A row of the cohort; LUNA16 names no patient, and the series UID stands in."""
         return Sample(
-            sample_id,
-            self.uid,
-            self.image,
-            label,
-            label_source,
+            sample_id=sample_id,
+            patient_id=self.uid,
+            image=self.image,
+            label=label,
+            label_source=label_source,
             series_uid=self.uid,
             center_mm=center_mm,
             diameter_mm=diameter_mm,
@@ -125,7 +125,7 @@ class LunaScan:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LunaFolder:
     """What was found.
 
@@ -185,7 +185,9 @@ def look_through(root: str | Path) -> LunaFolder:
             twice += 1
             continue
         try:
-            scans[file.stem] = LunaScan(file.stem, file, fold, read_whole_grid(file))
+            scans[file.stem] = LunaScan(
+                uid=file.stem, image=file, fold=fold, grid=read_whole_grid(file)
+            )
         except InputError as error:
             faults.append((file, str(error)))
     if not scans:
@@ -205,7 +207,7 @@ def look_through(root: str | Path) -> LunaFolder:
     loose = sum(one.fold is None for one in scans.values())
     if loose:
         notes.append(f"{loose} scan(s) lie in no folder subset0 to subset9 and have no fold.")
-    return LunaFolder(root, scans, tables, tuple(notes))
+    return LunaFolder(root=root, scans=scans, tables=tables, notes=tuple(notes))
 
 
 def _walk(root: Path) -> tuple[list[tuple[int | None, Path]], dict[str, Path]]:

@@ -28,6 +28,7 @@ CANDIDATE_SENTENCE = (
 def candidate_samples(
     folder: LunaFolder,
     candidates: Points,
+    *,
     annotations: Points,
     excluded: Points | None,
     negatives: int | None,
@@ -58,9 +59,9 @@ def candidate_samples(
     for uid in folder.scans:
         index = candidates.of(uid)
         number[index] = np.arange(1, len(index) + 1)
-        hit = _hits(candidates.centers_mm[index], annotations, uid)
+        hit = _hits(candidates.centers_mm[index], annotations, uid=uid)
         nodule[index] = hit
-        neither = (hit < 0) & (_hits(candidates.centers_mm[index], excluded, uid) >= 0)
+        neither = (hit < 0) & (_hits(candidates.centers_mm[index], excluded, uid=uid) >= 0)
         within = ~positive[index] & (hit >= 0)
         kept[index] = ~neither & ~within
         counts["candidate(s) lie in an excluded finding and are left out"] += int(neither.sum())
@@ -98,12 +99,12 @@ def candidate_samples(
     return samples, [f"{count} {what}." for what, count in counts.items() if count]
 
 
-def _hits(points: np.ndarray, findings: Points | None, uid: str) -> np.ndarray:
+def _hits(points: np.ndarray, findings: Points | None, *, uid: str) -> np.ndarray:
     """Row of the finding of a scan that each point hits, -1 for none."""
     if findings is None:
         return np.full(len(points), -1)
     index = findings.of(uid)
-    hit = hits(points, findings.centers_mm[index], findings.values[index])
+    hit = hits(points, findings.centers_mm[index], diameters=findings.values[index])
     return np.where(hit >= 0, np.append(index, -1)[hit], -1)
 
 
@@ -120,7 +121,7 @@ def nodule_samples(
     samples: list[Sample] = []
     counts: Counter[str] = Counter()
     wanted = [scan for uid, scan in folder.scans.items() if len(annotations.of(uid))]
-    for scan, joined in _joins(wanted, annotations, readings, counts):
+    for scan, joined in _joins(wanted, annotations, readings=readings, counts=counts):
         for number, index in enumerate(annotations.of(scan.uid)):
             label, told = None, "no reading of LIDC-IDRI"
             if joined is not None and joined.nodule_of[number] < 0:
@@ -128,7 +129,7 @@ def nodule_samples(
                 counts[APART] += 1
             elif joined is not None:
                 nodule = joined.nodules[joined.nodule_of[number]]
-                label, told = rule.label(nodule), _told(readings[scan.uid], nodule, rule)
+                label, told = rule.label(nodule), _told(readings[scan.uid], nodule, rule=rule)
                 counts[f"nodule(s) {UNDECIDED}"] += label is None
             samples.append(
                 scan.sample(
@@ -153,17 +154,21 @@ def scan_samples(
     """
     samples: list[Sample] = []
     counts: Counter[str] = Counter()
-    for scan, joined in _joins(list(folder.scans.values()), annotations, readings, counts):
+    for scan, joined in _joins(
+        list(folder.scans.values()), annotations, readings=readings, counts=counts
+    ):
         found: dict[str, Any] = {"label": None, "label_source": "no reading of LIDC-IDRI"}
         if joined is not None:
-            found = _of_scan(scan, joined, annotations, readings[scan.uid], rule)
+            found = _of_scan(
+                scan, joined, annotations=annotations, reading=readings[scan.uid], rule=rule
+            )
             counts[f"scan(s) {UNDECIDED}"] += found["label"] is None
         samples.append(scan.sample(folder.names[scan.uid], **found))
     return samples, _sentences(counts)
 
 
 def _of_scan(
-    scan: LunaScan, joined: Join, annotations: Points, reading: Reading, rule: LabelRule
+    scan: LunaScan, joined: Join, *, annotations: Points, reading: Reading, rule: LabelRule
 ) -> dict[str, Any]:
     """A scan's label, and centre and diameter of its most suspicious nodule."""
     counted = [k for k, one in enumerate(joined.nodules) if rule.counts(one)]
@@ -180,7 +185,7 @@ def _of_scan(
         center, diameter = annotations.center(index), float(annotations.values[index])
     return {
         "label": 1 if 1 in labels else None if None in labels else 0,
-        "label_source": _told(reading, joined.nodules[worst], rule),
+        "label_source": _told(reading, joined.nodules[worst], rule=rule),
         "center_mm": center,
         "diameter_mm": diameter,
     }
@@ -189,6 +194,7 @@ def _of_scan(
 def _joins(
     scans: list[LunaScan],
     annotations: Points,
+    *,
     readings: Mapping[str, Reading],
     counts: Counter[str],
 ) -> Iterator[tuple[LunaScan, Join | None]]:
@@ -200,12 +206,14 @@ def _joins(
             continue
         index = annotations.of(scan.uid)
         centers, diameters = annotations.centers_mm[index], annotations.values[index]
-        joined = join(readings[scan.uid].annotations, scan.grid, centers, diameters)
+        joined = join(
+            readings[scan.uid].annotations, scan.grid, centers_mm=centers, diameters_mm=diameters
+        )
         counts[AMBIGUOUS] += sum(one.ambiguous for one in joined.nodules)
         yield scan, joined
 
 
-def _told(reading: Reading, nodule: Nodule, rule: LabelRule) -> str:
+def _told(reading: Reading, nodule: Nodule, *, rule: LabelRule) -> str:
     """File, readers, their ratings and what the rule makes of them."""
     given = ", ".join(
         f"reader {one.reader}: {one.ratings['malignancy']}" for one in nodule.annotations

@@ -25,7 +25,7 @@ from lungcam.grid import Grid
 UNKNOWN_DIAMETER_MM = 10.0
 
 
-def hits(points: np.ndarray, centers: np.ndarray, diameters: np.ndarray) -> np.ndarray:
+def hits(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> np.ndarray:
     """Find the nodule that each point of a scan hits: one nearer to it than half its diameter.
 
     Setio et al. 2017, doi:10.1016/j.media.2017.06.015. A finding without a diameter, which LUNA16
@@ -106,7 +106,7 @@ class Join:
 
 
 def join(
-    marks: Sequence[Annotation], grid: Grid, centers_mm: np.ndarray, diameters_mm: np.ndarray
+    marks: Sequence[Annotation], grid: Grid, *, centers_mm: np.ndarray, diameters_mm: np.ndarray
 ) -> Join:
     """Find the nodule that is meant by each annotation of LUNA16.
 
@@ -122,18 +122,18 @@ def join(
     grids = pixel_grids(grid)
     x_mm, y_mm, _ = grids[-1].spacing_mm
     nodules = cluster(marks, (x_mm, y_mm))
-    ways = [_join(nodules, one, centers_mm, diameters_mm) for one in grids]
+    ways = [_join(nodules, one, centers_mm=centers_mm, diameters_mm=diameters_mm) for one in grids]
     # the first of equals: the file's own order
     return max(ways, key=lambda way: sum(k >= 0 for k in way.nodule_of))
 
 
 def _join(
-    nodules: Sequence[Nodule], grid: Grid, centers_mm: np.ndarray, diameters_mm: np.ndarray
+    nodules: Sequence[Nodule], grid: Grid, *, centers_mm: np.ndarray, diameters_mm: np.ndarray
 ) -> Join:
     """The join if the XML's pixels are those of this grid."""
     placed = [place([m.center for m in one.annotations], grid).mean(axis=0) for one in nodules]
     found = np.array(placed).reshape(-1, 3)
-    into = hits(found, centers_mm, diameters_mm)
+    into = hits(found, centers_mm, diameters=diameters_mm)
     nodule_of = []
     for index, center in enumerate(centers_mm):
         inside = [int(k) for k in np.flatnonzero(into == index)]

@@ -9,7 +9,7 @@ from lungcam.cohorts.sample import Sample, ScanNodule
 
 
 def with_nodules(
-    samples: Sequence[Sample], annotations: Points, excluded: Points | None, counts: bool
+    samples: Sequence[Sample], annotations: Points, *, excluded: Points | None, counts: bool
 ) -> list[Sample]:
     """Tell each sample of the nodules and the excluded findings of its scan.
 
@@ -24,12 +24,15 @@ def with_nodules(
     for sample in samples:
         uid = sample.series_uid
         if uid not in of_scan:
-            found = [*_nodules(annotations, uid, counts), *_nodules(excluded, uid, False)]
+            found = [
+                *_nodules(annotations, uid, counts=counts),
+                *_nodules(excluded, uid, counts=False),
+            ]
             of_scan[uid] = tuple(found)
     return [replace(sample, nodules=of_scan[sample.series_uid]) for sample in samples]
 
 
-def _nodules(points: Points | None, uid: str, counts: bool) -> Iterator[ScanNodule]:
+def _nodules(points: Points | None, uid: str, *, counts: bool) -> Iterator[ScanNodule]:
     for index in points.of(uid) if points else ():
         diameter = float(points.values[index])
         # -1 in LUNA16's table: not measured

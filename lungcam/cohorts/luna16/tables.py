@@ -19,7 +19,7 @@ from lungcam.errors import InputError
 PLACE = ("seriesuid", "coordX", "coordY", "coordZ")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Points:
     """A table's columns; a dict for each of the 754,975 candidates would take a gigabyte.
 
@@ -73,7 +73,7 @@ class Points:
         ]
 
 
-def read_points(file: Path, value: str, valid: Callable[[float], bool]) -> Points:
+def read_points(file: Path, value: str, *, valid: Callable[[float], bool]) -> Points:
     """Read a table of LUNA16.
 
     Args:
@@ -120,7 +120,15 @@ def read_points(file: Path, value: str, valid: Callable[[float], bool]) -> Point
     table = np.array(numbers).reshape(-1, len(columns))
     # the tables stand in LPS
     centers = table[:, :3] * (-1, -1, 1)
-    return Points(file.name, value, uids, centers, table[:, 3], np.array(rows), bad_rows)
+    return Points(
+        name=file.name,
+        value=value,
+        uids=uids,
+        centers_mm=centers,
+        values=table[:, 3],
+        rows=np.array(rows),
+        bad_rows=bad_rows,
+    )
 
 
 NO_EXCLUDED = (
@@ -139,7 +147,7 @@ def nodules(folder: LunaFolder) -> Points:
     Raises:
         InputError: There is no such table, or it is of no use; see `read_points`.
     """
-    return read_points(folder.table("annotations.csv"), "diameter_mm", lambda mm: mm > 0)
+    return read_points(folder.table("annotations.csv"), "diameter_mm", valid=lambda mm: mm > 0)
 
 
 def candidates(folder: LunaFolder) -> tuple[Points, list[str]]:
@@ -150,7 +158,7 @@ def candidates(folder: LunaFolder) -> tuple[Points, list[str]]:
     """
     second = "candidates_V2.csv" in folder.tables or "candidates.csv" not in folder.tables
     file = folder.table("candidates_V2.csv" if second else "candidates.csv")
-    found = read_points(file, "class", lambda label: label in (0, 1))
+    found = read_points(file, "class", valid=lambda label: label in (0, 1))
     return found, [*([] if second else [FIRST_CANDIDATES]), *found.notes]
 
 
@@ -163,6 +171,6 @@ def excluded_findings(folder: LunaFolder) -> tuple[Points | None, list[str]]:
     if "annotations_excluded.csv" not in folder.tables:
         return None, [NO_EXCLUDED]
     found = read_points(
-        folder.tables["annotations_excluded.csv"], "diameter_mm", lambda mm: mm != 0
+        folder.tables["annotations_excluded.csv"], "diameter_mm", valid=lambda mm: mm != 0
     )
     return found, found.notes

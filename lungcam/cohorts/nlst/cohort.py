@@ -68,7 +68,7 @@ def nlst_cohort(
         InputError: A setting is wrong, a folder, table or column is missing, or no exam is left.
     """
     root, cache = as_path("root", root), as_path("cache", cache)
-    law = RULES[as_choice("rule", rule, tuple(RULES))]
+    law = RULES[as_choice("rule", rule, choices=tuple(RULES))]
     kernels, features = as_names("kernels", kernels), as_names("features", features)
     tables = tables_near(root, law.columns) if tables is None else as_path("tables", tables)
     nodules = nodules_near(root, tables) if nodules is None else as_path("nodules", nodules)
@@ -76,16 +76,16 @@ def nlst_cohort(
     refuse_outcomes(features)
     found, notes = find_tables(tables)
     of = {kind: [one for one in found if one.kind == kind] for kind in ("prsn", "screen", "ctab")}
-    need(of["prsn"], law.columns, f"rule={rule}")
+    need(of["prsn"], law.columns, why=f"rule={rule}")
     kinds = find_features(found, features)
     known = read_catalogue(root, cache)
     exams, chosen = choose_series(known.series, kernels)
     notes += [*known.notes, *chosen]
     pids = {exam.pid for exam in exams}
     wanted = {name.lower() for name in features}
-    people, told = read_people(of["prsn"], {*COLUMNS, *wanted}, pids)
-    screens, told_screens = read_exams(of["screen"], wanted, pids)
-    findings, told_findings = read_exams(of["ctab"], {*NODULE_COLUMNS, *wanted}, pids)
+    people, told = read_people(of["prsn"], {*COLUMNS, *wanted}, pids=pids)
+    screens, told_screens = read_exams(of["screen"], wanted, pids=pids)
+    findings, told_findings = read_exams(of["ctab"], {*NODULE_COLUMNS, *wanted}, pids=pids)
     notes += [*told, *told_screens, *told_findings]
     if not of["ctab"]:
         notes.append("There is no ctab table: no diameter is known.")
@@ -104,8 +104,20 @@ def nlst_cohort(
                 tally.count(label)
                 if label.dropped:
                     continue
-                values = read_features(kinds, person, screen, ctab, tally.missing)
-                samples.append(_sample(exam, person, label, rule, screen, ctab, values))
+                values = read_features(
+                    kinds, person, screen=screen, ctab=ctab, missing=tally.missing
+                )
+                samples.append(
+                    _sample(
+                        exam,
+                        person,
+                        label=label,
+                        rule=rule,
+                        screen=screen,
+                        ctab=ctab,
+                        features=values,
+                    )
+                )
             except InputError as error:
                 tally.bad.append(_without_folder(str(error), [*person.rows, *screen, *ctab]))
     notes += tally.sentences()
@@ -123,6 +135,7 @@ def nlst_cohort(
 def _sample(
     exam: Exam,
     person: Person,
+    *,
     label: Label,
     rule: str,
     screen: Sequence[Row],

@@ -85,6 +85,7 @@ def find_features(tables: Sequence[Table], features: Sequence[str]) -> dict[str,
 def read_features(
     kinds: Mapping[str, str],
     person: Person,
+    *,
     screen: Sequence[Row],
     ctab: Sequence[Row],
     missing: Counter[str],

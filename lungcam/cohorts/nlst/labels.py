@@ -80,7 +80,7 @@ def last_screen(person: Person) -> Known:
     return Known(Missing(".N"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Times:
     """Days from a scan on.
 
@@ -109,15 +109,15 @@ def times(person: Person, year: int) -> Times:
         end, stand_in = person.value("canc_free_days"), "canc_free_days"
     followed = None if isinstance(end, Missing) else end - scan
     if not isinstance(cancer, Missing):
-        return Times(cancer - scan, followed, late=cancer < scan)
+        return Times(to_cancer=cancer - scan, followed=followed, late=cancer < scan)
     if lung_cancer(person).value != 0:
         return Times(unknown=f"lung cancer not ruled out, candx_days {cancer}")
     if followed is None:
         return Times(unknown=f"end of follow-up {end}")
-    return Times(None, followed, late=followed < 0, stand_in=stand_in)
+    return Times(to_cancer=None, followed=followed, late=followed < 0, stand_in=stand_in)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Label:
     """An exam's label.
 
@@ -136,7 +136,7 @@ class Label:
     dropped: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """A label rule.
 
@@ -167,7 +167,7 @@ def screen_label(person: Person, year: int, in_screen_table: bool) -> Label:
     stand_ins = [f"{n}, from {found.stand_in}" for n, found in known.items() if found.stand_in]
 
     def label(value: int | None, why: str) -> Label:
-        return Label(value, why, ", ".join(told), tuple(stand_ins))
+        return Label(value=value, why=why, told=", ".join(told), stand_ins=tuple(stand_ins))
 
     if group.value != 1:
         return label(None, "not in the CT arm")
@@ -193,18 +193,20 @@ def risk_label(person: Person, year: int, in_screen_table: bool) -> Label:
     told += f" from {found.stand_in}" if found.stand_in else ""
     if found.late:
         why = "the scan came after the diagnosis or the end of follow-up"
-        return Label(None, why, told, dropped=True)
+        return Label(value=None, why=why, told=told, dropped=True)
     if found.unknown:
-        return Label(None, f"unknown ({found.unknown})", told)
+        return Label(value=None, why=f"unknown ({found.unknown})", told=told)
     targets = risk_targets(found.to_cancer, found.followed, YEARS)
     assert targets is not None
     y, _, mask = targets
     stand_ins = (f"fup_days, from {found.stand_in}",) if found.stand_in else ()
     if y:
-        return Label(1, f"lung cancer within {YEARS} years", told, stand_ins)
+        return Label(
+            value=1, why=f"lung cancer within {YEARS} years", told=told, stand_ins=stand_ins
+        )
     if mask.all():
-        return Label(0, f"known free into year {YEARS}", told, stand_ins)
-    return Label(None, f"censored before year {YEARS}", told, stand_ins)
+        return Label(value=0, why=f"known free into year {YEARS}", told=told, stand_ins=stand_ins)
+    return Label(value=None, why=f"censored before year {YEARS}", told=told, stand_ins=stand_ins)
 
 
 def _days(days: float | None) -> str:
@@ -215,24 +217,24 @@ CANCER = ("lung_cancer", "conflc", "cancyr", "candx_days", "can_scr")
 SCREENS = ("scr_res0", "scr_days0")
 RULES = {
     "screen": Rule(
-        screen_label,
-        (0,),
-        (
+        label=screen_label,
+        years=(0,),
+        columns=(
             CANCER,
             ("can_scr",),
             ("canc_rpt_link",),
             ("cancyr",),
             ("last_screen_studyyr", *SCREENS),
         ),
-        "NLST, T0 scans of the CT arm; label 1: lung cancer that the T0 screen found (lung_cancer "
+        sentence="NLST, T0 scans of the CT arm; label 1: lung cancer that the T0 screen found (lung_cancer "
         "= canc_rpt_link = can_scr = 1, cancyr = 0); 0: no lung cancer and no screen after T0; "
         "all others have no label",
     ),
     "risk": Rule(
-        risk_label,
-        (0, 1, 2),
-        (("candx_days",), ("fup_days", "canc_free_days"), ("scr_days0",)),
-        f"NLST, scans T0 to T2; label 1: lung cancer within {YEARS} years (of 365 days) of the "
+        label=risk_label,
+        years=(0, 1, 2),
+        columns=(("candx_days",), ("fup_days", "canc_free_days"), ("scr_days0",)),
+        sentence=f"NLST, scans T0 to T2; label 1: lung cancer within {YEARS} years (of 365 days) of the "
         f"scan; 0: known to be without into year {YEARS}, {(YEARS - 1) * 365} days or more, as "
         "Sybil's mask counts; none where follow-up ends earlier",
     ),

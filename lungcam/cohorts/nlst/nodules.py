@@ -29,7 +29,7 @@ def read_nodules(file: Path) -> Points:
     """
     if not file.is_file():
         raise InputError(f"{file}: there is no such file; correct data.nodules.")
-    nodules = read_points(file, "diameter_mm", lambda mm: mm > 0)
+    nodules = read_points(file, "diameter_mm", valid=lambda mm: mm > 0)
     if nodules.bad_rows:
         raise InputError(
             f"{file}: row {nodules.bad_rows[0]} holds no series, point in mm and diameter over 0 "
@@ -49,7 +49,7 @@ def with_annotated(samples: Sequence[Sample], nodules: Points) -> tuple[list[Sam
         The samples, and sentences.
     """
     told = []
-    for sample in with_nodules(samples, nodules, None, counts=True):
+    for sample in with_nodules(samples, nodules, excluded=None, counts=True):
         if sample.nodules:
             largest = max(sample.nodules, key=lambda one: one.diameter_mm)
             sample = replace(sample, center_mm=largest.center_mm, diameter_mm=largest.diameter_mm)

@@ -197,7 +197,7 @@ def _kind(columns: Collection[str]) -> str:
 
 
 def read_people(
-    tables: Iterable[Table], columns: Collection[str], pids: Collection[str]
+    tables: Iterable[Table], columns: Collection[str], *, pids: Collection[str]
 ) -> tuple[dict[str, Person], list[str]]:
     """Read the participant tables and join them.
 
@@ -213,7 +213,7 @@ def read_people(
     twice = differ = 0
     for table in tables:
         seen = set()
-        for pid, row in _rows(table, columns, pids):
+        for pid, row in _rows(table, columns, pids=pids):
             if pid in seen:
                 twice += 1
                 continue
@@ -232,13 +232,13 @@ def read_people(
 
 
 def read_exams(
-    tables: Iterable[Table], columns: Collection[str], pids: Collection[str]
+    tables: Iterable[Table], columns: Collection[str], *, pids: Collection[str]
 ) -> tuple[dict[tuple[str, int], list[Row]], list[str]]:
     """Read screen or ctab tables; rows by participant and screening year, and sentences."""
     rows: dict[tuple[str, int], list[Row]] = {}
     bad = 0
     for table in tables:
-        for pid, row in _rows(table, {*columns, "study_yr"}, pids):
+        for pid, row in _rows(table, {*columns, "study_yr"}, pids=pids):
             if re.fullmatch(r"[0-2](\.0*)?", row.text("study_yr")):
                 rows.setdefault((pid, int(row.text("study_yr")[0])), []).append(row)
             else:
@@ -248,7 +248,7 @@ def read_exams(
 
 
 def _rows(
-    table: Table, columns: Collection[str], pids: Collection[str]
+    table: Table, columns: Collection[str], *, pids: Collection[str]
 ) -> Iterable[tuple[str, Row]]:
     """Rows of wanted participants, with wanted columns in lower case and nothing else."""
     kept = {name: table.columns[name] for name in columns if name in table.columns}
@@ -275,7 +275,7 @@ def _differ(one: Row, other: Row) -> bool:
     return False
 
 
-def need(tables: Sequence[Table], groups: Iterable[Sequence[str]], why: str) -> None:
+def need(tables: Sequence[Table], groups: Iterable[Sequence[str]], *, why: str) -> None:
     """Demand columns of the participant tables, one of each group.
 
     Raises:

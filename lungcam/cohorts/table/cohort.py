@@ -50,7 +50,7 @@ def table_cohort(
     rules, notes, names = [], [], set()
     for file in files:
         rows = read_rows(file, features)
-        chosen = choose_columns(file, list(rows[0].values), columns)
+        chosen = choose_columns(file, list(rows[0].values), wanted=columns)
         if chosen["label"] is None:
             raise InputError(
                 f"{file}: there is no column `label`; add one, or name yours by data.columns.label."
@@ -58,14 +58,16 @@ def table_cohort(
         known = [name for name in features if name in (*COLUMNS, chosen["label"])]
         if known:
             raise InputError(f"data.features: {known[0]} is read already; take it out of the list.")
-        rule = LabelValues.choose(chosen["label"], negative, positive)
+        rule = LabelValues.choose(chosen["label"], negative, positive=positive)
         rule.demand_scale(rows)
-        found, faults = SampleRows(chosen, coordinates, rule, features).read(rows, names)
+        found, faults = SampleRows(
+            columns=chosen, coordinates=coordinates, rule=rule, features=features
+        ).read(rows, names)
         if not found:
             raise InputError(faults[0].reason)
         samples += found
         rules += _rules(rows, rule)
-        notes += [*_faulty(file, faults), *_stand_ins(file, chosen, rows)]
+        notes += [*_faulty(file, faults), *_stand_ins(file, chosen, rows=rows)]
     rules = list(dict.fromkeys(rules))
     if len(rules) > 1:
         notes.append(f"Labels follow {len(rules)} rules; a figure of all together mixes them.")
@@ -96,10 +98,14 @@ def read_samples(
         InputError: The table is at fault, or no row is right; the message names it.
     """
     rows = read_rows(file)
-    chosen = choose_columns(file, list(rows[0].values), columns, lenient=True)
+    chosen = choose_columns(file, list(rows[0].values), wanted=columns, lenient=True)
     label = chosen["label"]
-    rule = LabelValues.choose(label, negative, positive) if isinstance(label, str) else None
-    samples, faults = SampleRows(chosen, coordinates, rule).read(rows, set())
+    rule = (
+        LabelValues.choose(label, negative, positive=positive) if isinstance(label, str) else None
+    )
+    samples, faults = SampleRows(columns=chosen, coordinates=coordinates, rule=rule).read(
+        rows, set()
+    )
     if not samples:
         raise InputError(faults[0].reason)
     return samples, faults
@@ -120,7 +126,7 @@ def _faulty(file: Path, faults: Sequence[Fault]) -> list[str]:
     return [f"{len(faults)} row(s) of {file.name} are left out, the first since {first}"]
 
 
-def _stand_ins(file: Path, columns: Columns, rows: Sequence[Row]) -> list[str]:
+def _stand_ins(file: Path, columns: Columns, *, rows: Sequence[Row]) -> list[str]:
     """What stands in for missing patients."""
     column = columns["patient_id"]
     blank = [row for row in rows if not (isinstance(column, str) and row.text(column))]

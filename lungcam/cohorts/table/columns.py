@@ -28,6 +28,7 @@ Columns = dict[str, str | tuple[str, str, str] | None]
 def choose_columns(
     file: Path,
     present: Sequence[str],
+    *,
     wanted: Mapping[str, str | Sequence[str] | None],
     lenient: bool = False,
 ) -> Columns:

@@ -31,6 +31,7 @@ class LabelValues:
         cls,
         column: str,
         negative: float | str | Sequence[float | str] | None = None,
+        *,
         positive: float | str | Sequence[float | str] | None = None,
     ) -> "LabelValues":
         """Take the user's values, or the column's usual ones; one value alone is a list of it.

@@ -33,7 +33,7 @@ class Fault:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampleRows:
     """How rows become samples.
 
@@ -92,7 +92,7 @@ class SampleRows:
         features = {
             name: value for name in self.features if (value := row.number_in(name)) is not None
         }
-        name = _name(row, self._text(row, "sample_id"), image, names)
+        name = _name(row, self._text(row, "sample_id"), image=image, names=names)
         study, series = self._text(row, "study_uid"), self._text(row, "series_uid")
         return Sample(
             sample_id=name,
@@ -128,7 +128,7 @@ class SampleRows:
         return row.number_in(column) if isinstance(column, str) else None
 
 
-def _name(row: Row, given: str | None, image: str, names: set[str]) -> str:
+def _name(row: Row, given: str | None, *, image: str, names: set[str]) -> str:
     """An id that can name a folder; images that several rows share are counted."""
     stem = Path(image).name
     # of .nii.gz, not .gz alone

@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 
-def write_samples(file: Path, samples: Sequence[Sample], label_rule: str) -> None:
+def write_samples(file: Path, samples: Sequence[Sample], *, label_rule: str) -> None:
     """Write samples as a CSV that `read_samples` and `data=table` read as it is.
 
     Paths are relative to the file, centres in LPS mm as in LUNA16; what is not known is empty.
@@ -43,7 +43,7 @@ def write_samples(file: Path, samples: Sequence[Sample], label_rule: str) -> Non
     write_table(
         file,
         [*COLUMNS, *features],
-        (
+        rows=(
             _row(sample, folder)
             | {"label_rule": label_rule}
             | {name: sample.features.get(name) for name in features}

@@ -50,6 +50,7 @@ class Series:
 def write_slices(
     folder: Path,
     series: Series,
+    *,
     hu: np.ndarray,
     affine: np.ndarray,
     sop_uid: Callable[[int], str],
@@ -79,12 +80,13 @@ def write_slices(
         position = RAS_TO_LPS * (affine[:3, 3] + k * affine[:3, 2])
         dataset.ImagePositionPatient = [_decimal(one) for one in position]
         dataset.SliceLocation = _decimal(position[2])
-        _write(folder / name, dataset, sop_uid(k), len(names) - k, hu[:, :, k])
+        _write(folder / name, dataset, uid=sop_uid(k), number=len(names) - k, hu=hu[:, :, k])
 
 
 def write_localizer(
     folder: Path,
     series: Series,
+    *,
     hu: np.ndarray,
     affine: np.ndarray,
     sop_uid: str,
@@ -107,7 +109,7 @@ def write_localizer(
     dataset.ImageOrientationPatient = ["1", "0", "0", "0", "0", "-1"]
     top = affine @ [0, (hu.shape[1] - 1) / 2, hu.shape[2] - 1, 1]
     dataset.ImagePositionPatient = [_decimal(one) for one in RAS_TO_LPS * top[:3]]
-    _write(folder / name, dataset, sop_uid, 1, view)
+    _write(folder / name, dataset, uid=sop_uid, number=1, hu=view)
 
 
 def _common(series: Series, pixels: np.ndarray) -> FileDataset:
@@ -152,7 +154,7 @@ def _common(series: Series, pixels: np.ndarray) -> FileDataset:
     return dataset
 
 
-def _write(file: Path, dataset: FileDataset, uid: str, number: int, hu: np.ndarray) -> None:
+def _write(file: Path, dataset: FileDataset, *, uid: str, number: int, hu: np.ndarray) -> None:
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
     dataset.InstanceNumber = number
     dataset.PixelData = (hu.T - np.int16(INTERCEPT)).astype("<i2").tobytes()
@@ -173,6 +175,7 @@ SHARP, SOFT = "LUNG", "STANDARD"
 def write_exam(
     out: Path,
     pid: str,
+    *,
     subject: Subject,
     hu: np.ndarray,
     affine: np.ndarray,
@@ -223,10 +226,12 @@ def write_exam(
 
         here = out / written[what]
         if what == "localizer":
-            write_localizer(here, series, hu, affine, sop_uid(0), "1-001.dcm")
+            write_localizer(
+                here, series, hu=hu, affine=affine, sop_uid=sop_uid(0), name="1-001.dcm"
+            )
             continue
         names = [f"1-{k + 1:03d}.dcm" for k in range(values.shape[2])]
-        write_slices(here, series, values, here_affine, sop_uid, names)
+        write_slices(here, series, hu=values, affine=here_affine, sop_uid=sop_uid, names=names)
     return written["thin"]
 
 

@@ -21,7 +21,7 @@ from lungcam.phantom.phantom import Phantom, make_phantom
 NAMESPACE = uuid.UUID("5a1d6f0e-3b52-4c8e-9a77-0c61b8f2d4e3")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A phantom person.
 
@@ -78,7 +78,7 @@ Rows = Mapping[str, Sequence[Sequence[object]]]
 BESIDE = "Small benign nodules that lie beside the one that counts are in no table."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """What a phantom has become in a tree.
 
@@ -110,7 +110,7 @@ def cohort_phantom(subject: Subject) -> Phantom:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """How a data set lies on disk.
 
@@ -159,7 +159,7 @@ CLEAR_MM = 10.0
 
 
 def places(
-    rng: np.random.Generator, phantom: Phantom, count: int, vessels: bool = False
+    rng: np.random.Generator, phantom: Phantom, *, count: int, vessels: bool = False
 ) -> np.ndarray:
     """Draw voxels in the lungs, at least a centimetre away from the nodule.
 

@@ -137,7 +137,7 @@ def read_by_four(subject: Subject, phantom: Phantom) -> list[Reading]:
         masks = [_changed(phantom, larger=True), _changed(phantom, larger=False), fit]
         masks += [None if rng.random() < THREE_READERS else fit]
     order = rng.permutation(READERS)
-    small, others = _marks(rng, phantom, 2), _marks(rng, phantom, 3)
+    small, others = _marks(rng, phantom, most=2), _marks(rng, phantom, most=3)
     readings = []
     for reader in order:
         mask = masks[reader] if masks else None
@@ -151,9 +151,9 @@ def read_by_four(subject: Subject, phantom: Phantom) -> list[Reading]:
     return readings
 
 
-def _marks(rng: np.random.Generator, phantom: Phantom, most: int) -> list[tuple[int, int, int]]:
+def _marks(rng: np.random.Generator, phantom: Phantom, *, most: int) -> list[tuple[int, int, int]]:
     count = int(rng.integers(0, most + 1))
-    return [tuple(one) for one in places(rng, phantom, count, vessels=True).tolist()]
+    return [tuple(one) for one in places(rng, phantom, count=count, vessels=True).tolist()]
 
 
 def _changed(phantom: Phantom, larger: bool) -> np.ndarray:
@@ -187,7 +187,7 @@ xsi:schemaLocation="http://www.nih.gov  http://troll.rad.med.umich.edu/lidc/Lidc
 
 
 def lidc_xml(
-    subject: Subject, phantom: Phantom, readings: Sequence[Reading], turned: bool = False
+    subject: Subject, phantom: Phantom, *, readings: Sequence[Reading], turned: bool = False
 ) -> str:
     """Tell readings in LIDC's XML (root LidcReadMessage).
 
@@ -221,17 +221,19 @@ def lidc_xml(
             f"    <servicingRadiologistID>phantom-{number + 1}</servicingRadiologistID>",
         ]
         for i, nodule in enumerate(reading.nodules):
-            lines += _nodule(subject, phantom, f"Nodule {i + 1:03d}", nodule, pixel)
+            lines += _nodule(
+                subject, phantom, name=f"Nodule {i + 1:03d}", nodule=nodule, pixel=pixel
+            )
         for i, voxel in enumerate(reading.small, len(reading.nodules)):
             lines += ["    <unblindedReadNodule>", f"      <noduleID>Nodule {i + 1:03d}</noduleID>"]
-            lines += ["      <roi>", *_slice(subject, phantom, voxel[2])]
+            lines += ["      <roi>", *_slice(subject, phantom, index=voxel[2])]
             lines += ["        <inclusion>TRUE</inclusion>", *pixel("edgeMap", *voxel[:2])]
             lines += ["      </roi>", "    </unblindedReadNodule>"]
         for i, voxel in enumerate(reading.others):
             lines += [
                 "    <nonNodule>",
                 f"      <nonNoduleID>_Non-nodule {i + 1:03d}</nonNoduleID>",
-                *_slice(subject, phantom, voxel[2]),
+                *_slice(subject, phantom, index=voxel[2]),
                 *pixel("locus", *voxel[:2]),
                 "    </nonNodule>",
             ]
@@ -240,7 +242,7 @@ def lidc_xml(
 
 
 def _nodule(
-    subject: Subject, phantom: Phantom, name: str, nodule: Nodule, pixel: Callable
+    subject: Subject, phantom: Phantom, *, name: str, nodule: Nodule, pixel: Callable
 ) -> Iterator[str]:
     yield "    <unblindedReadNodule>"
     yield f"      <noduleID>{name}</noduleID>"
@@ -250,7 +252,7 @@ def _nodule(
     yield "      </characteristics>"
     for outline in nodule.outlines:
         yield "      <roi>"
-        yield from _slice(subject, phantom, outline.index)
+        yield from _slice(subject, phantom, index=outline.index)
         yield f"        <inclusion>{str(outline.included).upper()}</inclusion>"
         for column, row in outline.points.tolist():
             yield from pixel("edgeMap", column, row)
@@ -258,7 +260,7 @@ def _nodule(
     yield "    </unblindedReadNodule>"
 
 
-def _slice(subject: Subject, phantom: Phantom, index: int) -> Iterator[str]:
+def _slice(subject: Subject, phantom: Phantom, *, index: int) -> Iterator[str]:
     z = phantom.affine[2, 3] + index * phantom.affine[2, 2]
     yield f"        <imageZposition>{z:.6f} </imageZposition>"
     yield f"        <imageSOP_UID>{subject.uid('scan', index)}</imageSOP_UID>"
@@ -286,32 +288,32 @@ def write_lidc(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     write_slices(
         out / folder,
         series,
-        phantom.hu,
-        phantom.affine,
-        lambda k: subject.uid("scan", k),
-        names,
+        hu=phantom.hu,
+        affine=phantom.affine,
+        sop_uid=lambda k: subject.uid("scan", k),
+        names=names,
     )
-    xml = lidc_xml(subject, phantom, read_by_four(subject, phantom))
+    xml = lidc_xml(subject, phantom, readings=read_by_four(subject, phantom))
     write_text(out / folder / f"{subject.index % 1000:03d}.xml", xml)
     return Entry(
-        folder.as_posix(),
-        series.patient_id,
-        series.study_uid,
-        series.series_uid,
-        phantom.center_mm,
-        phantom.label,
+        image=folder.as_posix(),
+        patient_id=series.patient_id,
+        study_uid=series.study_uid,
+        series_uid=series.series_uid,
+        center_mm=phantom.center_mm,
+        label=phantom.label,
     )
 
 
 LIDC = Layout(
-    "LIDC-IDRI",
-    write_lidc,
-    {},
-    (
+    title="LIDC-IDRI",
+    write=write_lidc,
+    tables={},
+    settings=(
         "data=lidc",
         "data.root={out}",
     ),
-    (
+    remarks=(
         "Four readers rate a malignant nodule 4 or 5 and a benign one 1 or 2; one reader may have "
         "missed it. One outline is a pixel larger than the nodule, one a pixel smaller.",
         "Their marks of nodules under 3 mm and of non-nodules stand on vessels.",

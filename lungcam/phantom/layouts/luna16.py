@@ -19,7 +19,7 @@ TYPES = {np.dtype("int16"): "MET_SHORT", np.dtype("uint8"): "MET_UCHAR"}
 FROM = ("RL", "AP", "IS")
 
 
-def write_metaimage(file: Path, volume: np.ndarray, affine: np.ndarray, packed: bool) -> None:
+def write_metaimage(file: Path, volume: np.ndarray, *, affine: np.ndarray, packed: bool) -> None:
     """Write a volume, the header last.
 
     Args:
@@ -96,14 +96,14 @@ def write_luna16(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     image = f"subset{fold}/{uid}.mhd"
     lungs = np.where(np.arange(phantom.hu.shape[0]) * 2 < phantom.hu.shape[0], RIGHT, LEFT)
     lungs = np.where(phantom.lungs, lungs[:, None, None], phantom.airway * TRACHEA).astype(np.uint8)
-    affine = _mirrored(turn @ LPS @ phantom.affine, phantom.hu.shape, backwards)
+    affine = _mirrored(turn @ LPS @ phantom.affine, phantom.hu.shape, axes=backwards)
     seen = np.flip(phantom.hu, backwards)
     write_metaimage(
-        out / f"seg-lungs-LUNA16/{uid}.mhd", np.flip(lungs, backwards), affine, packed=True
+        out / f"seg-lungs-LUNA16/{uid}.mhd", np.flip(lungs, backwards), affine=affine, packed=True
     )
-    write_metaimage(out / image, seen, affine, packed=False)
+    write_metaimage(out / image, seen, affine=affine, packed=False)
     readings = read_by_four(subject, phantom)
-    xml = lidc_xml(subject, phantom, readings, turned=place == SAME_ORDER)
+    xml = lidc_xml(subject, phantom, readings=readings, turned=place == SAME_ORDER)
     write_text(out / f"lidc-xml/{uid}.xml", xml)
 
     marks = sorted({voxel for one in readings for voxel in (*one.small, *one.others)})
@@ -111,20 +111,29 @@ def write_luna16(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     rows = {
         "annotations.csv": [],
         "candidates_V2.csv": [],
-        "annotations_excluded.csv": list(_points(uid, turn, excluded, -1)),
+        "annotations_excluded.csv": list(_points(uid, turn, ras_mm=excluded, value=-1)),
         "seriesuids.csv": [[uid]],
     }
     rng, center = subject.rng("candidates"), None
     if phantom.center_mm is not None:
         nodule = np.array([phantom.center_mm])
-        rows["annotations.csv"] = list(_points(uid, turn, nodule, phantom.diameter_mm))
+        rows["annotations.csv"] = list(_points(uid, turn, ras_mm=nodule, value=phantom.diameter_mm))
         # detectors find a nodule several times, always within its radius
         found = nodule + rng.uniform(-0.2, 0.2, (rng.integers(1, 4), 3)) * phantom.diameter_mm
-        rows["candidates_V2.csv"] += _points(uid, turn, found, 1)
+        rows["candidates_V2.csv"] += _points(uid, turn, ras_mm=found, value=1)
         center = tuple((LPS @ turn @ LPS @ [*phantom.center_mm, 1])[:3].tolist())
-    vessels = world(phantom, places(rng, phantom, VESSEL_CANDIDATES, vessels=True))
-    rows["candidates_V2.csv"] += _points(uid, turn, vessels, 0)
-    return Entry(image, uid, None, uid, center, phantom.label, fold, rows)
+    vessels = world(phantom, places(rng, phantom, count=VESSEL_CANDIDATES, vessels=True))
+    rows["candidates_V2.csv"] += _points(uid, turn, ras_mm=vessels, value=0)
+    return Entry(
+        image=image,
+        patient_id=uid,
+        study_uid=None,
+        series_uid=uid,
+        center_mm=center,
+        label=phantom.label,
+        fold=fold,
+        rows=rows,
+    )
 
 
 def _turn(phantom: Phantom, degrees: float) -> np.ndarray:
@@ -137,7 +146,7 @@ def _turn(phantom: Phantom, degrees: float) -> np.ndarray:
     return turn
 
 
-def _mirrored(affine: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
+def _mirrored(affine: np.ndarray, shape: tuple[int, ...], *, axes: tuple[int, ...]) -> np.ndarray:
     """The affine of an array whose axes run backwards."""
     affine = affine.copy()
     for axis in axes:
@@ -147,7 +156,7 @@ def _mirrored(affine: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...])
 
 
 def _points(
-    uid: str, turn: np.ndarray, ras_mm: np.ndarray, value: float
+    uid: str, turn: np.ndarray, *, ras_mm: np.ndarray, value: float
 ) -> Iterator[tuple[str, ...]]:
     """Rows of a table: UID, LPS mm and a diameter or class, with ten digits as in LUNA16's."""
     lps = ras_mm * [-1, -1, 1] @ turn[:3, :3].T + turn[:3, 3]
@@ -156,16 +165,16 @@ def _points(
 
 
 LUNA16 = Layout(
-    "LUNA16",
-    write_luna16,
-    {
+    title="LUNA16",
+    write=write_luna16,
+    tables={
         "annotations.csv": (*COLUMNS, "diameter_mm"),
         "candidates_V2.csv": (*COLUMNS, "class"),
         "annotations_excluded.csv": (*COLUMNS, "diameter_mm"),
         "seriesuids.csv": (),
     },
-    ("data=luna16", "data.root={out}", "data.xml={out}/lidc-xml"),
-    (
+    settings=("data=luna16", "data.root={out}", "data.xml={out}/lidc-xml"),
+    remarks=(
         "lidc-xml/ stands for LIDC-IDRI's XML, which tells the malignancy: one file a scan.",
         "Of every eight scans, the arrays of four run backwards along two, one or three axes, and "
         "one scan lies turned by 6 degrees: the headers and all tables say so. The XML counts "

@@ -30,20 +30,21 @@ def write_nlst(out: Path, subject: Subject, phantom: Phantom) -> Entry:
     """
     pid = str(FIRST_PID + subject.index)
     twice = subject.kind == "benign" and subject.index // BLOCK % EVERY == 0
-    one = participant(pid, subject, phantom, twice)
+    one = participant(pid, subject, phantom=phantom, twice=twice)
     scans = [phantom.hu, _again(subject.rng("T1"), phantom.hu)] if twice else [phantom.hu]
     folders = [
-        write_exam(out, pid, subject, hu, phantom.affine, year) for year, hu in enumerate(scans)
+        write_exam(out, pid, subject=subject, hu=hu, affine=phantom.affine, year=year)
+        for year, hu in enumerate(scans)
     ]
     exams = [exam_rows(one, year) for year in range(len(scans))]
-    rows = trial_rows(one.person, cancer_rows(one.person, one.lobe), exams)
+    rows = trial_rows(one.person, cancer_rows(one.person, one.lobe), exams=exams)
     return Entry(
-        folders[0].as_posix(),
-        pid,
-        subject.uid("study", "T0"),
-        subject.uid("T0", "thin"),
-        phantom.center_mm,
-        None if twice else phantom.label,
+        image=folders[0].as_posix(),
+        patient_id=pid,
+        study_uid=subject.uid("study", "T0"),
+        series_uid=subject.uid("T0", "thin"),
+        center_mm=phantom.center_mm,
+        label=None if twice else phantom.label,
         rows=rows,
     )
 
@@ -56,11 +57,11 @@ def _again(rng: np.random.Generator, hu: np.ndarray) -> np.ndarray:
 
 
 NLST = Layout(
-    "NLST",
-    write_nlst,
-    TABLES,
-    ("data=nlst", "data.root={out}"),
-    (
+    title="NLST",
+    write=write_nlst,
+    tables=TABLES,
+    settings=("data=nlst", "data.root={out}"),
+    remarks=(
         "tables/ holds the public tables. In restricted/, the participant file has the columns too "
         "that only a data agreement gives (rndgroup, conflc, lung_cancer, last_screen_studyyr, "
         "fup_days): data.tables=OUT/restricted reads it.",

@@ -68,7 +68,7 @@ def draw_following(rng: np.random.Generator, course: Course) -> Following:
 
 
 def person_row(
-    pid: str, subject: Subject, course: Course, follow: Following, lobe: int, minor: bool
+    pid: str, subject: Subject, *, course: Course, follow: Following, lobe: int, minor: bool
 ) -> dict[str, object]:
     """Values of `RESTRICTED`'s columns.
 
@@ -87,7 +87,7 @@ def person_row(
     results = list(isolated)
     if len(sizes) > 1 and 0 < sizes[1] == sizes[0]:
         results[1] = STABLE
-    missed = [_missed(course, follow, year * YEAR) for year in range(len(sizes), 3)]
+    missed = [_missed(course, follow, day=year * YEAR) for year in range(len(sizes), 3)]
     row = traits(pid, subject.rng("traits")) | {
         "conflc": int(ill), "lung_cancer": int(ill), "last_screen_studyyr": len(sizes) - 1,
         "fup_days": follow.first + follow.end, "deathstat": 0, "can_scr": 0, "canc_rpt_link": 0,
@@ -101,7 +101,7 @@ def person_row(
     if ill:
         year, screen = _screen(course, follow)
         diagnosed = follow.first + course.cancer
-        row |= cancer(lobe, year, diagnosed, round(course.diameter_mm(course.cancer)))
+        row |= cancer(lobe, year, day=diagnosed, diameter=round(course.diameter_mm(course.cancer)))
         row |= {
             "can_scr": screen, "canc_rpt_link": int(screen == 1),
             "canc_free_days": max(diagnosed - 10, follow.first + follow.exams[-1]),
@@ -109,7 +109,7 @@ def person_row(
     return row
 
 
-def _missed(course: Course, follow: Following, day: int) -> int:
+def _missed(course: Course, follow: Following, *, day: int) -> int:
     """Why there was no exam on a day: scr_res."""
     if course.cancer <= min(day + YEAR, follow.end):
         return HAS_CANCER
@@ -139,7 +139,7 @@ TRUTH = (
 
 def first_exam(subject: Subject) -> Screened:
     """The person's scan at T0."""
-    return _exam(subject, _course(subject), 0)
+    return _exam(subject, _course(subject), day=0)
 
 
 def write_nlst_risk(out: Path, subject: Subject, phantom: Screened) -> Entry:
@@ -152,20 +152,24 @@ def write_nlst_risk(out: Path, subject: Subject, phantom: Screened) -> Entry:
     course, rng = _course(subject), subject.rng("following")
     follow = draw_following(rng, course)
     minor = bool(rng.random() < EMPHYSEMA_SHARE)
-    scans = [phantom, *(_exam(subject, course, day) for day in follow.exams[1:])]
+    scans = [phantom, *(_exam(subject, course, day=day) for day in follow.exams[1:])]
     site = lobe_at(phantom, phantom.site_mm)
-    person = person_row(pid, subject, course, follow, site, minor)
+    person = person_row(pid, subject, course=course, follow=follow, lobe=site, minor=minor)
     rows: dict[str, list] = {"annotations.csv": [], "truth.csv": []}
     folders, exams, before = [], [], 0.0
     for year, (day, scan) in enumerate(zip(follow.exams, scans, strict=True)):
         # a thick one would cost half as much again, and the reader takes the thin one
-        folders.append(write_exam(out, pid, subject, scan.hu, scan.affine, year, thick=False))
+        folders.append(
+            write_exam(
+                out, pid, subject=subject, hu=scan.hu, affine=scan.affine, year=year, thick=False
+            )
+        )
         size = scan.diameter_mm
         told = Participant(
-            person,
-            lobe_at(scan, scan.center_mm) if size else None,
-            slice_number(scan),
-            round(size),
+            person=person,
+            lobe=lobe_at(scan, scan.center_mm) if size else None,
+            slice_number=slice_number(scan),
+            diameter=round(size),
             emphysema=minor,
             spiculated=True,
             known=before > 0,
@@ -176,15 +180,17 @@ def write_nlst_risk(out: Path, subject: Subject, phantom: Screened) -> Entry:
         uid = subject.uid(f"T{year}", "thin")
         if size:
             rows["annotations.csv"].append([uid, *_lps(scan.center_mm), f"{size:.10g}"])
-        rows["truth.csv"].append([pid, uid, year, *_truth(course, day, scan, subject.pattern)])
-    rows |= trial_rows(person, cancer_rows(person, site), exams)
+        rows["truth.csv"].append(
+            [pid, uid, year, *_truth(course, day, scan=scan, share=subject.pattern)]
+        )
+    rows |= trial_rows(person, cancer_rows(person, site), exams=exams)
     return Entry(
-        folders[0].as_posix(),
-        pid,
-        subject.uid("study", "T0"),
-        subject.uid("T0", "thin"),
-        phantom.center_mm,
-        _label(course, follow.end),
+        image=folders[0].as_posix(),
+        patient_id=pid,
+        study_uid=subject.uid("study", "T0"),
+        series_uid=subject.uid("T0", "thin"),
+        center_mm=phantom.center_mm,
+        label=_label(course, follow.end),
         rows=rows,
     )
 
@@ -193,9 +199,15 @@ def _course(subject: Subject) -> Course:
     return draw_course(subject.rng("course"), subject.kind)
 
 
-def _exam(subject: Subject, course: Course, day: int) -> Screened:
+def _exam(subject: Subject, course: Course, *, day: int) -> Screened:
     return screened_phantom(
-        subject.seed, subject.kind, course, day, subject.pattern, subject.difficulty, subject.matrix
+        subject.seed,
+        subject.kind,
+        course=course,
+        day=day,
+        share=subject.pattern,
+        difficulty=subject.difficulty,
+        matrix=subject.matrix,
     )
 
 
@@ -206,7 +218,7 @@ def _label(course: Course, end: int) -> int | None:
     return 0 if min(course.cancer, end) >= HORIZON - YEAR else None
 
 
-def _truth(course: Course, day: int, scan: Screened, share: float) -> Iterator[object]:
+def _truth(course: Course, day: int, *, scan: Screened, share: float) -> Iterator[object]:
     """What is true of an exam, whether or not follow-up lasted to show it."""
     yield course.cancer - day if course.cancer < LONG[1] else ""
     pattern = scan.pattern_mm is not None
@@ -224,11 +236,11 @@ def _lps(ras_mm: Sequence[float]) -> list[str]:
 
 
 NLST_RISK = Layout(
-    "NLST",
-    write_nlst_risk,
-    TABLES | {"annotations.csv": NODULES, "truth.csv": TRUTH},
-    ("experiment=nlst_risk", "data.root={out}"),
-    (
+    title="NLST",
+    write=write_nlst_risk,
+    tables=TABLES | {"annotations.csv": NODULES, "truth.csv": TRUTH},
+    settings=("experiment=nlst_risk", "data.root={out}"),
+    remarks=(
         "A malignant phantom gets cancer within six years of T0, the others later: each day has "
         "the same odds. A quarter is lost to follow-up before, without regard to that.",
         "A cancer can be seen in its last two years or more and grows; half of all have a small "
@@ -241,6 +253,6 @@ NLST_RISK = Layout(
         "tables/ holds the public tables, restricted/ those of a data agreement. An exam has a "
         "localizer and a thin reconstruction. Some came back for T1.",
     ),
-    first_exam,
-    0.8,
+    make=first_exam,
+    pattern=0.8,
 )

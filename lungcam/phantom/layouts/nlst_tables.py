@@ -64,7 +64,7 @@ TABLES = PERSON | {
 
 
 def trial_rows(
-    person: Mapping[str, object], cancers: list, exams: Sequence[Mapping[str, list]]
+    person: Mapping[str, object], cancers: list, *, exams: Sequence[Mapping[str, list]]
 ) -> dict[str, list]:
     """A participant's rows by table: of the person, of cancers, and of the exams by year."""
     rows: dict[str, list] = {
@@ -88,7 +88,7 @@ ADENOCARCINOMA = 8140
 EMPHYSEMA_SHARE, SHORT_SHARE = 0.3, 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Participant:
     """What the tables say of one phantom.
 
@@ -113,7 +113,7 @@ class Participant:
     grown: bool = False
 
 
-def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Participant:
+def participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) -> Participant:
     """Draw what the tables say of a phantom.
 
     Args:
@@ -145,8 +145,15 @@ def participant(pid: str, subject: Subject, phantom: Phantom, twice: bool) -> Pa
     }  # fmt: skip
     diameter = round(phantom.diameter_mm)
     if ill:
-        person |= cancer(lobe, 0, diagnosed, diameter)
-    return Participant(person, lobe, slice_number(phantom), diameter, emphysema, ill)
+        person |= cancer(lobe, 0, day=diagnosed, diameter=diameter)
+    return Participant(
+        person=person,
+        lobe=lobe,
+        slice_number=slice_number(phantom),
+        diameter=diameter,
+        emphysema=emphysema,
+        spiculated=ill,
+    )
 
 
 def traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
@@ -158,7 +165,7 @@ def traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
     }  # fmt: skip
 
 
-def cancer(lobe: int, year: int, day: int, diameter: int) -> dict[str, object]:
+def cancer(lobe: int, year: int, *, day: int, diameter: int) -> dict[str, object]:
     """What the participant tables add of one with cancer.
 
     Args:

@@ -33,6 +33,7 @@ MOST = 9999  # numbers in a person's name have four digits
 def write_layout(
     out: Path,
     layout: str,
+    *,
     n: int = 40,
     seed: int = 0,
     difficulty: float = 0.3,
@@ -72,7 +73,7 @@ def write_layout(
         raise InputError(f"The phantom tree's seed is {seed}; set it to 0 or more.")
     check_settings(difficulty, matrix)
     out = Path(out)
-    key = cohort_key(seed, difficulty, matrix)
+    key = cohort_key(seed, difficulty, matrix=matrix)
     settings = {"layout": layout, "n": n, "seed": seed, "difficulty": difficulty, "matrix": matrix}
     share = _share(pattern, layout)
     if share is not None:
@@ -81,15 +82,23 @@ def write_layout(
         settings["pattern"] = share
     settings["version"] = f"{VERSION} {key}"
     subjects = [
-        Subject(i, key, phantom_seed(seed, i), kind, difficulty, matrix, share or 0.0)
+        Subject(
+            index=i,
+            key=key,
+            seed=phantom_seed(seed, i),
+            kind=kind,
+            difficulty=difficulty,
+            matrix=matrix,
+            pattern=share or 0.0,
+        )
         for i, kind in enumerate(islice(phantom_kinds(seed), n))
     ]
     try:
         _claim(out, settings)
         missing = [(out, layout, one) for one in subjects if not _record(out, one).exists()]
-        run_all(_write, missing, f"phantoms as {LAYOUTS[layout].title}", workers)
+        run_all(_write, missing, label=f"phantoms as {LAYOUTS[layout].title}", workers=workers)
         records = [json.loads(_record(out, one).read_text()) for one in subjects]
-        _write_tables(out, LAYOUTS[layout], records)
+        _write_tables(out, LAYOUTS[layout], records=records)
         write_text(out / "README.txt", _readme(LAYOUTS[layout], settings))
     except OSError as error:
         raise InputError(
@@ -155,7 +164,7 @@ def _write(out: Path, layout: str, subject: Subject) -> None:
     write_text(_record(out, subject), json.dumps(record, indent=1) + "\n")
 
 
-def _write_tables(out: Path, layout: Layout, records: Sequence[dict]) -> None:
+def _write_tables(out: Path, layout: Layout, *, records: Sequence[dict]) -> None:
     for name, columns in layout.tables.items():
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

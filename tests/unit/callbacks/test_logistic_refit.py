@@ -15,7 +15,7 @@ def test_the_fit_is_where_the_loss_is_flat(penalty):
     features = generator.normal(size=(80, 4)) * (1, 50, 0.01, 1) + (0, 300, 0, 5)
     features[:, 3] = 5  # the same in all
     labels = (features[:, 0] + generator.normal(size=80) > 0.3).astype(float)
-    weight, bias = fit_logistic(features, labels, penalty)
+    weight, bias = fit_logistic(features, labels, penalty=penalty)
     spread = features.std(axis=0)
     w = torch.tensor(weight, requires_grad=True)
     b = torch.tensor(bias, dtype=torch.float64, requires_grad=True)

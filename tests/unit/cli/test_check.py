@@ -16,7 +16,7 @@ def table(tmp_path):
     rows = ["image,patient_id,label,coordX,coordY,coordZ"]
     for i in range(20):
         hu = np.random.default_rng(i).integers(-1000, 400, (9, 9, 5)).astype(np.int16)
-        write_volume(tmp_path / f"crop-{i}.nii.gz", hu, Grid(hu.shape, np.eye(4)))
+        write_volume(tmp_path / f"crop-{i}.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
         rows.append(f"crop-{i}.nii.gz,p{i},{i % 2},-4,-4,2")
     rows.append("crop-0.nii.gz,p0,,-4,-4,2")
     (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")

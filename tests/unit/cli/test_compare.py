@@ -20,7 +20,7 @@ def write_run(folder: Path, labels, scores, split="test", start=0) -> Path:
         for i, (label, score) in enumerate(zip(labels, scores, strict=True))
     ]
     write_table(
-        folder / "predictions.csv", COLUMNS, (dict(zip(COLUMNS, r, strict=True)) for r in rows)
+        folder / "predictions.csv", COLUMNS, rows=(dict(zip(COLUMNS, r, strict=True)) for r in rows)
     )
     return folder
 
@@ -97,7 +97,7 @@ def test_a_folder_without_a_table_and_a_table_of_infer_are_refused(tmp_path, cas
     with pytest.raises(InputError, match=r"no predictions\.csv"):
         main(["compare", str(run), str(tmp_path / "empty")])
     other = tmp_path / "infer" / "predictions.csv"
-    write_table(other, ("sample_id", "probability"), [{"sample_id": "s0", "probability": 0.5}])
+    write_table(other, ("sample_id", "probability"), rows=[{"sample_id": "s0", "probability": 0.5}])
     with pytest.raises(InputError, match="no column patient_id, split, label"):
         main(["compare", str(run), str(other)])
 

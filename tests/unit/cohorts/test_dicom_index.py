@@ -96,7 +96,16 @@ def test_series_are_known_by_uid_whatever_the_folders_are_called(root, cache):
     found = catalogue(root, cache)
     assert [one.series_uid for one in found] == ["1.7", "1.5", "1.4"]
     assert found[2] == Series(
-        root / "a", "LIDC-IDRI-0001", "1.2", "1.4", "CT", False, 3, 1.25, "B30f", None
+        folder=root / "a",
+        patient_id="LIDC-IDRI-0001",
+        study_uid="1.2",
+        series_uid="1.4",
+        modality="CT",
+        localizer=False,
+        slices=3,
+        thickness_mm=1.25,
+        kernel="B30f",
+        timepoint=None,
     )
     assert found[0].modality == "SEG"
 

@@ -11,7 +11,15 @@ from lungcam.errors import InputError
 
 
 def sample(name, days, event, label=None):
-    return Sample(name, name, Path(name), label, "", time_days=days, event=event)
+    return Sample(
+        sample_id=name,
+        patient_id=name,
+        image=Path(name),
+        label=label,
+        label_source="",
+        time_days=days,
+        event=event,
+    )
 
 
 SAMPLES = [

@@ -26,7 +26,15 @@ def written(tmp_path_factory):
 
     def write(layout: str) -> tuple[Path, Sequence[Sample]]:
         if layout not in made:
-            made[layout] = write_layout(root / layout, layout, COUNTS[layout], 11, 0.3, 96, 1)
+            made[layout] = write_layout(
+                root / layout,
+                layout,
+                n=COUNTS[layout],
+                seed=11,
+                difficulty=0.3,
+                matrix=96,
+                workers=1,
+            )
         return root / layout, made[layout]
 
     return write

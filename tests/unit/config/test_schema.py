@@ -338,9 +338,11 @@ def test_a_tables_columns_are_those_that_can_be_chosen(composer):
 
 def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
     nodes = plain(composer("train"))
-    assert SplitRule(**nodes["split"]) == SplitRule(0.15, 0.25)
+    assert SplitRule(**nodes["split"]) == SplitRule(val=0.15, test=0.25)
     nodes = plain(composer("train", "split.folds=official", "split.fold=3", "split.manifest=a.csv"))
-    assert SplitRule(**nodes["split"]) == SplitRule(0.15, 0.25, "official", 3, "a.csv")
+    assert SplitRule(**nodes["split"]) == SplitRule(
+        val=0.15, test=0.25, folds="official", fold=3, manifest="a.csv"
+    )
     assert plain(composer("train", "split.folds=5"))["split"]["folds"] == 5
 
 

@@ -56,7 +56,7 @@ def write_crop(file: Path, seed: int, shape=(14, 13, 6), spacing=(2.5, 2.0, 3.0)
     affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     affine[:3, 3] = (10, 20, -30)
     at = Grid(shape, affine)
-    write_volume(file, hu, at)
+    write_volume(file, hu, grid=at)
     return at
 
 
@@ -71,11 +71,11 @@ def crops(tmp_path_factory) -> list[Sample]:
         center = tuple(float(mm) for mm in at.to_world((np.array(at.shape) - 1) / 2))
         found.append(
             Sample(
-                f"crop-{i:02d}",
-                f"person-{i:02d}",
-                file,
-                i % 2,
-                f"row {i}",
+                sample_id=f"crop-{i:02d}",
+                patient_id=f"person-{i:02d}",
+                image=file,
+                label=i % 2,
+                label_source=f"row {i}",
                 series_uid=f"1.2.{i}",
                 center_mm=center,
                 diameter_mm=5.0 + i,
@@ -94,7 +94,7 @@ def outlined(crops, tmp_path_factory) -> list[Sample]:
         mask = np.zeros(at.shape, bool)
         mask[5:9, 4:9, 1:3] = True
         file = folder / f"{one.sample_id}.nii.gz"
-        write_volume(file, mask, at)
+        write_volume(file, mask, grid=at)
         features = {"margin": float(i % 5)} if i % 3 else {}
         found.append(replace(one, lesion_mask=file if i % 4 else None, features=features))
     return found

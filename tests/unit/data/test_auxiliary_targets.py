@@ -20,7 +20,7 @@ from lungcam.data.auxiliary_targets import (
     nodule_table,
     standardise,
 )
-from lungcam.data.lesion_mask import WHOLE
+from lungcam.data.lesion_mask import FULL_SHARE
 from lungcam.errors import InputError
 from lungcam.grid import Grid
 
@@ -72,7 +72,14 @@ TARGET = Grid((12, 10, 9), np.eye(4))
 
 
 def sample(name: str, **known) -> Sample:
-    return Sample(name, name, Path(f"{name}.nii.gz"), 1, "by hand", **known)
+    return Sample(
+        sample_id=name,
+        patient_id=name,
+        image=Path(f"{name}.nii.gz"),
+        label=1,
+        label_source="by hand",
+        **known,
+    )
 
 
 def test_the_nodules_of_a_scan_go_before_the_samples_own_and_those_that_do_not_count_are_none():
@@ -91,11 +98,11 @@ def test_the_nodules_of_a_scan_go_before_the_samples_own_and_those_that_do_not_c
 
 def test_the_balls_of_a_sample_are_laid_over_each_other():
     table = np.array([[0, 5, 5, 4, 4], [2, 3, 3, 3, 4], [2, 8, 6, 5, 3], [3, 5, 5, 4, 4]])
-    share = balls_share(table, 2, TARGET)
-    first, second = (balls_share(table[[row]], 2, TARGET) for row in (1, 2))
+    share = balls_share(table, 2, target=TARGET)
+    first, second = (balls_share(table[[row]], 2, target=TARGET) for row in (1, 2))
     assert np.array_equal(share, np.maximum(first, second))
-    assert share[3, 3, 3] == share[8, 6, 5] == WHOLE
+    assert share[3, 3, 3] == share[8, 6, 5] == FULL_SHARE
     # voxels of 1 mm: a ball's volume in voxels
     volume = np.pi / 6 * (4**3 + 3**3)
-    assert share.sum() / WHOLE == pytest.approx(volume, rel=0.04)
-    assert not balls_share(table, 1, TARGET).any()
+    assert share.sum() / FULL_SHARE == pytest.approx(volume, rel=0.04)
+    assert not balls_share(table, 1, target=TARGET).any()

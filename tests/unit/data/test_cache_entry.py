@@ -38,7 +38,7 @@ arrays = hnp.arrays(
 )
 def test_what_was_stored_is_read_back(tmp_path_factory, kept, facts):
     file = tmp_path_factory.getbasetemp() / "property" / "key.prepared"
-    store(file, facts, kept)
+    store(file, facts, arrays=kept)
     entry = read(file)
     assert dict(entry.facts) == facts
     assert set(entry.places) == set(kept)
@@ -52,7 +52,7 @@ def test_what_was_stored_is_read_back(tmp_path_factory, kept, facts):
 
 def test_an_array_is_mapped_where_a_plain_memmap_finds_it(tmp_path):
     file = tmp_path / "a"
-    store(file, FACTS, ARRAYS)
+    store(file, FACTS, arrays=ARRAYS)
     entry = read(file)
     shown, place = entry.array("input"), entry.places["input"]
     assert not shown.flags.writeable
@@ -65,20 +65,20 @@ def test_an_array_is_mapped_where_a_plain_memmap_finds_it(tmp_path):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_same_input_gives_the_same_bytes(tmp_path, order):
-    store(tmp_path / "a", FACTS, ARRAYS)
+    store(tmp_path / "a", FACTS, arrays=ARRAYS)
     laid = {name: np.asarray(array, order=order) for name, array in ARRAYS.items()}
-    store(tmp_path / "b", dict(reversed(FACTS.items())), laid)
+    store(tmp_path / "b", dict(reversed(FACTS.items())), arrays=laid)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_big_endian_and_backward_arrays_are_kept_by_value(tmp_path):
-    store(tmp_path / "a", {}, {"x": np.arange(4, dtype=">f4")[::-1]})
+    store(tmp_path / "a", {}, arrays={"x": np.arange(4, dtype=">f4")[::-1]})
     assert read(tmp_path / "a").array("x").tolist() == [3, 2, 1, 0]
 
 
 def test_what_could_run_code_is_not_kept(tmp_path):
     with pytest.raises(TypeError, match="x: arrays of object"):
-        store(tmp_path / "a", {}, {"x": np.array([{}], dtype=object)})
+        store(tmp_path / "a", {}, arrays={"x": np.array([{}], dtype=object)})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_not_there_is_as_one_that_is_damaged(tmp_path):
 
 
 def test_a_file_cut_short_anywhere_is_found_by_its_header_alone(tmp_path):
-    store(tmp_path / "a", FACTS, ARRAYS)
+    store(tmp_path / "a", FACTS, arrays=ARRAYS)
     whole = (tmp_path / "a").read_bytes()
     for length in range(len(whole)):
         (tmp_path / "b").write_bytes(whole[:length])
@@ -100,7 +100,7 @@ def test_a_file_cut_short_anywhere_is_found_by_its_header_alone(tmp_path):
 
 
 def test_a_changed_byte_is_found_wherever_it_counts(tmp_path):
-    store(tmp_path / "a", FACTS, ARRAYS)
+    store(tmp_path / "a", FACTS, arrays=ARRAYS)
     whole = (tmp_path / "a").read_bytes()
     passed = []
     for at in range(len(whole)):
@@ -122,9 +122,9 @@ def test_any_other_file_is_damaged(tmp_path_factory, content):
 
 def test_what_is_mapped_outlives_its_replacement(tmp_path):
     file = tmp_path / "a"
-    store(file, {}, {"x": np.zeros(100_000)})
+    store(file, {}, arrays={"x": np.zeros(100_000)})
     entry = read(file)
-    store(file, {}, {"x": np.ones(10)})
+    store(file, {}, arrays={"x": np.ones(10)})
     assert entry.array("x").sum() == 0
     assert entry.intact("x")
     os.unlink(file)

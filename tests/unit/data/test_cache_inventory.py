@@ -21,9 +21,9 @@ def key(i: int) -> str:
 def root(tmp_path):
     """A cache with one file of every state, and some that are not lungcam's."""
     arrays = {"input": np.zeros((2, 2, 2), np.float32), "lungs": np.ones((2, 2, 2), bool)}
-    store(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays)
-    store(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays)
-    store(tmp_path / f"{key(3)}.prepared", {"code": code_version()}, arrays)
+    store(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays=arrays)
+    store(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays=arrays)
+    store(tmp_path / f"{key(3)}.prepared", {"code": code_version()}, arrays=arrays)
     content = bytearray((tmp_path / f"{key(3)}.prepared").read_bytes())
     content[-64] ^= 1
     (tmp_path / f"{key(3)}.prepared").write_bytes(content)
@@ -34,8 +34,8 @@ def root(tmp_path):
         (tmp_path / name).write_text("not lungcam's")
     killed = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from lungcam.runtime.atomic import whole\n"
-        "with whole(Path(sys.argv[1])) as file:\n"
+        "from lungcam.runtime.atomic import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as file:\n"
         "    file.write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

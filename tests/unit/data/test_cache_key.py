@@ -236,18 +236,23 @@ PACKAGE = Path(lungcam.__file__).parent
 
 
 def test_the_scan_the_series_the_place_and_the_transforms_decide_the_key():
-    key = cache_key("one", None, None, "Compose(a)")
-    assert key == cache_key("one", None, None, "Compose(a)")
+    key = cache_key("one", None, center_mm=None, transforms="Compose(a)")
+    assert key == cache_key("one", None, center_mm=None, transforms="Compose(a)")
     others = {
-        cache_key("two", None, None, "Compose(a)"),
-        cache_key("one", "1.2.3", None, "Compose(a)"),
-        cache_key("one", "1.2.4", None, "Compose(a)"),
-        cache_key("one", None, None, "Compose(b)"),
-        *(cache_key("one", None, (x, 0, 0), "Compose(a)") for x in (1, 2)),
-        *(cache_key("one", None, None, "Compose(a)", mask) for mask in ("two", "three")),
+        cache_key("two", None, center_mm=None, transforms="Compose(a)"),
+        cache_key("one", "1.2.3", center_mm=None, transforms="Compose(a)"),
+        cache_key("one", "1.2.4", center_mm=None, transforms="Compose(a)"),
+        cache_key("one", None, center_mm=None, transforms="Compose(b)"),
+        *(cache_key("one", None, center_mm=(x, 0, 0), transforms="Compose(a)") for x in (1, 2)),
+        *(
+            cache_key("one", None, center_mm=None, transforms="Compose(a)", lesion=mask)
+            for mask in ("two", "three")
+        ),
     }
     assert len(others - {key}) == 8
-    assert cache_key("one", None, (1, 0, 0), "a") == cache_key("one", None, (1.0, 0.0, 0.0), "a")
+    assert cache_key("one", None, center_mm=(1, 0, 0), transforms="a") == cache_key(
+        "one", None, center_mm=(1.0, 0.0, 0.0), transforms="a"
+    )
 
 
 @pytest.mark.parametrize("name", CODE)

@@ -42,8 +42,8 @@ def make_module(crops, nodule, cache):
         module = ScanDataModule(
             Cohort(crops if samples is None else samples, "a rule", notes),
             nodule,
-            cache,
-            split or SplitRule(val=0.2, test=0.2),
+            cache=cache,
+            split=split or SplitRule(val=0.2, test=0.2),
             batch_size=5,
             workers=0,
             seed=seed,
@@ -228,12 +228,25 @@ def test_a_crops_depth_is_known_in_mm(make_module):
 
 def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
     whole = [
-        Sample(f"whole-{i}", f"whole-{i}", one.image, i % 2, "", center_mm=one.center_mm)
+        Sample(
+            sample_id=f"whole-{i}",
+            patient_id=f"whole-{i}",
+            image=one.image,
+            label=i % 2,
+            label_source="",
+            center_mm=one.center_mm,
+        )
         for i, one in enumerate(phantoms.samples)
         if one.center_mm is not None
     ]
     module = ScanDataModule(
-        Cohort([*crops, *whole], "a rule"), nodule, cache, SplitRule(0.2, 0.2), 4, 0, 0
+        Cohort([*crops, *whole], "a rule"),
+        nodule,
+        cache=cache,
+        split=SplitRule(val=0.2, test=0.2),
+        batch_size=4,
+        workers=0,
+        seed=0,
     )
     module.setup()
     depths = {name for side in module.splits for name in module.crop_depths(side)}
@@ -245,7 +258,14 @@ def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
 
 def beside(samples, transforms, cache, **learnt) -> ScanDataModule:
     module = ScanDataModule(
-        Cohort(samples, "a rule"), transforms, cache, SplitRule(0.2, 0.2), 5, 0, 0, **learnt
+        Cohort(samples, "a rule"),
+        transforms,
+        cache=cache,
+        split=SplitRule(val=0.2, test=0.2),
+        batch_size=5,
+        workers=0,
+        seed=0,
+        **learnt,
     )
     module.setup()
     return module
@@ -321,7 +341,7 @@ def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule
             if sample.diameter_mm is None:
                 assert not share.any()
             else:
-                expected = ball_share(np.array(sample.center_mm), 9.0, grid)
+                expected = ball_share(np.array(sample.center_mm), 9.0, grid=grid)
                 assert share == pytest.approx(expected, abs=0.5 / 255 + 1e-6)
                 assert share.any()
     for loader in (module.val_dataloader(), *module.predict_dataloader()):
@@ -360,11 +380,13 @@ def test_no_one_who_is_tested_on_teaches_without_a_label(outlined, nodule, cache
     taught = {one.patient_id for one in module.splits["train"] if one.label is None}
     assert taught == {one.patient_id for one in others} - held
     # those whom a manifest tests on neither, though this cohort has no labelled nodule of theirs
-    write_manifest(tmp_path / "splits.csv", split, {})
+    write_manifest(tmp_path / "splits.csv", split, pixels={})
     gone = sorted(held)[0]
     rest = [one for one in outlined if one.patient_id != gone]
-    by_rule = SplitRule(0.2, 0.2, manifest=str(tmp_path / "splits.csv"))
-    followed, _ = split_cohort(Cohort([*rest, *others], "a rule"), nodule, by_rule, 0, True)
+    by_rule = SplitRule(val=0.2, test=0.2, manifest=str(tmp_path / "splits.csv"))
+    followed, _ = split_cohort(
+        Cohort([*rest, *others], "a rule"), nodule, split=by_rule, seed=0, lesions=True
+    )
     assert not {one.patient_id for one in followed["train"]} & held
 
 
@@ -399,8 +421,8 @@ def public(sample_data, tmp_path_factory) -> ScanDataModule:
         table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {}),
         # what the net is shown has no part in these figures
         pipeline({"view": NoduleView(shape=(4, 4, 4), spacing_mm=8)}),
-        tmp_path_factory.mktemp("public"),
-        SplitRule(val=0.2, test=0.2),
+        cache=tmp_path_factory.mktemp("public"),
+        split=SplitRule(val=0.2, test=0.2),
         batch_size=8,
         workers=0,
         seed=0,

@@ -24,8 +24,10 @@ def make_dataset(crops, nodule, tmp_path):
     """Function of (augmentation, seed) that gives eight crops; the crops' files may be changed."""
 
     def make(augmentation=None, seed: int = 0, samples=crops[:8]) -> PreparedDataset:
-        files = prepare_cohort(plan(samples, nodule, tmp_path), nodule).files
-        return PreparedDataset(samples, files, nodule, augmentation, seed)
+        files = prepare_cohort(plan(samples, nodule, root=tmp_path), nodule).files
+        return PreparedDataset(
+            samples, files, transforms=nodule, augmentation=augmentation, seed=seed
+        )
 
     return make
 
@@ -91,10 +93,10 @@ def test_damage_whose_scan_is_gone_names_the_scan(make_dataset, crops):
 def learnt(outlined, nodule, tmp_path) -> PreparedDataset:
     """Eight crops with their lesions and two attributes."""
     samples = outlined[:8]
-    files = prepare_cohort(plan(samples, nodule, tmp_path, lesions=True), nodule).files
+    files = prepare_cohort(plan(samples, nodule, root=tmp_path, lesions=True), nodule).files
     attributes = np.arange(16, dtype=np.float32).reshape(8, 2)
     attributes[5, 1] = np.nan
-    return PreparedDataset(samples, files, nodule, attributes=attributes, lesions=True)
+    return PreparedDataset(samples, files, transforms=nodule, attributes=attributes, lesions=True)
 
 
 def test_a_batch_holds_lesions_and_attributes_when_asked(learnt, make_dataset):
@@ -121,7 +123,7 @@ def test_a_damaged_entry_is_prepared_again_with_its_lesion(learnt, name):
     expected = PreparedDataset(
         learnt.samples,
         {one.sample_id: learnt.file(i) for i, one in enumerate(learnt.samples)},
-        learnt.transforms,
+        transforms=learnt.transforms,
         lesions=True,
     ).__getitems__([3])
     before = harm(learnt, 3, name)
@@ -164,8 +166,8 @@ def test_a_process_that_reads_gives_the_same_in_every_epoch(crops, nodule, tmp_p
         module = ScanDataModule(
             Cohort(crops, "a rule"),
             nodule,
-            tmp_path,
-            SplitRule(0.2, 0.2),
+            cache=tmp_path,
+            split=SplitRule(val=0.2, test=0.2),
             batch_size=5,
             workers=workers,
             seed=0,
@@ -213,8 +215,8 @@ def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_pat
         module = ScanDataModule(
             Cohort(crops, "a rule"),
             nodule,
-            tmp_path,
-            SplitRule(0.2, 0.2),
+            cache=tmp_path,
+            split=SplitRule(val=0.2, test=0.2),
             batch_size=5,
             workers=0,
             seed=0,

@@ -15,7 +15,14 @@ from ..scans.conftest import _write_series
 
 
 def sample(name: str, patient: str, image: str = "", **known) -> Sample:
-    return Sample(name, patient, Path(image or f"{name}.nii"), 0, "", **known)
+    return Sample(
+        sample_id=name,
+        patient_id=patient,
+        image=Path(image or f"{name}.nii"),
+        label=0,
+        label_source="",
+        **known,
+    )
 
 
 def refusal(samples) -> str:
@@ -75,8 +82,8 @@ def make(crops, nodule, tmp_path, one_processor):
         data = ScanDataModule(
             Cohort(samples, "a rule"),
             nodule,
-            tmp_path / "cache",
-            split or SplitRule(0.2, 0.2),
+            cache=tmp_path / "cache",
+            split=split or SplitRule(val=0.2, test=0.2),
             batch_size=4,
             workers=0,
             seed=0,
@@ -101,7 +108,15 @@ def test_a_study_that_only_the_headers_tell_is_found_under_two_patients(crops, m
     for name, seed in (("thin", 0), ("sharp", 1)):
         values = hu + np.int16(seed)
         uid, _, _ = _write_series(tmp_path / name, values, seed=seed, StudyInstanceUID="1.2.77")
-        twins.append(Sample(name, f"patient-{name}", tmp_path / name, 0, "me"))
+        twins.append(
+            Sample(
+                sample_id=name,
+                patient_id=f"patient-{name}",
+                image=tmp_path / name,
+                label=0,
+                label_source="me",
+            )
+        )
     bare = [replace(one, center_mm=None) for one in crops]
     with pytest.raises(InputError) as error:
         make([*bare, *twins])
@@ -134,8 +149,8 @@ def test_the_same_voxels_of_one_patient_stand_on_one_side(crops, make, copy):
 def test_voxels_that_another_runs_split_had_elsewhere_are_refused(crops, make, copy, tmp_path):
     data = make(crops)
     file = tmp_path / "splits.csv"
-    write_manifest(file, data.splits, data.pixels)
-    rule = SplitRule(0.2, 0.2, manifest=str(file))
+    write_manifest(file, data.splits, pixels=data.pixels)
+    rule = SplitRule(val=0.2, test=0.2, manifest=str(file))
     assert make(crops, rule).splits == data.splits
     # a scan that was trained on comes again under the name of a test patient
     trained, tested = data.splits["train"][0], data.splits["test"][0]

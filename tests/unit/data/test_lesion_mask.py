@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lungcam.data.lesion_mask import WHOLE, lesion_share
+from lungcam.data.lesion_mask import FULL_SHARE, lesion_share
 from lungcam.errors import InputError
 from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans import write_volume
@@ -56,7 +56,7 @@ def by_sitk(file: Path) -> np.ndarray:
 def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, suffix):
     mask, at = lesion_on(order)
     file = tmp_path / "mask.nii.gz"
-    write_volume(file, mask, at)
+    write_volume(file, mask, grid=at)
     if suffix != ".nii.gz":
         image = sitk.ReadImage(str(file))
         file = tmp_path / f"mask{suffix}"
@@ -64,8 +64,8 @@ def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, su
     share = lesion_share(file, TARGET)
     assert (share.dtype, share.shape) == (np.uint8, TARGET.shape)
     expected = by_sitk(file)
-    assert np.abs(share / WHOLE - expected).max() <= 0.5 / WHOLE + 1e-4
-    assert share.max() == WHOLE
+    assert np.abs(share / FULL_SHARE - expected).max() <= 0.5 / FULL_SHARE + 1e-4
+    assert share.max() == FULL_SHARE
     # the box ends within the target, and there the lesion does
     assert (share == 0).any()
     assert 0.1 < expected.mean() < 0.6
@@ -75,25 +75,25 @@ def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, su
 def test_whatever_is_not_zero_is_lesion(tmp_path, value):
     volume = np.zeros(TARGET.shape, np.int16)
     volume[3:6, 2:5, 4:8] = value
-    write_volume(tmp_path / "mask.nii", volume, TARGET)
-    assert np.array_equal(lesion_share(tmp_path / "mask.nii", TARGET), WHOLE * (volume != 0))
+    write_volume(tmp_path / "mask.nii", volume, grid=TARGET)
+    assert np.array_equal(lesion_share(tmp_path / "mask.nii", TARGET), FULL_SHARE * (volume != 0))
 
 
 def test_a_coarser_grid_holds_as_much_of_the_lesion(tmp_path):
     volume = np.zeros((32, 32, 32), np.uint8)
     volume[9:20, 8:23, 10:21] = 1
-    write_volume(tmp_path / "mask.nii", volume, Grid(volume.shape, np.eye(4)))
+    write_volume(tmp_path / "mask.nii", volume, grid=Grid(volume.shape, np.eye(4)))
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = 0.5
     share = lesion_share(tmp_path / "mask.nii", Grid((16, 16, 16), affine))
-    assert 8 * share.sum() / WHOLE == pytest.approx(volume.sum(), rel=0.01)
+    assert 8 * share.sum() / FULL_SHARE == pytest.approx(volume.sum(), rel=0.01)
 
 
 def test_a_mask_elsewhere_is_none(tmp_path):
     mask, at = lesion_on("RAS")
     affine = at.affine.copy()
     affine[0, 3] += 100
-    write_volume(tmp_path / "mask.nii", mask, Grid(at.shape, affine))
+    write_volume(tmp_path / "mask.nii", mask, grid=Grid(at.shape, affine))
     assert not lesion_share(tmp_path / "mask.nii", TARGET).any()
 
 
@@ -106,7 +106,7 @@ def test_a_mask_that_cannot_be_used_is_named_in_one_line(tmp_path, kind):
         mask, at = lesion_on("RAS")
         turn = np.eye(4)
         turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
-        write_volume(file, mask, Grid(at.shape, turn @ at.affine))
+        write_volume(file, mask, grid=Grid(at.shape, turn @ at.affine))
     with pytest.raises(InputError) as caught:
         lesion_share(file, TARGET)
     told = str(caught.value)

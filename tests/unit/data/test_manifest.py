@@ -16,11 +16,11 @@ def samples() -> list[Sample]:
     """Two scans of each of twenty people."""
     return [
         Sample(
-            f"scan-{p}-{i}",
-            f"person-{p}",
-            Path(f"{p}-{i}.nii"),
-            p % 2,
-            f"row {p}",
+            sample_id=f"scan-{p}-{i}",
+            patient_id=f"person-{p}",
+            image=Path(f"{p}-{i}.nii"),
+            label=p % 2,
+            label_source=f"row {p}",
             study_uid=f"1.{p}",
             series_uid=f"1.{p}.{i}",
         )
@@ -31,18 +31,18 @@ def samples() -> list[Sample]:
 
 @pytest.fixture
 def splits(samples):
-    return split_by_patient(samples, 0.2, 0.3, 0)
+    return split_by_patient(samples, 0.2, test=0.3, seed=0)
 
 
 @pytest.fixture
 def file(splits, tmp_path) -> Path:
     pixels = {one.sample_id: f"hash-{one.sample_id}" for found in splits.values() for one in found}
-    write_manifest(tmp_path / "run" / "splits.csv", splits, pixels)
+    write_manifest(tmp_path / "run" / "splits.csv", splits, pixels=pixels)
     return tmp_path / "run" / "splits.csv"
 
 
 def again(file: Path, samples: list[Sample], seed: int = 99):
-    return SplitRule(0.2, 0.3, manifest=str(file)).split(samples, seed)
+    return SplitRule(val=0.2, test=0.3, manifest=str(file)).split(samples, seed)
 
 
 def test_every_sample_is_told_with_its_side(file, splits, samples):
@@ -73,7 +73,7 @@ def test_the_same_cohort_is_split_the_same_whatever_the_seed(file, splits, sampl
 
 
 def test_a_manifest_goes_before_folds(file, splits, samples):
-    rule = SplitRule(0.2, 0.3, folds=5, fold=1, manifest=str(file))
+    rule = SplitRule(val=0.2, test=0.3, folds=5, fold=1, manifest=str(file))
     assert rule.split(samples, 3) == (splits, [])
 
 
@@ -101,7 +101,12 @@ def test_a_series_takes_its_patients_other_scans_along(file, splits, samples):
 
 
 def test_what_the_manifest_does_not_name_is_left_out_and_told(file, splits, samples):
-    unknown = [Sample(f"new-{i}", f"new-{i}", Path("x"), i, "") for i in range(2)]
+    unknown = [
+        Sample(
+            sample_id=f"new-{i}", patient_id=f"new-{i}", image=Path("x"), label=i, label_source=""
+        )
+        for i in range(2)
+    ]
     found, notes = again(file, [*unknown, *samples])
     assert found == splits
     assert notes == [f"2 samples that {file} does not name are left out"]

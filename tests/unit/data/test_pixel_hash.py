@@ -18,7 +18,9 @@ def noise(shape=(12, 11, 10), seed=0) -> np.ndarray:
 
 
 def scan_of(hu: np.ndarray, affine=None) -> Scan:
-    return Scan("a", None, hu, Grid(hu.shape, np.eye(4) if affine is None else affine))
+    return Scan(
+        name="a", source=None, hu=hu, grid=Grid(hu.shape, np.eye(4) if affine is None else affine)
+    )
 
 
 def read(path) -> Scan:
@@ -50,9 +52,9 @@ def test_dicom_and_volume_files_flipped_or_not_are_the_same(series, tmp_path, ax
 
 def test_axes_in_another_order_are_the_same(tmp_path):
     hu = noise()
-    write_volume(tmp_path / "a.nii.gz", hu, Grid(hu.shape, np.eye(4)))
+    write_volume(tmp_path / "a.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
     turned = hu.transpose(2, 0, 1)
-    write_volume(tmp_path / "b.nii.gz", turned, Grid(turned.shape, np.eye(4)[[1, 2, 0, 3]]))
+    write_volume(tmp_path / "b.nii.gz", turned, grid=Grid(turned.shape, np.eye(4)[[1, 2, 0, 3]]))
     assert read(tmp_path / "b.nii.gz").hu.shape == (10, 12, 11)
     assert pixel_hash(read(tmp_path / "a.nii.gz")) == pixel_hash(read(tmp_path / "b.nii.gz"))
 

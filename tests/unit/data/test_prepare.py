@@ -27,8 +27,8 @@ def test_the_disk_is_judged_within_a_fifth_and_nothing_is_kept(crops, nodule, tm
     root = tmp_path / "deep" / "cache"
     x, y, z = crops[3].center_mm
     second = replace(crops[3], sample_id="second", center_mm=(x + 2, y, z))
-    planned = plan([*crops, second], nodule, root)
-    cost = estimate(planned.jobs, nodule, root)
+    planned = plan([*crops, second], nodule, root=root)
+    cost = estimate(planned.jobs, nodule, root=root)
     assert not list(tmp_path.rglob("*.prepared"))
     assert (cost.scans, cost.inputs) == (20, 21)
     assert cost.seconds > 0
@@ -37,13 +37,13 @@ def test_the_disk_is_judged_within_a_fifth_and_nothing_is_kept(crops, nodule, tm
     taken = sum(file.stat().st_size for file in root.glob("*.prepared"))
     assert cost.disk_bytes == pytest.approx(taken, rel=0.2)
     assert "21 inputs to prepare from 20 scans: about " in cost.sentence
-    assert estimate(plan(crops, nodule, root).jobs, nodule, root).inputs == 0
+    assert estimate(plan(crops, nodule, root=root).jobs, nodule, root=root).inputs == 0
 
 
 @pytest.mark.usefixtures("one_processor")
 def test_the_lungs_view_is_judged_as_well(phantoms, transforms, tmp_path):
-    planned = plan(phantoms.samples, transforms, tmp_path / "cache")
-    cost = estimate(planned.jobs, transforms, tmp_path / "cache")
+    planned = plan(phantoms.samples, transforms, root=tmp_path / "cache")
+    cost = estimate(planned.jobs, transforms, root=tmp_path / "cache")
     prepare_cohort(planned, transforms)
     taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.prepared"))
     assert cost.disk_bytes == pytest.approx(taken, rel=0.2)
@@ -53,9 +53,9 @@ def test_the_lungs_view_is_judged_as_well(phantoms, transforms, tmp_path):
 def test_a_bad_scan_is_passed_over(crops, nodule, tmp_path):
     (tmp_path / "broken.nii.gz").write_bytes(b"no NIfTI")
     broken = replace(crops[0], image=tmp_path / "broken.nii.gz")
-    jobs = plan([broken, crops[1]], nodule, tmp_path / "cache").jobs
-    cost = estimate(jobs, nodule, tmp_path / "cache")
-    good = estimate(jobs[1:], nodule, tmp_path / "cache")
+    jobs = plan([broken, crops[1]], nodule, root=tmp_path / "cache").jobs
+    cost = estimate(jobs, nodule, root=tmp_path / "cache")
+    good = estimate(jobs[1:], nodule, root=tmp_path / "cache")
     assert cost.disk_bytes == pytest.approx(2 * good.disk_bytes)
     (reason,) = cost.refused
     assert f"{tmp_path / 'broken.nii.gz'}: " in reason
@@ -91,8 +91,8 @@ def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
     (view,) = nodule
     counted = Counted(view.shape, view.spacing_mm)
     transforms = pipeline({"view": counted})
-    planned = plan(many, transforms, tmp_path / "cache")
-    cost = estimate(planned.jobs, transforms, tmp_path / "cache")
+    planned = plan(many, transforms, root=tmp_path / "cache")
+    cost = estimate(planned.jobs, transforms, root=tmp_path / "cache")
     assert counted.calls == 5
     assert (cost.scans, cost.inputs) == (1, 300)
     # one reading, and 300 times what a view takes at least
@@ -105,7 +105,7 @@ def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
 @pytest.mark.usefixtures("one_processor")
 def test_where_none_can_be_prepared_it_says_so(crops, nodule, tmp_path):
     gone = replace(crops[0], image=tmp_path / "gone.nii.gz")
-    cost = estimate(plan([gone], nodule, tmp_path).jobs, nodule, tmp_path)
+    cost = estimate(plan([gone], nodule, root=tmp_path).jobs, nodule, root=tmp_path)
     (reason,) = cost.refused
     assert "gone.nii.gz: " in reason
     assert cost.disk_bytes is cost.seconds is None
@@ -118,7 +118,9 @@ def test_where_none_can_be_prepared_it_says_so(crops, nodule, tmp_path):
 
 @pytest.mark.usefixtures("one_processor")
 def test_what_does_not_fit_is_refused_with_the_folder(tmp_path):
-    cost = Estimate(70_000, 70_000, 2.5e11, 86_400.0, 10**10)
+    cost = Estimate(
+        scans=70_000, inputs=70_000, disk_bytes=2.5e11, seconds=86_400.0, free_bytes=10**10
+    )
     with pytest.raises(InputError) as error:
         cost.demand_room(tmp_path)
     assert str(error.value) == (
@@ -133,7 +135,9 @@ def test_what_does_not_fit_is_refused_with_the_folder(tmp_path):
     ("seconds", "words"), [(0.2, "1 s"), (80, "80 s"), (600, "10 min"), (9000, "2.5 h")]
 )
 def test_the_time_is_told_in_words(seconds, words):
-    told = Estimate(5, 5, 4.2e6, seconds, 5 * 10**9).sentence
+    told = Estimate(
+        scans=5, inputs=5, disk_bytes=4.2e6, seconds=seconds, free_bytes=5 * 10**9
+    ).sentence
     assert told == (
         f"5 inputs to prepare from 5 scans: about 4.2 MB of disk (5 GB free) and {words}, judged "
         "by 3 of them."
@@ -141,7 +145,7 @@ def test_the_time_is_told_in_words(seconds, words):
 
 
 def prepared(samples, transforms, root):
-    return prepare_cohort(plan(samples, transforms, root), transforms)
+    return prepare_cohort(plan(samples, transforms, root=root), transforms)
 
 
 def test_prepared_once(phantoms, transforms, tmp_path):
@@ -170,7 +174,7 @@ def test_prepared_once(phantoms, transforms, tmp_path):
             np.multiply(scan.grid.shape, scan.grid.spacing_mm)
         )
     stamps = {file: file.stat().st_mtime_ns for file in files.values()}
-    assert plan(samples, transforms, tmp_path).jobs == []
+    assert plan(samples, transforms, root=tmp_path).jobs == []
     assert prepared(samples, transforms, tmp_path).files == files
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.prepared")} == stamps
 
@@ -178,7 +182,7 @@ def test_prepared_once(phantoms, transforms, tmp_path):
 def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
     (file,) = prepared(crops[:1], nodule, tmp_path).files.values()
     stamp = file.stat().st_mtime_ns
-    (job,) = plan(crops[:2], nodule, tmp_path).jobs
+    (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
     assert job.samples == ["crop-01"]
     both = prepared(crops[:2], nodule, tmp_path).files
     assert len(list(tmp_path.glob("*.prepared"))) == 2
@@ -192,7 +196,7 @@ def test_a_damaged_entry_is_prepared_again(crops, nodule, tmp_path, damage):
     whole = [file.read_bytes() for file in files]
     harmed = {"empty": b"", "short": whole[0][:-1], "header": b"x" + whole[0][1:]}[damage]
     files[0].write_bytes(harmed)
-    (job,) = plan(crops[:2], nodule, tmp_path).jobs
+    (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
     assert job.samples == ["crop-00"]
     assert list(prepared(crops[:2], nodule, tmp_path).files.values()) == files
     assert [file.read_bytes() for file in files] == whole
@@ -215,7 +219,7 @@ def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
     x, y, z = one.center_mm
     two = replace(one, sample_id="other", center_mm=(x + 3, y, z))
     same = replace(one, sample_id="same")
-    (job,) = plan([one, two, same], nodule, tmp_path).jobs
+    (job,) = plan([one, two, same], nodule, root=tmp_path).jobs
     assert job.samples == ["crop-00", "other", "same"]
     files = prepared([one, two, same], nodule, tmp_path).files
     assert files["same"] == files["crop-00"] != files["other"]
@@ -317,7 +321,7 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
 def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, nodule, tmp_path):
     samples = outlined[:3]
     plain = prepared(samples, nodule, tmp_path).files
-    files = prepare_cohort(plan(samples, nodule, tmp_path, lesions=True), nodule).files
+    files = prepare_cohort(plan(samples, nodule, root=tmp_path, lesions=True), nodule).files
     # what has no mask is the same either way
     assert [plain[name] == files[name] for name in files] == [True, False, False]
     assert len(list(tmp_path.glob("*.prepared"))) == 5
@@ -332,7 +336,7 @@ def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, no
             at = Grid(entry.array("input").shape, np.array(entry.facts["affine"]))
             assert np.array_equal(entry.array("lesion"), lesion_share(sample.lesion_mask, at))
             assert entry.array("lesion").any()
-    assert plan(samples, nodule, tmp_path, lesions=True).jobs == []
+    assert plan(samples, nodule, root=tmp_path, lesions=True).jobs == []
 
 
 @pytest.mark.usefixtures("one_processor")
@@ -341,17 +345,17 @@ def test_a_changed_mask_is_never_served_what_the_old_one_made(outlined, nodule, 
     sample = replace(outlined[1], lesion_mask=mask)
 
     def kept() -> np.ndarray:
-        planned = plan([sample], nodule, tmp_path / "cache", lesions=True)
+        planned = plan([sample], nodule, root=tmp_path / "cache", lesions=True)
         (file,) = prepare_cohort(planned, nodule).files.values()
         return np.array(read(file).array("lesion"))
 
     at = read_scan(sample.image, whole_chest=False).grid
     volume = np.zeros(at.shape, np.uint8)
     volume[5:9, 4:9, 1:3] = 1
-    write_volume(mask, volume, at)
+    write_volume(mask, volume, grid=at)
     first = kept()
     volume[5] = 0
-    write_volume(mask, volume, at)
+    write_volume(mask, volume, grid=at)
     assert not np.array_equal(kept(), first)
 
 
@@ -363,7 +367,7 @@ def test_a_mask_that_is_gone_or_broken_leaves_its_sample_out_and_told(outlined, 
         replace(outlined[2], lesion_mask=tmp_path / "broken.nii.gz"),
         outlined[3],
     ]
-    planned = plan(samples, nodule, tmp_path / "cache", lesions=True)
+    planned = plan(samples, nodule, root=tmp_path / "cache", lesions=True)
     found = prepare_cohort(planned, nodule)
     assert list(found.files) == ["crop-03"]
     for name, one in (("gone", "crop-01"), ("broken", "crop-02")):

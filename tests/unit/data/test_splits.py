@@ -16,7 +16,13 @@ from lungcam.errors import InputError
 def samples_of(labels_of_patients: list[list[int]]) -> list[Sample]:
     """One patient for each list, one scan for each label in it."""
     return [
-        Sample(f"scan-{p}-{i}", f"person-{p}", Path(f"{p}-{i}.nii"), label, f"row {p}")
+        Sample(
+            sample_id=f"scan-{p}-{i}",
+            patient_id=f"person-{p}",
+            image=Path(f"{p}-{i}.nii"),
+            label=label,
+            label_source=f"row {p}",
+        )
         for p, labels in enumerate(labels_of_patients)
         for i, label in enumerate(labels)
     ]
@@ -39,7 +45,7 @@ def test_split(samples, share, seed):
     positive = {sample.patient_id for sample in samples if sample.label}
     negative = {sample.patient_id for sample in samples} - positive
     assume(min(len(positive), len(negative)) >= 6)
-    splits = split_by_patient(samples, val, test, seed)
+    splits = split_by_patient(samples, val, test=test, seed=seed)
     assert list(splits) == ["train", "val", "test"]
     sides = sides_of(splits)
     # no person on two sides
@@ -54,25 +60,26 @@ def test_split(samples, share, seed):
         assert abs(len(sides["val"] & group) - val * len(group)) < 1
         assert abs(len(sides["test"] & group) - test * len(group)) < 1
         assert all(side & group for side in sides.values())
-    assert split_by_patient(samples, val, test, seed) == splits
+    assert split_by_patient(samples, val, test=test, seed=seed) == splits
 
 
 def test_the_order_of_the_table_decides_nothing():
     samples = samples_of([[0], [1]] * 20)
     there, back = (
-        sides_of(split_by_patient(table, 0.2, 0.2, 7)) for table in (samples, samples[::-1])
+        sides_of(split_by_patient(table, 0.2, test=0.2, seed=7))
+        for table in (samples, samples[::-1])
     )
     assert there == back
 
 
 def test_another_seed_is_another_split():
     samples = samples_of([[0], [1]] * 20)
-    splits = [sides_of(split_by_patient(samples, 0.2, 0.2, seed)) for seed in range(3)]
+    splits = [sides_of(split_by_patient(samples, 0.2, test=0.2, seed=seed)) for seed in range(3)]
     assert splits[0] != splits[1] != splits[2]
 
 
 def test_the_default_cohort_has_70_scans_in_the_test_35_of_them_positive():
-    splits = split_by_patient(samples_of([[0], [1]] * 140), 0.15, 0.25, 0)
+    splits = split_by_patient(samples_of([[0], [1]] * 140), 0.15, test=0.25, seed=0)
     assert {side: len(found) for side, found in splits.items()} == {
         "train": 168,
         "val": 42,
@@ -85,13 +92,13 @@ def test_the_default_cohort_has_70_scans_in_the_test_35_of_them_positive():
 def test_too_few_patients_of_a_label(few):
     samples = samples_of([[few]] * 2 + [[1 - few]] * 20)
     with pytest.raises(InputError, match=f"2 patients with label {few} cannot be split"):
-        split_by_patient(samples, 0.2, 0.2, 0)
+        split_by_patient(samples, 0.2, test=0.2, seed=0)
 
 
 @pytest.mark.parametrize(("val", "test"), [(0, 0.2), (0.2, 0), (0.5, 0.5), (-0.1, 0.3), (0.2, 1)])
 def test_impossible_shares(val, test):
     with pytest.raises(InputError, match=r"split\.val=.* split\.test="):
-        split_by_patient(samples_of([[0], [1]] * 20), val, test, 0)
+        split_by_patient(samples_of([[0], [1]] * 20), val, test=test, seed=0)
 
 
 # folds
@@ -105,7 +112,7 @@ def test_over_all_folds_each_patient_is_tested_once(samples, folds, seed):
     assume(min(len(positive), len(negative)) >= 6)
     tested: Counter[str] = Counter()
     for fold in range(folds):
-        splits = split_by_fold(samples, folds, fold, 0.3, seed)
+        splits = split_by_fold(samples, folds, fold=fold, val=0.3, seed=seed)
         sides = sides_of(splits)
         assert sum(map(len, sides.values())) == len(set.union(*sides.values()))
         assert Counter(one.sample_id for found in splits.values() for one in found) == Counter(
@@ -119,7 +126,7 @@ def test_over_all_folds_each_patient_is_tested_once(samples, folds, seed):
             assert abs(len(sides["val"] & group) - 0.3 * rest) < 1
             assert all(side & group for side in sides.values())
         tested.update(sides["test"])
-        assert split_by_fold(samples, folds, fold, 0.3, seed) == splits
+        assert split_by_fold(samples, folds, fold=fold, val=0.3, seed=seed) == splits
     assert tested == Counter(positive | negative)
 
 
@@ -128,14 +135,14 @@ def test_over_all_folds_each_patient_is_tested_once(samples, folds, seed):
 )
 def test_impossible_folds(folds, fold):
     with pytest.raises(InputError, match=r"split\.folds="):
-        SplitRule(0.2, 0.2, folds, fold).split(samples_of([[0], [1]] * 20), 0)
+        SplitRule(val=0.2, test=0.2, folds=folds, fold=fold).split(samples_of([[0], [1]] * 20), 0)
 
 
 def test_too_few_patients_for_the_folds():
     with pytest.raises(InputError, match=r"4 patients with label 1 cannot be dealt to 5 folds"):
-        split_by_fold(samples_of([[0]] * 20 + [[1]] * 4), 5, 0, 0.2, 0)
+        split_by_fold(samples_of([[0]] * 20 + [[1]] * 4), 5, fold=0, val=0.2, seed=0)
     with pytest.raises(InputError, match=r"outside the test's fold"):
-        split_by_fold(samples_of([[0]] * 20 + [[1]] * 5), 5, 0, 0.1, 0)
+        split_by_fold(samples_of([[0]] * 20 + [[1]] * 5), 5, fold=0, val=0.1, seed=0)
 
 
 def with_folds(*folds: int | None) -> list[Sample]:
@@ -147,7 +154,7 @@ def with_folds(*folds: int | None) -> list[Sample]:
 @pytest.mark.parametrize("fold", [0, 3, 7])
 def test_the_data_sets_own_folds(fold):
     samples = with_folds(0, 3, 7, None)
-    splits, notes = SplitRule(0.2, 0.9, "official", fold).split(samples, 4)
+    splits, notes = SplitRule(val=0.2, test=0.9, folds="official", fold=fold).split(samples, 4)
     assert [one.fold for one in splits["test"]] == [fold] * 10
     others = {one.fold for side in ("train", "val") for one in splits[side]}
     assert others == {0, 3, 7} - {fold}
@@ -158,19 +165,25 @@ def test_the_data_sets_own_folds(fold):
 
 def test_an_official_fold_that_is_not_there():
     with pytest.raises(InputError, match=r"split\.folds=official split\.fold=1: .* 0, 3"):
-        SplitRule(0.2, 0.2, "official", 1).split(with_folds(0, 3), 0)
+        SplitRule(val=0.2, test=0.2, folds="official", fold=1).split(with_folds(0, 3), 0)
     with pytest.raises(InputError, match=r"folds are not known"):
-        SplitRule(0.2, 0.2, "official", 0).split(samples_of([[0], [1]] * 20), 0)
+        SplitRule(val=0.2, test=0.2, folds="official", fold=0).split(samples_of([[0], [1]] * 20), 0)
 
 
 def test_a_patient_in_two_official_folds_is_refused():
     samples = with_folds(0, 3, 7)
     samples[12] = replace(samples[12], patient_id="person-2")
     with pytest.raises(InputError, match=r"^leak: patient person-2 \(1 in all\) stands in several"):
-        SplitRule(0.2, 0.2, "official", 0).split(samples, 0)
+        SplitRule(val=0.2, test=0.2, folds="official", fold=0).split(samples, 0)
 
 
 def test_shares_are_the_rule_without_folds():
     samples = samples_of([[0], [1]] * 20)
-    assert SplitRule(0.2, 0.3).split(samples, 5) == (split_by_patient(samples, 0.2, 0.3, 5), [])
-    assert SplitRule(0.2, 0.3, 4, 2).split(samples, 5) == (split_by_fold(samples, 4, 2, 0.2, 5), [])
+    assert SplitRule(val=0.2, test=0.3).split(samples, 5) == (
+        split_by_patient(samples, 0.2, test=0.3, seed=5),
+        [],
+    )
+    assert SplitRule(val=0.2, test=0.3, folds=4, fold=2).split(samples, 5) == (
+        split_by_fold(samples, 4, fold=2, val=0.2, seed=5),
+        [],
+    )

@@ -40,7 +40,14 @@ def heat(hu):
 
 @pytest.fixture
 def told():
-    return ObjectDescription("Grad-CAM", "gradcam", "both", "Small3D", "ab" * 32, "1: malignant")
+    return ObjectDescription(
+        method="Grad-CAM",
+        code="gradcam",
+        evidence="both",
+        model="Small3D",
+        checkpoint="ab" * 32,
+        label_rule="1: malignant",
+    )
 
 
 @pytest.fixture

@@ -38,15 +38,19 @@ from lungcam.scans import Scan, read_scan
 
 @pytest.fixture
 def write_all(tmp_path, series, heat, hu):
-    """Function of a `Told` that writes all objects, below a name, and reads them."""
+    """Function of a `ObjectDescription` that writes all objects, below a name, and reads them."""
     source = source_of(series(tmp_path / "scan"))
 
     def write(told: ObjectDescription, name: str = "out") -> dict[str, pydicom.Dataset]:
         folder = tmp_path / name
-        write_parametric_map(folder / "heatmap.dcm", source, heat, told)
-        write_heat_slices(folder / "slices", source, heat, told)
-        write_segmentation(folder / "lungs.dcm", source, hu > 0, LUNGS, told)
-        write_segmentation(folder / "mask.dcm", source, hu > 100, SHOWN, told)
+        write_parametric_map(folder / "heatmap.dcm", source, heat=heat, description=told)
+        write_heat_slices(folder / "slices", source, heat=heat, description=told)
+        write_segmentation(
+            folder / "lungs.dcm", source, mask=hu > 0, segment=LUNGS, description=told
+        )
+        write_segmentation(
+            folder / "mask.dcm", source, mask=hu > 100, segment=SHOWN, description=told
+        )
         files = sorted(file for file in folder.rglob("*.dcm"))
         return {str(file.relative_to(folder)): pydicom.dcmread(file) for file in files}
 
@@ -123,7 +127,15 @@ def test_the_same_result_has_the_same_uids_and_another_one_others(write_all, tol
     mark=st.sampled_from([None, FAILED]),
 )
 def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
-    told = ObjectDescription(NAMES[method], method, evidence, model, "", "", mark)
+    told = ObjectDescription(
+        method=NAMES[method],
+        code=method,
+        evidence=evidence,
+        model=model,
+        checkpoint="",
+        label_rule="",
+        mark=mark,
+    )
     assert len(told.heat) <= 64
     assert told.heat.endswith("RESEARCH ONLY")
     assert NAMES[method] in told.heat
@@ -150,8 +162,8 @@ def test_sixteen_bits_keep_the_peaks_alone_and_zero_at_zero(values):
 
 
 def test_a_scan_of_another_format_is_told_and_nothing_is_written(tmp_path, hu, heat):
-    scan = Scan("a", tmp_path / "a.nii.gz", hu, Grid(hu.shape, np.eye(4)))
-    (note,) = write_dicom_objects(tmp_path / "out", scan, heat, {}, None)
+    scan = Scan(name="a", source=tmp_path / "a.nii.gz", hu=hu, grid=Grid(hu.shape, np.eye(4)))
+    (note,) = write_dicom_objects(tmp_path / "out", scan, heat=heat, masks={}, predictor=None)
     assert "not read from a DICOM series" in note
     assert not (tmp_path / "out").exists()
 
@@ -204,8 +216,10 @@ def test_a_note_tells_of_frames_of_reference_and_of_uneven_slices(tmp_path, writ
         classifier=SimpleNamespace(net=object()),
         **{"method": "gradcam", "evidence": "both", "sha256": "", "label_rule": "", "mark": None},
     )
-    mask = reorient(hu > 0, scan.grid, scan.grid.canonical)
-    notes = write_dicom_objects(tmp_path / "out", scan, heat, {"lungs": mask}, net)
+    mask = reorient(hu > 0, scan.grid, target=scan.grid.canonical)
+    notes = write_dicom_objects(
+        tmp_path / "out", scan, heat=heat, masks={"lungs": mask}, predictor=net
+    )
     assert ["FrameOfReferenceUID" in notes[0], "uneven by up to 0.0" in notes[1]] == [True, True]
     volume = sitk.ReadImage(str(tmp_path / "out" / "lungs.dcm"))
     # should GDCM learn to place them, the note can go

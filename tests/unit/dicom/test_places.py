@@ -49,9 +49,9 @@ def test_the_heat_map_stands_where_the_nifti_stands(
     tmp_path, series, heat, told, settings, read_slices
 ):
     scan = series(tmp_path / "scan", **settings)
-    write_volume(tmp_path / "heatmap.nii.gz", heat, scan.grid)
-    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat, told)
-    write_heat_slices(tmp_path / "slices", source_of(scan), heat, told)
+    write_volume(tmp_path / "heatmap.nii.gz", heat, grid=scan.grid)
+    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat=heat, description=told)
+    write_heat_slices(tmp_path / "slices", source_of(scan), heat=heat, description=told)
     nifti = sitk.ReadImage(str(tmp_path / "heatmap.nii.gz"))
     peak_mm, peak = peak_of(nifti)
     # SimpleITK, from the derived series
@@ -78,8 +78,10 @@ def test_the_heat_map_stands_where_the_nifti_stands(
 def test_a_mask_stands_where_the_nifti_stands(tmp_path, series, hu, told, settings):
     scan = series(tmp_path / "scan", **settings)
     mask = hu > 100
-    write_volume(tmp_path / "mask.nii.gz", mask, scan.grid)
-    write_segmentation(tmp_path / "mask.dcm", source_of(scan), mask, LUNGS, told)
+    write_volume(tmp_path / "mask.nii.gz", mask, grid=scan.grid)
+    write_segmentation(
+        tmp_path / "mask.dcm", source_of(scan), mask=mask, segment=LUNGS, description=told
+    )
     nifti = sitk.ReadImage(str(tmp_path / "mask.nii.gz"))
     there = on_grid_of(
         nifti, sitk.Cast(sitk.ReadImage(str(tmp_path / "mask.dcm")), sitk.sitkFloat32)
@@ -106,7 +108,7 @@ def test_frames_go_up_along_the_normal_as_3d_slicers_reader_takes_for_granted(
     tmp_path, series, heat, told
 ):
     scan = series(tmp_path / "scan")
-    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat, told)
+    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat=heat, description=told)
     found = frames_by_hand(tmp_path / "heatmap.dcm")
     assert [place[2] for place, _ in found] == sorted(place[2] for place, _ in found)
     for k, (_, frame) in enumerate(found):
@@ -130,9 +132,11 @@ def test_uneven_and_sideways_slices_keep_their_exact_positions(
     scan = read_scan(tmp_path / "scan")
     gaps = np.diff([place[2] for place in places])
     assert source_of(scan).uneven_mm == pytest.approx(np.abs(gaps - gaps.mean()).max())
-    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat, told)
-    write_segmentation(tmp_path / "mask.dcm", source_of(scan), hu > 0, LUNGS, told)
-    write_heat_slices(tmp_path / "slices", source_of(scan), heat, told)
+    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat=heat, description=told)
+    write_segmentation(
+        tmp_path / "mask.dcm", source_of(scan), mask=hu > 0, segment=LUNGS, description=told
+    )
+    write_heat_slices(tmp_path / "slices", source_of(scan), heat=heat, description=told)
     assert [place for place, _ in frames_by_hand(tmp_path / "heatmap.dcm")] == places
     assert sorted(place for place, _ in frames_by_hand(tmp_path / "mask.dcm")) == sorted(places)
     written = [pydicom.dcmread(file) for file in sorted((tmp_path / "slices").iterdir())]
@@ -153,9 +157,11 @@ def test_only_the_slices_that_were_used_are_referred_to(
         shutil.copy(file, tmp_path / "scan" / f"other-{file.name}")
     scan = read_scan(tmp_path / "scan")
     assert {one.code for one in scan.verdict.findings} == {"duplicate_positions", "mixed_series"}
-    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat, told)
-    write_segmentation(tmp_path / "mask.dcm", source_of(scan), hu > 0, LUNGS, told)
-    write_heat_slices(tmp_path / "slices", source_of(scan), heat, told)
+    write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat=heat, description=told)
+    write_segmentation(
+        tmp_path / "mask.dcm", source_of(scan), mask=hu > 0, segment=LUNGS, description=told
+    )
+    write_heat_slices(tmp_path / "slices", source_of(scan), heat=heat, description=told)
     for name in ("heatmap", "mask"):
         made = pydicom.dcmread(tmp_path / f"{name}.dcm")
         assert made.StudyInstanceUID == uids["StudyInstanceUID"]
@@ -179,7 +185,7 @@ def test_slices_of_an_earlier_result_are_removed(tmp_path, series, heat, told):
     (tmp_path / "slices").mkdir()
     (tmp_path / "slices" / "0011.dcm").write_bytes(b"old")
     (tmp_path / "slices" / "notes.txt").write_text("the user's own")
-    write_heat_slices(tmp_path / "slices", source, heat, told)
+    write_heat_slices(tmp_path / "slices", source, heat=heat, description=told)
     names = sorted(file.name for file in (tmp_path / "slices").iterdir())
     assert names == [f"{k:04d}.dcm" for k in range(1, 11)] + ["notes.txt"]
 
@@ -187,7 +193,9 @@ def test_slices_of_an_earlier_result_are_removed(tmp_path, series, heat, told):
 def test_lungcam_takes_its_own_map_for_no_ct(tmp_path, series, heat, told):
     from lungcam.scans import check_scan
 
-    write_heat_slices(tmp_path / "slices", source_of(series(tmp_path / "scan")), heat, told)
+    write_heat_slices(
+        tmp_path / "slices", source_of(series(tmp_path / "scan")), heat=heat, description=told
+    )
     verdict, scan = check_scan(tmp_path / "slices")
     assert scan is None
     assert "not_hu" in {one.code for one in verdict.findings}

@@ -71,9 +71,11 @@ def test_a_series_full_of_names_dates_and_numbers(
     caplog.clear()
     caplog.set_level(0)
     source = source_of(scan)
-    write_parametric_map(tmp_path / "out" / "heatmap.dcm", source, heat, told)
-    write_segmentation(tmp_path / "out" / "mask.dcm", source, hu > 0, LUNGS, told)
-    write_heat_slices(tmp_path / "out" / "slices", source, heat, told)
+    write_parametric_map(tmp_path / "out" / "heatmap.dcm", source, heat=heat, description=told)
+    write_segmentation(
+        tmp_path / "out" / "mask.dcm", source, mask=hu > 0, segment=LUNGS, description=told
+    )
+    write_heat_slices(tmp_path / "out" / "slices", source, heat=heat, description=told)
     # UIDs are numbers in which anything may stand by chance
     known = {source.study_uid, source.series_uid, *source.instance_uids, source.frame_uid}
     written = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]

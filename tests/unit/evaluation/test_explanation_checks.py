@@ -36,10 +36,14 @@ def dataset(tmp_path_factory):
             shown += 4 * np.exp(-(at**2).sum(-1) / 4).astype(np.float32)
         center = tuple((affine @ [*cell, 1.0])[:3])
         known = {"center_mm": center, "diameter_mm": 15.0} if label else {}
-        samples.append(Sample(name, name, folder, label, "", **known))
+        samples.append(
+            Sample(
+                sample_id=name, patient_id=name, image=folder, label=label, label_source="", **known
+            )
+        )
         files[name] = folder / f"{name}.prepared"
         facts = {"affine": affine.tolist(), "quality": {}, "findings": []}
-        store(files[name], facts, {"input": shown, "lungs": lungs})
+        store(files[name], facts, arrays={"input": shown, "lungs": lungs})
     return PreparedDataset(samples, files, transforms=None)
 
 
@@ -69,7 +73,9 @@ def verdict(net, dataset, file, labels=None):
         logits = np.array([float(net(dataset[i]["input"])) for i in range(len(dataset))])
     labels = np.array([one.label for one in dataset.samples]) if labels is None else labels
     bounds = auc_interval(labels, logits, np.arange(len(labels)))
-    return judge_explanations(net, dataset, "3", [auc(labels, logits), *bounds], file, limit=12)
+    return judge_explanations(
+        net, dataset, layer="3", auc=[auc(labels, logits), *bounds], file=file, limit=12
+    )
 
 
 def test_a_net_that_knows_passes_and_is_left_as_it_was(dataset, tmp_path):
@@ -90,7 +96,7 @@ def test_a_net_that_knows_passes_and_is_left_as_it_was(dataset, tmp_path):
 
 @pytest.mark.parametrize("seed", [11, 12])
 def test_a_net_of_random_weights_fails(dataset, tmp_path, seed):
-    net = untrained(knowing(), dataset[0]["input"], seed)
+    net = untrained(knowing(), dataset[0]["input"], seed=seed)
     found = verdict(net, dataset, tmp_path / "explanation.json")
     assert found["verdict"] == "failed"
     assert found["criteria"]["finds_lesions"] is False
@@ -107,6 +113,12 @@ def test_maps_of_a_net_that_answers_at_random_fail_though_they_find_bright_place
 
 def test_another_seeds_net_is_compared(dataset, tmp_path):
     figures = judge_explanations(
-        knowing(), dataset, "3", [1, 0.9, 1], tmp_path / "e.json", others=[knowing()], limit=4
+        knowing(),
+        dataset,
+        layer="3",
+        auc=[1, 0.9, 1],
+        file=tmp_path / "e.json",
+        others=[knowing()],
+        limit=4,
     )["figures"]
     assert figures["seeds"] == [{"spearman": pytest.approx(1), "peak_mm": 0}]

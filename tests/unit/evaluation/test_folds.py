@@ -19,18 +19,21 @@ def answers(count: int) -> Predictions:
     dice = np.random.default_rng(count)
     samples = [
         Sample(
-            f"s{i}",
-            f"p{i // 2}",
-            Path("x"),
-            i % 2,
-            "",
+            sample_id=f"s{i}",
+            patient_id=f"p{i // 2}",
+            image=Path("x"),
+            label=i % 2,
+            label_source="",
             diameter_mm=float(i) if i % 3 else None,
             features={"age": 60.5 + i} if i % 4 else {},
         )
         for i in range(count)
     ]
     return Predictions(
-        samples, dice.normal(0, 3, count), {"s1": 12.5}, calibration=Calibration(0.7, -0.4)
+        samples=samples,
+        logits=dice.normal(0, 3, count),
+        crop_depths={"s1": 12.5},
+        calibration=Calibration(0.7, -0.4),
     )
 
 

@@ -46,7 +46,7 @@ def classifier(sign: float = 1.0) -> Classifier:
 def localiser():
     """The oracle beside an untrained net, whose weight is negative: it points at nothing."""
     pointers = CandidateSources(
-        classifier(), Explainer("net.same"), Calibration().probability, SEED
+        classifier(), Explainer(layer="net.same"), probability=Calibration().probability, seed=SEED
     )
     return Localiser(pointers, whole_chest=True)
 
@@ -55,7 +55,7 @@ def image_of(*balls) -> torch.Tensor:
     """Balls `(center_mm, diameter_mm, brightness)` on black."""
     shown = np.zeros(GRID.shape, np.float32)
     for center, diameter, bright in balls:
-        shown += bright * ball_share(np.array(center), diameter, GRID)
+        shown += bright * ball_share(np.array(center), diameter, grid=GRID)
     return torch.from_numpy(shown)[None, None]
 
 
@@ -64,11 +64,18 @@ def at(*index) -> tuple[float, float, float]:
 
 
 def sample(name: str, label: int | None, tmp_path, **known) -> Sample:
-    return Sample(name, f"person-{name}", tmp_path / f"{name}.nii", label, "", **known)
+    return Sample(
+        sample_id=name,
+        patient_id=f"person-{name}",
+        image=tmp_path / f"{name}.nii",
+        label=label,
+        label_source="",
+        **known,
+    )
 
 
 def report(localiser, folder):
-    lines = report_localisation(localiser, folder, "label 1: bright", seed=0)
+    lines = report_localisation(localiser, folder, label_rule="label 1: bright", seed=0)
     told = json.loads((folder / "localisation.json").read_text())
     with (folder / "localisation.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -142,7 +149,15 @@ def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
     places = [at(7, 9, 12), at(22, 12, 8)]
     shown = image_of(*((place, 12.0, 1.0) for place in places))
     for name, place in zip("ab", places, strict=True):
-        one = Sample(name, "person", tmp_path / "scan.nii", 1, "", center_mm=place, diameter_mm=12)
+        one = Sample(
+            sample_id=name,
+            patient_id="person",
+            image=tmp_path / "scan.nii",
+            label=1,
+            label_source="",
+            center_mm=place,
+            diameter_mm=12,
+        )
         localiser.add(one, shown, GRID, LUNGS)
     told, rows, candidates, _ = report(localiser, tmp_path)
     assert told["n_images"] == 1
@@ -177,7 +192,7 @@ def test_in_crops_nodules_beyond_what_is_shown_do_not_count(localiser, tmp_path)
 
 
 def test_a_mask_tells_the_lesion(localiser, tmp_path):
-    mask = ball_share(np.array(at(7, 9, 12)), 14.0, GRID) >= 0.5
+    mask = ball_share(np.array(at(7, 9, 12)), 14.0, grid=GRID) >= 0.5
     nib.save(nib.Nifti1Image(mask.astype(np.uint8), AFFINE), tmp_path / "mask.nii")
     # a table's centre may be off: the mask goes before
     known = {"center_mm": at(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}

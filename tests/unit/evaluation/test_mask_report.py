@@ -38,8 +38,16 @@ def make_data(tmp_path, one_processor):
                 left = voxels[grid.to_world(voxels)[:, 0] < 0]
                 hu[tuple(left.T)] = 30
             file = tmp_path / f"scan-{i}.nii.gz"
-            write_volume(file, hu, grid)
-            samples.append(Sample(f"scan-{i}", f"person-{i}", file, i % 2, "a test"))
+            write_volume(file, hu, grid=grid)
+            samples.append(
+                Sample(
+                    sample_id=f"scan-{i}",
+                    patient_id=f"person-{i}",
+                    image=file,
+                    label=i % 2,
+                    label_source="a test",
+                )
+            )
         steps = {
             "threshold": HUThreshold(),
             "components": LungComponents(),
@@ -50,8 +58,8 @@ def make_data(tmp_path, one_processor):
         data = ScanDataModule(
             Cohort(samples, "a rule"),
             pipeline(steps),
-            tmp_path / "cache",
-            SplitRule(0.33, 0.33),
+            cache=tmp_path / "cache",
+            split=SplitRule(val=0.33, test=0.33),
             batch_size=2,
             workers=0,
             seed=0,
@@ -109,16 +117,25 @@ def crops(tmp_path, one_processor):
     samples = []
     for i in range(12):
         hu = np.random.default_rng(i).integers(-1000, 400, (9, 9, 5)).astype(np.int16)
-        write_volume(tmp_path / f"crop-{i}.nii.gz", hu, Grid(hu.shape, np.eye(4)))
+        write_volume(tmp_path / f"crop-{i}.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
         center = (4.0, 4.0, 60.0 if i == 1 else 2.0)
         file = tmp_path / f"crop-{i}.nii.gz"
-        samples.append(Sample(f"crop-{i}", f"p-{i}", file, i % 2, "a test", center_mm=center))
+        samples.append(
+            Sample(
+                sample_id=f"crop-{i}",
+                patient_id=f"p-{i}",
+                image=file,
+                label=i % 2,
+                label_source="a test",
+                center_mm=center,
+            )
+        )
     samples[0].image.write_bytes(b"no NIfTI")
     data = ScanDataModule(
         Cohort(samples, "a rule"),
         pipeline({"view": NoduleView((4, 4, 4), 2.0)}),
-        tmp_path / "cache",
-        SplitRule(0.34, 0.34),
+        cache=tmp_path / "cache",
+        split=SplitRule(val=0.34, test=0.34),
         batch_size=2,
         workers=0,
         seed=0,

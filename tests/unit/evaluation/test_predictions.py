@@ -21,10 +21,17 @@ from lungcam.metrics import Calibration, pool_folds
 def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:
     diameters = diameters or [None] * len(logits)
     samples = [
-        Sample(f"scan, {i}", f"person-{i // 2}", Path("x"), i % 2, "", diameter_mm=diameter)
+        Sample(
+            sample_id=f"scan, {i}",
+            patient_id=f"person-{i // 2}",
+            image=Path("x"),
+            label=i % 2,
+            label_source="",
+            diameter_mm=diameter,
+        )
         for i, diameter in enumerate(diameters)
     ]
-    return Predictions(samples, np.array(logits, np.float32))
+    return Predictions(samples=samples, logits=np.array(logits, np.float32))
 
 
 @settings(deadline=None)
@@ -64,11 +71,28 @@ def test_a_fold_is_pooled_on_the_calibrated_scale():
 
 def test_every_known_size_and_feature_is_a_baseline():
     known = [
-        Sample("a", "p", Path("x"), 0, "", diameter_mm=4.0, features={"age": 60.0}),
-        Sample("b", "q", Path("x"), 1, "", features={"age": 70.0, "pack_years": 0.0}),
-        Sample("c", "r", Path("x"), 1, ""),
+        Sample(
+            sample_id="a",
+            patient_id="p",
+            image=Path("x"),
+            label=0,
+            label_source="",
+            diameter_mm=4.0,
+            features={"age": 60.0},
+        ),
+        Sample(
+            sample_id="b",
+            patient_id="q",
+            image=Path("x"),
+            label=1,
+            label_source="",
+            features={"age": 70.0, "pack_years": 0.0},
+        ),
+        Sample(sample_id="c", patient_id="r", image=Path("x"), label=1, label_source=""),
     ]
-    baselines = Predictions(known, np.zeros(3), {"a": 10.0, "c": 25.0}).baselines
+    baselines = Predictions(
+        samples=known, logits=np.zeros(3), crop_depths={"a": 10.0, "c": 25.0}
+    ).baselines
     expected = {
         "diameter": [4, np.nan, np.nan],
         "crop_depth": [10, np.nan, 25],
@@ -91,7 +115,7 @@ def test_the_public_crops_by_their_diameter(sample_data):
     for one in known:
         header = nib.load(one.image).header
         depths[one.sample_id] = float(header["dim"][3] * header["pixdim"][3])
-    predictions = Predictions(known, np.zeros(len(known)), depths)
+    predictions = Predictions(samples=known, logits=np.zeros(len(known)), crop_depths=depths)
     labels = torch.from_numpy(predictions.labels)
     for name, auc in (("diameter", 0.919), ("crop_depth", 0.884)):
         scores = torch.from_numpy(predictions.baselines[name]) / 1000
@@ -122,7 +146,7 @@ def test_the_table_reads_back(tmp_path):
 
 
 def test_a_logit_too_few_is_no_table(tmp_path):
-    predictions = Predictions(make([0.0, 1.0]).samples, np.array([0.0]))
+    predictions = Predictions(samples=make([0.0, 1.0]).samples, logits=np.array([0.0]))
     with pytest.raises(ValueError, match="shorter"):
         write_predictions(tmp_path / "predictions.csv", {"val": predictions})
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ LABELS = np.array([1, 1, 1, 0, 0, 0])
     ],
 )
 def test_the_most_confident_right_and_wrong_answers(probabilities, rows):
-    found = extremes(LABELS, np.array(probabilities), 0.5)
+    found = extremes(LABELS, np.array(probabilities), threshold=0.5)
     assert [row for _, row in found] == rows
     assert [words.split(":")[0] for words, _ in found] == [
         "Most confident and right",

@@ -52,7 +52,7 @@ def test_agrees_with_monai_for_each_of_a_batch(make, layer):
     net, shape = make()
     net.eval()
     image = torch.randn(2, 1, *shape, generator=torch.Generator().manual_seed(0))
-    ours = grad_cam(net, image, layer)
+    ours = grad_cam(net, image, layer=layer)
     theirs = monai.visualize.GradCAM(nn_module=net, target_layers=layer)
     for k in range(2):
         # MONAI's hooks warn where nothing before the layer needs a gradient
@@ -82,12 +82,12 @@ def test_by_hand():
     expected = torch.zeros(2, 2, 2)
     expected[0, 1, 0] = 4 * 6 / 8
     expected[1, 1, 0] = -8 * -3 / 8
-    assert torch.equal(grad_cam(Net(), image, "layer")[0], expected)
+    assert torch.equal(grad_cam(Net(), image, layer="layer")[0], expected)
 
 
 def test_map_is_not_negative_and_carries_no_graph():
     net, shape = small3d()
-    heat = grad_cam(net, torch.randn(2, 1, *shape), "conv3")
+    heat = grad_cam(net, torch.randn(2, 1, *shape), layer="conv3")
     assert heat.shape == (2, 8, 6, 10)
     assert heat.min() >= 0
     assert not heat.requires_grad
@@ -97,10 +97,10 @@ def test_map_is_not_negative_and_carries_no_graph():
 def test_gives_the_same_where_gradients_are_off(guard):
     net, shape = small3d()
     image = torch.randn(1, 1, *shape)
-    expected = grad_cam(net, image, "conv3")
+    expected = grad_cam(net, image, layer="conv3")
     with guard():
-        assert torch.equal(grad_cam(net, image, "conv3"), expected)
-        assert torch.equal(grad_cam(net, image.clone(), "conv3"), expected)
+        assert torch.equal(grad_cam(net, image, layer="conv3"), expected)
+        assert torch.equal(grad_cam(net, image.clone(), layer="conv3"), expected)
         assert not torch.is_grad_enabled()
 
 
@@ -109,7 +109,7 @@ def test_net_is_left_as_it_was(training):
     net, shape = small3d()
     net.train(training)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    grad_cam(net, torch.randn(2, 1, *shape), "conv2")
+    grad_cam(net, torch.randn(2, 1, *shape), layer="conv2")
     assert net.training == training
     assert all(module.training == training for module in net.modules())
     assert all(not module._forward_hooks for module in net.modules())
@@ -124,7 +124,7 @@ def test_image_is_left_as_it_was():
     net, shape = small3d()
     image = torch.randn(1, 1, *shape)
     before = image.clone()
-    grad_cam(net, image, "conv3")
+    grad_cam(net, image, layer="conv3")
     assert torch.equal(image, before)
     assert image.grad is None
     assert not image.requires_grad
@@ -134,7 +134,7 @@ def test_dropout_is_off():
     net, shape = small3d()
     net.train()
     image = torch.randn(1, 1, *shape)
-    assert torch.equal(grad_cam(net, image, "conv3"), grad_cam(net, image, "conv3"))
+    assert torch.equal(grad_cam(net, image, layer="conv3"), grad_cam(net, image, layer="conv3"))
 
 
 def test_layer_that_is_worked_on_in_place():
@@ -142,27 +142,27 @@ def test_layer_that_is_worked_on_in_place():
     net = nn.Sequential(*net, nn.Flatten(), nn.Linear(4, 1))
     image = torch.randn(2, 1, 8, 8, 8)
     plain = nn.Sequential(net[0], nn.ReLU(), *list(net)[2:])
-    assert torch.equal(grad_cam(net, image, "0"), grad_cam(plain, image, "0"))
+    assert torch.equal(grad_cam(net, image, layer="0"), grad_cam(plain, image, layer="0"))
 
 
 def test_frozen_net_is_explained_too():
     net, shape = small3d()
     image = torch.randn(1, 1, *shape)
-    expected = grad_cam(net, image, "conv3")
-    assert torch.equal(grad_cam(net.requires_grad_(False), image, "conv3"), expected)
+    expected = grad_cam(net, image, layer="conv3")
+    assert torch.equal(grad_cam(net.requires_grad_(False), image, layer="conv3"), expected)
 
 
 def test_unknown_layer_is_refused_with_those_there_are():
     net, shape = small3d()
     with pytest.raises(ValueError, match=r"no layer 'conv9'.*conv1.*conv2.*conv3"):
-        grad_cam(net, torch.zeros(1, 1, *shape), "conv9")
+        grad_cam(net, torch.zeros(1, 1, *shape), layer="conv9")
 
 
 @pytest.mark.parametrize("layer", ["fc1", ""])
 def test_layer_without_a_feature_map_is_refused(layer):
     net, shape = small3d()
     with pytest.raises(ValueError, match="feature map"):
-        grad_cam(net, torch.zeros(1, 1, *shape), layer)
+        grad_cam(net, torch.zeros(1, 1, *shape), layer=layer)
     assert all(not module._forward_hooks for module in net.modules())
 
 
@@ -171,7 +171,7 @@ def test_after_an_error_in_the_net_nothing_is_left(training):
     net, _ = small3d("flatten")
     net.train(training)
     with pytest.raises(RuntimeError):
-        grad_cam(net, torch.zeros(1, 1, 6, 6, 6), "conv3")
+        grad_cam(net, torch.zeros(1, 1, 6, 6, 6), layer="conv3")
     assert all(not module._forward_hooks for module in net.modules())
     assert net.training == training
     assert torch.is_grad_enabled()
@@ -221,7 +221,7 @@ def few(image):
 
 
 def signed(net, image, layer, method):
-    return choose_evidence(BY_GRADIENT[method](features(net, image, layer)), "both")
+    return choose_evidence(BY_GRADIENT[method](features(net, image, layer=layer)), "both")
 
 
 def test_grad_cam_pp_agrees_with_monais():
@@ -235,7 +235,7 @@ def test_grad_cam_pp_agrees_with_monais():
     net = nn.Sequential(*net, nn.Linear(6, 1)).eval()
     nn.init.normal_(net[4].weight, std=30)
     image = image_of((8, 7, 9))
-    speaks_for, _ = BY_GRADIENT["gradcampp"](features(net, image, "1"))
+    speaks_for, _ = BY_GRADIENT["gradcampp"](features(net, image, layer="1"))
     theirs = monai.visualize.GradCAMpp(nn_module=net, target_layers="1")
     expected = theirs.compute_map(image.clone().requires_grad_(), class_idx=0)[0, 0]
     expected = (expected / net(image).exp()).detach()
@@ -279,7 +279,7 @@ def test_by_hand_methods(method, for_, against):
         ("against", against),
         ("both", np.subtract(for_, against)),
     ):
-        heat = explain(net, image, grid, "layer", method, evidence)
+        heat = explain(net, image, grid=grid, layer="layer", method=method, evidence=evidence)
         assert heat.values.ravel() == pytest.approx(expected)
 
 
@@ -291,7 +291,14 @@ def test_grad_cam_pp_by_hand():
         0.25 / (0.5 + second * 0.125) * 0.5,
     ]
     expected = np.maximum(np.array(weight) @ A, 0)
-    heat = explain(Linear(G), image, Grid((2, 1, 1), np.eye(4)), "layer", "gradcampp", "for")
+    heat = explain(
+        Linear(G),
+        image,
+        grid=Grid((2, 1, 1), np.eye(4)),
+        layer="layer",
+        method="gradcampp",
+        evidence="for",
+    )
     assert heat.values.ravel() == pytest.approx(expected)
 
 
@@ -315,7 +322,7 @@ def test_hires_cam_adds_up_to_the_logit_of_a_net_that_is_linear_behind(seed):
 def test_gradient_agrees_with_finite_differences(make):
     net, shape, layer = make()
     net, image = net.double(), image_of(shape).double()
-    found = features(net, image, layer)
+    found = features(net, image, layer=layer)
     way = torch.randn(found.values.shape, generator=torch.Generator().manual_seed(3)).double()
 
     def moved(size):
@@ -336,7 +343,10 @@ def test_gradient_agrees_with_finite_differences(make):
 def test_every_method_on_every_net(make, method):
     net, shape, layer = make()
     image, grid = few(image_of(shape)), Grid(shape, np.diag([2.0, 2, 2, 1]))
-    maps = {one: explain(net, image, grid, layer, method, one).values for one in EVIDENCE}
+    maps = {
+        one: explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
+        for one in EVIDENCE
+    }
     assert all(one.dtype == np.float32 and np.isfinite(one).all() for one in maps.values())
     assert maps["for"].min() >= 0
     assert maps["against"].min() >= 0
@@ -350,11 +360,17 @@ def test_every_method_on_every_net(make, method):
 def test_minus_the_logit_swaps_the_sides(method):
     net, shape, layer = small3d_methods()
     image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
-    before = [explain(net, image, grid, layer, method, one).values for one in EVIDENCE]
+    before = [
+        explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
+        for one in EVIDENCE
+    ]
     with torch.no_grad():
         net.fc3.weight *= -1
         net.fc3.bias *= -1
-    after = [explain(net, image, grid, layer, method, one).values for one in EVIDENCE]
+    after = [
+        explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
+        for one in EVIDENCE
+    ]
     for one, other in zip(after, (-before[0], before[2], before[1]), strict=True):
         assert one == pytest.approx(other, abs=1e-6)
 
@@ -364,9 +380,9 @@ def test_minus_the_logit_swaps_the_sides(method):
 def test_gives_the_same_where_gradients_are_off_methods(method, guard):
     net, shape, layer = small3d_methods()
     image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
-    expected = explain(net, image, grid, layer, method).values
+    expected = explain(net, image, grid=grid, layer=layer, method=method).values
     with guard():
-        found = explain(net.train(), image.clone(), grid, layer, method).values
+        found = explain(net.train(), image.clone(), grid=grid, layer=layer, method=method).values
     assert np.array_equal(found, expected)
     assert net.training
 
@@ -386,7 +402,8 @@ class Explaining(pl.LightningModule):
         assert torch.is_inference_mode_enabled()
         grid = Grid(tuple(image.shape[2:]), np.eye(4))
         self.maps += [
-            explain(self, image, grid, f"net.{self.layer}", one).values for one in METHODS
+            explain(self, image, grid=grid, layer=f"net.{self.layer}", method=one).values
+            for one in METHODS
         ]
 
     def predict_step(self, batch, batch_idx):
@@ -400,7 +417,7 @@ def test_works_in_the_loops_of_lightning(loop):
     net, shape, layer = small3d_methods()
     image = few(image_of(shape))
     grid = Grid(shape, np.eye(4))
-    expected = [explain(net, image, grid, layer, one).values for one in METHODS]
+    expected = [explain(net, image, grid=grid, layer=layer, method=one).values for one in METHODS]
     module = Explaining(net, layer)
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -419,7 +436,9 @@ def test_works_in_the_loops_of_lightning(loop):
 def test_grad_cam_is_the_part_that_speaks_for():
     net, shape, layer = small3d_methods()
     image = image_of(shape, 2)
-    assert torch.equal(grad_cam(net, image, layer), signed(net, image, layer, "gradcam").relu())
+    assert torch.equal(
+        grad_cam(net, image, layer=layer), signed(net, image, layer, "gradcam").relu()
+    )
 
 
 @pytest.mark.parametrize(
@@ -429,7 +448,14 @@ def test_grad_cam_is_the_part_that_speaks_for():
 def test_what_does_not_exist_is_refused_with_what_does(method, evidence, words):
     net, shape, layer = small3d_methods()
     with pytest.raises(ValueError, match=words):
-        explain(net, image_of(shape), Grid(shape, np.eye(4)), layer, method, evidence)
+        explain(
+            net,
+            image_of(shape),
+            grid=Grid(shape, np.eye(4)),
+            layer=layer,
+            method=method,
+            evidence=evidence,
+        )
 
 
 def test_layer_that_the_answer_does_not_hang_on_is_refused():
@@ -438,7 +464,7 @@ def test_layer_that_the_answer_does_not_hang_on_is_refused():
     forward = net.forward
     net.forward = lambda image: (net.aside(image), forward(image))[1]
     with pytest.raises(ValueError, match="does not depend on layer 'aside'"):
-        features(net, image_of(shape), "aside")
+        features(net, image_of(shape), layer="aside")
 
 
 def test_names():

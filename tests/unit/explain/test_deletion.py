@@ -23,7 +23,9 @@ class Weighted(nn.Module):
 def areas_of(given, heat, cells=GRID, background=0.0, seed=0):
     """Of a net to which each voxel gives so much."""
     net, image = Weighted(np.asarray(given)), torch.ones(1, 1, *GRID.shape)
-    return deletion_areas(net, image, GRID, heat, cells, background, seed)
+    return deletion_areas(
+        net, image, grid=GRID, heat=heat, cells=cells, background=background, seed=seed
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,7 +64,14 @@ def test_areas_of_a_linear_net_follow_from_its_sorted_terms():
 
 def test_background_takes_the_place_of_what_is_gone():
     net, image = Weighted(np.ones(GRID.shape)), torch.full((1, 1, *GRID.shape), 3.0)
-    logits = curve(net, image, np.arange(120).reshape(GRID.shape), 120, -0.5, insert=False)
+    logits = curve(
+        net,
+        image,
+        rank=np.arange(120).reshape(GRID.shape),
+        count=120,
+        background=-0.5,
+        insert=False,
+    )
     gone = steps(120)
     assert logits == pytest.approx(3.0 * (120 - gone) - 0.5 * gone, abs=1e-3)
     assert logits[0] == pytest.approx(360)
@@ -96,7 +105,7 @@ def test_a_map_that_is_the_same_everywhere_has_a_random_order():
 
 def test_the_net_is_left_as_it_was():
     net, image = Weighted(np.ones(GRID.shape)).train(), torch.ones(1, 1, *GRID.shape)
-    deletion_areas(net, image, GRID, np.ones(GRID.shape), GRID, 0.0)
+    deletion_areas(net, image, grid=GRID, heat=np.ones(GRID.shape), cells=GRID, background=0.0)
     assert net.training
     assert net.weights.grad is None
     assert area(np.ones(len(steps(50))), 50) == pytest.approx(1)

@@ -85,10 +85,10 @@ def test_explain_is_grad_cam_at_its_place():
     torch.manual_seed(0)
     net, grid = Small3D(), grid_of((16, 12, 20), np.eye(3), (4.5, 4.5, 4.5), (-30, -40, -50))
     image = torch.randn(1, 1, *grid.shape)
-    heat = explain(net, image, grid, "conv3", evidence="for")
+    heat = explain(net, image, grid=grid, layer="conv3", evidence="for")
     assert heat.values.dtype == np.float32
-    assert np.array_equal(heat.values, grad_cam(net, image, "conv3")[0].numpy())
-    expected = cell_grid(net, "conv3", image, grid)
+    assert np.array_equal(heat.values, grad_cam(net, image, layer="conv3")[0].numpy())
+    expected = cell_grid(net, "conv3", image=image, grid=grid)
     assert heat.cells.shape == expected.shape == heat.values.shape
     assert np.array_equal(heat.cells.affine, expected.affine)
 
@@ -105,6 +105,6 @@ def test_bright_blob_in_the_image_is_found_in_the_world(voxel, rotation):
     low = np.array(voxel) // 2 * 2
     image[(0, 0, *(slice(a, a + 2) for a in low))] = 1
     found = peak_mm(
-        *(getattr(explain(net, image, grid, "1"), name) for name in ("values", "cells"))
+        *(getattr(explain(net, image, grid=grid, layer="1"), name) for name in ("values", "cells"))
     )
     assert found == pytest.approx(grid.to_world(low + 0.5), abs=1e-4)

@@ -27,22 +27,22 @@ def lung(seed=0):
 
 def with_nodule():
     hu = lung()
-    hu[sphere(GRID, CENTER, 8)] = 30
+    hu[sphere(GRID, CENTER, diameter_mm=8)] = 30
     return hu
 
 
 def test_nothing_beside_the_region_changes():
-    hu, region = with_nodule(), sphere(GRID, CENTER, 10)
+    hu, region = with_nodule(), sphere(GRID, CENTER, diameter_mm=10)
     before = hu.copy()
-    painted = inpaint(hu, region, GRID)
+    painted = inpaint(hu, region, grid=GRID)
     assert np.array_equal(hu, before)
     assert painted.dtype == np.int16
     assert np.array_equal(painted[~region], hu[~region])
 
 
 def test_what_is_painted_is_like_the_lung_that_was_there():
-    region = sphere(GRID, CENTER, 10)
-    painted, truth = inpaint(with_nodule(), region, GRID)[region], lung()[region]
+    region = sphere(GRID, CENTER, diameter_mm=10)
+    painted, truth = inpaint(with_nodule(), region, grid=GRID)[region], lung()[region]
     assert painted.mean() == pytest.approx(truth.mean(), abs=5)
     assert painted.std() == pytest.approx(truth.std(), rel=0.25)
     assert painted.min() >= AERATED_HU[0]
@@ -54,13 +54,13 @@ def test_what_is_painted_is_like_the_lung_that_was_there():
 
 
 def test_the_grain_of_neighbours_is_correlated_as_the_scans():
-    region = sphere(GRID, CENTER, 14)
+    region = sphere(GRID, CENTER, diameter_mm=14)
     pairs = region[1:] & region[:-1]
 
     def correlation(hu):
         return np.corrcoef(hu[1:][pairs], hu[:-1][pairs])[0, 1]
 
-    assert correlation(inpaint(with_nodule(), region, GRID)) == pytest.approx(
+    assert correlation(inpaint(with_nodule(), region, grid=GRID)) == pytest.approx(
         correlation(lung()), abs=0.15
     )
 
@@ -68,26 +68,30 @@ def test_the_grain_of_neighbours_is_correlated_as_the_scans():
 def test_beside_the_chest_wall_lung_is_painted_and_no_wall():
     hu = with_nodule()
     hu[:, 36:] = 40
-    region = sphere(GRID, CENTER, 10)
-    painted = inpaint(hu, region, GRID)
+    region = sphere(GRID, CENTER, diameter_mm=10)
+    painted = inpaint(hu, region, grid=GRID)
     assert painted[region].mean() == pytest.approx(-850, abs=25)
 
 
 def test_it_hangs_on_the_seed_alone():
-    hu, region = with_nodule(), sphere(GRID, CENTER, 10)
-    assert np.array_equal(inpaint(hu, region, GRID, 3), inpaint(hu, region, GRID, 3))
-    assert not np.array_equal(inpaint(hu, region, GRID, 3), inpaint(hu, region, GRID, 4))
+    hu, region = with_nodule(), sphere(GRID, CENTER, diameter_mm=10)
+    assert np.array_equal(
+        inpaint(hu, region, grid=GRID, seed=3), inpaint(hu, region, grid=GRID, seed=3)
+    )
+    assert not np.array_equal(
+        inpaint(hu, region, grid=GRID, seed=3), inpaint(hu, region, grid=GRID, seed=4)
+    )
 
 
 def test_without_lung_around_it_is_refused():
     hu = np.full(GRID.shape, 40, np.int16)
     with pytest.raises(ValueError, match="no lung around"):
-        inpaint(hu, sphere(GRID, CENTER, 10), GRID)
+        inpaint(hu, sphere(GRID, CENTER, diameter_mm=10), grid=GRID)
 
 
 def test_a_region_at_the_images_edge():
-    region = sphere(GRID, GRID.to_world((0, 28, 39)), 10)
-    painted = inpaint(with_nodule(), region, GRID)
+    region = sphere(GRID, GRID.to_world((0, 28, 39)), diameter_mm=10)
+    painted = inpaint(with_nodule(), region, grid=GRID)
     assert painted[region].mean() == pytest.approx(lung()[region].mean(), abs=10)
 
 
@@ -103,7 +107,7 @@ def test_a_sphere_holds_the_voxels_within_its_radius_and_the_margin():
     center = grid.to_world((17.3, 15.1, 14.8))
     points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1))
     expected = np.linalg.norm(points - center, axis=-1) <= 5 + MARGIN_MM
-    assert np.array_equal(sphere(grid, center, 10), expected)
+    assert np.array_equal(sphere(grid, center, diameter_mm=10), expected)
 
 
 @pytest.mark.parametrize("index", [(0, 0, 0), (39, 35, 29), (-30, 10, 10), (90, 90, 90)])
@@ -112,13 +116,15 @@ def test_a_sphere_at_the_edge_or_beyond_it_is_what_lies_within(index):
     center = grid.to_world(np.add(index, 0.3))
     points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1))
     expected = np.linalg.norm(points - center, axis=-1) <= 5 + MARGIN_MM
-    assert np.array_equal(sphere(grid, center, 10), expected)
+    assert np.array_equal(sphere(grid, center, diameter_mm=10), expected)
 
 
 def test_a_mask_is_widened_by_the_margin():
     grid, mask = oblique(), np.zeros((40, 36, 30), bool)
     mask[20, 18, 15] = True
-    assert np.array_equal(outlined(mask, grid), sphere(grid, grid.to_world((20, 18, 15)), 0))
+    assert np.array_equal(
+        outlined(mask, grid), sphere(grid, grid.to_world((20, 18, 15)), diameter_mm=0)
+    )
 
 
 def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
@@ -127,11 +133,13 @@ def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
     for place, value in places.items():
         heat[place] = value
     heat[21, 21, 21] = 2.5  # it touches the strongest
-    regions = highlighted(heat, grid, 2.5)
+    regions = highlighted(heat, grid, cell_mm=2.5)
     for region, place in zip(regions, [(20, 20, 20), (5, 5, 5), (30, 8, 8)], strict=True):
         assert region[place]
     assert regions[0][21, 21, 21]
-    assert np.array_equal(regions[1], sphere(grid, grid.to_world((5, 5, 5)), -2 * MARGIN_MM + 5))
+    assert np.array_equal(
+        regions[1], sphere(grid, grid.to_world((5, 5, 5)), diameter_mm=-2 * MARGIN_MM + 5)
+    )
 
 
 def test_only_what_the_net_sees_is_highlighted():
@@ -139,13 +147,13 @@ def test_only_what_the_net_sees_is_highlighted():
     heat[5, 5, 5], heat[20, 20, 20] = 9, 1
     seen = np.zeros(heat.shape, bool)
     seen[18:22] = True
-    (region,) = highlighted(heat, grid, 5.0, seen)
+    (region,) = highlighted(heat, grid, cell_mm=5.0, seen=seen)
     assert region[20, 20, 20]
     assert not (region & ~seen).any()
 
 
 def test_a_map_without_evidence_highlights_nothing():
-    assert highlighted(np.zeros((5, 5, 5), np.float32), oblique((5, 5, 5)), 5.0) == []
+    assert highlighted(np.zeros((5, 5, 5), np.float32), oblique((5, 5, 5)), cell_mm=5.0) == []
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -154,17 +162,17 @@ def test_the_control_is_as_large_within_the_lungs_and_off_the_lesions(seed):
     region[3:8, 3:8, 3:6] = True
     lungs = np.zeros_like(region)
     lungs[:, :, :20] = True
-    moved = control_region(region, lungs, region, seed)
+    moved = control_region(region, lungs, avoided=region, seed=seed)
     assert moved.sum() == region.sum()
     assert not (moved & region).any()
     assert (moved & lungs).sum() >= 0.9 * moved.sum()
     offset = np.argwhere(moved)[0] - np.argwhere(region)[0]
     assert np.array_equal(np.argwhere(region) + offset, np.argwhere(moved))
-    assert np.array_equal(moved, control_region(region, lungs, region, seed))
+    assert np.array_equal(moved, control_region(region, lungs, avoided=region, seed=seed))
 
 
 def test_there_may_be_no_place_for_a_control():
     region = np.zeros((8, 8, 8), bool)
     region[1:7, 1:7, 1:7] = True
-    assert control_region(region, np.ones_like(region), region) is None
-    assert control_region(region, region, region) is None
+    assert control_region(region, np.ones_like(region), avoided=region) is None
+    assert control_region(region, region, avoided=region) is None

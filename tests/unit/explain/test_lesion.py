@@ -21,7 +21,7 @@ def volume_ml(share, grid) -> float:
 @pytest.mark.parametrize("diameter", [4.0, 9.0, 22.0])
 def test_a_ball_has_its_volume(diameter):
     center = GRID.to_world((14.3, 13.6, 9.8))
-    share = ball_share(center, diameter, refined_grid(GRID, 1))
+    share = ball_share(center, diameter, grid=refined_grid(GRID, 1))
     assert volume_ml(share, refined_grid(GRID, 1)) == pytest.approx(
         math.pi / 6 * diameter**3 / 1000, rel=0.1
     )
@@ -33,7 +33,7 @@ def test_a_ball_has_its_volume(diameter):
 @pytest.mark.parametrize("at", [(14, 13, 9), (14.3, 13.6, 9.8), (14.5, 13.5, 9.5)])
 def test_a_ball_has_its_volume_on_a_grid_as_wide_as_itself(diameter, at):
     grid = Grid(GRID.shape, GRID.affine @ np.diag([3, 3, 2.5, 1]))
-    share = ball_share(grid.to_world(at), diameter, grid)
+    share = ball_share(grid.to_world(at), diameter, grid=grid)
     assert volume_ml(share, grid) == pytest.approx(math.pi / 6 * diameter**3 / 1000, rel=0.04)
 
 
@@ -45,8 +45,8 @@ def test_a_ball_at_the_grid_s_edge_is_that_part_of_one_on_a_wider_grid(at):
     wide = Grid(tuple(n + 2 * margin for n in GRID.shape), affine)
     inner = tuple(slice(margin, margin + n) for n in GRID.shape)
     center = GRID.to_world(at)
-    share = ball_share(center, 12.0, GRID)
-    assert share == pytest.approx(ball_share(center, 12.0, wide)[inner], abs=1e-6)
+    share = ball_share(center, 12.0, grid=GRID)
+    assert share == pytest.approx(ball_share(center, 12.0, grid=wide)[inner], abs=1e-6)
 
 
 def test_a_mask_s_centre_and_diameter_are_those_of_simpleitk():
@@ -76,7 +76,7 @@ def test_a_mask_holds_its_voxels_and_no_other_point():
     # neither beyond the volume, nor from its other end
     assert lesion.holds(GRID.to_world((4 - 30, 7, 9))) == 0
     assert lesion.holds(np.full(3, np.nan)) == 0
-    assert math.isnan(Lesion(np.zeros(3), 5.0).holds(np.zeros(3)))
+    assert math.isnan(Lesion(center_mm=np.zeros(3), diameter_mm=5.0).holds(np.zeros(3)))
 
 
 def test_an_empty_mask_is_no_lesion():

@@ -87,7 +87,7 @@ GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 
     ("distance", "strict", "near"), [(0, 1, 1), (5, 1, 1), (5.1, 0, 1), (10, 0, 1), (10.1, 0, 0)]
 )
 def test_pointing_game_of_a_ball(distance, strict, near):
-    lesion = Lesion(np.array([1.0, 2, 3]), 10.0)
+    lesion = Lesion(center_mm=np.array([1.0, 2, 3]), diameter_mm=10.0)
     found = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
     assert tuple(found) == POINT_FIGURES
     assert found["peak_within_radius"] == strict
@@ -109,7 +109,7 @@ def test_chance_is_what_random_points_reach():
     # partly beyond the lungs, where no random point falls
     mask[15:21, 10:16, 6:12] = True
     lesion = masked_lesion(mask, GRID)
-    found = measure_chance(lungs, GRID, lesion, lesion.share_on(GRID))
+    found = measure_chance(lungs, GRID, lesion=lesion, share=lesion.share_on(GRID))
     assert set(found) == {*POINT_FIGURES, *MAP_FIGURES}
     rng = np.random.default_rng(0)
     inside = np.argwhere(lungs)
@@ -123,9 +123,12 @@ def test_chance_is_what_random_points_reach():
     even = measure_map(lungs.astype(float), lesion.share_on(GRID))
     assert {name: found[name] for name in MAP_FIGURES} == even
     assert math.isnan(
-        measure_chance(lungs, GRID, Lesion(lesion.center_mm, 9.0), mask.astype(float))[
-            "peak_in_mask"
-        ]
+        measure_chance(
+            lungs,
+            GRID,
+            lesion=Lesion(center_mm=lesion.center_mm, diameter_mm=9.0),
+            share=mask.astype(float),
+        )["peak_in_mask"]
     )
 
 
@@ -161,7 +164,7 @@ def test_a_map_that_is_the_lesion_is_perfect():
     lesion = np.zeros((6, 6, 6))
     lesion[1:3, 2:5, 3] = 1
     assert energy_inside(0.01 * lesion, lesion) == 1
-    assert [overlap(0.01 * lesion, lesion, level) for level in LEVELS] == [(1, 1)] * 3
+    assert [overlap(0.01 * lesion, lesion, level=level) for level in LEVELS] == [(1, 1)] * 3
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -170,14 +173,14 @@ def test_overlap_is_that_of_monai(level):
     heat, lesion = rng.normal(size=(7, 8, 9)), rng.random((7, 8, 9)) > 0.7
     hot = torch.tensor(heat >= level * heat.max())[None, None]
     told = torch.tensor(lesion)[None, None]
-    iou, dice = overlap(heat, lesion.astype(np.float32), level)
+    iou, dice = overlap(heat, lesion.astype(np.float32), level=level)
     assert iou == pytest.approx(float(compute_iou(hot, told)))
     assert dice == pytest.approx(float(compute_dice(hot, told)))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_map_without_heat_covers_nothing(value):
-    assert overlap(np.full((3, 3, 3), value), np.ones((3, 3, 3)), 0.5) == (0, 0)
+    assert overlap(np.full((3, 3, 3), value), np.ones((3, 3, 3)), level=0.5) == (0, 0)
 
 
 @settings(deadline=None)
@@ -185,7 +188,7 @@ def test_a_map_without_heat_covers_nothing(value):
 def test_figures_hang_on_no_scale_and_dice_follows_iou(seed, level, scale):
     rng = np.random.default_rng(seed)
     heat, share = rng.normal(size=(5, 5, 5)), rng.random((5, 5, 5))
-    iou, dice = overlap(heat, share, level)
+    iou, dice = overlap(heat, share, level=level)
     assert dice == pytest.approx(2 * iou / (1 + iou))
     assert 0 <= iou <= 1
     assert energy_inside(scale * heat, share) == pytest.approx(energy_inside(heat, share))

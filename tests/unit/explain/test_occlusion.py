@@ -31,7 +31,7 @@ def test_a_block_counts_what_the_net_makes_of_it(shape):
     rng = torch.Generator().manual_seed(0)
     weights, image = (torch.randn(1, 1, *shape, generator=rng) for _ in range(2))
     grid = Grid(shape, AFFINE)
-    values, cells = occlusion(Weighed(weights), image, grid, -1.0)
+    values, cells = occlusion(Weighed(weights), image, grid=grid, background=-1.0)
     assert values.shape == cells.shape
     step = -(-min(shape) // 12)
     assert grid.to_index(cells.to_world((1, 0, 0))) - grid.to_index(
@@ -49,7 +49,9 @@ def test_a_block_counts_what_the_net_makes_of_it(shape):
 @pytest.mark.parametrize("shape", [(13, 14, 25), (32, 32, 32), (64, 48, 64)])
 def test_cells_cover_the_image(shape):
     image = torch.full((1, 1, *shape), -1.0)
-    _, cells = occlusion(Weighed(torch.ones(1)), image, Grid(shape, np.eye(4)), -1.0)
+    _, cells = occlusion(
+        Weighed(torch.ones(1)), image, grid=Grid(shape, np.eye(4)), background=-1.0
+    )
     step = cells.spacing_mm[0]
     assert (cells.to_world((0, 0, 0)) - step / 2 <= -0.5).all()
     last = cells.to_world(np.array(cells.shape) - 1)
@@ -61,7 +63,7 @@ def test_blocks_that_change_nothing_are_not_asked_about():
     image = torch.full((1, 1, 24, 24, 24), 0.5)
     image[0, 0, 5, 5, 5] = 2
     net = Weighed(torch.ones(1))
-    values, cells = occlusion(net, image, Grid((24, 24, 24), np.eye(4)), 0.5)
+    values, cells = occlusion(net, image, grid=Grid((24, 24, 24), np.eye(4)), background=0.5)
     # cells of 2 voxels, blocks of 4: two along each axis hold the voxel
     assert net.seen == 1 + 2**3
     assert (values > 0).sum() == 8
@@ -73,7 +75,14 @@ def test_blocks_that_change_nothing_are_not_asked_about():
 def test_a_layer_that_does_not_exist_is_of_no_matter():
     shape = (12, 12, 12)
     net, grid = Weighed(-torch.ones(1)), Grid(shape, np.eye(4))
-    against = explain(net, torch.zeros(1, 1, *shape), grid, "none", "occlusion", "against")
+    against = explain(
+        net,
+        torch.zeros(1, 1, *shape),
+        grid=grid,
+        layer="none",
+        method="occlusion",
+        evidence="against",
+    )
     assert against.values == pytest.approx(np.ones(shape))
 
 
@@ -81,9 +90,9 @@ def test_net_is_left_as_it_was():
     net = nn.Sequential(nn.Conv3d(1, 1, 3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(1000, 1))
     image = torch.randn(1, 1, 12, 12, 12)
     before = image.clone()
-    first, _ = occlusion(net, image, Grid((12, 12, 12), np.eye(4)), 0.0)
+    first, _ = occlusion(net, image, grid=Grid((12, 12, 12), np.eye(4)), background=0.0)
     assert net.training
     assert torch.equal(image, before)
     assert torch.is_grad_enabled()
-    again, _ = occlusion(net, image, Grid((12, 12, 12), np.eye(4)), 0.0)
+    again, _ = occlusion(net, image, grid=Grid((12, 12, 12), np.eye(4)), background=0.0)
     assert np.array_equal(first, again)

@@ -82,7 +82,7 @@ def with_means(net: nn.Module) -> nn.Module:
 
 
 def assert_cells_stand_at_their_fields(net, layer, shape):
-    cells = cell_grid(net, layer, torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    cells = cell_grid(net, layer, image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY))
     measured = positive(with_means(net))
     output = features(measured, layer, torch.ones(1, 1, *shape, dtype=torch.float64))
     assert cells.shape == tuple(output.shape[2:])
@@ -101,7 +101,9 @@ def test_small3d():
     net = Small3D()
     for layer in ("pool1", "conv3"):
         assert_cells_stand_at_their_fields(Small3D(), layer, (32, 18, 32))
-    cells = cell_grid(net, "conv3", torch.zeros(1, 1, 20, 16, 24), Grid((20, 16, 24), IDENTITY))
+    cells = cell_grid(
+        net, "conv3", image=torch.zeros(1, 1, 20, 16, 24), grid=Grid((20, 16, 24), IDENTITY)
+    )
     assert cells.shape == (10, 8, 12)
     assert cells.to_world((0, 0, 0)).tolist() == [0.5, 0.5, 0.5]
     assert cells.spacing_mm == (2, 2, 2)
@@ -160,7 +162,7 @@ def test_stands_in_the_scanner_s_space():
     affine = np.array([[0, -2.0, 0, 10], [0.5, 0, 0, 20], [0, 0, -3, 30], [0, 0, 0, 1]])
     net = nn.Sequential(nn.AvgPool3d((2, 3, 4)))
     grid = Grid((8, 9, 8), affine)
-    cells = cell_grid(net, "0", torch.zeros(2, 1, *grid.shape), grid)
+    cells = cell_grid(net, "0", image=torch.zeros(2, 1, *grid.shape), grid=grid)
     assert cells.shape == (4, 3, 2)
     for cell in [(0, 0, 0), (3, 0, 0), (0, 2, 0), (0, 0, 1)]:
         low = np.array(cell) * (2, 3, 4)
@@ -253,7 +255,9 @@ PLACES = {
 @pytest.mark.parametrize(("step", "start", "apart"), PLACES.values(), ids=PLACES)
 def test_operations_that_are_known(step, start, apart):
     shape = (8, 12, 10)
-    cells = cell_grid(Change(step), "conv", torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    cells = cell_grid(
+        Change(step), "conv", image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY)
+    )
     assert cells.to_world((0, 0, 0)) == pytest.approx(np.array(start, float), abs=1e-6)
     assert np.diag(cells.affine)[:3] == pytest.approx(np.broadcast_to(apart, 3), abs=1e-6)
 
@@ -261,7 +265,7 @@ def test_operations_that_are_known(step, start, apart):
 def test_changed_axes():
     net = Change(lambda x: x.permute(0, 1, 3, 4, 2).transpose(2, 3)[:, :, ::2])
     shape = (8, 9, 10)
-    cells = cell_grid(net, "conv", torch.zeros(1, 1, *shape), Grid(shape, IDENTITY))
+    cells = cell_grid(net, "conv", image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY))
     # last axis, every other voxel; middle; first
     assert cells.shape == (5, 9, 8)
     assert cells.to_world((3, 1, 2)).tolist() == [2, 1, 6]
@@ -303,26 +307,30 @@ def _assign(x):
 @pytest.mark.parametrize(("step", "why"), REFUSED.values(), ids=REFUSED)
 def test_place_that_is_not_known_is_refused(step, why):
     with pytest.raises(ValueError, match=f"layer 'conv' is not known: .*{why}"):
-        cell_grid(Change(step), "conv", torch.zeros(1, 1, 8, 9, 10), Grid((8, 9, 10), IDENTITY))
+        cell_grid(
+            Change(step), "conv", image=torch.zeros(1, 1, 8, 9, 10), grid=Grid((8, 9, 10), IDENTITY)
+        )
 
 
 def test_layer_that_is_not_run_is_refused():
     net = Small3D()
     net.idle = nn.Conv3d(1, 1, 1)
     with pytest.raises(ValueError, match="does not run its layer 'idle'"):
-        cell_grid(net, "idle", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
+        cell_grid(net, "idle", image=torch.zeros(1, 1, 8, 8, 8), grid=Grid((8, 8, 8), IDENTITY))
 
 
 def test_unknown_layer_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"no layer 'conv9'.*conv1.*conv3"):
-        cell_grid(Small3D(), "conv9", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
+        cell_grid(
+            Small3D(), "conv9", image=torch.zeros(1, 1, 8, 8, 8), grid=Grid((8, 8, 8), IDENTITY)
+        )
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_net_is_left_as_it_was(training):
     net = Small3D().train(training)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    cell_grid(net, "conv3", torch.zeros(1, 1, 8, 8, 8), Grid((8, 8, 8), IDENTITY))
+    cell_grid(net, "conv3", image=torch.zeros(1, 1, 8, 8, 8), grid=Grid((8, 8, 8), IDENTITY))
     assert all(module.training == training for module in net.modules())
     assert all(not module._forward_hooks for module in net.modules())
     for name, value in net.state_dict().items():

@@ -88,11 +88,11 @@ def test_random_weights_are_not_those_that_a_seeded_training_begins_with():
     for seed in range(4):
         torch.manual_seed(seed)
         begun = nn.Sequential(nn.Conv3d(1, 3, 3))
-        assert held(untrained(begun, IMAGE, seed)) != held(begun)
+        assert held(untrained(begun, IMAGE, seed=seed)) != held(begun)
 
 
 def test_random_weights_hang_on_the_seed_alone(net):
-    first, again, other = (held(untrained(net, IMAGE, seed)) for seed in (5, 5, 6))
+    first, again, other = (held(untrained(net, IMAGE, seed=seed)) for seed in (5, 5, 6))
     assert first == again
     assert first != other
 
@@ -119,7 +119,7 @@ def blob():
 
 def test_a_shifted_grid_sees_the_same_patient():
     image = torch.randn(1, 1, *GRID.shape)
-    seen, at = shifted(image, GRID, (2, -1, 0))
+    seen, at = shifted(image, GRID, by=(2, -1, 0))
     index = np.array([3, 4, 5])
     there = GRID.to_index(at.to_world(index)).round().astype(int)
     assert there.tolist() == [5, 3, 5]
@@ -131,7 +131,10 @@ def test_a_shifted_grid_sees_the_same_patient():
 def test_a_map_of_the_image_itself_is_repeated_without_fault():
     image = blob()
     found = repeatability(
-        lambda one, grid: HeatMap(one[0, 0].numpy(), grid), image, GRID, np.ones(GRID.shape, bool)
+        lambda one, grid: HeatMap(one[0, 0].numpy(), grid),
+        image,
+        grid=GRID,
+        where=np.ones(GRID.shape, bool),
     )
     assert found["shift"] == {
         "spearman": pytest.approx(1, abs=1e-6),
@@ -144,7 +147,7 @@ def test_a_map_of_the_image_itself_is_repeated_without_fault():
 def test_a_map_that_hangs_on_the_frame_moves_with_it():
     fixed = blob()[0, 0].numpy()
     found = repeatability(
-        lambda _one, grid: HeatMap(fixed, grid), blob(), GRID, np.ones(GRID.shape, bool)
+        lambda _one, grid: HeatMap(fixed, grid), blob(), grid=GRID, where=np.ones(GRID.shape, bool)
     )
     moved = [5, 5, 4, np.linalg.norm([10, 10, 8])]
     assert found["shift"]["peak_mm"] == pytest.approx(np.mean(moved))
@@ -157,7 +160,7 @@ def test_a_map_that_hangs_on_the_frame_moves_with_it():
 def test_an_empty_map_is_not_repeated():
     empty = np.zeros(GRID.shape, np.float32)
     found = repeatability(
-        lambda _one, grid: HeatMap(empty, grid), blob(), GRID, np.ones(GRID.shape, bool)
+        lambda _one, grid: HeatMap(empty, grid), blob(), grid=GRID, where=np.ones(GRID.shape, bool)
     )
     assert found["shift"]["steady"] == found["shift"]["spearman"] == 0
     assert np.isnan(found["shift"]["peak_mm"])
@@ -192,10 +195,10 @@ def test_maps_are_compared_where_they_stand_in_space():
     # the same patient through cells that stand one further on
     part = HeatMap(values[1:, :, :-2], grid.crop((slice(1, 8), slice(0, 8), slice(0, 6))))
     whole = HeatMap(values, grid)
-    found = compare(whole, part, np.ones(grid.shape, bool))
+    found = compare(whole, part, where=np.ones(grid.shape, bool))
     assert found == {"spearman": pytest.approx(1), "peak_mm": pytest.approx(0, abs=1e-9)}
     # as arrays they do not fit: moved by a cell, their peaks are apart
     moved = HeatMap(values, Grid(grid.shape, part.cells.affine))
-    assert compare(whole, moved, np.ones(grid.shape, bool))["peak_mm"] == pytest.approx(5)
+    assert compare(whole, moved, where=np.ones(grid.shape, bool))["peak_mm"] == pytest.approx(5)
     empty = HeatMap(np.zeros_like(values), grid)
-    assert np.isnan(compare(whole, empty, np.ones(grid.shape, bool))["peak_mm"])
+    assert np.isnan(compare(whole, empty, where=np.ones(grid.shape, bool))["peak_mm"])

@@ -21,7 +21,10 @@ from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.render import RenderOptions
 from lungcam.runtime.parallel import Failure
 
-SAMPLES = [Sample(name, name, Path(f"{name}.nii"), None, "") for name in "dcba"]
+SAMPLES = [
+    Sample(sample_id=name, patient_id=name, image=Path(f"{name}.nii"), label=None, label_source="")
+    for name in "dcba"
+]
 
 
 def answer(logit):
@@ -30,7 +33,9 @@ def answer(logit):
 
 @pytest.fixture
 def table(tmp_path):
-    return PredictionTable(tmp_path / "out", SAMPLES, [Fault("row_9", "", "t.csv, row 9: empty")])
+    return PredictionTable(
+        tmp_path / "out", SAMPLES, faults=[Fault("row_9", "", "t.csv, row 9: empty")]
+    )
 
 
 def rows(table):
@@ -72,7 +77,7 @@ def test_a_defect_is_told_as_one_and_its_traceback_logged(table):
 
 def test_the_next_command_begins_without_old_defects(table):
     table.add(1, Failure("KeyError: 3", "Traceback"))
-    PredictionTable(table.folder, SAMPLES, [])
+    PredictionTable(table.folder, SAMPLES, faults=[])
     assert not (table.folder / "defects.log").exists()
 
 
@@ -87,11 +92,18 @@ def sample(tmp_path):
     (tmp_path / "scan.nii.gz").write_bytes(b"voxels")
     (tmp_path / "lesion.nii.gz").write_bytes(b"mask")
     told = {"center_mm": CENTER, "diameter_mm": 8.0, "lesion_mask": tmp_path / "lesion.nii.gz"}
-    return Sample("s", "p", tmp_path / "scan.nii.gz", 1, "", **told)
+    return Sample(
+        sample_id="s",
+        patient_id="p",
+        image=tmp_path / "scan.nii.gz",
+        label=1,
+        label_source="",
+        **told,
+    )
 
 
 def digest(sample, predictor=PREDICTOR, wanted=WANTED):
-    return request_digest(predictor, sample, wanted)
+    return request_digest(predictor, sample, wanted=wanted)
 
 
 def test_the_same_request_is_known_again(sample):
@@ -154,7 +166,9 @@ def test_the_scans_file_place_and_version_count_and_its_label_does_not(sample, m
 def test_voxels_beside_their_header_count(tmp_path):
     (tmp_path / "a.mhd").write_text("ElementDataFile = a.raw\n")
     (tmp_path / "a.raw").write_bytes(b"voxels")
-    sample = Sample("a", "a", tmp_path / "a.mhd", None, "")
+    sample = Sample(
+        sample_id="a", patient_id="a", image=tmp_path / "a.mhd", label=None, label_source=""
+    )
     before = digest(sample)
     (tmp_path / "a.raw").write_bytes(b"other voxels")
     assert digest(sample) != before
@@ -163,7 +177,9 @@ def test_voxels_beside_their_header_count(tmp_path):
 def test_a_series_counts_by_all_its_slices(tmp_path):
     for name in ("1.dcm", "2.dcm"):
         (tmp_path / name).write_bytes(b"slice")
-    sample = Sample("a", "a", tmp_path, None, "", series_uid="1.2")
+    sample = Sample(
+        sample_id="a", patient_id="a", image=tmp_path, label=None, label_source="", series_uid="1.2"
+    )
     before = digest(sample)
     assert digest(replace(sample, series_uid="1.3")) != before
     (tmp_path / "2.dcm").unlink()
@@ -172,7 +188,11 @@ def test_a_series_counts_by_all_its_slices(tmp_path):
 
 def test_what_is_not_there_can_be_asked_for(tmp_path):
     for name in ("gone.nii", "gone.mhd", "gone"):
-        digest(Sample("a", "a", tmp_path / name, None, ""))
+        digest(
+            Sample(
+                sample_id="a", patient_id="a", image=tmp_path / name, label=None, label_source=""
+            )
+        )
 
 
 @pytest.mark.parametrize(

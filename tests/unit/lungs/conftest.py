@@ -29,7 +29,7 @@ def _phantom(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> Tur
     drawn = make_phantom(seed, kind, difficulty=difficulty, matrix=96)
     source = Grid(drawn.hu.shape, drawn.affine)
     volumes = (drawn.hu, drawn.lungs, drawn.airway, drawn.nodule)
-    turned = [reorient(volume, source, source.canonical) for volume in volumes]
+    turned = [reorient(volume, source, target=source.canonical) for volume in volumes]
     for volume in turned:
         volume.flags.writeable = False
     return Turned(drawn, *turned, source.canonical)
@@ -39,8 +39,8 @@ def _phantom(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> Tur
 def _found(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> tuple[np.ndarray, ...]:
     case = _phantom(seed, kind, difficulty)
     spacing_mm = case.grid.spacing_mm
-    pockets = lung_pockets(air(case.hu), case.hu, spacing_mm)
-    airway = trachea(pockets, case.hu, spacing_mm)
+    pockets = lung_pockets(air(case.hu), case.hu, spacing_mm=spacing_mm)
+    airway = trachea(pockets, case.hu, spacing_mm=spacing_mm)
     return pockets & ~airway, airway
 
 
@@ -70,7 +70,7 @@ class Boxes(NamedTuple):
 
     @property
     def found(self) -> np.ndarray:
-        return lung_pockets(air(self.hu), self.hu, self.spacing_mm)
+        return lung_pockets(air(self.hu), self.hu, spacing_mm=self.spacing_mm)
 
 
 @pytest.fixture
@@ -118,4 +118,4 @@ def _read(path: Path) -> tuple[np.ndarray, Grid]:
     lps[:3, 3] = image.GetOrigin()
     source = Grid(image.GetSize(), np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps)
     hu = np.maximum(sitk.GetArrayFromImage(image), -1024).astype(np.int16).transpose(2, 1, 0)
-    return reorient(hu, source, source.canonical), source.canonical
+    return reorient(hu, source, target=source.canonical), source.canonical

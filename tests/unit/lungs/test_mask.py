@@ -88,9 +88,11 @@ def test_masks_are_what_they_are_said_to_be(phantom, found):
     both = lungs | airway
     both = np.stack([ndimage.binary_fill_holes(one) for one in both.transpose(2, 0, 1)], axis=2)
     made = {kind: mask_around(lungs, airway, spacing, kind, 5) for kind in MASKS}
-    assert np.array_equal(made["recipe"], dilate(both, spacing, 5))
-    assert np.array_equal(made["closed"], dilate(close(both, spacing, 20), spacing, 5))
-    assert np.array_equal(made["cavity"], cavity(lungs, spacing, 5, 10))
+    assert np.array_equal(made["recipe"], dilate(both, spacing, distance_mm=5))
+    assert np.array_equal(
+        made["closed"], dilate(close(both, spacing, radius_mm=20), spacing, distance_mm=5)
+    )
+    assert np.array_equal(made["cavity"], cavity(lungs, spacing, margin_mm=5, slab_mm=10))
 
 
 def test_cavity_leaves_out_the_trachea_above_the_lungs(phantom, found):
@@ -109,22 +111,24 @@ def test_cavity_leaves_out_the_trachea_above_the_lungs(phantom, found):
 def test_mask_of_a_scan_is_its_parts(phantom, kind, threshold, margin_mm):
     case = phantom(2)
     spacing = case.grid.spacing_mm
-    pockets = lung_pockets(air(case.hu, threshold), case.hu, spacing)
-    airway = trachea(pockets, case.hu, spacing)
+    pockets = lung_pockets(air(case.hu, threshold), case.hu, spacing_mm=spacing)
+    airway = trachea(pockets, case.hu, spacing_mm=spacing)
     expected = mask_around(pockets & ~airway, airway, spacing, kind, margin_mm)
-    assert np.array_equal(lung_mask(case.hu, spacing, kind, threshold, margin_mm), expected)
+    assert np.array_equal(
+        lung_mask(case.hu, spacing, kind=kind, threshold=threshold, margin_mm=margin_mm), expected
+    )
 
 
 def test_default_mask_is_the_cavity_and_4_mm(phantom, found):
     case = phantom(2)
-    expected = cavity(found(2)[0], case.grid.spacing_mm, 4.0, 10.0)
+    expected = cavity(found(2)[0], case.grid.spacing_mm, margin_mm=4.0, slab_mm=10.0)
     assert np.array_equal(lung_mask(case.hu, case.grid.spacing_mm), expected)
 
 
 @pytest.mark.parametrize("kind", MASKS)
 def test_volume_without_lungs_is_refused(kind):
     with pytest.raises(ValueError, match="No lungs"):
-        lung_mask(np.full((20, 20, 20), 40, np.int16), (1, 1, 1), kind)
+        lung_mask(np.full((20, 20, 20), 40, np.int16), (1, 1, 1), kind=kind)
 
 
 def test_unknown_mask_is_refused_with_the_choices(found):
@@ -184,7 +188,7 @@ def away_from_hull(lungs, spacing_mm, margin_mm, slab_mm):
 @given(blobs(), SPACINGS, st.floats(0, 8), st.floats(0, 12))
 def test_is_the_hull_of_the_slab_and_its_margin(lungs, spacing, margin_mm, slab_mm):
     away, perimeters = away_from_hull(lungs, spacing, margin_mm, slab_mm)
-    found = cavity(lungs, spacing, margin_mm, slab_mm)
+    found = cavity(lungs, spacing, margin_mm=margin_mm, slab_mm=slab_mm)
     assert found[away < -0.02].all()
     # a side that lies between two directions is bulged by at most this
     bulge = perimeters / 4 * np.tan(np.pi / DIRECTIONS)
@@ -194,11 +198,11 @@ def test_is_the_hull_of_the_slab_and_its_margin(lungs, spacing, margin_mm, slab_
 @settings(deadline=None, max_examples=80)
 @given(blobs(40), SPACINGS, st.floats(0, 8), st.floats(0, 12), *LAYOUT)
 def test_holds_the_lungs_in_any_layout(laid_out, lungs, spacing, margin, slab, order, backwards):
-    expected = cavity(lungs, spacing, margin, slab)
+    expected = cavity(lungs, spacing, margin_mm=margin, slab_mm=slab)
     assert expected.dtype == bool
     assert expected[lungs].all()
     before = lungs.copy()
-    found = cavity(laid_out(lungs, order, backwards), spacing, margin, slab)
+    found = cavity(laid_out(lungs, order, backwards), spacing, margin_mm=margin, slab_mm=slab)
     assert np.array_equal(found, expected)
     assert np.array_equal(lungs, before)
 
@@ -210,23 +214,25 @@ def test_holds_the_lungs_in_any_layout(laid_out, lungs, spacing, margin, slab, o
     *[st.lists(st.floats(0, 15), min_size=2, max_size=2).map(sorted)] * 2,
 )
 def test_grows_with_margin_and_slab(lungs, spacing, margins, slabs):
-    least = cavity(lungs, spacing, margins[0], slabs[0])
+    least = cavity(lungs, spacing, margin_mm=margins[0], slab_mm=slabs[0])
     for margin, slab in ((margins[1], slabs[0]), (margins[0], slabs[1])):
-        assert not (least & ~cavity(lungs, spacing, margin, slab)).any()
+        assert not (least & ~cavity(lungs, spacing, margin_mm=margin, slab_mm=slab)).any()
 
 
 @settings(deadline=None, max_examples=60)
 @given(blobs(), SPACINGS, st.floats(0, 8), st.floats(0, 12), st.integers(0, 2))
 def test_mirrored_lungs_have_a_mirrored_cavity(lungs, spacing, margin, slab, axis):
-    mirrored = cavity(np.flip(lungs, axis), spacing, margin, slab)
-    assert np.array_equal(np.flip(mirrored, axis), cavity(lungs, spacing, margin, slab))
+    mirrored = cavity(np.flip(lungs, axis), spacing, margin_mm=margin, slab_mm=slab)
+    assert np.array_equal(
+        np.flip(mirrored, axis), cavity(lungs, spacing, margin_mm=margin, slab_mm=slab)
+    )
 
 
 def test_one_voxel_becomes_a_ball_of_the_margin():
     lungs = np.zeros((15, 15, 15), bool)
     lungs[7, 7, 7] = True
     away = ndimage.distance_transform_edt(~lungs, sampling=(1.0, 2.0, 1.5))
-    assert np.array_equal(cavity(lungs, (1.0, 2.0, 1.5), 5.5, 0), away <= 5.5)
+    assert np.array_equal(cavity(lungs, (1.0, 2.0, 1.5), margin_mm=5.5, slab_mm=0), away <= 5.5)
 
 
 def test_two_boxes_are_spanned_with_what_lies_between():
@@ -234,18 +240,18 @@ def test_two_boxes_are_spanned_with_what_lies_between():
     lungs[2:5, 3:9, 1] = lungs[14:18, 3:9, 1] = True
     expected = np.zeros_like(lungs)
     expected[2:18, 3:9, 1] = True
-    assert np.array_equal(cavity(lungs, (1.0, 1.0, 1.0), 0, 0), expected)
+    assert np.array_equal(cavity(lungs, (1.0, 1.0, 1.0), margin_mm=0, slab_mm=0), expected)
 
 
 def test_slab_bridges_a_slice_that_a_tumour_fills():
     lungs = np.zeros((20, 12, 9), bool)
     lungs[2:18, 3:9] = True
     lungs[9:, :, 3:6] = False
-    assert not cavity(lungs, (1.0, 1.0, 2.0), 0, 2.0)[15, 5, 4]
-    assert cavity(lungs, (1.0, 1.0, 2.0), 0, 4.0)[2:18, 3:9].all()
+    assert not cavity(lungs, (1.0, 1.0, 2.0), margin_mm=0, slab_mm=2.0)[15, 5, 4]
+    assert cavity(lungs, (1.0, 1.0, 2.0), margin_mm=0, slab_mm=4.0)[2:18, 3:9].all()
     # and reaches no further than itself above the lungs
     lungs[:, :, 5:] = False
-    reached = cavity(lungs, (1.0, 1.0, 2.0), 0, 4.0).any(axis=(0, 1))
+    reached = cavity(lungs, (1.0, 1.0, 2.0), margin_mm=0, slab_mm=4.0).any(axis=(0, 1))
     assert reached.tolist() == [True] * 7 + [False] * 2
 
 
@@ -263,7 +269,7 @@ def test_nodules_at_the_wall_of_a_phantom_lie_within(phantom, found):
         apart = [(at[axis] - (wall - 2, row, k)[axis]) * spacing[axis] for axis in range(3)]
         nodule = (np.square(apart).sum(axis=0) < 15**2) & case.lungs
         assert nodule[wall - 1, row, k]
-        assert not dilate(lungs & ~nodule, spacing, 4)[nodule].all()
+        assert not dilate(lungs & ~nodule, spacing, distance_mm=4)[nodule].all()
         assert cavity(lungs & ~nodule, spacing)[nodule].all()
 
 
@@ -301,7 +307,7 @@ def test_is_that_of_scipy_on_the_working_grid(seed, steps, share):
     mask[4:9, 5:9, 3:7] = True
     radius_mm = steps * WORKING_SPACING_MM
     expected = closed_by_scipy(mask, radius_mm, ISOTROPIC)
-    assert np.array_equal(close(mask, ISOTROPIC, radius_mm), expected)
+    assert np.array_equal(close(mask, ISOTROPIC, radius_mm=radius_mm), expected)
 
 
 def test_is_binary_closing_with_a_ball():
@@ -310,7 +316,7 @@ def test_is_binary_closing_with_a_ball():
     apart = np.indices((9, 9, 9)) - 4
     ball = np.square(apart).sum(axis=0) <= 4**2
     expected = ndimage.binary_closing(np.pad(mask, 6), ball)[6:-6, 6:-6, 6:-6]
-    assert np.array_equal(close(mask, ISOTROPIC, 12.0), expected)
+    assert np.array_equal(close(mask, ISOTROPIC, radius_mm=12.0), expected)
     assert expected.sum() > 2 * mask.sum()
 
 
@@ -327,10 +333,12 @@ def test_holds_the_mask_in_any_layout(laid_out, seed, shape, spacing, radius, or
     mask = ndimage.uniform_filter(np.random.default_rng(seed).random(shape), 3) > 0.55
     mask[0, 0, 0] = True
     before = mask.copy()
-    expected = close(mask, spacing, radius)
+    expected = close(mask, spacing, radius_mm=radius)
     assert expected.dtype == bool
     assert expected[mask].all()
-    assert np.array_equal(close(laid_out(mask, order, backwards), spacing, radius), expected)
+    assert np.array_equal(
+        close(laid_out(mask, order, backwards), spacing, radius_mm=radius), expected
+    )
     assert np.array_equal(mask, before)
 
 
@@ -339,15 +347,15 @@ def test_holds_the_mask_in_any_layout(laid_out, seed, shape, spacing, radius, or
 def test_closing_again_changes_nothing_on_the_working_grid(seed, steps):
     mask = np.random.default_rng(seed).random((14, 13, 12)) < 0.03
     mask[4:9, 5:9, 3:7] = True
-    once = close(mask, ISOTROPIC, steps * WORKING_SPACING_MM)
-    assert np.array_equal(close(once, ISOTROPIC, steps * WORKING_SPACING_MM), once)
+    once = close(mask, ISOTROPIC, radius_mm=steps * WORKING_SPACING_MM)
+    assert np.array_equal(close(once, ISOTROPIC, radius_mm=steps * WORKING_SPACING_MM), once)
 
 
 def test_closing_again_changes_little_on_a_finer_grid(found, phantom):
     lungs, _ = found(2)
     spacing = phantom(2).grid.spacing_mm
-    once = close(lungs, spacing, 20)
-    assert (close(once, spacing, 20) & ~once).sum() < 0.01 * once.sum()
+    once = close(lungs, spacing, radius_mm=20)
+    assert (close(once, spacing, radius_mm=20) & ~once).sum() < 0.01 * once.sum()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.8, 0.8, 2.5), (3.0, 3.0, 5.0)])
@@ -359,7 +367,7 @@ def test_bays_narrower_than_the_ball_come_back_and_wider_ones_stay(spacing):
     deep = y > 46
     narrow = (np.abs(x - 50) < 12) & (np.abs(z - 30) < 12) & deep & mask
     wide = (np.abs(x - 120) < 30) & deep & mask
-    closed = close(mask & ~narrow & ~wide, spacing, 20)
+    closed = close(mask & ~narrow & ~wide, spacing, radius_mm=20)
     # the ball dips 4 mm into the mouth
     assert closed[narrow & (y < 62)].mean() > 0.99
     assert 0.8 < closed[narrow].mean() < 1
@@ -377,6 +385,9 @@ def test_bay_at_the_volumes_border_is_closed_as_elsewhere():
     mask[12:18, 6:20, 8:22] = False
     shifted = np.roll(mask, 6, axis=1)
     assert not shifted[:, :6].any()
-    closed, elsewhere = close(mask, ISOTROPIC, 20), close(shifted, ISOTROPIC, 20)
+    closed, elsewhere = (
+        close(mask, ISOTROPIC, radius_mm=20),
+        close(shifted, ISOTROPIC, radius_mm=20),
+    )
     assert np.array_equal(np.roll(elsewhere, -6, axis=1), closed)
     assert closed[12:18, 6:18, 8:22].all()

@@ -114,7 +114,7 @@ def test_is_every_voxel_within_the_distance(
     mask = np.random.default_rng(seed).random(shape) < share
     mask[tuple(n // 2 for n in shape)] = True
     distance = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    grown = dilate(laid_out(mask, order, backwards), spacing, distance_mm)
+    grown = dilate(laid_out(mask, order, backwards), spacing, distance_mm=distance_mm)
     assert grown.dtype == bool
     assert grown.shape == mask.shape
     # at just the distance it is a matter of rounding
@@ -130,7 +130,7 @@ def test_is_exact_where_distances_are_whole_numbers(seed, shape, square, share):
     mask[0, 0, 0] = True
     expected = edt.edtsq(np.asfortranarray(~mask), anisotropy=(1, 1, 1), order="F") <= square
     expected |= mask
-    assert np.array_equal(dilate(mask, (1.0, 1.0, 1.0), np.sqrt(square)), expected)
+    assert np.array_equal(dilate(mask, (1.0, 1.0, 1.0), distance_mm=np.sqrt(square)), expected)
 
 
 @pytest.mark.parametrize("spacing", [0.1, 0.3, 1 / 3, 0.7, 0.8, 2.0])
@@ -139,7 +139,9 @@ def test_is_exact_where_distances_are_whole_numbers(seed, shape, square, share):
 def test_distance_is_inclusive_whatever_the_rounding(spacing, steps, axis):
     mask = np.zeros((25, 3, 3), bool)
     mask[12] = True
-    grown = dilate(np.moveaxis(mask, 0, axis), np.roll((spacing, 1, 1), axis), spacing * steps)
+    grown = dilate(
+        np.moveaxis(mask, 0, axis), np.roll((spacing, 1, 1), axis), distance_mm=spacing * steps
+    )
     line = np.moveaxis(grown, axis, 0)[:, 1, 1]
     assert np.flatnonzero(line).tolist() == list(range(12 - steps, 13 + steps))
 
@@ -147,7 +149,7 @@ def test_distance_is_inclusive_whatever_the_rounding(spacing, steps, axis):
 def test_ball_by_hand():
     mask = np.zeros((9, 9, 9), bool)
     mask[4, 4, 4] = True
-    grown = dilate(mask, (2.0, 1.0, 4.0), 4.0)
+    grown = dilate(mask, (2.0, 1.0, 4.0), distance_mm=4.0)
     assert np.flatnonzero(grown[:, 4, 4]).tolist() == [2, 3, 4, 5, 6]
     assert np.flatnonzero(grown[4, :, 4]).tolist() == list(range(9))
     assert np.flatnonzero(grown[4, 4, :]).tolist() == [3, 4, 5]
@@ -157,27 +159,27 @@ def test_ball_by_hand():
 @pytest.mark.parametrize("distance_mm", [0, 0.49])
 def test_distance_below_a_voxel_adds_nothing(distance_mm):
     mask = np.random.default_rng(0).random((9, 10, 11)) < 0.2
-    assert np.array_equal(dilate(mask, (0.5, 0.5, 2.0), distance_mm), mask)
+    assert np.array_equal(dilate(mask, (0.5, 0.5, 2.0), distance_mm=distance_mm), mask)
 
 
 def test_distance_larger_than_the_volume_fills_it():
     mask = np.zeros((4, 5, 17), bool)
     mask[0, 4, 16] = True
-    assert dilate(mask, (1, 1, 1), 100).all()
+    assert dilate(mask, (1, 1, 1), distance_mm=100).all()
 
 
 def test_empty_mask_stays_empty():
-    assert not dilate(np.zeros((4, 5, 6), bool), (1, 1, 1), 4).any()
+    assert not dilate(np.zeros((4, 5, 6), bool), (1, 1, 1), distance_mm=4).any()
 
 
 def test_full_mask_stays_full():
-    assert dilate(np.ones((4, 5, 6), bool), (1, 1, 1), 4).all()
+    assert dilate(np.ones((4, 5, 6), bool), (1, 1, 1), distance_mm=4).all()
 
 
 def test_mask_is_not_changed():
     mask = np.zeros((9, 9, 9), bool)
     mask[4, 4, 4] = True
-    dilate(mask, (1, 1, 1), 2)
+    dilate(mask, (1, 1, 1), distance_mm=2)
     assert mask.sum() == 1
 
 
@@ -194,8 +196,13 @@ def ring(half_width: int) -> np.ndarray:
 
 def test_a_tumour_is_filled_and_the_dome_of_the_liver_is_not():
     small, large = ring(13), ring(14)  # 13.5 and 15.7 cm²
-    assert fill_axial_slices(small, SPACING, 15.0)[30, 30].tolist() == [False, True, True, False]
-    assert np.array_equal(fill_axial_slices(large, SPACING, 15.0), large)
+    assert fill_axial_slices(small, SPACING, largest_cm2=15.0)[30, 30].tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert np.array_equal(fill_axial_slices(large, SPACING, largest_cm2=15.0), large)
     assert fill_axial_slices(large, SPACING)[30, 30, 1]
 
 

@@ -102,8 +102,8 @@ def test_left_share_is_that_of_the_patients_left(phantom):
 
 
 def codes(hu: np.ndarray, spacing_mm, kind: str = "cavity") -> list[str]:
-    pockets = lung_pockets(air(hu), hu, spacing_mm)
-    airway = trachea(pockets, hu, spacing_mm)
+    pockets = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     lungs = pockets & ~airway
     mask = mask_around(lungs, airway, spacing_mm, kind)
     return [one.code for one in mask_findings(mask_quality(hu, lungs, mask, spacing_mm))]
@@ -236,7 +236,7 @@ def pixels(x=30, y=None, z=None) -> tuple[int, int]:
 
 def test_picture_has_an_axial_and_a_coronal_view(drawn):
     hu, lungs, mask, spacing = drawn
-    picture = thumbnail(hu, lungs, mask, spacing)
+    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     assert picture.shape == (128, 256, 3)
     assert picture.dtype == np.uint8
     assert picture[pixels(45, y=20)].tolist() == [0, 0, 0]
@@ -249,7 +249,7 @@ def test_picture_has_an_axial_and_a_coronal_view(drawn):
 def test_persons_right_is_on_the_left_the_front_and_the_head_are_above(drawn):
     hu, lungs, mask, spacing = drawn
     hu[47, 26, 25] = hu[47, 20, 41] = -300  # right and in front, right and above
-    picture = thumbnail(hu, lungs, mask, spacing)
+    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     grey = (picture == picture[:, :, :1]).all(axis=2) & (picture[:, :, 0] == 127)
     (axial, coronal) = np.argwhere(grey)[np.argsort(np.argwhere(grey)[:, 1])]
     assert tuple(axial) == pixels(47, y=26)
@@ -262,7 +262,7 @@ def test_persons_right_is_on_the_left_the_front_and_the_head_are_above(drawn):
 
 def test_outlines_are_those_of_the_slice(drawn):
     hu, lungs, mask, spacing = drawn
-    picture = thumbnail(hu, lungs, mask, spacing)
+    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     for x, y in ((10, 15), (21, 15), (40, 15), (50, 15), (15, 11), (15, 29)):
         assert tuple(picture[pixels(x, y=y)]) == LUNGS
     for x, y in ((8, 20), (52, 20), (30, 9), (30, 31)):
@@ -280,7 +280,7 @@ def test_distances_are_the_same_along_all_axes(phantom, found, seed):
     case, (lungs, airway) = phantom(seed), found(seed)
     spacing = case.grid.spacing_mm
     empty = np.zeros_like(lungs)
-    picture = thumbnail(case.hu, lungs, empty, spacing)
+    picture = thumbnail(case.hu, lungs, mask=empty, spacing_mm=spacing)
     outlined = (picture == LUNGS).all(axis=2)
     k, row = ((side[0] + side[-1]) // 2 for side in (levels(lungs, 2), levels(lungs, 1)))
     for view, plane, mm in (
@@ -293,7 +293,9 @@ def test_distances_are_the_same_along_all_axes(phantom, found, seed):
             drawn_mm, true_mm = np.ptp(pixels) * 3.0, np.ptp(voxels) * mm[axis]
             assert drawn_mm == pytest.approx(true_mm, abs=3 + mm[axis])
     mask = mask_around(lungs, airway, spacing)
-    assert (thumbnail(case.hu, lungs, mask, spacing) == MASK).all(axis=2).sum() > 150
+    assert (thumbnail(case.hu, lungs, mask=mask, spacing_mm=spacing) == MASK).all(
+        axis=2
+    ).sum() > 150
 
 
 def levels(mask: np.ndarray, axis: int) -> np.ndarray:

@@ -18,8 +18,8 @@ from lungcam.lungs import (
 
 
 def segment(hu: np.ndarray, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
-    pockets = lung_pockets(air(hu), hu, spacing_mm)
-    airway = trachea(pockets, hu, spacing_mm)
+    pockets = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     return pockets & ~airway, airway
 
 

@@ -112,7 +112,7 @@ def test_severe_emphysema_on_both_sides_is_found(boxes, beside):
     """As dark as the air outside, which differs by reaching the frame alone."""
     hu, lungs = boxes.hu[beside], boxes.lungs[beside]
     hu[lungs] = -970
-    assert np.array_equal(lung_pockets(air(hu), hu, boxes.spacing_mm), lungs)
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=boxes.spacing_mm), lungs)
 
 
 # gas: places and what they stand for
@@ -178,13 +178,13 @@ def test_table_of_foam_larger_than_a_lung_is_left_out(boxes, foam):
     hu[3:87, 6:17] = foam
     assert (hu[3:87, 6:17] == foam).sum() > boxes.right.sum()
     lungs = np.pad(boxes.lungs, ((0, 0), (10, 0), (0, 0)))
-    assert np.array_equal(lung_pockets(air(hu), hu, boxes.spacing_mm), lungs)
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=boxes.spacing_mm), lungs)
 
 
 def test_lungs_that_run_through_all_slices_are_not_given_up_for_bright_gas(boxes):
     boxes.hu[20:60, 57:63, 12:28] = -900  # 138 mL
     hu, lungs = boxes.hu[:, :, 10:40], boxes.lungs[:, :, 10:40]
-    assert np.array_equal(lung_pockets(air(hu), hu, boxes.spacing_mm), lungs)
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=boxes.spacing_mm), lungs)
 
 
 def test_air_under_a_blanket_is_left_out(boxes):
@@ -219,21 +219,21 @@ def test_lungs_that_a_circular_field_of_view_cuts_are_found(boxes):
 )
 def test_lungs_that_the_frame_cuts_are_found(boxes, kept):
     hu, expected = boxes.hu[kept], boxes.lungs[kept]
-    assert np.array_equal(lung_pockets(air(hu), hu, boxes.spacing_mm), expected)
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=boxes.spacing_mm), expected)
 
 
 def test_lung_open_to_the_frame_is_not_filled_there(boxes):
     """What lies at the frame may be the wall."""
     boxes.hu[15:20, 30:40, 20] = 40
     hu, expected = boxes.hu[15:], (boxes.lungs & air(boxes.hu))[15:]
-    assert np.array_equal(lung_pockets(air(hu), hu, boxes.spacing_mm), expected)
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=boxes.spacing_mm), expected)
 
 
 @pytest.mark.parametrize("value", [-1024, -1000, 40])
 def test_without_lungs_is_refused(value):
     hu = np.full((20, 20, 20), value, np.int16)
     with pytest.raises(ValueError, match="No lungs"):
-        lung_pockets(air(hu), hu, (3.0, 3.0, 4.0))
+        lung_pockets(air(hu), hu, spacing_mm=(3.0, 3.0, 4.0))
 
 
 def test_body_without_lungs_in_air_is_refused(boxes):
@@ -246,8 +246,8 @@ def test_pocket_smaller_than_a_lung_is_refused():
     hu = np.full((30, 30, 30), 40, np.int16)
     hu[10:20, 10:20, 10:19] = -850  # 900 voxels
     with pytest.raises(ValueError, match="100 mL"):
-        lung_pockets(air(hu), hu, (4.8, 4.8, 4.8))
-    assert np.array_equal(lung_pockets(air(hu), hu, (4.9, 4.9, 4.9)), hu == -850)
+        lung_pockets(air(hu), hu, spacing_mm=(4.8, 4.8, 4.8))
+    assert np.array_equal(lung_pockets(air(hu), hu, spacing_mm=(4.9, 4.9, 4.9)), hu == -850)
 
 
 def test_input_is_not_changed(boxes):
@@ -255,7 +255,7 @@ def test_input_is_not_changed(boxes):
     boxes.hu[~circle(boxes.hu.shape, 48)] = -1024
     pockets = air(boxes.hu)
     before, hu_before = pockets.copy(), boxes.hu.copy()
-    lung_pockets(pockets, boxes.hu, boxes.spacing_mm)
+    lung_pockets(pockets, boxes.hu, spacing_mm=boxes.spacing_mm)
     assert np.array_equal(pockets, before)
     assert np.array_equal(boxes.hu, hu_before)
 
@@ -270,10 +270,10 @@ def test_any_layout_in_memory_gives_the_same(
     phantom, laid_out, seed, order, hu_order, backwards, hu_backwards
 ):
     case = phantom(seed)
-    expected = lung_pockets(air(case.hu), case.hu, case.grid.spacing_mm)
+    expected = lung_pockets(air(case.hu), case.hu, spacing_mm=case.grid.spacing_mm)
     hu = laid_out(case.hu, hu_order, hu_backwards)
     pockets = laid_out(air(case.hu), order, backwards)
-    assert np.array_equal(lung_pockets(pockets, hu, case.grid.spacing_mm), expected)
+    assert np.array_equal(lung_pockets(pockets, hu, spacing_mm=case.grid.spacing_mm), expected)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -281,7 +281,7 @@ def test_phantom_agrees_with_scipy(phantom, seed):
     case = phantom(seed)
     labels, largest = largest_on_each_side(case.hu, case.lungs)
     expected = by_scipy(air(case.hu), np.isin(labels, largest), case.grid.spacing_mm)
-    found = lung_pockets(air(case.hu), case.hu, case.grid.spacing_mm)
+    found = lung_pockets(air(case.hu), case.hu, spacing_mm=case.grid.spacing_mm)
     assert np.array_equal(found, expected)
 
 
@@ -303,9 +303,9 @@ def test_phantom_that_the_field_of_view_cuts_agrees_with_the_whole_one(phantom, 
     case = phantom(seed)
     within = np.broadcast_to(circle(case.hu.shape, radius)[:, :, None], case.hu.shape)
     hu = np.where(within, case.hu, -1024)
-    whole = lung_pockets(air(case.hu), case.hu, case.grid.spacing_mm)
+    whole = lung_pockets(air(case.hu), case.hu, spacing_mm=case.grid.spacing_mm)
     assert (whole & within).sum() < 0.97 * whole.sum()
-    assert dice(lung_pockets(air(hu), hu, case.grid.spacing_mm), whole & within) > 0.97
+    assert dice(lung_pockets(air(hu), hu, spacing_mm=case.grid.spacing_mm), whole & within) > 0.97
 
 
 def test_phantoms_are_both_joined_and_not_joined_by_the_airway(phantom):
@@ -326,7 +326,7 @@ def joined(boxes):
 
 
 def find(boxes) -> np.ndarray:
-    return trachea(boxes.found, boxes.hu, boxes.spacing_mm)
+    return trachea(boxes.found, boxes.hu, spacing_mm=boxes.spacing_mm)
 
 
 def painted(shape, *boxes) -> np.ndarray:
@@ -415,7 +415,7 @@ def test_gas_of_another_shape_is_none(boxes, pipe):
 def test_input_is_not_changed_trachea(joined):
     lungs, hu = joined.found, joined.hu.copy()
     before = lungs.copy()
-    assert trachea(lungs, hu, joined.spacing_mm).any()
+    assert trachea(lungs, hu, spacing_mm=joined.spacing_mm).any()
     assert np.array_equal(lungs, before)
     assert np.array_equal(hu, joined.hu)
 
@@ -462,9 +462,9 @@ def test_any_layout_in_memory_gives_the_same_trachea(
     phantom, laid_out, order, hu_order, backwards, hu_backwards
 ):
     case = phantom(4)
-    lungs = lung_pockets(air(case.hu), case.hu, case.grid.spacing_mm)
-    expected = trachea(lungs, case.hu, case.grid.spacing_mm)
+    lungs = lung_pockets(air(case.hu), case.hu, spacing_mm=case.grid.spacing_mm)
+    expected = trachea(lungs, case.hu, spacing_mm=case.grid.spacing_mm)
     assert expected.any()
     lungs = laid_out(lungs, order, backwards)
     hu = laid_out(case.hu, hu_order, hu_backwards)
-    assert np.array_equal(trachea(lungs, hu, case.grid.spacing_mm), expected)
+    assert np.array_equal(trachea(lungs, hu, spacing_mm=case.grid.spacing_mm), expected)

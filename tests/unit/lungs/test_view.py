@@ -30,7 +30,7 @@ def test_grid_holds_the_lungs_in_its_middle(low, size, spacing, shape, wanted):
     source = oblique((30, 30, 30), spacing)
     lungs = np.zeros(source.shape, bool)
     lungs[tuple(slice(a, a + n) for a, n in zip(low, size, strict=True))] = True
-    target = lung_grid(lungs, source, shape, wanted)
+    target = lung_grid(lungs, source, shape=shape, spacing_mm=wanted)
     assert target.shape == shape
     extent = np.array(size) * spacing
     fits = (extent <= np.array(shape) * wanted + 1e-9).all()
@@ -50,15 +50,15 @@ def test_axes_are_those_of_the_scan():
     source = oblique((20, 20, 20), (0.7, 0.8, 2.5))
     lungs = np.zeros(source.shape, bool)
     lungs[5:15, 5:15, 5:15] = True
-    target = lung_grid(lungs, source, (8, 8, 8), 4.0)
+    target = lung_grid(lungs, source, shape=(8, 8, 8), spacing_mm=4.0)
     assert target.affine[:3, :3] / 4 == pytest.approx(OBLIQUE[:3, :3])
 
 
 def test_phantom_in_ras_order_is_seen_along_right_anterior_superior(phantom):
     case = phantom(0)
-    target = lung_grid(case.lungs, case.grid, (72, 56, 72), 4.5)
+    target = lung_grid(case.lungs, case.grid, shape=(72, 56, 72), spacing_mm=4.5)
     assert target.affine[:3, :3] == pytest.approx(4.5 * np.eye(3))
-    seen = resample(case.lungs, case.grid, target)
+    seen = resample(case.lungs, case.grid, target=target)
     volume_mm3 = case.lungs.sum() * np.prod(case.grid.spacing_mm)
     assert seen.sum() * 4.5**3 == pytest.approx(volume_mm3, rel=0.01)
 
@@ -80,7 +80,7 @@ def test_outside_the_mask_stands_the_mean_of_the_lungs(shown):
     hu, lungs, mask, source = shown
     bone = hu.copy()
     bone[~mask] = 1500
-    out = show_masked(bone, lungs, mask, source, source)
+    out = show_masked(bone, lungs, mask=mask, source=source, target=source)
     assert out.dtype == np.float32
     assert (out[~mask] == -700).all()
     assert np.array_equal(out[mask], hu[mask])
@@ -89,13 +89,13 @@ def test_outside_the_mask_stands_the_mean_of_the_lungs(shown):
 def test_beyond_the_scan_stands_the_mean_of_the_lungs(shown):
     hu, lungs, mask, source = shown
     far = Grid((4, 4, 4), np.array([[2.0, 0, 0, 500], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]))
-    assert (show_masked(hu, lungs, mask, source, far) == -700).all()
+    assert (show_masked(hu, lungs, mask=mask, source=source, target=far) == -700).all()
 
 
 def test_metal_and_padding_are_clipped(shown):
     hu, lungs, mask, source = shown
     hu[5, 5, 5], hu[5, 5, 6] = 3071, -2000
-    out = show_masked(hu, lungs, mask, source, source)
+    out = show_masked(hu, lungs, mask=mask, source=source, target=source)
     assert out[5, 5, 5] == 600
     assert out[5, 5, 6] == -1200
 
@@ -103,7 +103,7 @@ def test_metal_and_padding_are_clipped(shown):
 def test_scan_is_not_changed(shown):
     hu, lungs, mask, source = shown
     before = hu.copy()
-    show_masked(hu, lungs, mask, source, source)
+    show_masked(hu, lungs, mask=mask, source=source, target=source)
     assert np.array_equal(hu, before)
 
 
@@ -118,17 +118,17 @@ def test_is_the_masked_volume_resampled_in_any_layout(
 ):
     """The boxes that spare work change nothing."""
     case, (lungs, _) = phantom(1), found(1)
-    mask = dilate(lungs, case.grid.spacing_mm, 4)
-    target = lung_grid(lungs, case.grid, (30, 25, 28), spacing_mm)
+    mask = dilate(lungs, case.grid.spacing_mm, distance_mm=4)
+    target = lung_grid(lungs, case.grid, shape=(30, 25, 28), spacing_mm=spacing_mm)
     mean = round(float(case.hu[lungs].mean()))
     whole = np.where(mask, np.clip(case.hu, -1200, 600).astype(float), mean)
-    expected = resample(whole, case.grid, target, outside=mean)
+    expected = resample(whole, case.grid, target=target, outside=mean)
     out = show_masked(
         laid_out(case.hu, order, backwards),
         laid_out(lungs, mask_order, mask_backwards),
-        laid_out(mask, mask_order, mask_backwards),
-        case.grid,
-        target,
+        mask=laid_out(mask, mask_order, mask_backwards),
+        source=case.grid,
+        target=target,
     )
     assert np.abs(out - expected).max() < 0.01
 
@@ -150,7 +150,7 @@ def chest():
 def test_the_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
     values, lungs = chest
     values[10, 10, 10] = 5  # a vessel
-    faded = fade_walls(values, lungs, SPACING, contrast)
+    faded = fade_walls(values, lungs, spacing_mm=SPACING, contrast=contrast)
     assert faded.dtype == np.float32
     assert np.array_equal(faded[lungs], values[lungs])
     assert (faded[6:8, 13:16, 13:16] == 6).all()
@@ -161,7 +161,7 @@ def test_the_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
 def test_the_values_given_are_not_changed(chest):
     values, lungs = chest
     before = values.copy()
-    fade_walls(values, lungs, SPACING, 0.0)
+    fade_walls(values, lungs, spacing_mm=SPACING, contrast=0.0)
     assert np.array_equal(values, before)
 
 

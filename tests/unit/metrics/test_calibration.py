@@ -192,7 +192,7 @@ def test_weights_are_as_many_samples():
     generator = np.random.default_rng(2)
     labels, weights = generator.integers(0, 2, 40), generator.integers(1, 5, 40)
     logits = generator.normal(size=40) + labels
-    one = fit_platt(labels, logits, weights.astype(float))
+    one = fit_platt(labels, logits, weights=weights.astype(float))
     many = fit_platt(np.repeat(labels, weights), np.repeat(logits, weights))
     assert (one.slope, one.intercept) == pytest.approx((many.slope, many.intercept), rel=1e-5)
 

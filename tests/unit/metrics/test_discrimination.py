@@ -120,7 +120,7 @@ def test_without_an_error_newcombe_gives_the_interval(sign):
     labels = np.repeat([0, 1], [12, 8])
     low, high = auc_interval(labels, sign * (labels + 0.0), np.arange(20))
     estimate = 1.0 if sign == 1 else 0.0
-    assert (low, high) == newcombe_interval(estimate, 8, 12)
+    assert (low, high) == newcombe_interval(estimate, 8, n_negative=12)
     assert high - low > 0.1
 
 
@@ -147,7 +147,7 @@ def newcombe_by_roots(estimate: float, m: int, n: int) -> tuple[float, float]:
     [(0.8, 40, 40), (0.95, 10, 60), (0.5, 5, 5), (1.0, 35, 35), (1.0, 3, 50), (0.0, 7, 9)],
 )
 def test_newcombe_solves_its_equation(estimate, m, n):
-    assert newcombe_interval(estimate, m, n) == pytest.approx(
+    assert newcombe_interval(estimate, m, n_negative=n) == pytest.approx(
         newcombe_by_roots(estimate, m, n), abs=2e-5
     )
 
@@ -155,14 +155,16 @@ def test_newcombe_solves_its_equation(estimate, m, n):
 def test_newcombe_by_hand():
     # 1 positive, 1 negative: the mean count less one is 0, so the variance is t (1 - t) and, with
     # the estimate 1, the bound solves (1 - t)^2 = z^2 t (1 - t): t = 1 / (1 + z^2)
-    low, high = newcombe_interval(1.0, 1, 1)
+    low, high = newcombe_interval(1.0, 1, n_negative=1)
     assert low == pytest.approx(1 / (1 + 1.959964**2), abs=1e-5)
     assert high == 1
 
 
 def test_newcombe_is_the_same_seen_from_the_other_class():
-    low, high = newcombe_interval(0.83, 12, 31)
-    assert newcombe_interval(0.17, 31, 12) == pytest.approx((1 - high, 1 - low), abs=1e-5)
+    low, high = newcombe_interval(0.83, 12, n_negative=31)
+    assert newcombe_interval(0.17, 31, n_negative=12) == pytest.approx(
+        (1 - high, 1 - low), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "newcombe"])
@@ -177,7 +179,7 @@ def test_coverage(method, monkeypatch):
         if method == "bootstrap":
             low, high = auc_interval(labels, scores, np.arange(2 * n))
         else:
-            low, high = newcombe_interval(auc(labels, scores), n, n)
+            low, high = newcombe_interval(auc(labels, scores), n, n_negative=n)
         covered += low <= truth <= high
     assert 0.90 <= covered / runs <= 0.99
 
@@ -196,17 +198,19 @@ def test_interval_holds_the_estimate_and_widens_with_fewer_patients():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], [80, 40])
     scores = generator.normal(size=120) + labels
-    low, high = average_precision_interval(labels, scores, np.arange(120))
+    low, high = average_precision_interval(labels, scores, patients=np.arange(120))
     assert low < average_precision(labels, scores) < high
-    few = average_precision_interval(labels, scores, np.arange(120) // 2 * 2)
+    few = average_precision_interval(labels, scores, patients=np.arange(120) // 2 * 2)
     assert few != (low, high)
 
 
 def test_without_an_error_or_a_class_there_is_no_interval():
     labels = np.array([0, 0, 1, 1])
-    assert np.isnan(average_precision_interval(labels, labels, np.arange(4))).all()
+    assert np.isnan(average_precision_interval(labels, labels, patients=np.arange(4))).all()
     assert np.isnan(average_precision(np.ones(4, int), labels))
-    assert np.isnan(average_precision_interval(np.ones(4, int), labels, np.arange(4))).all()
+    assert np.isnan(
+        average_precision_interval(np.ones(4, int), labels, patients=np.arange(4))
+    ).all()
 
 
 @settings(deadline=None)
@@ -226,7 +230,7 @@ def test_the_band_holds_the_curve():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], 40)
     scores = generator.normal(size=80) + labels
-    low, high = roc_band(labels, scores, np.arange(80))
+    low, high = roc_band(labels, scores, patients=np.arange(80))
     true = np.interp(STEPS, *roc_curve(labels, scores))
     assert (low <= true + 0.03).all()
     assert (true <= high + 0.03).all()
@@ -256,38 +260,42 @@ def test_no_cut_off_does_better(case, specificity):
     called = scores >= np.arange(0, 11)[:, None]
     false = called[:, labels == 0].sum(axis=1)
     kept = (labels == 0).sum() - false >= round(specificity * 100) * (labels == 0).sum() / 100
-    assert sensitivity_at(labels, scores, specificity) == called[:, labels == 1].mean(axis=1)[
-        kept
-    ].max(initial=0)
+    assert sensitivity_at(labels, scores, specificity=specificity) == called[:, labels == 1].mean(
+        axis=1
+    )[kept].max(initial=0)
 
 
 def test_one_of_ten_negatives_may_be_called_at_90_percent():
     labels = np.repeat([0, 1], [10, 4])
     scores = np.r_[np.arange(10.0), 8.5, 9.5, 7.5, 9.2]
     # the negative at 9 may be called, the one at 8 not
-    assert sensitivity_at(labels, scores, 0.9) == 3 / 4
-    assert sensitivity_at(labels, scores, 0.95) == 2 / 4
+    assert sensitivity_at(labels, scores, specificity=0.9) == 3 / 4
+    assert sensitivity_at(labels, scores, specificity=0.95) == 2 / 4
 
 
 def test_a_tie_at_the_top_calls_nobody():
-    assert sensitivity_at(np.array([0, 0, 1]), np.array([1, 1, 1]), 0.9) == 0
+    assert sensitivity_at(np.array([0, 0, 1]), np.array([1, 1, 1]), specificity=0.9) == 0
 
 
 def test_interval():
     generator = np.random.default_rng(1)
     labels = np.repeat([0, 1], 60)
     scores = generator.normal(size=120) + 1.5 * labels
-    low, high = sensitivity_interval(labels, scores, np.arange(120), 0.9)
-    assert 0 <= low <= sensitivity_at(labels, scores, 0.9) <= high <= 1
+    low, high = sensitivity_interval(labels, scores, patients=np.arange(120), specificity=0.9)
+    assert 0 <= low <= sensitivity_at(labels, scores, specificity=0.9) <= high <= 1
     assert low < high
-    assert np.isnan(sensitivity_interval(labels, labels, np.arange(120), 0.9)).all()
-    assert np.isnan(sensitivity_at(labels[:60], scores[:60], 0.9))
+    assert np.isnan(
+        sensitivity_interval(labels, labels, patients=np.arange(120), specificity=0.9)
+    ).all()
+    assert np.isnan(sensitivity_at(labels[:60], scores[:60], specificity=0.9))
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_has_none(label):
     labels = np.full(4, label)
-    assert np.isnan(sensitivity_interval(labels, np.arange(4), np.arange(4), 0.9)).all()
+    assert np.isnan(
+        sensitivity_interval(labels, np.arange(4), patients=np.arange(4), specificity=0.9)
+    ).all()
 
 
 cases_threshold = st.lists(
@@ -349,7 +357,7 @@ def test_no_other_cut_between_the_scores_is_better(case):
 @given(cases_threshold, st.sampled_from([0.05, 0.35, 0.5, 0.95]))
 def test_figures_are_those_of_torchmetrics(case, threshold):
     labels, probabilities = np.array(case).T
-    figures = at_threshold(labels, probabilities, threshold)
+    figures = at_threshold(labels, probabilities, threshold=threshold)
     # torchmetrics calls p > threshold: bring in a threshold between two scores
     p, y = torch.tensor(probabilities), torch.tensor(labels).long()
     between = threshold - 1e-4
@@ -365,16 +373,18 @@ def test_figures_are_those_of_torchmetrics(case, threshold):
 
 
 def test_a_probability_at_the_threshold_is_called():
-    figures = at_threshold(np.array([1, 0]), np.array([0.5, 0.49]), 0.5)
+    figures = at_threshold(np.array([1, 0]), np.array([0.5, 0.49]), threshold=0.5)
     assert figures == {"accuracy": 1, "precision": 1, "recall": 1, "specificity": 1}
 
 
 def test_a_ratio_without_a_denominator_is_none():
-    nothing_called = at_threshold(np.array([0, 0]), np.array([0.1, 0.2]), 0.5)
+    nothing_called = at_threshold(np.array([0, 0]), np.array([0.1, 0.2]), threshold=0.5)
     assert nothing_called == {
         "accuracy": 1,
         "precision": None,
         "recall": None,
         "specificity": 1,
     }
-    assert at_threshold(np.array([1, 1]), np.array([0.1, 0.9]), 0.5)["specificity"] is None
+    assert (
+        at_threshold(np.array([1, 1]), np.array([0.1, 0.9]), threshold=0.5)["specificity"] is None
+    )

@@ -112,7 +112,7 @@ def test_wilsons_interval_by_hand():
 )
 def test_difference_of_shares_is_newcombes(first, second, low, high):
     # table II of the paper
-    found = share_difference_interval(first / 10, second / 10, 10)
+    found = share_difference_interval(first / 10, second / 10, n=10)
     assert found == pytest.approx((low, high), abs=1e-4)
 
 
@@ -136,9 +136,9 @@ def test_a_weighted_figure_is_that_of_repeated_rows(case):
     )
     assert average_precision(again, repeated) == pytest.approx(float(precision), abs=1e-6)
     for specificity in (0.5, 0.9):
-        assert weighted_sensitivity(labels, scores, specificity)(held)[0] == pytest.approx(
-            sensitivity_at(again, repeated, specificity)
-        )
+        assert weighted_sensitivity(labels, scores, specificity=specificity)(held)[
+            0
+        ] == pytest.approx(sensitivity_at(again, repeated, specificity=specificity))
 
 
 def test_weights_of_one_class_have_no_auc():
@@ -150,7 +150,7 @@ def test_weights_of_one_class_have_no_auc():
 
 def test_whole_patients_are_drawn_as_many_as_there_are():
     labels, patients = np.array([0, 1, 0, 1, 0]), np.array(["b", "b", "a", "c", "c"])
-    weights = bootstrap(labels, patients, lambda drawn: drawn)
+    weights = bootstrap(labels, patients, statistic=lambda drawn: drawn)
     assert weights.shape == (RESAMPLES, 5)
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 4]).all()
@@ -165,12 +165,14 @@ def test_whole_patients_are_drawn_as_many_as_there_are():
 def test_little_memory_gives_as_many_resamples(monkeypatch):
     monkeypatch.setattr("lungcam.metrics.resampling.HELD", 7)
     labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.9])
-    assert bootstrap(labels, np.arange(4), weighted_auc(labels, scores)).shape == (RESAMPLES,)
+    assert bootstrap(labels, np.arange(4), statistic=weighted_auc(labels, scores)).shape == (
+        RESAMPLES,
+    )
 
 
 def test_one_label_cannot_be_resampled():
     with pytest.raises(ValueError, match="both labels"):
-        bootstrap(np.ones(3, int), np.arange(3), lambda weights: weights)
+        bootstrap(np.ones(3, int), np.arange(3), statistic=lambda weights: weights)
 
 
 def test_what_nothing_moves_has_no_interval():

@@ -49,18 +49,22 @@ def test_the_figures_are_those_of_the_functions():
     labels = np.array([0, 1, 0, 1, 1, 0])
     probabilities = np.array([0.1, 0.9, 0.6, 0.4, 0.8, 0.2])
     patients = np.arange(6)
-    figures = summarise(labels, probabilities, patients, 0.5, {}, seed=3)
+    figures = summarise(
+        labels, probabilities, patients=patients, threshold=0.5, baselines={}, seed=3
+    )
     assert set(figures) == PROMISED
     assert (figures["n"], figures["n_positive"]) == (6, 3)
     assert figures["auc"] == auc(labels, probabilities)
     assert figures["auc_ci95"] == list(auc_interval(labels, probabilities, patients, 3))
     assert figures["pr_auc"] == average_precision(labels, probabilities)
-    assert figures["sensitivity_at_90_specificity"] == sensitivity_at(labels, probabilities, 0.9)
+    assert figures["sensitivity_at_90_specificity"] == sensitivity_at(
+        labels, probabilities, specificity=0.9
+    )
     assert figures["brier"] == brier(labels, probabilities)
     assert figures["threshold"] == 0.5
     assert figures["baselines"] == {}
     assert {name: figures[name] for name in ("accuracy", "precision", "recall", "specificity")} == (
-        at_threshold(labels, probabilities, 0.5)
+        at_threshold(labels, probabilities, threshold=0.5)
     )
 
 
@@ -69,9 +73,9 @@ def test_json_without_nan(labels):
     figures = summarise(
         np.array(labels),
         np.array([0.2, 0.4, 0.9]),
-        np.arange(3),
-        0.95,
-        {"diameter": np.array([3.0, np.nan, 9.0])},
+        patients=np.arange(3),
+        threshold=0.95,
+        baselines={"diameter": np.array([3.0, np.nan, 9.0])},
     )
     again = json.loads(json.dumps(figures, allow_nan=False))
     assert set(again) == PROMISED
@@ -86,7 +90,13 @@ def test_a_baseline_leaves_out_what_is_unknown():
         "volume": np.full(4, np.nan),
         "depth": np.array([np.nan, np.nan, 1.0, 2.0]),
     }
-    figures = summarise(labels, np.array([0.1, 0.2, 0.3, 0.4]), np.arange(4), 0.25, baselines)
+    figures = summarise(
+        labels,
+        np.array([0.1, 0.2, 0.3, 0.4]),
+        patients=np.arange(4),
+        threshold=0.25,
+        baselines=baselines,
+    )
     # of the three known, 9 is above 5 and 4 is below; volumes are unknown; depths are of one class
     assert figures["baselines"] == {"auc_diameter": 0.5, "auc_depth": None}
     against = figures["against_baselines"]

@@ -85,7 +85,7 @@ def test_it_is_that_of_all_pairs_and_weights_are_as_many_rows(case):
     time, event, scores, weights = columns(case)
     theirs = all_pairs(scores, time, event, HORIZON)
     assert concordance(scores, time, event, HORIZON) == pytest.approx(theirs, nan_ok=True, abs=1e-9)
-    of = weighted_concordance(scores, follow_up(time, event), HORIZON)
+    of = weighted_concordance(scores, follow_up(time, event), horizon_days=HORIZON)
     many = [np.repeat(one, weights) for one in (scores, time, event)]
     found = of(weights[None].astype(float))[0]
     assert found == pytest.approx(all_pairs(*many, HORIZON), nan_ok=True, abs=1e-9)
@@ -112,7 +112,7 @@ def test_it_hangs_on_the_order_alone(case, random):
 @given(cases)
 def test_blocks_of_events_are_all_counted(case):
     time, event, scores, weights = columns(case)
-    of = weighted_concordance(scores, follow_up(time, event), HORIZON)
+    of = weighted_concordance(scores, follow_up(time, event), horizon_days=HORIZON)
     drawn = np.stack([np.ones(len(time)), weights])
     whole = of(drawn)
     with pytest.MonkeyPatch.context() as patch:
@@ -182,7 +182,9 @@ rows = st.lists(
 
 def risk(time_days, event, *days) -> np.ndarray:
     once = np.ones((1, len(time_days)))
-    return observed_risk(follow_up(np.array(time_days), np.array(event)), once, np.array(days))[0]
+    return observed_risk(
+        follow_up(np.array(time_days), np.array(event)), once, days=np.array(days)
+    )[0]
 
 
 def test_by_hand_follow_up():
@@ -222,7 +224,9 @@ def by_counting(time_days, event, day) -> float:
 @given(rows, st.integers(1, 14))
 def test_weights_are_as_many_rows(case, day):
     time_days, event, weights = (np.array(column) for column in zip(*case, strict=True))
-    found = observed_risk(follow_up(time_days, event), weights[None].astype(float), np.array([day]))
+    found = observed_risk(
+        follow_up(time_days, event), weights[None].astype(float), days=np.array([day])
+    )
     many = np.repeat(time_days, weights), np.repeat(event, weights)
     if weights.sum():
         assert found[0, 0] == pytest.approx(by_counting(*many, day), nan_ok=True)
@@ -238,7 +242,7 @@ def test_by_hand_yearly_auc(targets):
     mask, happened = targets(time, event)
     happened[4], mask[4] = 0, 1
     risks = np.repeat(np.array([0.5, 0.4, 0.3, 0.45, 0.5])[:, None], 6, axis=1)
-    found = yearly_auc(risks, mask, happened, np.arange(5))
+    found = yearly_auc(risks, mask, happened=happened, patients=np.arange(5))
     counts = [(one["n_positive"], one["n"]) for one in found.values()]
     assert list(found) == ["1", "2", "3", "4", "5", "6"]
     # the one lost in year 2 is free in years 1 and 2 by Sybil's rule, and then left out; the event
@@ -255,7 +259,7 @@ def test_each_year_has_its_own_risk_and_the_houses_interval(targets):
     time, event = generator.integers(0, 2400, 60), generator.random(60) < 0.5
     mask, happened = targets(time, event)
     risks, patients = generator.random((60, 6)), np.arange(60) // 2
-    found = yearly_auc(risks, mask, happened, patients, seed=3)
+    found = yearly_auc(risks, mask, happened=happened, patients=patients, seed=3)
     for year in range(6):
         # by times, not masks: an event before the year's end, or followed into the year
         positive = event & (time < 365 * (year + 1))
@@ -268,7 +272,9 @@ def test_each_year_has_its_own_risk_and_the_houses_interval(targets):
 @pytest.mark.usefixtures("few_resamples")
 def test_a_year_of_one_class_has_no_auc(targets):
     mask, happened = targets(np.array([400, 2190, 2190]), np.array([True, False, False]))
-    found = yearly_auc(np.random.default_rng(0).random((3, 6)), mask, happened, np.arange(3))
+    found = yearly_auc(
+        np.random.default_rng(0).random((3, 6)), mask, happened=happened, patients=np.arange(3)
+    )
     assert found["1"] == {"value": None, "ci95": [None, None], "n": 3, "n_positive": 0}
     assert found["2"]["value"] is not None
 
@@ -281,7 +287,9 @@ def test_a_baseline_stands_beside_the_net_on_the_same_rows(targets):
     risks, diameter = generator.random((40, 6)), generator.random(40)
     diameter[::4] = np.nan
     baselines = {"diameter": diameter, "unknown": np.full(40, np.nan)}
-    found = yearly_baselines(risks, mask, happened, np.arange(40), baselines, seed=2)
+    found = yearly_baselines(
+        risks, mask, happened=happened, patients=np.arange(40), baselines=baselines, seed=2
+    )
     assert list(found) == ["diameter"]
     told = ~np.isnan(diameter) & ((event & (time < 1095)) | (time >= 730))
     labels = happened[told, 2].astype(int)

@@ -33,7 +33,7 @@ def test_heat_map_of_the_layer_that_a_model_explains(model, view):
     with torch.no_grad():
         assert net(image).shape == (1, 1)
 
-    heat = explain(net, image, grid, config.explain.layer, evidence="for")
+    heat = explain(net, image, grid=grid, layer=config.explain.layer, evidence="for")
     assert min(heat.values.shape) >= LEAST_CELLS
     assert np.isfinite(heat.values).all()
     assert heat.values.min() >= 0

@@ -91,7 +91,7 @@ def test_a_year_has_a_map_of_its_own():
     maps = []
     for year in (0, YEARS - 1):
         with one_year(net, year):
-            maps.append(explain(net, image, grid, "conv3"))
+            maps.append(explain(net, image, grid=grid, layer="conv3"))
     assert not np.allclose(maps[0].values, maps[1].values)
     assert hazard_head(net).year == YEARS - 1
 

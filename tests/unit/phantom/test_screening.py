@@ -104,7 +104,7 @@ def test_what_the_best_risk_is_by_hand():
 def test_nothing_shrinks_or_goes_and_risk_never_decreases(
     cancer, diagnosed, stable, proneness, share, day, later
 ):
-    one = Course(cancer, diagnosed, stable, proneness)
+    one = Course(cancer=cancer, diagnosed_mm=diagnosed, stable_mm=stable, proneness=proneness)
     day = min(day, cancer - 1)
     later = min(day + later, cancer - 1)
     assert one.diameter_mm(day) <= one.diameter_mm(later)
@@ -130,7 +130,11 @@ SEED, WITH, WITHOUT = 12, 0.0, 0.99
 def exam(cancer: int = 2000, stable: float = 0.0, proneness: float = WITH, day: int = 0, **other):
     settings = {"share": 0.8, "difficulty": 0.3, "matrix": 80} | other
     return screened_phantom(
-        SEED, "malignant", Course(cancer, 25, stable, proneness), day, **settings
+        SEED,
+        "malignant",
+        course=Course(cancer=cancer, diagnosed_mm=25, stable_mm=stable, proneness=proneness),
+        day=day,
+        **settings,
     )
 
 

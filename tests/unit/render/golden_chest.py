@@ -11,11 +11,13 @@ import numpy as np
 from lungcam.render import Outline, RenderOptions, Scene, prepare_content, save_png
 
 LOOKS = {
-    "gradient": RenderOptions("gradient", size=192, mapper="software"),
+    "gradient": RenderOptions(preset="gradient", size=192, mapper="software"),
     "otsu_cut": RenderOptions(
-        "otsu", view="three_quarter", clip="coronal", size=192, mapper="software"
+        preset="otsu", view="three_quarter", clip="coronal", size=192, mapper="software"
     ),
-    "classic_above": RenderOptions("classic", "viridis", "superior", size=192, mapper="software"),
+    "classic_above": RenderOptions(
+        preset="classic", colormap="viridis", view="superior", size=192, mapper="software"
+    ),
 }
 SPACING_MM = (3.0, 3.0, 4.0)
 SHAPE = (96, 72, 64)

@@ -28,7 +28,7 @@ def test_axes_are_a_right_handed_frame(view):
 @pytest.mark.parametrize("view", [*VIEWS.values(), View(130, -40)])
 def test_a_camera_that_was_aimed_has_the_axes_of_its_view(view):
     camera = vtkCamera()
-    aim(camera, view, np.array([[0, 0, 0], [300, 200, 250]]), 1.0, (0, 1, 0, 1))
+    aim(camera, view, points=np.array([[0, 0, 0], [300, 200, 250]]), aspect=1.0, frame=(0, 1, 0, 1))
     assert camera_axes(camera) == pytest.approx(axes_of(view), abs=1e-6)
 
 

@@ -53,7 +53,9 @@ TOLD = {
 
 
 def test_each_key_is_a_field_and_others_are_left_alone():
-    assert read_options(TOLD) == RenderOptions("otsu", "magma", "left", "axial", 512, "software")
+    assert read_options(TOLD) == RenderOptions(
+        preset="otsu", colormap="magma", view="left", clip="axial", size=512, mapper="software"
+    )
     assert read_options(OmegaConf.create({**TOLD, "interactive": True})) == read_options(TOLD)
 
 

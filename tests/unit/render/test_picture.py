@@ -33,7 +33,7 @@ def centroid(weights):
 def test_heat_glows_where_it_is(opengl, chest, ball, at, view):
     hu, lungs, spacing = chest
     content = prepare_content(hu, lungs, ball(hu.shape, at, spacing), spacing, RenderOptions())
-    with Scene(content, RenderOptions(), SIZE) as drawn:
+    with Scene(content, RenderOptions(), size=SIZE) as drawn:
         found = centroid(glow(drawn.picture(view)))
         expected = drawn.pixel_of(np.multiply(at, spacing))
     assert found == pytest.approx(expected, abs=2)

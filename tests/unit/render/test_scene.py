@@ -37,7 +37,7 @@ def test_a_cut_takes_away_what_lies_toward_the_camera_from_the_peak_on(content, 
 
 def test_a_cut_shows_the_peak_itself(content):
     def hottest(clip):
-        look = RenderOptions("classic", view="anterior", clip=clip, size=240)
+        look = RenderOptions(preset="classic", view="anterior", clip=clip, size=240)
         with Scene(content(look), look) as scene:
             picture = scene.picture("anterior").astype(int)
             row, column = scene.pixel_of(np.multiply(AT, (4.0, 4.5, 7.0)))

@@ -47,7 +47,7 @@ def test_a_name_that_does_not_exist_is_told():
 
 def test_fire_does_without_matplotlib():
     code = (
-        "import sys; from lungcam.render import Look, check_look; check_look(Look()); "
+        "import sys; from lungcam.render import RenderOptions, check_options; check_options(RenderOptions()); "
         "print('matplotlib' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -125,7 +125,7 @@ def bells(first=42, second=160):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_tables_rise_and_stay_between_0_and_1(name):
-    lungs, heat = transfer_functions(RenderOptions(name), bells())
+    lungs, heat = transfer_functions(RenderOptions(preset=name), bells())
     for table in (*lungs, *heat):
         if table is not None:
             rows = np.array(table)
@@ -136,25 +136,25 @@ def test_tables_rise_and_stay_between_0_and_1(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_air_is_clear(name):
-    lungs, _ = transfer_functions(RenderOptions(name), bells())
+    lungs, _ = transfer_functions(RenderOptions(preset=name), bells())
     assert at(lungs.opacity, np.array([0.0])) == 0
 
 
 def test_classic_has_the_points_it_is_known_by():
-    lungs, _ = transfer_functions(RenderOptions("classic"), bells())
+    lungs, _ = transfer_functions(RenderOptions(preset="classic"), bells())
     assert lungs.opacity == ((0, 0), (150, 0.05), (180, 1), (210, 0.1), (255, 0.001))
     assert lungs.gradient == ((1, 0), (5, 0.1), (50, 1))
 
 
 def test_linear_is_a_line():
-    lungs, _ = transfer_functions(RenderOptions("linear"), bells())
+    lungs, _ = transfer_functions(RenderOptions(preset="linear"), bells())
     opacity = at(lungs.opacity, VALUES)
     assert opacity == pytest.approx(opacity[255] * VALUES / 255)
     assert lungs.gradient is None
 
 
 def test_otsu_clears_the_first_mode_and_fills_the_second():
-    lungs, _ = transfer_functions(RenderOptions("otsu"), bells())
+    lungs, _ = transfer_functions(RenderOptions(preset="otsu"), bells())
     opacity = at(lungs.opacity, VALUES)
     assert (opacity[5:81] == 0).all()
     assert opacity[120:201] == pytest.approx(1, abs=0.1)
@@ -163,6 +163,6 @@ def test_otsu_clears_the_first_mode_and_fills_the_second():
 
 
 def test_gradient_shows_edges_and_not_what_is_even():
-    lungs, _ = transfer_functions(RenderOptions("gradient"), bells())
+    lungs, _ = transfer_functions(RenderOptions(preset="gradient"), bells())
     assert at(lungs.gradient, np.array([0.0])) == 0
     assert at(lungs.gradient, np.array([40.0])) == 1

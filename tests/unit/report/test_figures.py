@@ -23,11 +23,13 @@ RULE = "label 1: malignancy 4 to 5; 0: 1 to 2; " + "others left out, as the read
 def shown(labels, probabilities, diameters) -> Shown:
     labels, probabilities = np.array(labels), np.array(probabilities)
     baselines = {"diameter": np.array(diameters, float), "unknown": np.full(len(labels), np.nan)}
-    figures = summarise(labels, probabilities, np.arange(len(labels)), 0.4, baselines)
+    figures = summarise(
+        labels, probabilities, patients=np.arange(len(labels)), threshold=0.4, baselines=baselines
+    )
     figures |= {"brier_uncalibrated": 0.2, "ece_uncalibrated": 0.1}
     return Shown(
-        "test", labels, probabilities / 2, probabilities, np.arange(len(labels)), baselines,
-        figures, RULE, 0,
+        split="test", labels=labels, raw=probabilities / 2, probabilities=probabilities, patients=np.arange(len(labels)), baselines=baselines,
+        figures=figures, label_rule=RULE, seed=0,
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def test_the_montage_shows_each_tile_with_its_caption(peak):
     hu, heat = np.full((40, 64), -700.0), np.zeros((40, 64))
     heat[10:20, 10:20] = peak
     one = Slice(hu, heat, (20.0, 20.0, 5.0))
-    figure = draw_montage([Tile(("scan-1", "p = 0.812"), one, one)] * 3, "n = 9", RULE)
+    figure = draw_montage([Tile(("scan-1", "p = 0.812"), one, one)] * 3, "n = 9", label_rule=RULE)
     assert words(figure).count("scan-1\np = 0.812") == 3
     picture = rgb(figure).astype(int)
     # heat is the only thing that is redder than blue, apart from the colour bar on the right
@@ -114,7 +116,7 @@ def test_the_montage_of_a_failed_net_is_marked_beside_its_title(count):
     one = Slice(np.full((40, 64), -700.0), np.zeros((40, 64)), None)
     tiles = [Tile(("scan-1",), one, one)] * count
     below = "highest, middle and lowest probability of either class; test: n = 70"
-    figure = draw_montage(tiles, below, RULE, mark=FAILED)
+    figure = draw_montage(tiles, below, label_rule=RULE, mark=FAILED)
     figure.canvas.draw()
     marks = [one for one in figure.texts if one.get_text().replace("\n", " ") == FAILED]
     assert len(marks) == 1
@@ -122,4 +124,6 @@ def test_the_montage_of_a_failed_net_is_marked_beside_its_title(count):
     assert box.x1 < figure.bbox.x1
     others = [one for one in figure.texts if one is not marks[0]]
     assert not any(box.overlaps(one.get_window_extent()) for one in others)
-    assert FAILED not in [one.replace("\n", " ") for one in words(draw_montage(tiles, below, RULE))]
+    assert FAILED not in [
+        one.replace("\n", " ") for one in words(draw_montage(tiles, below, label_rule=RULE))
+    ]

@@ -12,7 +12,7 @@ def test_a_run_is_one_point_with_its_settings(tmp_path):
     logger.log_metrics({"val/auc": 0.6}, 1)
     logger.finalize("success")
     metrics = {"val": {"auc": 0.75, "brier": 0.2}, "test": {"auc": None, "brier": 0.25}}
-    log_hparams([logger], ["optimizer.lr=1e-3", "model=small3d", "~x"], metrics)
+    log_hparams([logger], ["optimizer.lr=1e-3", "model=small3d", "~x"], metrics=metrics)
 
     events = EventAccumulator(str(tmp_path)).Reload()
     points = {tag: [one.value for one in events.Scalars(tag)] for tag in events.Tags()["scalars"]}

@@ -32,7 +32,7 @@ def brightest(picture: np.ndarray) -> tuple[float, float]:
 def test_right_is_on_the_left_and_front_or_head_at_the_top(scan, plane, axis):
     hu, grid = scan
     heat = HeatMap((hu > 0).astype(np.float32), grid)
-    one = cut(hu, grid, heat, grid, POINT, plane, (POINT, 8.0))
+    one = cut(hu, grid, heat=heat, box=grid, point_mm=POINT, plane=plane, lesion=(POINT, 8.0))
     low, high = grid.to_world([0, 0, 0]), grid.to_world(np.array(grid.shape) - 1)
     share = (POINT - low) / (high - low)
     expected = (1 - share[0], 1 - share[axis])
@@ -48,7 +48,14 @@ def test_right_is_on_the_left_and_front_or_head_at_the_top(scan, plane, axis):
 def test_it_covers_what_the_net_was_shown(scan):
     hu, grid = scan
     box = grid.crop((slice(30, 40), slice(35, 45), slice(2, 12)))
-    one = cut(hu, grid, HeatMap(np.zeros(box.shape, np.float32), box), box, POINT, "axial")
+    one = cut(
+        hu,
+        grid,
+        heat=HeatMap(np.zeros(box.shape, np.float32), box),
+        box=box,
+        point_mm=POINT,
+        plane="axial",
+    )
     low, high = box.to_world([0, 0, 0]), box.to_world(np.array(box.shape) - 1)
     share = (POINT - low) / (high - low)
     assert brightest(one.hu) == pytest.approx((1 - share[0], 1 - share[1]), abs=0.02)
@@ -61,7 +68,15 @@ def test_a_peak_beyond_a_thin_crop_shows_its_last_slice(scan):
     hu = hu.copy()
     hu[..., -1] = 200
     nothing = HeatMap(np.zeros(grid.shape, np.float32), grid)
-    above = cut(hu, grid, nothing, grid, POINT + np.array([0, 0, 50]), "axial", (POINT, 4.0))
+    above = cut(
+        hu,
+        grid,
+        heat=nothing,
+        box=grid,
+        point_mm=POINT + np.array([0, 0, 50]),
+        plane="axial",
+        lesion=(POINT, 4.0),
+    )
     assert above.hu == pytest.approx(200, abs=1e-3)
     # 6 mm from the ball's centre
     assert above.lesion is None
@@ -73,9 +88,11 @@ def test_an_oblique_scan_is_cut_along_its_own_axes(scan):
     turn = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     turned = Grid(grid.shape, turn @ grid.affine)
     nothing = HeatMap(np.zeros(grid.shape, np.float32), grid)
-    plain = cut(hu, grid, nothing, grid, POINT, "axial")
+    plain = cut(hu, grid, heat=nothing, box=grid, point_mm=POINT, plane="axial")
     nothing = HeatMap(np.zeros(grid.shape, np.float32), turned)
-    oblique = cut(hu, turned, nothing, turned, turn[:3, :3] @ POINT, "axial")
+    oblique = cut(
+        hu, turned, heat=nothing, box=turned, point_mm=turn[:3, :3] @ POINT, plane="axial"
+    )
     assert oblique.hu == pytest.approx(plain.hu, abs=0.1)
 
 
@@ -83,6 +100,6 @@ def test_what_speaks_against_is_not_drawn(scan):
     hu, grid = scan
     signed = np.full(grid.shape, -3, np.float32)
     signed[hu > 0] = 2
-    one = cut(hu, grid, HeatMap(signed, grid), grid, POINT, "axial")
+    one = cut(hu, grid, heat=HeatMap(signed, grid), box=grid, point_mm=POINT, plane="axial")
     assert one.heat.min() == 0
     assert one.heat.max() > 1

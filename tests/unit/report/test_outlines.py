@@ -11,7 +11,15 @@ from lungcam.report.outlines import outlines_of
 
 SPACING_MM = (0.7, 0.8, 2.5)
 PLACE = (-31.0, 42.5, -103.0)
-SAMPLE = Sample("a", "p", Path("a.nii.gz"), 1, "", center_mm=PLACE, diameter_mm=12.0)
+SAMPLE = Sample(
+    sample_id="a",
+    patient_id="p",
+    image=Path("a.nii.gz"),
+    label=1,
+    label_source="",
+    center_mm=PLACE,
+    diameter_mm=12.0,
+)
 
 
 @pytest.fixture

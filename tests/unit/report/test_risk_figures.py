@@ -42,7 +42,7 @@ def words(figure) -> str:
     ("events", "free"), [([10, 400, 400, 900, 1500, 2000], 20), ([400], 3), ([], 1), ([5, 5], 0)]
 )
 def test_it_says_its_counts_its_rule_and_the_notice(events, free, summary):
-    figure = draw_risk(summary(events, free), "test", RULE)
+    figure = draw_risk(summary(events, free), "test", label_rule=RULE)
     told = words(figure)
     n = len(events) + free
     assert f"test: n = {n} scans ({len(events)} with the event before the horizon)" in told
@@ -55,7 +55,7 @@ def test_it_says_its_counts_its_rule_and_the_notice(events, free, summary):
 
 def test_marks_and_words_are_the_figures(summary):
     figures = summary([10, 400, 400, 900, 1500, 2000], 20)
-    figure = draw_risk(figures, "test", RULE)
+    figure = draw_risk(figures, "test", label_rule=RULE)
     told = words(figure)
     assert f"Uno's C-index {figures['c_index']:.3f} [" in told
     assert "nodule size alone" in told
@@ -75,7 +75,7 @@ def test_marks_and_words_are_the_figures(summary):
 
 
 def test_no_word_covers_another(summary):
-    figure = draw_risk(summary([10, 400, 400, 900, 1500, 2000], 20), "test", RULE * 9)
+    figure = draw_risk(summary([10, 400, 400, 900, 1500, 2000], 20), "test", label_rule=RULE * 9)
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in figure.texts]
     for axes in figure.axes:

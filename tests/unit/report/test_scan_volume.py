@@ -45,7 +45,7 @@ def chest():
 
 def test_the_body_is_cut_out_and_the_slices_of_the_lungs(chest):
     hu, grid, lungs = chest
-    shown = show_scan(hu, grid, lungs)
+    shown = show_scan(hu, grid, lungs=lungs)
     low, high = (
         np.rint(grid.to_index(shown.grid.to_world(corner))).astype(int)
         for corner in ([0, 0, 0], np.array(shown.grid.shape) - 1)
@@ -64,10 +64,10 @@ def test_the_body_is_cut_out_and_the_slices_of_the_lungs(chest):
 def test_points_stay_in_and_a_crop_is_shown_whole(chest):
     hu, grid, lungs = chest
     point, beyond = grid.to_world([50, 50, 3]), grid.to_world([50, 50, 400])
-    shown = show_scan(hu, grid, lungs, points_mm=[point, beyond])
+    shown = show_scan(hu, grid, lungs=lungs, points_mm=[point, beyond])
     assert shown.grid.to_index(point)[2] == pytest.approx(0)
     assert shown.grid.to_world([0, 0, shown.grid.shape[2] - 1])[2] == pytest.approx(-5)
-    assert show_scan(hu, grid, lungs, chest=False).grid.shape == grid.shape
+    assert show_scan(hu, grid, lungs=lungs, chest=False).grid.shape == grid.shape
     # nothing but air: there is no body to cut out
     assert show_scan(np.full_like(hu, -1000), grid).grid.shape == grid.shape
 

@@ -53,7 +53,14 @@ def composer(tmp_path) -> Iterator[Callable[..., DictConfig]]:
 def samples() -> list[Sample]:
     """Two samples a patient, of 3 to 42 mm."""
     return [
-        Sample(f"s{i}", f"p{i // 2}", Path("x"), int(i // 2 % 3 == 0), "", diameter_mm=3.0 + i / 2)
+        Sample(
+            sample_id=f"s{i}",
+            patient_id=f"p{i // 2}",
+            image=Path("x"),
+            label=int(i // 2 % 3 == 0),
+            label_source="",
+            diameter_mm=3.0 + i / 2,
+        )
         for i in range(2 * PATIENTS)
     ]
 
@@ -73,7 +80,12 @@ def write_folds(folder: Path, seed: int, name: str = "fold_{fold}") -> np.ndarra
     calibrated = np.empty(len(everyone))
     for fold, calibration in enumerate(CALIBRATIONS):
         rows = [i for i, one in enumerate(everyone) if fold_of(one) == fold]
-        tested = Predictions([everyone[i] for i in rows], given[rows], {}, calibration)
+        tested = Predictions(
+            samples=[everyone[i] for i in rows],
+            logits=given[rows],
+            crop_depths={},
+            calibration=calibration,
+        )
         calibrated[rows] = calibration.slope * given[rows] + calibration.intercept
         place = folder / name.format(fold=fold, seed=seed)
         write_predictions(place / "predictions.csv", {"test": tested})

@@ -13,8 +13,11 @@ from lungcam.runs.prepare import _parsed, of_part
 
 @given(scans=st.lists(st.integers(0, 9), max_size=30), parts=st.integers(1, 6))
 def test_the_parts_share_no_scan_and_leave_none_out(scans, parts):
-    samples = [Sample(f"{i}", f"{i}", Path(f"{n}"), 0, "") for i, n in enumerate(scans)]
-    found = [of_part(samples, number, parts) for number in range(1, parts + 1)]
+    samples = [
+        Sample(sample_id=f"{i}", patient_id=f"{i}", image=Path(f"{n}"), label=0, label_source="")
+        for i, n in enumerate(scans)
+    ]
+    found = [of_part(samples, number, parts=parts) for number in range(1, parts + 1)]
     assert sorted(one.sample_id for part in found for one in part) == sorted(
         one.sample_id for one in samples
     )
@@ -22,7 +25,7 @@ def test_the_parts_share_no_scan_and_leave_none_out(scans, parts):
     assert sum(map(len, images)) == len(set(scans))
     assert max(map(len, images)) - min(map(len, images)) <= 1
     # the cohort's order does not matter
-    assert {one.sample_id for one in of_part(samples[::-1], 1, parts)} == {
+    assert {one.sample_id for one in of_part(samples[::-1], 1, parts=parts)} == {
         one.sample_id for one in found[0]
     }
 

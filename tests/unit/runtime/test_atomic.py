@@ -65,9 +65,9 @@ def test_text_is_utf_8(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lungcam.runtime.atomic import whole
+from lungcam.runtime.atomic import atomic_write
 
-with whole(Path(sys.argv[1])) as temporary:
+with atomic_write(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """

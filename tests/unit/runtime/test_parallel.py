@@ -51,13 +51,13 @@ def threads() -> tuple[str | None, str | None]:
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_results_come_in_the_jobs_order(workers):
     jobs = [(n,) for n in (5, 1, 4, 0, 3, 2, 6)]
-    assert list(work_ahead(math.factorial, jobs, workers)) == [120, 1, 24, 1, 6, 2, 720]
+    assert list(work_ahead(math.factorial, jobs, workers=workers)) == [120, 1, 24, 1, 6, 2, 720]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_job_that_fails_costs_itself_alone(workers):
     kinds = ["fine", "input", "memory", "defect", "fine", "fine"]
-    found = list(work_ahead(work, list(zip(kinds, range(6), strict=True)), workers))
+    found = list(work_ahead(work, list(zip(kinds, range(6), strict=True)), workers=workers))
     assert [found[0], *found[4:]] == [0, 16, 25]
     assert found[1] == Failure("scan 1: damaged; copy it again.")
     assert found[2] == Failure(NO_MEMORY)
@@ -68,14 +68,14 @@ def test_a_job_that_fails_costs_itself_alone(workers):
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_job_that_kills_its_process_costs_itself_alone(workers):
     kinds = ["fine", "killed", "crash", "fine", "killed", "killed", "fine", "crash"]
-    found = list(work_ahead(work, list(zip(kinds, range(8), strict=True)), workers))
+    found = list(work_ahead(work, list(zip(kinds, range(8), strict=True)), workers=workers))
     assert found == [n * n if kind == "fine" else Failure(DIED) for n, kind in enumerate(kinds)]
 
 
 def test_no_more_jobs_are_begun_than_there_are_processes(tmp_path):
     """The caller takes one result and waits: what was begun by then has left a file."""
     jobs = [(tmp_path / str(n),) for n in range(8)]
-    results = work_ahead(partial(os.open, flags=os.O_CREAT), jobs, 2)
+    results = work_ahead(partial(os.open, flags=os.O_CREAT), jobs, workers=2)
     for taken in range(1, 5):
         next(results)
         assert len(list(tmp_path.iterdir())) <= taken + 2
@@ -83,16 +83,16 @@ def test_no_more_jobs_are_begun_than_there_are_processes(tmp_path):
 
 
 def test_without_processes_work_is_done_here_when_its_turn_comes():
-    assert list(work_ahead(pid, [(1,), (2,)], 0)) == [os.getpid()] * 2
-    assert os.getpid() not in list(work_ahead(pid, [(1,), (2,)], 2))
+    assert list(work_ahead(pid, [(1,), (2,)], workers=0)) == [os.getpid()] * 2
+    assert os.getpid() not in list(work_ahead(pid, [(1,), (2,)], workers=2))
 
 
 def test_every_process_computes_on_one_thread():
-    assert list(work_ahead(threads, [(), ()], 2)) == [("1", "1")] * 2
+    assert list(work_ahead(threads, [(), ()], workers=2)) == [("1", "1")] * 2
 
 
 def test_processes_end_with_the_caller():
-    results = work_ahead(pid, [(n,) for n in range(4)], 2)
+    results = work_ahead(pid, [(n,) for n in range(4)], workers=2)
     child = next(results)
     results.close()
     with pytest.raises(ProcessLookupError):
@@ -117,7 +117,7 @@ def test_a_disks_fault_is_no_defect_and_can_be_fatal(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_results_of_all_jobs_are_on_disk(tmp_path, workers):
     jobs = [(tmp_path / f"{k}.txt", str(k * k)) for k in range(7)]
-    run_all(write_text, jobs, "squares", workers=workers)
+    run_all(write_text, jobs, label="squares", workers=workers)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         f"{k}.txt": str(k * k) for k in range(7)
     }
@@ -126,14 +126,20 @@ def test_results_of_all_jobs_are_on_disk(tmp_path, workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_jobs_order_pool(workers):
     numbers = [(n,) for n in (5, 1, 4, 0, 3)]
-    assert run_all(math.factorial, numbers, "factorials", workers=workers) == [120, 1, 24, 1, 6]
+    assert run_all(math.factorial, numbers, label="factorials", workers=workers) == [
+        120,
+        1,
+        24,
+        1,
+        6,
+    ]
 
 
 def test_every_process_computes_on_one_thread_pool(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     names = [("OMP_NUM_THREADS",), ("OPENBLAS_NUM_THREADS",)]
-    assert run_all(os.getenv, names, "environment", workers=2) == ["1", "1"]
+    assert run_all(os.getenv, names, label="environment", workers=2) == ["1", "1"]
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
@@ -141,12 +147,14 @@ def test_every_process_computes_on_one_thread_pool(monkeypatch):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_exception_of_a_job_is_raised(workers):
     with pytest.raises(ValueError, match="factorial"):
-        run_all(math.factorial, [(3,), (-1,), (4,)], "factorials", workers=workers)
+        run_all(math.factorial, [(3,), (-1,), (4,)], label="factorials", workers=workers)
 
 
 def test_one_worker_works_in_this_process(tmp_path):
     seen = []
-    run_all(lambda number: seen.append((number, os.getpid())), [(1,), (2,)], "here", workers=1)
+    run_all(
+        lambda number: seen.append((number, os.getpid())), [(1,), (2,)], label="here", workers=1
+    )
     assert seen == [(1, os.getpid()), (2, os.getpid())]
 
 
@@ -159,7 +167,7 @@ def test_one_worker_stops_at_the_first_error():
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        run_all(work, [(1,), (2,), (3,)], "here", workers=1)
+        run_all(work, [(1,), (2,), (3,)], label="here", workers=1)
     assert seen == [1, 2]
 
 
@@ -168,17 +176,17 @@ def test_what_was_done_before_an_error_is_kept(tmp_path):
     source.write_text("a")
     jobs = [(source, tmp_path / "b"), (tmp_path / "none", tmp_path / "c")]
     with pytest.raises(FileNotFoundError):
-        run_all(shutil.copy, jobs, "copies", workers=2)
+        run_all(shutil.copy, jobs, label="copies", workers=2)
     assert (tmp_path / "b").read_text() == "a"
 
 
 def test_no_jobs_are_done_at_once(capsys):
-    run_all(write_text, [], "nothing")
+    run_all(write_text, [], label="nothing")
     assert capsys.readouterr().err == ""
 
 
 def test_label_stands_beside_the_bar(capsys):
-    run_all(abs, [(1,)], "preparing scans", workers=1)
+    run_all(abs, [(1,)], label="preparing scans", workers=1)
     assert "preparing scans" in capsys.readouterr().err
 
 

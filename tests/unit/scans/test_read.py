@@ -33,7 +33,7 @@ AFFINES = {
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_nibabel_and_simpleitk_read_the_same(tmp_path, hu, affine, suffix, dtype):
     file = tmp_path / f"volume{suffix}"
-    write_volume(file, hu.astype(dtype), Grid(hu.shape, affine))
+    write_volume(file, hu.astype(dtype), grid=Grid(hu.shape, affine))
 
     by_nibabel = nib.load(file)
     assert by_nibabel.get_data_dtype() == dtype
@@ -52,7 +52,7 @@ def test_nibabel_and_simpleitk_read_the_same(tmp_path, hu, affine, suffix, dtype
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
 def test_written_scan_is_read_back(tmp_path, hu, affine):
     file = tmp_path / "volume.nii.gz"
-    write_volume(file, hu, Grid(hu.shape, affine))
+    write_volume(file, hu, grid=Grid(hu.shape, affine))
     scan = read_scan(file, whole_chest=False)
     assert np.array_equal(scan.hu, hu)
     assert np.abs(scan.grid.affine - affine).max() < 1e-4
@@ -60,7 +60,7 @@ def test_written_scan_is_read_back(tmp_path, hu, affine):
 
 def test_mask_is_written_as_zeros_and_ones(tmp_path, hu):
     file = tmp_path / "mask.nii.gz"
-    write_volume(file, hu > 0, Grid(hu.shape, np.eye(4)))
+    write_volume(file, hu > 0, grid=Grid(hu.shape, np.eye(4)))
     image = nib.load(file)
     assert image.get_data_dtype() == np.uint8
     assert np.array_equal(np.asanyarray(image.dataobj), (hu > 0).astype(np.uint8))
@@ -69,17 +69,17 @@ def test_mask_is_written_as_zeros_and_ones(tmp_path, hu):
 def test_views_in_any_memory_order_are_written_right(tmp_path, hu):
     file = tmp_path / "volume.nii.gz"
     view = hu[::-1, :, ::2]
-    write_volume(file, view, Grid(view.shape, np.eye(4)))
+    write_volume(file, view, grid=Grid(view.shape, np.eye(4)))
     assert np.array_equal(np.asanyarray(nib.load(file).dataobj), view)
 
 
 def test_written_in_scanner_coordinates_and_mm(tmp_path, hu):
-    write_volume(tmp_path / "volume.nii", hu, Grid(hu.shape, np.eye(4)))
+    write_volume(tmp_path / "volume.nii", hu, grid=Grid(hu.shape, np.eye(4)))
     header = nib.load(tmp_path / "volume.nii").header
     assert header["sform_code"] == header["qform_code"] == 1
     assert header.get_xyzt_units()[0] == "mm"
 
 
 def test_folder_is_made_and_holds_the_volume_alone(tmp_path, hu):
-    write_volume(tmp_path / "a" / "b" / "volume.nii.gz", hu, Grid(hu.shape, np.eye(4)))
+    write_volume(tmp_path / "a" / "b" / "volume.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
     assert [file.name for file in (tmp_path / "a" / "b").iterdir()] == ["volume.nii.gz"]

@@ -16,7 +16,15 @@ def trials(folder):
     for number, value in enumerate((0.7, None, 0.9, 0.7)):
         given = {"data": "phantom", "optimizer.lr": f"0.00{number}", "model.dropout": "0.2"}
         reason = "" if value else "the training diverged."
-        made.append(Trial(number, given, folder / str(number), value, reason=reason))
+        made.append(
+            Trial(
+                number=number,
+                overrides=given,
+                folder=folder / str(number),
+                objective=value,
+                reason=reason,
+            )
+        )
         if value:
             (folder / str(number)).mkdir()
             figures = {"auc": value - 0.1, "auc_ci95": [0.5, 0.95], "baselines": {"auc_x": 0.4}}
@@ -61,7 +69,7 @@ def test_the_picture_is_drawn_whatever_there_is(tmp_path):
     named = [replace(one, overrides={"model": "ab"[one.number % 2]}) for one in made]
     for some in (made, made[1:2], named, [], made * 20):
         for search in (False, True):
-            draw_sweep(tmp_path / "sweep.png", some, search)
+            draw_sweep(tmp_path / "sweep.png", some, search=search)
             assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
             (tmp_path / "sweep.png").unlink()
 
@@ -70,7 +78,13 @@ def test_the_picture_is_drawn_whatever_there_is(tmp_path):
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
 def test_every_run_is_ranked_or_failed(values):
     given = [
-        Trial(i, {}, None, value, reason="diverged" if value is None else "")
+        Trial(
+            number=i,
+            overrides={},
+            folder=None,
+            objective=value,
+            reason="diverged" if value is None else "",
+        )
         for i, value in enumerate(values)
     ]
     ranked = best_first(given)
@@ -80,5 +94,8 @@ def test_every_run_is_ranked_or_failed(values):
 
 
 def test_a_key_that_a_run_lacks_differs():
-    made = [Trial(0, {"a": "1", "b": "2"}, None), Trial(1, {"a": "1"}, None)]
+    made = [
+        Trial(number=0, overrides={"a": "1", "b": "2"}, folder=None),
+        Trial(number=1, overrides={"a": "1"}, folder=None),
+    ]
     assert varied_keys(made) == ["b"]

@@ -78,7 +78,7 @@ def test_what_is_wanted_goes_before_what_is_carried(written):
         "for",
     )
     wanted = {"layer": "conv2", "method": None, "evidence": "against", "erase": False}
-    predictor = load_predictor(file, torch.device("cpu"), wanted)
+    predictor = load_predictor(file, torch.device("cpu"), explain=wanted)
     assert explanation(predictor) == ("net.conv2", "hirescam", "against")
 
 
@@ -94,7 +94,7 @@ def test_what_is_wanted_goes_before_what_is_carried(written):
 )
 def test_what_cannot_be_explained_is_refused(written, wanted, words):
     with pytest.raises(InputError, match=words):
-        load_predictor(written(), torch.device("cpu"), wanted)
+        load_predictor(written(), torch.device("cpu"), explain=wanted)
 
 
 def test_a_method_of_a_later_version_is_refused_by_name(written):

@@ -28,7 +28,7 @@ def restore_determinism():
 
 
 def make(tmp_path, **changes) -> pl.Trainer:
-    return make_trainer(OmegaConf.create({**NODE, **changes}), tmp_path, [], [])
+    return make_trainer(OmegaConf.create({**NODE, **changes}), tmp_path, logger=[], callbacks=[])
 
 
 def test_no_gpu_means_the_cpu():
@@ -58,7 +58,7 @@ def test_the_gpus_there_are_are_used():
 def test_settings_reach_the_trainer(tmp_path):
     callback = pl.callbacks.LambdaCallback()
     logger = pl.loggers.CSVLogger(tmp_path)
-    trainer = make_trainer(OmegaConf.create(NODE), tmp_path, [logger], [callback])
+    trainer = make_trainer(OmegaConf.create(NODE), tmp_path, logger=[logger], callbacks=[callback])
     assert isinstance(trainer.accelerator, pl.accelerators.CPUAccelerator)
     assert trainer.num_devices == 1
     assert trainer.max_epochs == 3
@@ -105,4 +105,4 @@ def test_several_processes_are_started_here_unless_torchrun_did(monkeypatch):
 def test_one_alone_evaluates(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     config = OmegaConf.create({**NODE, "devices": 2, "num_nodes": 2})
-    assert make_trainer(config, tmp_path, [], [], alone=True).world_size == 1
+    assert make_trainer(config, tmp_path, logger=[], callbacks=[], alone=True).world_size == 1

@@ -80,8 +80,8 @@ def test_each_adapter_equals_its_function(chest, subject):
     assert np.array_equal(array(subject, "air"), air(hu, -400))
 
     subject = step["components"](subject)
-    pockets = lung_pockets(air(hu, -400), hu, grid.spacing_mm)
-    airway = trachea(pockets, hu, grid.spacing_mm)
+    pockets = lung_pockets(air(hu, -400), hu, spacing_mm=grid.spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=grid.spacing_mm)
     lungs = pockets & ~airway
     assert airway.any()
     assert "air" not in subject
@@ -96,9 +96,9 @@ def test_each_adapter_equals_its_function(chest, subject):
     assert np.array_equal(array(subject, "mask"), mask)
 
     subject = step["view"](subject)
-    target = lung_grid(lungs, grid, SHAPE, 9.0)
-    seen = show_masked(hu, lungs, mask, grid, target)
-    seen_lungs = resample(lungs, grid, target) >= 0.5
+    target = lung_grid(lungs, grid, shape=SHAPE, spacing_mm=9.0)
+    seen = show_masked(hu, lungs, mask=mask, source=grid, target=target)
+    seen_lungs = resample(lungs, grid, target=target) >= 0.5
     assert subject["input"].spatial_shape == SHAPE
     assert np.allclose(subject["input"].affine, target.affine)
     assert np.allclose(subject["input_lungs"].affine, target.affine)
@@ -110,7 +110,9 @@ def test_each_adapter_equals_its_function(chest, subject):
     assert np.allclose(subject["input"].affine, target.affine)
 
     subject = step["walls"](subject)
-    faded = fade_walls(zero_centre(seen, seen_lungs), seen_lungs, target.spacing_mm, 0.3)
+    faded = fade_walls(
+        zero_centre(seen, seen_lungs), seen_lungs, spacing_mm=target.spacing_mm, contrast=0.3
+    )
     assert np.array_equal(array(subject, "input"), faded)
     assert not np.array_equal(faded, zero_centre(seen, seen_lungs))
     for name in ("image", "lungs", "airway", "mask"):

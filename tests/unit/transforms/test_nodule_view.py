@@ -218,7 +218,9 @@ def test_is_as_if_the_crop_had_been_continued_beforehand(at, seed, spacing_mm, o
     out = view(subject_of(hu, at, center))
     whole = Grid(continued.shape, affine)
     expected = resample(
-        reorient(continued, whole, whole.canonical), whole.canonical, grid(out, "input")
+        reorient(continued, whole, target=whole.canonical),
+        whole.canonical,
+        target=grid(out, "input"),
     )
     assert np.allclose((volume(out, "input") + 1) * 700 - 1000, expected, atol=ROUNDED)
 
@@ -273,8 +275,13 @@ def test_the_public_crops_tell_nothing_by_their_size(sample_data):
         header = nib.load(sample.image)
         at = Grid(header.shape, header.affine)
         center, _ = place_center(at, sample.center_mm)
-        scan = Scan(sample.sample_id, sample.image, np.full(at.shape, -437, np.int16), at)
-        subject = prepare(scan, transforms, center)
+        scan = Scan(
+            name=sample.sample_id,
+            source=sample.image,
+            hu=np.full(at.shape, -437, np.int16),
+            grid=at,
+        )
+        subject = prepare(scan, transforms, center_mm=center)
         values = volume(subject, "input")
         inputs.add((values.shape, values.tobytes(), volume(subject, "input_lungs").tobytes()))
         affines.append(grid(subject, "input").affine[:3, :3])

@@ -50,7 +50,7 @@ def scan():
     hu[44:66, 14:46, 5:45] = -850
     hu += np.random.default_rng(0).integers(-20, 20, at.shape).astype(np.int16)
     hu[14:22, 26:34, 20:28] = 50
-    return Scan("s", "s", hu, at)
+    return Scan(name="s", source="s", hu=hu, grid=at)
 
 
 def lung_steps():
@@ -68,8 +68,8 @@ def lung_steps():
 @pytest.mark.parametrize("steps", [lung_steps(), pipeline({"view": NoduleView((16,) * 3, 4.0)})])
 def test_an_unchanged_scan_is_prepared_as_before(scan, steps):
     center = scan.grid.to_world((18, 30, 24))
-    subject = prepare(scan, steps, center)
-    again = reapply_view(subject, volume(subject, "image"), steps)
+    subject = prepare(scan, steps, center_mm=center)
+    again = reapply_view(subject, volume(subject, "image"), transforms=steps)
     for name in ("input", "input_lungs"):
         assert np.array_equal(volume(again, name), volume(subject, name))
         assert np.array_equal(grid(again, name).affine, grid(subject, name).affine)
@@ -80,8 +80,8 @@ def test_the_frame_stays_where_a_lesion_on_the_wall_is_gone(scan):
     subject = prepare(scan, steps)
     at, hu = grid(subject, "image"), volume(subject, "image")
     changed = hu.copy()
-    changed[sphere(at, scan.grid.to_world((18, 30, 24)), 40)] = -850
-    again = reapply_view(subject, changed, steps)
+    changed[sphere(at, scan.grid.to_world((18, 30, 24)), diameter_mm=40)] = -850
+    again = reapply_view(subject, changed, transforms=steps)
     assert np.array_equal(grid(again, "input").affine, grid(subject, "input").affine)
     assert np.array_equal(volume(again, "lungs"), volume(subject, "lungs"))
     # far from it only the normalisation differs, by a little
@@ -126,7 +126,7 @@ def phantom():
 
 
 def scan_of(hu, affine):
-    return Scan("a", Path("folder/a.nii.gz"), hu, Grid(hu.shape, affine))
+    return Scan(name="a", source=Path("folder/a.nii.gz"), hu=hu, grid=Grid(hu.shape, affine))
 
 
 def test_gives_the_input_and_the_masks(phantom, transforms):
@@ -141,7 +141,7 @@ def test_gives_the_input_and_the_masks(phantom, transforms):
     for name in ON_THE_SCAN:
         assert volume(subject, name).shape == canonical.shape
         assert grid(subject, name).affine == pytest.approx(canonical.affine)
-    hu = reorient(scan.hu, scan.grid, canonical)
+    hu = reorient(scan.hu, scan.grid, target=canonical)
     assert np.array_equal(volume(subject, "image"), hu)
     assert volume(subject, "airway").any()
     assert not (volume(subject, "airway") & volume(subject, "lungs")).any()
@@ -241,7 +241,7 @@ def test_who_shows_a_nodule_is_not_told_to_give_a_chest():
 def test_nodule_s_centre_reaches_the_transforms(phantom):
     scan = scan_of(phantom.hu, phantom.affine)
     view = pipeline({"view": NoduleView((9, 9, 9), 2.0)})
-    subject = prepare(scan, view, phantom.center_mm)
+    subject = prepare(scan, view, center_mm=phantom.center_mm)
     assert "lungs" not in subject
     at = grid(subject, "input").to_world([4, 4, 4])
     assert at == pytest.approx(np.array(phantom.center_mm), abs=1e-6)
@@ -265,7 +265,7 @@ def scan_quality():
     """A phantom whose lungs the field of view cuts below."""
     phantom = make_phantom(1, "healthy", matrix=96)
     hu = phantom.hu[:, :, 30:]
-    return Scan("a", Path("a.nii.gz"), hu, Grid(hu.shape, phantom.affine))
+    return Scan(name="a", source=Path("a.nii.gz"), hu=hu, grid=Grid(hu.shape, phantom.affine))
 
 
 def test_is_that_of_the_plain_functions(lungs, scan_quality):
@@ -276,7 +276,7 @@ def test_is_that_of_the_plain_functions(lungs, scan_quality):
     assert found.figures == mask_quality(hu, inside, mask, spacing_mm)
     assert found.findings == mask_findings(found.figures)
     assert [one.code for one in found.findings] == ["cut_bottom"]
-    assert np.array_equal(found.picture, thumbnail(hu, inside, mask, spacing_mm))
+    assert np.array_equal(found.picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))
 
 
 def test_view_without_masks_has_none(nodule, scan_quality):

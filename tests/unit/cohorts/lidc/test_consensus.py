@@ -19,8 +19,11 @@ def drawn(reader: int, x: int, y: int, z: float, half: int = 4, slices: int = 2)
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half + (x, y)
     steps = np.linspace(corners, np.roll(corners, -1, axis=0), 2 * half, endpoint=False)
     points = np.rint(steps.transpose(1, 0, 2).reshape(-1, 2)).astype(int)
-    contours = tuple(Contour(z + 2.5 * k, f"{z + 2.5 * k}", True, points) for k in range(slices))
-    return Annotation(reader, "", {"malignancy": 3}, contours)
+    contours = tuple(
+        Contour(z_mm=z + 2.5 * k, sop_uid=f"{z + 2.5 * k}", included=True, points=points)
+        for k in range(slices)
+    )
+    return Annotation(reader=reader, nodule_id="", ratings={"malignancy": 3}, contours=contours)
 
 
 def groups(annotations) -> list[list[int]]:
@@ -101,7 +104,7 @@ SHAPE = (40, 30, 5)
 
 def voxels(contours, shape=SHAPE) -> np.ndarray:
     """The whole volume; heights count the slices."""
-    region = draw(contours, lambda one: int(one.z_mm) if one.z_mm < shape[2] else None, shape)
+    region = draw(contours, lambda one: int(one.z_mm) if one.z_mm < shape[2] else None, shape=shape)
     volume = np.zeros(shape, bool)
     if region is not None:
         volume[region.box] = region.mask
@@ -109,7 +112,7 @@ def voxels(contours, shape=SHAPE) -> np.ndarray:
 
 
 def outline(points, z=1, included=True) -> Contour:
-    return Contour(z, "", included, np.array(points))
+    return Contour(z_mm=z, sop_uid="", included=included, points=np.array(points))
 
 
 def box(x0, y0, x1, y1):
@@ -177,12 +180,12 @@ def test_islands_on_a_slice_and_on_several_add_up():
 
 def test_outlines_out_of_the_volume_are_passed_over():
     far = [outline(box(30, 2, 40, 9)), outline(box(-1, 2, 8, 9)), outline(box(2, 2, 8, 8), z=9)]
-    assert draw(far, lambda one: int(one.z_mm) if one.z_mm < 5 else None, SHAPE) is None
+    assert draw(far, lambda one: int(one.z_mm) if one.z_mm < 5 else None, shape=SHAPE) is None
     assert voxels([*far, outline(box(0, 0, 39, 29))]).sum() == 38 * 28
 
 
 def test_two_points_surround_nothing():
-    region = draw([outline([(3, 3), (9, 5)])], lambda one: 1, SHAPE)
+    region = draw([outline([(3, 3), (9, 5)])], lambda one: 1, shape=SHAPE)
     assert region is not None
     assert not region.mask.any()
 

@@ -8,7 +8,10 @@ from lungcam.errors import InputError
 
 def rated(*malignancy: int) -> Nodule:
     return Nodule(
-        tuple(Annotation(r, "", {"malignancy": m}, ()) for r, m in enumerate(malignancy, 1))
+        tuple(
+            Annotation(reader=r, nodule_id="", ratings={"malignancy": m}, contours=())
+            for r, m in enumerate(malignancy, 1)
+        )
     )
 
 
@@ -44,7 +47,9 @@ def test_a_rating_is_the_mean_or_the_median():
 
 
 def test_the_rule_says_what_it_does():
-    told = LabelRule("median", 2.5, 3.5, 3).sentence
+    told = LabelRule(
+        statistic="median", benign_below=2.5, malignant_above=3.5, least_readers=3
+    ).sentence
     for words in ("median", "above 3.5", "below 2.5", "fewer than 3 readers", "not pathology"):
         assert words in told
     assert "fewer" not in LabelRule().sentence

@@ -16,7 +16,7 @@ def read_slices(folder, series_uid) -> Slices:
 
 
 def contour(z_mm: float, sop_uid: str = "") -> Contour:
-    return Contour(z_mm, sop_uid, True, np.zeros((2, 2), int))
+    return Contour(z_mm=z_mm, sop_uid=sop_uid, included=True, points=np.zeros((2, 2), int))
 
 
 @pytest.fixture

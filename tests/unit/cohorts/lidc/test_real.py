@@ -86,7 +86,7 @@ def test_the_drawn_pixels_are_the_first_outside_and_nothing_is_transposed(lidc_s
     hu = read_scan(lidc_series).hu
     slices = place_slices(read_headers(lidc_series), reading.series_uid)
     for mark in reading.annotations:
-        region = draw(mark.contours, slices.slice_of, hu.shape)
+        region = draw(mark.contours, slices.slice_of, shape=hu.shape)
         x, y, z = (np.argwhere(region.mask) + region.start).T
         edge = np.concatenate([hu[(*one.points.T, slices.slice_of(one))] for one in mark.contours])
         inside = hu[x, y, z].mean()

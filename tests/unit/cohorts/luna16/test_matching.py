@@ -33,16 +33,16 @@ def test_the_nearest_nodule_within_its_radius_is_hit(points, nodules):
     found = hits(
         np.array(points, float).reshape(-1, 3),
         np.array(centers, float).reshape(-1, 3),
-        np.array(diameters, float),
+        diameters=np.array(diameters, float),
     )
     assert found.tolist() == brute(points, centers, diameters)
 
 
 def test_the_surface_is_no_hit():
     points = np.array([[3.0, 0, 0], [2.99, 0, 0]])
-    assert hits(points, np.zeros((1, 3)), np.array([6.0])).tolist() == [-1, 0]
+    assert hits(points, np.zeros((1, 3)), diameters=np.array([6.0])).tolist() == [-1, 0]
 
 
 def test_a_finding_without_a_diameter_takes_10_mm():
     points = np.array([[4.9, 0, 0], [5.1, 0, 0]])
-    assert hits(points, np.zeros((1, 3)), np.array([-1.0])).tolist() == [0, -1]
+    assert hits(points, np.zeros((1, 3)), diameters=np.array([-1.0])).tolist() == [0, -1]

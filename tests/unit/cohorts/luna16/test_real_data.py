@@ -24,11 +24,13 @@ def luna(sample_data):
 
 
 def test_the_tables_are_read_whole(luna):
-    nodules = read_points(luna / "annotations.csv", "diameter_mm", lambda mm: mm > 0)
+    nodules = read_points(luna / "annotations.csv", "diameter_mm", valid=lambda mm: mm > 0)
     assert len(nodules.uids) == 1186
     assert nodules.notes == []
     assert nodules.values.min() > 3
-    excluded = read_points(luna / "annotations_excluded.csv", "diameter_mm", lambda mm: mm != 0)
+    excluded = read_points(
+        luna / "annotations_excluded.csv", "diameter_mm", valid=lambda mm: mm != 0
+    )
     assert len(excluded.uids) == 35192
 
 
@@ -47,10 +49,17 @@ def test_the_xmls_nodules_stand_where_luna16_says_by_a_genuine_header(luna, samp
         (tmp_path / "089.xml").write_bytes(tar.extractfile("tcia-lidc-xml/189/089.xml").read())
     reading = read_readings(tmp_path).readings[GENUINE]
     # fewer than 3 readers marked them: LUNA16 lists them as excluded findings
-    excluded = read_points(luna / "annotations_excluded.csv", "diameter_mm", lambda mm: mm != 0)
+    excluded = read_points(
+        luna / "annotations_excluded.csv", "diameter_mm", valid=lambda mm: mm != 0
+    )
     index = excluded.of(GENUINE)
     grid = read_grid(luna / f"{GENUINE}.mhd")
-    joined = join(reading.annotations, grid, excluded.centers_mm[index], np.full(len(index), 10.0))
+    joined = join(
+        reading.annotations,
+        grid,
+        centers_mm=excluded.centers_mm[index],
+        diameters_mm=np.full(len(index), 10.0),
+    )
     assert len(joined.nodules) == 4
     away = np.linalg.norm(joined.centers_mm[:, None] - excluded.centers_mm[index], axis=2)
     assert away.min(axis=1).max() < 1.3
@@ -74,7 +83,12 @@ def test_lidc_idri_0001_is_malignant_in_luna16(luna, lidc_series, tmp_path):
     readings = read_readings(lidc_series).readings
     grid = read_grid(tmp_path / "subset3" / f"{uid}.mhd")
     marks = readings[uid].annotations
-    joined = join(marks, grid, np.array([nodule.center_mm]), np.array([nodule.diameter_mm]))
+    joined = join(
+        marks,
+        grid,
+        centers_mm=np.array([nodule.center_mm]),
+        diameters_mm=np.array([nodule.diameter_mm]),
+    )
     drawn = joined.centers_mm[joined.nodule_of[0]]
     assert np.linalg.norm(drawn - nodule.center_mm) < 2
     (scan,) = luna16_cohort(tmp_path, unit="scan", xml=lidc_series).samples

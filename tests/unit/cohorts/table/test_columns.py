@@ -13,14 +13,14 @@ FILE = Path("scans.csv")
 
 def refusal(present, wanted, **options) -> str:
     with pytest.raises(InputError) as error:
-        choose_columns(FILE, present, wanted, **options)
+        choose_columns(FILE, present, wanted=wanted, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_usual_names():
     present = ["coordZ", "coordY", "coordX", "pid", "seriesuid", "image", "malignancy", "fold"]
-    assert choose_columns(FILE, present, {}) == {
+    assert choose_columns(FILE, present, wanted={}) == {
         "image": "image",
         "sample_id": None,
         "patient_id": "pid",
@@ -37,18 +37,18 @@ def test_usual_names():
 
 
 def test_the_first_usual_name_goes_before_the_next():
-    chosen = choose_columns(FILE, ["malignancy", "label", "pid", "patient_id", "image"], {})
+    chosen = choose_columns(FILE, ["malignancy", "label", "pid", "patient_id", "image"], wanted={})
     assert (chosen["label"], chosen["patient_id"]) == ("label", "patient_id")
 
 
 def test_two_of_three_coordinates_are_no_centre():
-    assert choose_columns(FILE, ["image", "coordX", "coordY"], {})["center"] is None
+    assert choose_columns(FILE, ["image", "coordX", "coordY"], wanted={})["center"] is None
 
 
 def test_own_names_go_before_the_usual_ones():
     present = ["image", "path", "x", "y", "z", "coordX", "coordY", "coordZ"]
     wanted = dict.fromkeys(USUAL) | {"image": "path", "center": ["x", "y", "z"]}
-    chosen = choose_columns(FILE, present, wanted)
+    chosen = choose_columns(FILE, present, wanted=wanted)
     assert (chosen["image"], chosen["center"]) == ("path", ("x", "y", "z"))
 
 
@@ -85,16 +85,16 @@ def test_a_wrong_setting_is_named(wanted, says):
 def test_a_trained_net_needs_only_the_image():
     present = ["image"]
     wanted = {"label": "diagnosis", "center": ["x", "y", "z"], "patient_id": "who"}
-    chosen = choose_columns(FILE, present, wanted, lenient=True)
+    chosen = choose_columns(FILE, present, wanted=wanted, lenient=True)
     assert chosen == dict.fromkeys(USUAL) | {"image": "image"}
 
 
 def test_a_trained_net_takes_the_usual_image_where_the_trainings_own_is_missing():
-    chosen = choose_columns(FILE, ["image"], {"image": "path"}, lenient=True)
+    chosen = choose_columns(FILE, ["image"], wanted={"image": "path"}, lenient=True)
     assert chosen["image"] == "image"
 
 
 def test_a_trained_net_takes_no_other_column_for_its_label():
     """Another column of 0 and 1 may mean something else."""
-    chosen = choose_columns(FILE, ["image", "label"], {"label": "diagnosis"}, lenient=True)
+    chosen = choose_columns(FILE, ["image", "label"], wanted={"label": "diagnosis"}, lenient=True)
     assert chosen["label"] is None

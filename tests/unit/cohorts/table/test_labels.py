@@ -66,14 +66,18 @@ def test_digits_may_be_words():
 
 def test_one_word_or_number_is_a_list_of_it():
     """As it is typed: data.negative=no data.positive=yes."""
-    assert labels(LabelValues.choose("grade", "no", "yes"), "no", "yes", "n") == [0, 1, None]
-    assert labels(LabelValues.choose("grade", 1, 2), "1", "2", "3") == [0, 1, None]
+    assert labels(LabelValues.choose("grade", "no", positive="yes"), "no", "yes", "n") == [
+        0,
+        1,
+        None,
+    ]
+    assert labels(LabelValues.choose("grade", 1, positive=2), "1", "2", "3") == [0, 1, None]
 
 
 @given(st.lists(st.integers(-5, 5), min_size=4, max_size=4, unique=True), st.integers(-6, 6))
 def test_a_number_has_the_label_of_the_range_it_lies_in(ends, value):
     a, b, c, d = sorted(ends)
-    rule = LabelValues.choose("grade", [a, b], [c, d])
+    rule = LabelValues.choose("grade", [a, b], positive=[c, d])
     expected = 0 if a <= value <= b else 1 if c <= value <= d else None
     assert rule.label(row(str(value))) == expected
 
@@ -96,5 +100,5 @@ def test_a_number_has_the_label_of_the_range_it_lies_in(ends, value):
 )
 def test_values_that_are_no_rule_are_refused_by_their_keys(negative, positive):
     with pytest.raises(InputError, match=r"data\.(negative|positive)") as error:
-        LabelValues.choose("grade", negative, positive)
+        LabelValues.choose("grade", negative, positive=positive)
     assert "\n" not in str(error.value)

@@ -66,7 +66,7 @@ def test_what_is_written_is_read(tmp_path_factory, table):
         for row in table
     ]
     file = folder / "run" / "samples.csv"
-    write_samples(file, samples, "a rule")
+    write_samples(file, samples, label_rule="a rule")
     features = sorted({name for sample in samples for name in sample.features})
     cohort = table_cohort(str(file), {}, features=features)
     for before, lone, after in zip(samples, read_samples(file, {})[0], cohort.samples, strict=True):
@@ -86,11 +86,15 @@ def test_what_is_written_is_read(tmp_path_factory, table):
 
 
 def sample(**known) -> Sample:
-    return Sample("a", "p", Path("a.nii"), 1, "me", **known)
+    return Sample(
+        sample_id="a", patient_id="p", image=Path("a.nii"), label=1, label_source="me", **known
+    )
 
 
 def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
-    write_samples(tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))], "a rule")
+    write_samples(
+        tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))], label_rule="a rule"
+    )
     with (tmp_path / "samples.csv").open(newline="") as stream:
         (row,) = csv.DictReader(stream)
     assert [float(row[f"coord{axis}"]) for axis in "XYZ"] == pytest.approx(
@@ -101,7 +105,9 @@ def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
 
 
 def test_a_centre_at_0_is_one(tmp_path):
-    write_samples(tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))], "a rule")
+    write_samples(
+        tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))], label_rule="a rule"
+    )
     (found,), _ = read_samples(tmp_path / "samples.csv", {})
     assert found.center_mm == (0, 0, 0)
 
@@ -110,7 +116,11 @@ def test_a_table_can_be_moved_with_its_images(tmp_path):
     image = tmp_path / "one" / "images" / "a.nii"
     image.parent.mkdir(parents=True)
     image.touch()
-    write_samples(tmp_path / "one" / "samples.csv", [Sample("a", "p", image, 1, "me")], "a rule")
+    write_samples(
+        tmp_path / "one" / "samples.csv",
+        [Sample(sample_id="a", patient_id="p", image=image, label=1, label_source="me")],
+        label_rule="a rule",
+    )
     (tmp_path / "one").rename(tmp_path / "two")
     (found,), _ = read_samples(tmp_path / "two" / "samples.csv", {})
     assert found.image.is_file()
@@ -122,7 +132,7 @@ def test_a_feature_by_the_name_of_a_column_spoils_nothing(tmp_path, name):
     before = sample(
         center_mm=(1.0, 2.0, 3.0), diameter_mm=5.0, fold=2, features={name: 7.0, "age": 60.0}
     )
-    write_samples(tmp_path / "samples.csv", [before], "a rule")
+    write_samples(tmp_path / "samples.csv", [before], label_rule="a rule")
     (found,), _ = read_samples(tmp_path / "samples.csv", {})
     assert (found.label, found.fold, found.diameter_mm) == (1, 2, 5)
     assert found.center_mm == (1, 2, 3)

@@ -24,7 +24,7 @@ def trees(tmp_path_factory):
     """These layouts of the same four phantoms: root and samples."""
     root = tmp_path_factory.mktemp("trees")
     return {
-        name: (root / name, write_layout(root / name, name, 4, workers=1, **SETTINGS))
+        name: (root / name, write_layout(root / name, name, n=4, workers=1, **SETTINGS))
         for name in COHORTS
     }
 
@@ -67,7 +67,7 @@ def test_only_the_participant_who_came_back_has_no_label(trees, cohort):
 def test_a_finished_tree_is_only_listed(trees):
     for layout, (root, samples) in trees.items():
         stamps = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.is_file()}
-        again = write_layout(root, layout, 4, workers=1, **SETTINGS)
+        again = write_layout(root, layout, n=4, workers=1, **SETTINGS)
         assert list(again) == list(samples)
         kept = [path for path in stamps if path.suffix in (".dcm", ".raw", ".zraw", ".mhd", ".xml")]
         assert kept
@@ -76,31 +76,31 @@ def test_a_finished_tree_is_only_listed(trees):
 
 def test_what_lacks_its_record_is_made_again_and_alike(trees, tmp_path):
     root = tmp_path / "tree"
-    write_layout(root, "luna16", 4, workers=1, **SETTINGS)
+    write_layout(root, "luna16", n=4, workers=1, **SETTINGS)
     before = contents(root)
     assert before == contents(trees["luna16"][0])
     (root / "truth/phantom-0001.json").unlink()
     raw = root / next(name for name in before if name.endswith(".raw") and "subset1" in name)
     raw.write_bytes(b"cut short")
     stamp = (root / "truth/phantom-0002.json").stat().st_mtime_ns
-    write_layout(root, "luna16", 4, workers=1, **SETTINGS)
+    write_layout(root, "luna16", n=4, workers=1, **SETTINGS)
     assert contents(root) == before
     assert (root / "truth/phantom-0002.json").stat().st_mtime_ns == stamp
 
 
 def test_a_larger_tree_goes_on_from_a_smaller_in_several_processes(trees, tmp_path):
     root = tmp_path / "tree"
-    write_layout(root, "luna16", 4, workers=2, **SETTINGS)
+    write_layout(root, "luna16", n=4, workers=2, **SETTINGS)
     four = contents(root)
     assert four == contents(trees["luna16"][0])
-    samples = write_layout(root, "luna16", 5, workers=2, **SETTINGS)
+    samples = write_layout(root, "luna16", n=5, workers=2, **SETTINGS)
     assert len(samples) == 5
     five = contents(root)
     changed = {name for name in four if five[name] != four[name]}
     assert changed == {"truth/settings.json", "README.txt", *LAYOUTS["luna16"].tables}
     assert not [name for name in five if Path(name).name.startswith(".")]
     with pytest.raises(InputError, match=r"holds 5 phantoms; set n=5"):
-        write_layout(root, "luna16", 4, workers=1, **SETTINGS)
+        write_layout(root, "luna16", n=4, workers=1, **SETTINGS)
 
 
 def test_the_same_scan_has_one_uid_in_lidc_and_luna16(trees):
@@ -153,10 +153,10 @@ def test_a_folder_of_other_things_and_a_file_are_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     for out in (tmp_path, tmp_path / "mine.txt"):
         with pytest.raises(InputError, match=r"name a new or empty folder"):
-            write_layout(out, "lidc", 4, workers=1, **SETTINGS)
+            write_layout(out, "lidc", n=4, workers=1, **SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     with pytest.raises(InputError, match=r"cannot be written"):
-        write_layout(tmp_path / "mine.txt" / "below", "lidc", 4, workers=1, **SETTINGS)
+        write_layout(tmp_path / "mine.txt" / "below", "lidc", n=4, workers=1, **SETTINGS)
 
 
 @pytest.mark.parametrize(

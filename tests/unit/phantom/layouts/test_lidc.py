@@ -24,7 +24,7 @@ RATINGS = (
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory) -> list[tuple[Sample, Phantom]]:
     root = tmp_path_factory.mktemp("lidc") / "tree"
-    samples = write_layout(root, "lidc", 4, 7, 0.3, 80, 1)
+    samples = write_layout(root, "lidc", n=4, seed=7, difficulty=0.3, matrix=80, workers=1)
     return [(one, made_as(one)) for one in samples]
 
 

@@ -28,7 +28,13 @@ def placed(tmp_path_factory, phantom):
     """One phantom in every placing: root, and entry by place."""
     root = tmp_path_factory.mktemp("luna16")
     return root, {
-        place: write_luna16(root, Subject(place, "key", 3, "malignant", 0.3, MATRIX), phantom)
+        place: write_luna16(
+            root,
+            Subject(
+                index=place, key="key", seed=3, kind="malignant", difficulty=0.3, matrix=MATRIX
+            ),
+            phantom,
+        )
         for place in range(len(PLACINGS))
     }
 

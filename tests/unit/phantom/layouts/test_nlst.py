@@ -21,7 +21,7 @@ RIGHT_LOBES, LEFT_LOBES = {1, 2, 3}, {4, 5, 6}
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     root = tmp_path_factory.mktemp("nlst") / "tree"
-    return root, write_layout(root, "nlst", 4, 3, 0.3, 64, 1)
+    return root, write_layout(root, "nlst", n=4, seed=3, difficulty=0.3, matrix=64, workers=1)
 
 
 def rows(file: Path) -> list[dict[str, str]]:

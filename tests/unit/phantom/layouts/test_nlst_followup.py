@@ -153,8 +153,8 @@ def test_rows_of_many_people_are_read_as_they_were_drawn(columns):
         kind = ("malignant", "benign", "healthy")[i % 3]
         course = draw_course(rng, kind)
         follow = draw_following(rng, course)
-        subject = Subject(i, "key", i, kind, 0.3, 64)
-        values = person_row(str(i), subject, course, follow, 1, minor=False)
+        subject = Subject(index=i, key="key", seed=i, kind=kind, difficulty=0.3, matrix=64)
+        values = person_row(str(i), subject, course=course, follow=follow, lobe=1, minor=False)
         row = {name: str(values[name]) for name in columns}
         person = Person((Row(Path("participant.csv"), 2, row),))
         for year, day in enumerate(follow.exams):
