@@ -14,7 +14,7 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from lungcam.config.schema import TrainerConfig
 from lungcam.errors import InputError
-from lungcam.runtime.distributed import world_size, rank
+from lungcam.runtime.distributed import rank, world_size
 
 # while rank zero prepares a large cohort, the others wait
 PATIENCE = timedelta(days=1)
