@@ -11,7 +11,7 @@ from lungcam.cohorts.lidc.lesion import Outlined, outline_all
 from lungcam.cohorts.lidc.samples import Read, nodule_samples, scan_sample, scan_sentence, tell
 from lungcam.cohorts.lidc.xml import Mentions
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.settings import as_choice, as_names, as_path, as_whole
+from lungcam.cohorts.settings import as_choice, as_integer, as_names, as_path
 from lungcam.errors import InputError
 
 UNITS = ("nodule", "scan")
@@ -65,7 +65,7 @@ def lidc_cohort(
     as_choice("unit", unit, choices=UNITS)
     names = _features(features)
     if workers is not None:
-        as_whole("workers", workers, least=1, beside=", or to null")
+        as_integer("workers", workers, least=1, alternative=", or to null")
     root, cache = as_path("root", root), as_path("cache", cache)
     source = root if xml is None else as_path("xml", xml)
     found = read_catalogue(root, cache, workers=workers)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lungcam.cohorts.lidc.annotation import READERS
 from lungcam.cohorts.lidc.consensus import STATISTICS, Nodule
-from lungcam.cohorts.settings import as_choice, as_number, as_whole
+from lungcam.cohorts.settings import as_choice, as_integer, as_number
 from lungcam.errors import InputError
 
 
@@ -34,7 +34,7 @@ class LabelRule:
         as_choice("statistic", self.statistic, choices=tuple(STATISTICS))
         as_number("benign_below", self.benign_below)
         as_number("malignant_above", self.malignant_above)
-        as_whole("least_readers", self.least_readers, least=1, most=READERS)
+        as_integer("least_readers", self.least_readers, least=1, most=READERS)
         if self.benign_below > self.malignant_above:
             raise InputError(
                 f"data.benign_below is {self.benign_below} and data.malignant_above "

@@ -16,7 +16,7 @@ from lungcam.cohorts.luna16.labels import (
 from lungcam.cohorts.luna16.nodules import with_nodules
 from lungcam.cohorts.luna16.tables import Points, candidates, excluded_findings, nodules
 from lungcam.cohorts.sample import Cohort
-from lungcam.cohorts.settings import as_choice, as_path, as_whole
+from lungcam.cohorts.settings import as_choice, as_integer, as_path
 from lungcam.errors import InputError
 
 UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
@@ -122,8 +122,8 @@ def _check(unit: str, rule: str, *, xml: Path | None, negatives: int | None, see
             "LIDC-IDRI's XML files."
         )
     if negatives is not None:
-        as_whole("negatives", negatives, least=1, beside=", or to null")
-    as_whole("seed", seed, least=0)
+        as_integer("negatives", negatives, least=1, alternative=", or to null")
+    as_integer("seed", seed, least=0)
 
 
 def _absent(folder: LunaFolder, annotations: Points) -> list[str]:

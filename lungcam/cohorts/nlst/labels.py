@@ -196,7 +196,7 @@ def risk_label(person: Person, year: int, in_screen_table: bool) -> Label:
         return Label(value=None, why=why, told=told, dropped=True)
     if found.unknown:
         return Label(value=None, why=f"unknown ({found.unknown})", told=told)
-    targets = risk_targets(found.to_cancer, found.followed, YEARS)
+    targets = risk_targets(found.to_cancer, found.followed, years=YEARS)
     assert targets is not None
     y, _, mask = targets
     stand_ins = (f"fup_days, from {found.stand_in}",) if found.stand_in else ()
