@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lungcam.cohorts.lidc import LabelRule, read_readings
-from lungcam.cohorts.lidc.samples import scan_sentence
 from lungcam.cohorts.luna16.folder import LunaFolder, look_through
 from lungcam.cohorts.luna16.labels import (
     CANDIDATE_SENTENCE,
@@ -98,7 +97,7 @@ def luna16_cohort(
         make = scan_samples if unit == "scan" else nodule_samples
         samples, left_out = make(folder, annotations, readings.readings, labels)
         notes += [*readings.notes, *left_out]
-        sentence = scan_sentence(labels) if unit == "scan" else labels.sentence
+        sentence = labels.scan_sentence if unit == "scan" else labels.sentence
     if not samples:
         raise InputError(
             f"{root}: none of the {len(folder.scans)} scan(s) there has an annotated nodule; add "
