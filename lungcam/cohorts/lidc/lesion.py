@@ -27,14 +27,14 @@ from lungcam.scans.dicom_header import Header
 from lungcam.scans.discover import list_files
 from lungcam.scans.silence import silence
 from lungcam.scans.slice_checks import (
-    PLACING,
+    POSITION_FAULTS,
     Contents,
-    contents_of,
-    faults_of,
-    note_contents,
-    note_faults,
+    check_contents,
+    check_headers,
+    classify_files,
+    header_faults,
 )
-from lungcam.scans.slice_geometry import note_places, stacks_of
+from lungcam.scans.slice_geometry import check_positions, group_into_stacks
 
 # of the distance between slices: how far a contour's height may lie from its slice's
 Z_SHARE = 0.25
@@ -95,10 +95,10 @@ def read_headers(folder: Path) -> Headers:
     """Read the headers of all DICOM files directly in a folder; no pixel is read."""
     listed = ScanCheck(str(folder))
     with silence():
-        found = contents_of(list_files(listed, folder, deep=False))
+        found = classify_files(list_files(listed, folder, deep=False))
     by_uid: dict[str, list[Header]] = {}
     for one in found.slices:
-        by_uid.setdefault(one.uid, []).append(one)
+        by_uid.setdefault(one.series_uid, []).append(one)
     return Headers(
         folder=folder, contents=replace(found, slices=[], others=[]), by_uid=by_uid, listed=listed
     )
@@ -110,22 +110,26 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
     Raises:
         FaultySeries: `read_scan` would refuse the series for the same fault.
     """
-    verdict = ScanCheck(str(headers.folder))
-    verdict.findings.extend(headers.listed.findings)
+    check = ScanCheck(str(headers.folder))
+    check.findings.extend(headers.listed.findings)
     with silence():
         slices = sorted(
             [*headers.by_uid.get(series_uid, ()), *headers.by_uid.get("", ())],
             key=lambda one: one.file,
         )
-        note_contents(verdict, replace(headers.contents, slices=slices))
-        placed = [one for one in slices if not (one.cut or faults_of(one) & PLACING)]
-        note_faults(verdict, slices)
-        stacks = stacks_of(placed)
+        check_contents(check, replace(headers.contents, slices=slices))
+        placed = [
+            one for one in slices if not (one.truncated or header_faults(one) & POSITION_FAULTS)
+        ]
+        check_headers(check, slices)
+        stacks = group_into_stacks(placed)
         if stacks:
-            kept = stacks[0].without_repeats
+            kept = stacks[0].unique
             slices = [stacks[0].slices[k] for k in kept]
-            note_places(verdict, slices, places=stacks[0].places[kept], spacing=stacks[0].spacing)
-    refused = verdict.of("refused")
+            check_positions(
+                check, slices, positions=stacks[0].positions[kept], spacing=stacks[0].spacing
+            )
+    refused = check.with_outcome("refused")
     if refused or not stacks or len(kept) < 2:
         told = refused[0].sentence if refused else "fewer than 2 slices."
         # it becomes a note, which goes into the run's files
@@ -134,7 +138,7 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
     slot = {first: k for k, first in enumerate(kept)}
     index = {
         one.sop_uid: slot[first]
-        for one, first in zip(stacks[0].slices, stacks[0].stands_for, strict=True)
+        for one, first in zip(stacks[0].slices, stacks[0].first_at_position, strict=True)
     }
     heights = np.array([one.position[2] for one in slices])
     return Slices(stacks[0].grid(kept), index, heights)
