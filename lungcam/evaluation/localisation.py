@@ -28,9 +28,9 @@ from lungcam.explain import (
     random_hit_share,
     refined_grid,
 )
-from lungcam.explain.sanity_checks import untrained
+from lungcam.explain.sanity_checks import untrained_net
 from lungcam.grid import Grid
-from lungcam.metrics import Calibration, Marks
+from lungcam.metrics import Calibration, Marks, within_radius
 from lungcam.training import Classifier
 
 # the net first, then its baselines; `random` is computed, and points nowhere
@@ -94,7 +94,7 @@ class CandidateSources:
         centers = lung_centers(lungs, grid)
         image = image.to(next(self.net.parameters()).device)
         if self._untrained is None:
-            self._untrained = Classifier(untrained(self.net.net, image, seed=self.seed)).eval()
+            self._untrained = Classifier(untrained_net(self.net.net, image, seed=self.seed)).eval()
         return {
             NET: self._explained(self.net, self.probability, image=image, grid=grid),
             "center": SourceCandidates(centers, np.ones(len(centers))),
@@ -287,7 +287,7 @@ def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[S
     if own is None:
         return list(nodules)
     distances = [float(np.linalg.norm(np.subtract(one.center_mm, own))) for one in nodules]
-    holding = [k for k, one in enumerate(nodules) if distances[k] < one.diameter_mm / 2]
+    holding = [k for k, one in enumerate(nodules) if within_radius(distances[k], one.diameter_mm)]
     mine = min(holding, key=distances.__getitem__, default=None)
     return [one for k, one in enumerate(nodules) if k != mine]
 

@@ -9,24 +9,33 @@ from lungcam.metrics.calibration import (
     fit_platt,
     fit_yearly_platt,
 )
-from lungcam.metrics.comparison import PAIRED_RULE, Paired, paired_difference
-from lungcam.metrics.cross_validation import POOLED_RULE, Scored, pool_folds, pool_seeds
+from lungcam.metrics.comparison import PAIRED_RULE, PairedDifference, paired_difference
+from lungcam.metrics.cross_validation import POOLED_RULE, ScoredSamples, pool_folds, pool_seeds
 from lungcam.metrics.discrimination import (
     INTERVAL_RULE,
     PR_AUC_RULE,
     SENSITIVITY_RULE,
-    at_threshold,
     auc,
     auc_interval,
     average_precision,
     average_precision_interval,
+    metrics_at_threshold,
     newcombe_interval,
     sensitivity_at,
     sensitivity_interval,
     weighted_auc,
     youden_threshold,
 )
-from lungcam.metrics.froc import FROC_RULE, RATES, Froc, Marks, froc, match, random_sensitivity
+from lungcam.metrics.froc import (
+    FROC_RULE,
+    RATES,
+    Froc,
+    Marks,
+    froc,
+    match,
+    random_sensitivity,
+    within_radius,
+)
 from lungcam.metrics.resampling import (
     AVERAGES_RULE,
     bootstrap,
@@ -37,7 +46,8 @@ from lungcam.metrics.resampling import (
 from lungcam.metrics.summary import RISK_RULES, risk_summary, summarise
 from lungcam.metrics.survival import (
     CONCORDANCE_RULE,
-    DAYS_A_YEAR,
+    DAYS_PER_YEAR,
+    HORIZON_YEARS,
     calibration_by_group,
     calibration_by_year,
     concordance,
@@ -60,8 +70,9 @@ __all__ = [
     "AVERAGES_RULE",
     "CALIBRATION_RULE",
     "CONCORDANCE_RULE",
-    "DAYS_A_YEAR",
+    "DAYS_PER_YEAR",
     "FROC_RULE",
+    "HORIZON_YEARS",
     "INTERVAL_RULE",
     "PAIRED_RULE",
     "POOLED_RULE",
@@ -74,9 +85,8 @@ __all__ = [
     "Calibration",
     "Froc",
     "Marks",
-    "Paired",
-    "Scored",
-    "at_threshold",
+    "PairedDifference",
+    "ScoredSamples",
     "auc",
     "auc_interval",
     "average_precision",
@@ -96,6 +106,7 @@ __all__ = [
     "mean_interval",
     "median",
     "median_interval",
+    "metrics_at_threshold",
     "newcombe_interval",
     "observed_risk",
     "paired_difference",
@@ -107,6 +118,7 @@ __all__ = [
     "sensitivity_interval",
     "summarise",
     "weighted_auc",
+    "within_radius",
     "year_rows",
     "yearly_auc",
     "yearly_baselines",

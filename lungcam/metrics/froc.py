@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from lungcam.metrics.discrimination import Cuts, cuts
-from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
+from lungcam.metrics.discrimination import SortedScores, sort_scores
+from lungcam.metrics.resampling import (
+    MAX_WEIGHTS,
+    Statistic,
+    percentile_interval,
+    resample_patients,
+)
 
 
 def _nowhere() -> np.ndarray:
@@ -52,10 +58,35 @@ class Marks:
         )
 
 
-def within(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> np.ndarray:
-    """Whether each point lies nearer to each centre than half its diameter: `(N, M)` bool."""
-    distances = np.linalg.norm(points[:, None] - centers[None], axis=2)
-    return distances < np.asarray(diameters, float) / 2
+def within_radius(
+    distances_mm: npt.ArrayLike,
+    diameters_mm: npt.ArrayLike,
+    *,
+    margin_mm: float = 0.0,
+    inclusive: bool = False,
+) -> np.ndarray:
+    """Return True for each point that hits a nodule: the project's only hit rule.
+
+    LUNA16 (Setio et al. 2017, doi:10.1016/j.media.2017.06.015) counts a point that lies nearer to
+    a nodule's centre than half its diameter; a point on the surface misses.
+
+    Args:
+        distances_mm: Distances of points from nodules' centres, of any shape; NaN never hits.
+        diameters_mm: Diameters of the nodules, of a shape that broadcasts.
+        margin_mm: Length added to the radius.
+        inclusive: Count a point on the surface, as the pointing game of heat-maps does.
+
+    Returns:
+        Bool of the broadcast shape.
+    """
+    radii = np.asarray(diameters_mm, float) / 2 + margin_mm
+    distances = np.asarray(distances_mm, float)
+    return distances <= radii if inclusive else distances < radii
+
+
+def _distances(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Distance of each of `(N, 3)` points from each of `(M, 3)` centres: `(N, M)`."""
+    return np.linalg.norm(points[:, None] - centers[None], axis=2)
 
 
 def match(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
@@ -72,12 +103,11 @@ def match(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
         `(M,)` score with which each nodule is found, -inf where it is not; and the scores of the
         false positives.
     """
-    hits = within(marks.points, marks.centers, diameters=marks.diameters)
+    hits = within_radius(_distances(marks.points, marks.centers), marks.diameters)
     scores = np.asarray(marks.scores, float)
     found = np.where(hits, scores[:, None], -np.inf).max(axis=0, initial=-np.inf)
-    ignored = within(marks.points, marks.excluded_centers, diameters=marks.excluded_diameters).any(
-        axis=1
-    )
+    excluded = _distances(marks.points, marks.excluded_centers)
+    ignored = within_radius(excluded, marks.excluded_diameters).any(axis=1)
     return found, scores[~hits.any(axis=1) & ~ignored]
 
 
@@ -127,7 +157,7 @@ class Froc:
         """Function that gives the sensitivities `(R, 7)` for weights `(R, S)` of the scans."""
         order = self._sorted()
         # a scan has many candidates: fewer resamples are held at once than elsewhere
-        rows = max(1, HELD // max(1, len(self.scores)))
+        rows = max(1, MAX_WEIGHTS // max(1, len(self.scores)))
 
         def of(weights: np.ndarray) -> np.ndarray:
             blocks = (weights[k : k + rows] for k in range(0, len(weights), rows))
@@ -155,10 +185,12 @@ class Froc:
         columns = [*figures.T, figures.mean(axis=1)]
         return np.array([percentile_interval(column) for column in columns])
 
-    def _sorted(self) -> Cuts | None:
-        return cuts(self.found, self.scores) if len(self.scores) else None
+    def _sorted(self) -> SortedScores | None:
+        return sort_scores(self.found, self.scores) if len(self.scores) else None
 
-    def _steps(self, weights: np.ndarray, order: Cuts | None) -> tuple[np.ndarray, np.ndarray]:
+    def _steps(
+        self, weights: np.ndarray, order: SortedScores | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Two arrays `(R, 1 + T)`: false positives a scan and sensitivity, at each threshold."""
         start = np.zeros((len(weights), 1))
         if order is None:
