@@ -49,7 +49,7 @@ class PreparedSample:
     @property
     def findings(self) -> list[Finding]:
         """Findings of the scan, of the centre and of the masks."""
-        return [*self.scan.verdict.findings, *self.center_findings, *self.quality.findings]
+        return [*self.scan.check.findings, *self.center_findings, *self.quality.findings]
 
 
 def read_sample(sample: Sample, transforms: tio.Compose) -> Scan:

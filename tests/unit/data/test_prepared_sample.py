@@ -24,7 +24,7 @@ def test_a_sample_of_the_lungs_view_is_read_and_prepared(phantoms, transforms):
     hu, lungs, mask = (volume(expected, name) for name in ("image", "lungs", "mask"))
     figures = mask_quality(hu, lungs, mask, grid(expected, "image").spacing_mm)
     assert prepared.quality.figures == figures
-    assert prepared.findings == scan.verdict.findings
+    assert prepared.findings == scan.check.findings
 
 
 def test_the_series_that_a_sample_names_is_read(crops, nodule, two_series):
