@@ -22,7 +22,8 @@ def test_a_sample_of_the_lungs_view_is_read_and_prepared(phantoms, transforms):
     for name in ("input", "input_lungs", "image", "lungs", "mask"):
         assert np.array_equal(volume(prepared.subject, name), volume(expected, name))
     hu, lungs, mask = (volume(expected, name) for name in ("image", "lungs", "mask"))
-    figures = mask_quality(hu, lungs, mask, grid(expected, "image").spacing_mm)
+    spacing_mm = grid(expected, "image").spacing_mm
+    figures = mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm)
     assert prepared.quality.figures == figures
     assert prepared.findings == scan.check.findings
 
