@@ -3,14 +3,14 @@
 How pictures look, from the configuration.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from lungcam.config.options import RenderOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.render.camera import VIEWS
 from lungcam.render.transfer_functions import (
     FIRE,
     PRESETS,
@@ -22,32 +22,7 @@ from lungcam.render.transfer_functions import (
 CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Planes that cut the volume open, and the axis that each stands across."""
 
-MAPPERS = ("auto", "software", "hardware")
 SIZES = (64, 4096)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderOptions:
-    """How pictures look; `check_options` refuses what does not exist.
-
-    Attributes:
-        preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
-            `lungcam.render.transfer_functions`.
-        colormap: Of the heat-map: 'fire', or a name of matplotlib's.
-        view: A name from `VIEWS`.
-        clip: 'axial', 'coronal' or 'sagittal' cuts the volume open at the heat-map's peak and takes
-            away the part toward the camera; None leaves it whole.
-        size: Of the picture along each side, in pixels.
-        mapper: 'software' casts rays on the processor, 'hardware' on the graphics card; 'auto'
-            takes the one that a measurement finds faster.
-    """
-
-    preset: str = "gradient"
-    colormap: str = "fire"
-    view: str = "anterior"
-    clip: str | None = None
-    size: int = 768
-    mapper: str = "auto"
 
 
 def check_options(look: RenderOptions) -> None:
@@ -56,11 +31,7 @@ def check_options(look: RenderOptions) -> None:
     Raises:
         ValueError: In one line that begins with the field and its value, 'view=frontal: ...'.
     """
-    for name, known in (("preset", PRESETS), ("view", VIEWS), ("mapper", MAPPERS)):
-        if getattr(look, name) not in known:
-            raise ValueError(f"{name}={getattr(look, name)}: choose {_or(tuple(known))}.")
-    if look.clip is not None and look.clip not in CLIPS:
-        raise ValueError(f"clip={look.clip}: choose {_or(tuple(CLIPS))}, or null for none.")
+    check_choices(RenderOptions, vars(look))
     if not is_colormap(look.colormap):
         raise ValueError(
             f"colormap={look.colormap}: choose {FIRE}, or a name of matplotlib's such as hot, "
@@ -86,10 +57,6 @@ def transfer_functions(
         Of the lungs, on the display scale; of the heat, with 255 at its peak.
     """
     return PRESETS[look.preset](histogram), heat_functions(look.colormap)
-
-
-def _or(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def read_options(told: Mapping[str, Any]) -> RenderOptions:
