@@ -111,7 +111,7 @@ def test_a_right_arrow_is_not(file, source):
     assert faults(source, PACKAGE / file) == []
 
 
-@pytest.mark.parametrize("file", (PACKAGE / "config").glob("*.py"), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*(PACKAGE / "config").glob("*.py")], ids=lambda file: file.name)
 def test_the_configuration_imports_only_the_errors(file):
     assert {target for _, target in arrows(file.read_text(), file)} <= {"config", "errors"}
 

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.cohorts.survival import YEARS, risk_cohort, target_table
+from lungcam.cohorts.survival import risk_cohort, target_table
 from lungcam.cohorts.table import write_samples
 from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
@@ -19,6 +19,7 @@ from lungcam.errors import InputError
 from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.explain.options import check_layer
+from lungcam.metrics import HORIZON_YEARS
 from lungcam.nets import hazard_head
 from lungcam.render.options import read_options
 from lungcam.report import log_hparams
@@ -95,7 +96,7 @@ def train(config: DictConfig) -> float | None:
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
             balls=classifier.location_weight > 0,
-            years=YEARS if risk else None,
+            years=HORIZON_YEARS if risk else None,
         )
         if config.prepare is not None:
             prepare_part(data, config.prepare)
@@ -178,7 +179,7 @@ def _classifier(nodes: dict[str, Any]) -> Classifier:
     learnt = instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights
     if nodes["task"] == RISK:
         try:
-            return RiskClassifier(net, YEARS, *learnt)
+            return RiskClassifier(net, HORIZON_YEARS, *learnt)
         except ValueError as error:
             raise InputError(str(error)) from error
     return Classifier(net, *learnt)

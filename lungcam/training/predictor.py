@@ -9,13 +9,12 @@ from typing import Any
 import torch
 import torchio as tio
 
-from lungcam.cohorts.survival import YEARS
 from lungcam.config.instantiate import instantiate
 from lungcam.errors import InputError
 from lungcam.explain import Explainer
 from lungcam.explain.options import check_explanation, check_layer
 from lungcam.explain.reliability import FAILED
-from lungcam.metrics import Calibration
+from lungcam.metrics import HORIZON_YEARS, Calibration
 from lungcam.training.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.training.classifier import Classifier
 from lungcam.training.risk_classifier import RISK, RiskClassifier
@@ -105,7 +104,7 @@ def load_predictor(
     net = instantiate(config["model"], "model")
     # checkpoints of before there was a choice know the label alone
     risk = config.get("task") == RISK
-    classifier = RiskClassifier(net, YEARS) if risk else Classifier(net)
+    classifier = RiskClassifier(net, HORIZON_YEARS) if risk else Classifier(net)
     try:
         classifier.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
