@@ -105,8 +105,8 @@ def write_dicom_objects(
     if masks and source.max_gap_deviation_mm > GDCM_EVEN_MM:
         notes.append(
             f"The slices are uneven by up to {source.max_gap_deviation_mm:.3f} mm: SimpleITK and "
-            "other readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
-            "the NIfTI."
+            "other readers based on GDCM assume voxels of 1 mm for mask.dcm and lungs.dcm; give "
+            "them the NIfTI."
         )
     return notes
 

@@ -165,7 +165,7 @@ def test_objects_refer_only_to_the_slices_of_the_scan(
     for file in (tmp_path / "other").iterdir():
         shutil.copy(file, tmp_path / "scan" / f"other-{file.name}")
     scan = read_scan(tmp_path / "scan")
-    assert {finding.code for finding in scan.verdict.findings} == {
+    assert {finding.code for finding in scan.check.findings} == {
         "duplicate_positions",
         "mixed_series",
     }
@@ -213,6 +213,6 @@ def test_derived_series_is_refused_as_a_scan(tmp_path, series, heat, description
         heat=heat,
         description=description,
     )
-    verdict, scan = check_scan(tmp_path / "slices")
+    check, scan = check_scan(tmp_path / "slices")
     assert scan is None
-    assert "not_hu" in {finding.code for finding in verdict.findings}
+    assert "not_hu" in {finding.code for finding in check.findings}
