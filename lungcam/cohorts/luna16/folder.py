@@ -14,7 +14,13 @@ from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
-from lungcam.scans.itk_formats import AGAIN, TYPES, affine_of, numbers, read_fields
+from lungcam.scans.itk_formats import (
+    EXPORT_AGAIN,
+    METAIMAGE_TYPES,
+    metaimage_affine,
+    parse_numbers,
+    read_fields,
+)
 
 TABLES = ("annotations.csv", "annotations_excluded.csv", "candidates_V2.csv", "candidates.csv")
 SUBSET = re.compile(r"subset([0-9])", re.IGNORECASE)
@@ -215,10 +221,10 @@ def read_complete_grid(file: Path) -> Grid:
         raise InputError(
             f"{file}: the file of the voxels, {target}, is missing next to it; copy it too."
         ) from error
-    itemsize = np.dtype(TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
+    itemsize = np.dtype(METAIMAGE_TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
     compressed = fields.get("compresseddata", "").lower() == "true"
     if size < (1 if compressed else itemsize * np.prod(grid.shape, dtype=float)):
-        raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {AGAIN}.")
+        raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {EXPORT_AGAIN}.")
     return grid
 
 
@@ -230,11 +236,11 @@ def _fields(file: Path) -> dict[str, str]:
 
 
 def _grid(file: Path, fields: dict[str, str]) -> Grid:
-    size = numbers(fields.get("dimsize", "")) or []
-    affine = affine_of(ScanCheck(str(file)), fields, dimensions=3)
+    size = parse_numbers(fields.get("dimsize", "")) or []
+    affine = metaimage_affine(ScanCheck(str(file)), fields)
     if len(size) != 3 or min(size) < 1 or affine is None:
         raise InputError(
             f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "
-            f"ElementSpacing); {AGAIN}."
+            f"ElementSpacing); {EXPORT_AGAIN}."
         )
     return Grid(tuple(int(n) for n in size), LPS_TO_RAS @ affine)
