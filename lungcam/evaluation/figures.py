@@ -9,14 +9,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.data import ScanDataModule
+from lungcam.data.prepared_sample import read_sample
 from lungcam.evaluation.predictions import Predictions
 from lungcam.explain import method_name, peak_mm
 from lungcam.grid import reorient
 from lungcam.metrics import Calibration
 from lungcam.runtime.atomic import atomic_write
-from lungcam.scans import read_scan
 from lungcam.training import Classifier
-from lungcam.transforms import shows_whole_chest
 
 
 def draw_figures(
@@ -112,9 +111,7 @@ def _tiles(
         sample, at = answers.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
         heat = export.explain(classifier, image, at, data.transforms)
-        scan = read_scan(
-            sample.image, sample.series, whole_chest=shows_whole_chest(data.transforms)
-        )
+        scan = read_sample(sample, data.transforms)
         canonical = scan.grid.canonical
         lesion = None
         if sample.center_mm is not None and sample.diameter_mm:
