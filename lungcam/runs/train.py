@@ -18,7 +18,7 @@ from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_man
 from lungcam.errors import InputError
 from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
-from lungcam.explain.options import check_explanation, check_layer
+from lungcam.explain.options import check_layer
 from lungcam.metrics import HORIZON_YEARS
 from lungcam.nets import hazard_head
 from lungcam.render.options import read_options
@@ -34,7 +34,6 @@ from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 FULL = "32-true"
-TASKS = ("malignancy", RISK)
 CARRIED = ("task", "model", "view", "transforms", "explain")
 # how a table's columns are read; its path and the cohort's stay out of the checkpoint
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
@@ -60,9 +59,6 @@ def train(config: DictConfig) -> float | None:
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
-    check_explanation(nodes["explain"])
-    if nodes["task"] not in TASKS:
-        raise InputError(f"task={nodes['task']}: choose {' or '.join(TASKS)}.")
     risk = nodes["task"] == RISK
     read_options(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
