@@ -22,7 +22,7 @@ from lungcam.metrics import (
     median_interval,
     random_sensitivity,
 )
-from lungcam.metrics.comparison import json_interval, json_number
+from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.froc import Froc
 from lungcam.metrics.summary import with_interval
 from lungcam.runtime.atomic import write_table, write_text

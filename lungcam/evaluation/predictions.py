@@ -88,11 +88,11 @@ def known_scores(
 def scored(answers: Predictions) -> ScoredSamples:
     """A fold's answers, on the calibrated scale, for `pool_folds` and `pool_seeds`."""
     return ScoredSamples(
-        np.array([sample.sample_id for sample in answers.samples]),
-        answers.labels,
-        answers.calibration.logit(answers.logits),
-        answers.patients,
-        answers.baselines,
+        sample_ids=np.array([sample.sample_id for sample in answers.samples]),
+        labels=answers.labels,
+        scores=answers.calibration.logit(answers.logits),
+        patients=answers.patients,
+        baselines=answers.baselines,
     )
 
 
@@ -166,7 +166,9 @@ def calibrated(splits: Mapping[str, Risks]) -> dict[str, Risks]:
     """All splits with one calibration, fitted on validation, for all years."""
     val = splits["val"]
     happened, known = val.targets
-    calibration = fit_yearly_platt(val.logits, happened, known, val.patients)
+    calibration = fit_yearly_platt(
+        val.logits, happened=happened, in_follow_up=known, patients=val.patients
+    )
     return {name: replace(found, calibration=calibration) for name, found in splits.items()}
 
 
@@ -177,13 +179,13 @@ def risk_figures(
     happened, known = risks.targets
     return risk_summary(
         risks.probabilities,
-        known,
-        happened,
-        np.array([sample.time_days for sample in risks.samples], float),
-        np.array([sample.event for sample in risks.samples], bool),
-        risks.patients,
-        baselines,
-        seed,
+        in_follow_up=known,
+        happened=happened,
+        time_days=np.array([sample.time_days for sample in risks.samples], float),
+        event=np.array([sample.event for sample in risks.samples], bool),
+        patients=risks.patients,
+        baselines=baselines,
+        seed=seed,
     )
 
 
