@@ -47,6 +47,9 @@ def dataset(tmp_path_factory):
     return PreparedDataset(samples, files, transforms=None)
 
 
+EXPLAINER = Explainer(layer="3", method="gradcam", background=-1.0)
+
+
 def knowing():
     """Looks for bright places, by hand: the mean of a neighbourhood, and the highest of all."""
     net = nn.Sequential(
@@ -74,7 +77,7 @@ def verdict(net, dataset, file, labels=None):
     labels = np.array([one.label for one in dataset.samples]) if labels is None else labels
     bounds = auc_interval(labels, logits, np.arange(len(labels)))
     return judge_explanations(
-        net, dataset, layer="3", auc=[auc(labels, logits), *bounds], file=file, limit=12
+        net, dataset, explainer=EXPLAINER, auc=[auc(labels, logits), *bounds], file=file, limit=12
     )
 
 
@@ -115,7 +118,7 @@ def test_another_seeds_net_is_compared(dataset, tmp_path):
     figures = judge_explanations(
         knowing(),
         dataset,
-        layer="3",
+        explainer=EXPLAINER,
         auc=[1, 0.9, 1],
         file=tmp_path / "e.json",
         others=[knowing()],

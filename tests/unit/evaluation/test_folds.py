@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from lungcam.cohorts import Sample
 from lungcam.errors import InputError
 from lungcam.evaluation.folds import read_fold, redirect_outputs, sibling_runs
-from lungcam.evaluation.predictions import Predictions, scored, write_predictions
 from lungcam.metrics import Calibration
+from lungcam.tasks.predictions import Predictions, scored, write_predictions
 
 
 def answers(count: int) -> Predictions:

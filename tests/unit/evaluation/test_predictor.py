@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lungcam.errors import InputError
+from lungcam.evaluation.predictor import load_predictor
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
 from lungcam.training.checkpoint import KEY
-from lungcam.training.predictor import load_predictor
 
 
 @pytest.fixture

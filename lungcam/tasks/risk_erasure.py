@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.survival import target_table
-from lungcam.evaluation.lesion_erasure import annotated
-from lungcam.evaluation.localisation_report import lps_columns
+from lungcam.data.lesion_mask import annotated_lesions
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
+from lungcam.grid import lps_columns
 from lungcam.metrics import Calibration, yearly_auc
 from lungcam.metrics.comparison import interval
 from lungcam.metrics.resampling import bootstrap_mean
@@ -75,7 +75,7 @@ def erase_nodules(
         subject = prepare(scan, transforms, center_mm=center_mm)
         at, hu = grid(subject, "image"), volume(subject, "image")
         painted, count = hu, 0
-        for region in annotated(sample, at):
+        for region in annotated_lesions(sample, at):
             # a nodule that no lung surrounds stays
             with suppress(ValueError):
                 painted, count = inpaint(painted, region, grid=at), count + 1
