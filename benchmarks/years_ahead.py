@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.markdown import table
 from lungcam.cohorts.sample import Sample
-from lungcam.cohorts.survival import YEARS, target_table
+from lungcam.cohorts.survival import target_table
 from lungcam.cohorts.table import read_samples
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
-from lungcam.metrics import auc, auc_interval
+from lungcam.metrics import HORIZON_YEARS, auc, auc_interval
 from lungcam.metrics.comparison import paired_difference
 from lungcam.metrics.resampling import bootstrap_mean, share_interval
 from lungcam.metrics.survival import year_rows
@@ -47,7 +47,7 @@ def main(run: str, tree: str, places: str | None = None) -> None:
     diameter = np.array([float(one["nodule_diameter_mm"] or 0) for one in truth])
     rows = [
         _year(k, told, after, best, pattern, diameter, happened, known, people)
-        for k in range(1, YEARS + 1)
+        for k in range(1, HORIZON_YEARS + 1)
     ]
     heads = (
         *("within years", "exams (events)", "AUC (95 %)", "best known", "difference (95 %)"),
@@ -138,7 +138,9 @@ def _point(true: dict[str, str], name: str) -> np.ndarray:
 
 
 def _risks(rows: list[dict[str, str]], name: str) -> np.ndarray:
-    return np.array([[float(one[name.format(k)]) for k in range(1, YEARS + 1)] for one in rows])
+    return np.array(
+        [[float(one[name.format(k)]) for k in range(1, HORIZON_YEARS + 1)] for one in rows]
+    )
 
 
 def _range(bounds: tuple[float, float]) -> str:

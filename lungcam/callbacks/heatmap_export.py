@@ -105,7 +105,8 @@ class HeatmapExport(pl.Callback):
             self._draw(sample, subject, heat=heat, mark=words)
 
     def _write(self, sample: Sample, heat: HeatMap, *, transforms: tio.Compose) -> None:
-        scan = read_scan(sample.image, whole_chest=shows_whole_chest(transforms))
+        whole_chest = shows_whole_chest(transforms)
+        scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), grid=scan.grid)
         self.written.append(folder)

@@ -7,13 +7,11 @@ import numpy as np
 
 from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.errors import InputError
-
-DAYS = 365
-YEARS = 6
+from lungcam.metrics import DAYS_PER_YEAR, HORIZON_YEARS
 
 
 def risk_targets(
-    days_to_cancer: float | None, days_followed: float | None, years: int = 6
+    days_to_cancer: float | None, days_followed: float | None, years: int = HORIZON_YEARS
 ) -> tuple[int, np.ndarray, np.ndarray] | None:
     """Turn times into targets by Sybil's rule.
 
@@ -33,19 +31,19 @@ def risk_targets(
         y, and y_seq and y_mask as float64 of shape `(years,)`. None, to be dropped, where a time
         that counts is negative or no time is known.
     """
-    if days_to_cancer is not None and days_to_cancer < years * DAYS:
+    if days_to_cancer is not None and days_to_cancer < years * DAYS_PER_YEAR:
         if days_to_cancer < 0:
             return None
-        at = int(days_to_cancer // DAYS)
+        at = int(days_to_cancer // DAYS_PER_YEAR)
         return 1, _from(at, years), 1 - _from(at + 1, years)
     known = [days for days in (days_to_cancer, days_followed) if days is not None]
     if not known or max(known) < 0:
         return None
-    at = min(int(max(known) // DAYS), years - 1)
+    at = min(int(max(known) // DAYS_PER_YEAR), years - 1)
     return 0, np.zeros(years), 1 - _from(at + 1, years)
 
 
-def risk_cohort(cohort: Cohort, years: int = YEARS) -> Cohort:
+def risk_cohort(cohort: Cohort, years: int = HORIZON_YEARS) -> Cohort:
     """Label a cohort by what is known of its samples within the horizon.
 
     Args:
@@ -71,7 +69,8 @@ def risk_cohort(cohort: Cohort, years: int = YEARS) -> Cohort:
             "with the columns time_days and event."
         )
     rule = (
-        f"label 1: the event came within {years} years (of {DAYS} days) of the scan; 0: known to "
+        f"label 1: the event came within {years} years (of {DAYS_PER_YEAR} days) of the scan; "
+        "0: known to "
         f"be without into year {years}; none where follow-up ends earlier"
     )
     if len(samples) == len(cohort.samples) and all(
@@ -85,7 +84,9 @@ def risk_cohort(cohort: Cohort, years: int = YEARS) -> Cohort:
     return Cohort(samples, rule, notes)
 
 
-def sample_targets(sample: Sample, years: int = YEARS) -> tuple[int, np.ndarray, np.ndarray] | None:
+def sample_targets(
+    sample: Sample, years: int = HORIZON_YEARS
+) -> tuple[int, np.ndarray, np.ndarray] | None:
     """`risk_targets` of a sample; None where its times are not known."""
     if sample.time_days is None or sample.event is None:
         return None
@@ -93,7 +94,9 @@ def sample_targets(sample: Sample, years: int = YEARS) -> tuple[int, np.ndarray,
     return risk_targets(*times, years)
 
 
-def target_table(samples: Sequence[Sample], years: int = YEARS) -> tuple[np.ndarray, np.ndarray]:
+def target_table(
+    samples: Sequence[Sample], years: int = HORIZON_YEARS
+) -> tuple[np.ndarray, np.ndarray]:
     """y_seq and y_mask of samples, `(N, years)` float32 each; see `risk_targets`.
 
     Args:

@@ -273,8 +273,8 @@ def split_cohort(
         unlabelled: True if samples without a label are used on every side.
 
     Returns:
-        Samples by side, on each those with a label first. Without one are those that count all the same,
-        and in training those that teach outlines or attributes. And sentences on the cohort,
+        Samples by side, on each those with a label first. Without one are those that count all
+        the same, and in training those that teach outlines or attributes. And sentences on the cohort,
         without a full stop.
 
     Raises:

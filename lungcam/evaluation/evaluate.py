@@ -108,7 +108,7 @@ def _metrics(run: TrainedRun, splits: Mapping[str, Predictions], *, fit: Fit) ->
 
 
 def _check_explanations(run: TrainedRun, metrics: dict[str, Any]) -> str | None:
-    """Judge the heat-maps if `explain.benchmark` is set, and add the verdict to metrics and best.ckpt.
+    """Judge the heat-maps if `explain.benchmark` is set; add the verdict to metrics and best.ckpt.
 
     Returns:
         Warning for pictures of a net whose heat-maps failed; None otherwise.

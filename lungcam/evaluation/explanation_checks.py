@@ -132,8 +132,8 @@ def judge_explanations(
         seed: Of all that is random.
 
     Returns:
-        As of `lungcam.explain.reliability.assess_reliability`, with `method`, `layer` and `rules`; figures that
-        are not known are None.
+        Result of `lungcam.explain.reliability.assess_reliability`, with `method`, `layer` and
+        `rules`; unknown figures are None.
     """
     cases = choose_cases(net, explainer, dataset=dataset, limit=limit, seed=seed)
     figures = {

@@ -61,10 +61,9 @@ def _draw_heatmaps(
     from lungcam.report.figure import counts_in_words
     from lungcam.report.montage import draw_montage
 
-    below = (
-        f"highest, middle and lowest probability of either class; {counts_in_words('test', metrics['test'])}; "
-        "dashed: the known lesion"
-    )
+    counts = counts_in_words("test", metrics["test"])
+    below = f"highest, middle and lowest probability of either class; {counts}; "
+    below += "dashed: the known lesion"
     method = method_name(export.method, export.evidence)
     return draw_montage(
         list(tiles.values()), below, label_rule=metrics["label_rule"], method=method, mark=mark

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
-from lungcam.data.lesion_mask import annotated_lesions
+from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
     AERATED_HU,

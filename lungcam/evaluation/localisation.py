@@ -31,7 +31,7 @@ from lungcam.explain import (
 )
 from lungcam.explain.sanity_checks import untrained
 from lungcam.grid import Grid
-from lungcam.metrics import Calibration, Marks
+from lungcam.metrics import Calibration, Marks, within_radius
 from lungcam.training import Classifier
 
 # the net first, then its baselines; `random` is computed, and points nowhere
@@ -287,7 +287,7 @@ def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[S
     if own is None:
         return list(nodules)
     distances = [float(np.linalg.norm(np.subtract(one.center_mm, own))) for one in nodules]
-    holding = [k for k, one in enumerate(nodules) if distances[k] < one.diameter_mm / 2]
+    holding = [k for k, one in enumerate(nodules) if within_radius(distances[k], one.diameter_mm)]
     mine = min(holding, key=distances.__getitem__, default=None)
     return [one for k, one in enumerate(nodules) if k != mine]
 

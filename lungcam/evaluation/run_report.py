@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +12,9 @@ from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.report.page import write_page
 from lungcam.report.run_page import Case, RunReport, run_page
 from lungcam.tasks.predictions import Predictions
+
+if TYPE_CHECKING:
+    from lungcam.report.montage import Tile
 
 # label, whether it was called rightly, and what such a case is
 CASES = (
@@ -81,7 +85,7 @@ def extremes(
     return found
 
 
-def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, object]) -> list[Case]:
+def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, "Tile"]) -> list[Case]:
     from lungcam.report.montage import tile_png
 
     picked = extremes(answers.labels, answers.probabilities, threshold=threshold)

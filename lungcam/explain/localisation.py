@@ -12,6 +12,7 @@ import numpy as np
 from lungcam.explain.heatmap import HeatMap
 from lungcam.explain.lesion import Lesion
 from lungcam.grid import Grid
+from lungcam.metrics import within_radius
 
 
 def brightness(image: np.ndarray, grid: Grid) -> HeatMap:
@@ -67,7 +68,8 @@ def is_hit(
     peak: np.ndarray, center_mm: np.ndarray, diameter_mm: float, margin_mm: float = HIT_MARGIN_MM
 ) -> bool:
     """Whether the peak lies within the lesion's radius and a margin; without one, in the lesion."""
-    return bool(np.linalg.norm(peak - center_mm) <= diameter_mm / 2 + margin_mm)
+    distance = np.linalg.norm(peak - center_mm)
+    return bool(within_radius(distance, diameter_mm, margin_mm=margin_mm, inclusive=True))
 
 
 def random_hit_share(
@@ -88,7 +90,8 @@ def random_hit_share(
     """
     points = grid.to_world(np.argwhere(lungs))
     distance = np.linalg.norm(points - center_mm, axis=1)
-    return float(np.mean(distance <= diameter_mm / 2 + margin_mm))
+    hits = within_radius(distance, diameter_mm, margin_mm=margin_mm, inclusive=True)
+    return float(np.mean(hits))
 
 
 # shares of the map's maximum from which a place counts as hot

@@ -26,7 +26,16 @@ from lungcam.metrics.discrimination import (
     weighted_auc,
     youden_threshold,
 )
-from lungcam.metrics.froc import FROC_RULE, RATES, Froc, Marks, froc, match, random_sensitivity
+from lungcam.metrics.froc import (
+    FROC_RULE,
+    RATES,
+    Froc,
+    Marks,
+    froc,
+    match,
+    random_sensitivity,
+    within_radius,
+)
 from lungcam.metrics.resampling import (
     AVERAGES_RULE,
     bootstrap,
@@ -37,7 +46,8 @@ from lungcam.metrics.resampling import (
 from lungcam.metrics.summary import RISK_RULES, risk_summary, summarise
 from lungcam.metrics.survival import (
     CONCORDANCE_RULE,
-    DAYS_A_YEAR,
+    DAYS_PER_YEAR,
+    HORIZON_YEARS,
     calibration_by_group,
     calibration_by_year,
     concordance,
@@ -60,8 +70,9 @@ __all__ = [
     "AVERAGES_RULE",
     "CALIBRATION_RULE",
     "CONCORDANCE_RULE",
-    "DAYS_A_YEAR",
+    "DAYS_PER_YEAR",
     "FROC_RULE",
+    "HORIZON_YEARS",
     "INTERVAL_RULE",
     "PAIRED_RULE",
     "POOLED_RULE",
@@ -107,6 +118,7 @@ __all__ = [
     "sensitivity_interval",
     "summarise",
     "weighted_auc",
+    "within_radius",
     "year_rows",
     "yearly_auc",
     "yearly_baselines",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from lungcam.metrics.discrimination import Cuts, cuts
 from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
@@ -52,10 +53,35 @@ class Marks:
         )
 
 
-def within(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> np.ndarray:
-    """Whether each point lies nearer to each centre than half its diameter: `(N, M)` bool."""
-    distances = np.linalg.norm(points[:, None] - centers[None], axis=2)
-    return distances < np.asarray(diameters, float) / 2
+def within_radius(
+    distances_mm: npt.ArrayLike,
+    diameters_mm: npt.ArrayLike,
+    *,
+    margin_mm: float = 0.0,
+    inclusive: bool = False,
+) -> np.ndarray:
+    """Return True for each point that hits a nodule: the project's only hit rule.
+
+    LUNA16 (Setio et al. 2017, doi:10.1016/j.media.2017.06.015) counts a point that lies nearer to
+    a nodule's centre than half its diameter; a point on the surface misses.
+
+    Args:
+        distances_mm: Distances of points from nodules' centres, of any shape; NaN never hits.
+        diameters_mm: Diameters of the nodules, of a shape that broadcasts.
+        margin_mm: Length added to the radius.
+        inclusive: Count a point on the surface, as the pointing game of heat-maps does.
+
+    Returns:
+        Bool of the broadcast shape.
+    """
+    radii = np.asarray(diameters_mm, float) / 2 + margin_mm
+    distances = np.asarray(distances_mm, float)
+    return distances <= radii if inclusive else distances < radii
+
+
+def _distances(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Distance of each of `(N, 3)` points from each of `(M, 3)` centres: `(N, M)`."""
+    return np.linalg.norm(points[:, None] - centers[None], axis=2)
 
 
 def match(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
@@ -72,12 +98,11 @@ def match(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
         `(M,)` score with which each nodule is found, -inf where it is not; and the scores of the
         false positives.
     """
-    hits = within(marks.points, marks.centers, diameters=marks.diameters)
+    hits = within_radius(_distances(marks.points, marks.centers), marks.diameters)
     scores = np.asarray(marks.scores, float)
     found = np.where(hits, scores[:, None], -np.inf).max(axis=0, initial=-np.inf)
-    ignored = within(marks.points, marks.excluded_centers, diameters=marks.excluded_diameters).any(
-        axis=1
-    )
+    excluded = _distances(marks.points, marks.excluded_centers)
+    ignored = within_radius(excluded, marks.excluded_diameters).any(axis=1)
     return found, scores[~hits.any(axis=1) & ~ignored]
 
 

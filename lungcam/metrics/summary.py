@@ -15,7 +15,7 @@ from lungcam.metrics.discrimination import INTERVAL_RULE, at_threshold
 from lungcam.metrics.survival import (
     CALIBRATION_BY_YEAR_RULE,
     CONCORDANCE_RULE,
-    DAYS_A_YEAR,
+    DAYS_PER_YEAR,
     GROUPS_RULE,
     KAPLAN_MEIER_RULE,
     YEARLY_AUC_RULE,
@@ -66,7 +66,7 @@ def risk_summary(
         with _ci95, calibration by the year, groups, against_baselines by name and year, rules.
     """
     time_days, event = np.asarray(time_days, float), np.asarray(event, bool)
-    horizon = DAYS_A_YEAR * risks.shape[1]
+    horizon = DAYS_PER_YEAR * risks.shape[1]
     figures: dict[str, object] = {
         "n": len(risks),
         "n_patients": len(np.unique(patients)),

@@ -16,7 +16,9 @@ from lungcam.metrics.comparison import against_baseline, interval, known
 from lungcam.metrics.discrimination import auc, auc_interval
 from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
 
-DAYS_A_YEAR = 365
+DAYS_PER_YEAR = 365
+# years into which risks are predicted, as in Sybil
+HORIZON_YEARS = 6
 KAPLAN_MEIER_RULE = (
     "observed risk within k years: one less the Kaplan-Meier share still free of the event before "
     "day 365 k; a censored scan counts among those at risk up to its last known day; null where "
@@ -345,7 +347,7 @@ def calibration_by_year(
         is not known, or no resample moves it.
     """
     rows, years = follow_up(time_days, event), risks.shape[1]
-    days = DAYS_A_YEAR * np.arange(1, years + 1)
+    days = DAYS_PER_YEAR * np.arange(1, years + 1)
 
     def of(weights: np.ndarray) -> np.ndarray:
         expected = weights @ risks / weights.sum(axis=1, keepdims=True)

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lungcam.metrics import DAYS_PER_YEAR, HORIZON_YEARS
 from lungcam.phantom.canvas import paint_person
 from lungcam.phantom.nodule import draw_nodule, lay_nodule
 from lungcam.phantom.phantom import KINDS, Phantom, centroid
 from lungcam.phantom.scanner import Grid, acquire
 from lungcam.phantom.shapes import box_around, smooth_cloud
 
-YEARS, YEAR = 6, 365
-HORIZON = YEARS * YEAR
+HORIZON = HORIZON_YEARS * DAYS_PER_YEAR
 # the odds are the same each day, so that who is still free a year later stands where all began;
 # half of all have cancer before the horizon
 HALF_LIFE = HORIZON - 1
@@ -121,7 +121,7 @@ def best_risk(diameter_mm: float, pattern: bool, share: float) -> np.ndarray:
     shares = pattern_share(days, share)
     odds = odds * (shares if pattern else 1 - shares) * _diameter_odds(diameter_mm, days)
     reached = np.cumsum(odds)
-    return reached[np.arange(1, YEARS + 1) * YEAR - 2] / reached[-1]
+    return reached[np.arange(1, HORIZON_YEARS + 1) * DAYS_PER_YEAR - 2] / reached[-1]
 
 
 def _diameter_odds(diameter_mm: float, days: np.ndarray) -> np.ndarray:

@@ -8,11 +8,12 @@ import numpy as np
 from torch import nn
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.cohorts.survival import YEARS, risk_cohort, target_table
+from lungcam.cohorts.survival import risk_cohort, target_table
 from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
 from lungcam.explain import Explainer, HeatMap
 from lungcam.metrics import (
+    HORIZON_YEARS,
     RISK_RULES,
     YEARLY_CALIBRATION_RULE,
     Calibration,
@@ -57,7 +58,7 @@ class Risk(Malignancy):
     def classifier(self, net: nn.Module, **options: Any) -> Classifier:
         """Wrap a net in a `RiskClassifier`, which widens its last layer."""
         try:
-            return RiskClassifier(net, YEARS, **options)
+            return RiskClassifier(net, HORIZON_YEARS, **options)
         except ValueError as error:
             raise InputError(str(error)) from error
 
@@ -146,7 +147,7 @@ class Risk(Malignancy):
         A later year's logit is an earlier one's plus what is added since, so the difference of two
         maps is what speaks for the event in the years between.
         """
-        for year in range(YEARS):
+        for year in range(HORIZON_YEARS):
             with one_year(classifier, year):
                 yield f"year_{year + 1}", explain()
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.survival import target_table
-from lungcam.data.lesion_mask import annotated_lesions
+from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
 from lungcam.grid import lps_columns

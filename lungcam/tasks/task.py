@@ -165,7 +165,7 @@ class Task(ABC):
     def maps(
         self, classifier: Classifier, explain: Callable[[], HeatMap]
     ) -> Iterable[tuple[str, HeatMap]]:
-        """Return heat-maps next to that of label 1, each with its name `NAME` in heatmap_NAME.nii.gz.
+        """Return heat-maps next to that of label 1, each with `NAME` of its heatmap_NAME.nii.gz.
 
         Args:
             classifier: Trained net in evaluation mode.

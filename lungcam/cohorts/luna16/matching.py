@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 
 from lungcam.cohorts.lidc import Annotation, Nodule, cluster
 from lungcam.grid import Grid
+from lungcam.metrics import within_radius
 
 UNKNOWN_DIAMETER_MM = 10.0
 
@@ -42,12 +43,12 @@ def hits(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> n
     found = np.full(len(points), -1)
     if not len(points) or not len(centers):
         return found
-    radii = np.where(np.asarray(diameters) < 0, UNKNOWN_DIAMETER_MM, diameters) / 2
+    diameters = np.where(np.asarray(diameters) < 0, UNKNOWN_DIAMETER_MM, diameters)
     nearest = np.full(len(points), np.inf)
-    for nodule, near in enumerate(cKDTree(points).query_ball_point(centers, radii)):
+    for nodule, near in enumerate(cKDTree(points).query_ball_point(centers, diameters / 2)):
         # the ball holds its surface, the rule does not
         distances = np.linalg.norm(points[near] - centers[nodule], axis=1)
-        closer = (distances < radii[nodule]) & (distances < nearest[near])
+        closer = within_radius(distances, diameters[nodule]) & (distances < nearest[near])
         chosen = np.asarray(near, int)[closer]
         found[chosen], nearest[chosen] = nodule, distances[closer]
     return found

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lungcam.cohorts.nlst.tables import Missing, Person, Value
-from lungcam.cohorts.survival import YEARS, risk_targets
+from lungcam.cohorts.survival import risk_targets
+from lungcam.metrics import DAYS_PER_YEAR, HORIZON_YEARS
 
 # scr_res of a screen that took place; 10 is an image too poor to be read
 SCREENED = (1, 2, 3, 4, 5, 6, 10)
@@ -196,17 +197,21 @@ def risk_label(person: Person, year: int, in_screen_table: bool) -> Label:
         return Label(value=None, why=why, told=told, dropped=True)
     if found.unknown:
         return Label(value=None, why=f"unknown ({found.unknown})", told=told)
-    targets = risk_targets(found.to_cancer, found.followed, YEARS)
+    targets = risk_targets(found.to_cancer, found.followed, HORIZON_YEARS)
     assert targets is not None
     y, _, mask = targets
     stand_ins = (f"fup_days, from {found.stand_in}",) if found.stand_in else ()
     if y:
         return Label(
-            value=1, why=f"lung cancer within {YEARS} years", told=told, stand_ins=stand_ins
+            value=1, why=f"lung cancer within {HORIZON_YEARS} years", told=told, stand_ins=stand_ins
         )
     if mask.all():
-        return Label(value=0, why=f"known free into year {YEARS}", told=told, stand_ins=stand_ins)
-    return Label(value=None, why=f"censored before year {YEARS}", told=told, stand_ins=stand_ins)
+        return Label(
+            value=0, why=f"known free into year {HORIZON_YEARS}", told=told, stand_ins=stand_ins
+        )
+    return Label(
+        value=None, why=f"censored before year {HORIZON_YEARS}", told=told, stand_ins=stand_ins
+    )
 
 
 def _days(days: float | None) -> str:
@@ -234,8 +239,9 @@ RULES = {
         label=risk_label,
         years=(0, 1, 2),
         columns=(("candx_days",), ("fup_days", "canc_free_days"), ("scr_days0",)),
-        sentence=f"NLST, scans T0 to T2; label 1: lung cancer within {YEARS} years (of 365 days) of the "
-        f"scan; 0: known to be without into year {YEARS}, {(YEARS - 1) * 365} days or more, as "
+        sentence=f"NLST, scans T0 to T2; label 1: lung cancer within {HORIZON_YEARS} years "
+        f"(of {DAYS_PER_YEAR} days) of the scan; 0: known to be without into year {HORIZON_YEARS}, "
+        f"{(HORIZON_YEARS - 1) * DAYS_PER_YEAR} days or more, as "
         "Sybil's mask counts; none where follow-up ends earlier",
     ),
 }

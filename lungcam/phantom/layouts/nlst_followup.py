@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcam.metrics import DAYS_PER_YEAR, HORIZON_YEARS
 from lungcam.phantom.layouts.dicom import write_exam
 from lungcam.phantom.layouts.layout import Entry, Layout, Subject, lobe_at
 from lungcam.phantom.layouts.nlst_tables import (
@@ -26,8 +27,6 @@ from lungcam.phantom.layouts.nlst_tables import (
 )
 from lungcam.phantom.screening import (
     HORIZON,
-    YEAR,
-    YEARS,
     Course,
     Screened,
     best_risk,
@@ -87,7 +86,7 @@ def person_row(
     results = list(isolated)
     if len(sizes) > 1 and 0 < sizes[1] == sizes[0]:
         results[1] = STABLE
-    missed = [_missed(course, follow, day=year * YEAR) for year in range(len(sizes), 3)]
+    missed = [_missed(course, follow, day=year * DAYS_PER_YEAR) for year in range(len(sizes), 3)]
     row = traits(pid, subject.rng("traits")) | {
         "conflc": int(ill), "lung_cancer": int(ill), "last_screen_studyyr": len(sizes) - 1,
         "fup_days": follow.first + follow.end, "deathstat": 0, "can_scr": 0, "canc_rpt_link": 0,
@@ -111,7 +110,7 @@ def person_row(
 
 def _missed(course: Course, follow: Following, *, day: int) -> int:
     """Why there was no exam on a day: scr_res."""
-    if course.cancer <= min(day + YEAR, follow.end):
+    if course.cancer <= min(day + DAYS_PER_YEAR, follow.end):
         return HAS_CANCER
     return LEFT_STUDY if follow.end <= day else REFUSED
 
@@ -122,9 +121,9 @@ def _screen(course: Course, follow: Following) -> tuple[int, int]:
     Within a year of an exam the nodule was seen in it: the cancer follows a positive screen.
     """
     last = len(follow.exams) - 1
-    if course.cancer - follow.exams[-1] < YEAR:
+    if course.cancer - follow.exams[-1] < DAYS_PER_YEAR:
         return last, 1
-    year = max(course.cancer // YEAR, last + 1)
+    year = max(course.cancer // DAYS_PER_YEAR, last + 1)
     return min(year, 7), 3 if year <= 2 else 4
 
 
@@ -133,7 +132,7 @@ TRUTH = (
     *("pid", "series_uid", "study_yr", "days_to_cancer"),
     *("pattern", "pattern_x", "pattern_y", "pattern_z", "pattern_radius_mm"),
     *("nodule_x", "nodule_y", "nodule_z", "nodule_diameter_mm"),
-    *(f"best_risk_{year + 1}" for year in range(YEARS)),
+    *(f"best_risk_{year + 1}" for year in range(HORIZON_YEARS)),
 )
 
 
@@ -215,7 +214,7 @@ def _label(course: Course, end: int) -> int | None:
     """Cancer within the horizon that was seen, or known to be free into its last year."""
     if course.cancer <= end and course.cancer < HORIZON:
         return 1
-    return 0 if min(course.cancer, end) >= HORIZON - YEAR else None
+    return 0 if min(course.cancer, end) >= HORIZON - DAYS_PER_YEAR else None
 
 
 def _truth(course: Course, day: int, *, scan: Screened, share: float) -> Iterator[object]:

@@ -11,6 +11,7 @@ from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
 from lungcam.data.cache_entry import store
 from lungcam.evaluation.explanation_checks import judge_explanations
+from lungcam.explain import Explainer
 from lungcam.explain.sanity_checks import untrained
 from lungcam.metrics import auc, auc_interval
 

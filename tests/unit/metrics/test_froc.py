@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.metrics import compute_froc_curve_data, compute_froc_score
 
-from lungcam.metrics import RATES, Marks, froc, match, random_sensitivity
+from lungcam.metrics import RATES, Marks, froc, match, random_sensitivity, within_radius
 
 
 def scan(candidates=(), nodules=(), excluded=()) -> Marks:
@@ -22,6 +22,26 @@ def scan(candidates=(), nodules=(), excluded=()) -> Marks:
 
     groups = (candidates, nodules, excluded)
     return Marks(*(part for one in groups for part in (places(one), numbers(one))))
+
+
+@pytest.mark.parametrize(
+    ("margin_mm", "inclusive", "hits"),
+    [
+        (0.0, False, [True, False, False, False]),
+        (0.0, True, [True, True, False, False]),
+        (5.0, False, [True, True, False, False]),
+        (5.0, True, [True, True, True, False]),
+    ],
+)
+def test_a_point_on_the_surface_hits_only_if_the_surface_is_included(margin_mm, inclusive, hits):
+    distances = np.array([np.nextafter(4, 0), 4, 9, np.nan])
+    found = within_radius(distances, 8, margin_mm=margin_mm, inclusive=inclusive)
+    assert found.tolist() == hits
+
+
+def test_each_distance_is_compared_with_its_own_nodule():
+    assert within_radius([[1.0, 3.0]], [4, 4]).tolist() == [[True, False]]
+    assert within_radius([[3.0, 3.0]], [4, 8]).tolist() == [[False, True]]
 
 
 @pytest.mark.parametrize(
