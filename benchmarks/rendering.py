@@ -14,7 +14,15 @@ from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
 
 from benchmarks.markdown import table
-from lungcam.render import RenderOptions, Scene, choose_mapper, prepare_content, save_gif, turntable
+from lungcam.render import (
+    PictureInputs,
+    RenderOptions,
+    Scene,
+    choose_mapper,
+    prepare_content,
+    save_gif,
+    turntable,
+)
 from lungcam.render.mapper import faster_mapper
 from lungcam.render.offscreen import offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import GRADIENT, heat_functions
@@ -36,7 +44,7 @@ which compiles and prepares, by itself. Median (least-most), in s. {cores} cores
 machine in the minute before the end: {load:.1f}.
 """
 TURN = """
-A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {look.preset}) with the
+A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {options.preset}) with the
 heat-map of a trained net took {seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in
 memory to the written GIF of {mb:.1f} MB; load {load:.1f}.
 """
@@ -165,13 +173,16 @@ def turn(scan: Path, ckpt: Path) -> str:
     canonical = read.grid.canonical
     heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, target=canonical), 0)
     hu = reorient(read.hu, read.grid, target=canonical)
-    look = RenderOptions()
+    options = RenderOptions()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "turntable.gif"
         before, busy = time.perf_counter(), time.process_time()
-        content = prepare_content(hu, answer.masks["lungs"], heat, canonical.spacing_mm, look)
-        with Scene(content, look, size=SIZE) as scene:
-            save_gif(file, list(turntable(scene, look.view)))
+        inputs = PictureInputs(
+            hu=hu, lungs=answer.masks["lungs"], heat=heat, spacing_mm=canonical.spacing_mm
+        )
+        content = prepare_content(inputs, options)
+        with Scene(content, options, size=SIZE) as scene:
+            save_gif(file, list(turntable(scene, options.view)))
         seconds, cpu = time.perf_counter() - before, time.process_time() - busy
         size = file.stat().st_size / 1e6
     return TURN.format(
@@ -179,7 +190,7 @@ def turn(scan: Path, ckpt: Path) -> str:
         frames=FRAMES,
         width=SIZE[0],
         height=SIZE[1],
-        look=look,
+        options=options,
         seconds=seconds,
         cpu=cpu,
         mb=size,

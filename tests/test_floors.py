@@ -1,6 +1,7 @@
-"""Imports run downwards only, the entry scripts stay short, and starting up stays light."""
+"""Imports go down only, the entry scripts stay short, and start-up stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lungcam"
 
-# from the ground up; "" is the root's __init__; those in one row do not know each other
+# from the bottom up; "" is the root's __init__; packages in one row do not import each other
 FLOORS = (
     ("",),
     ("errors",),
@@ -34,13 +35,13 @@ HEAVY = ("torch", "vtkmodules", "monai", "pytorch_lightning", "torchio")
 
 
 def part_of(file: Path) -> str:
-    """The package or lone module below lungcam that a file belongs to."""
+    """Return the package or module below lungcam that a file belongs to."""
     first = file.relative_to(PACKAGE).parts[0]
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
 def imported(source: str, file: Path) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of all that a file imports, wherever in it."""
+    """Yield line and dotted name of every import in a file."""
     package = ("lungcam", *file.relative_to(PACKAGE).parent.parts)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -49,7 +50,7 @@ def imported(source: str, file: Path) -> Iterator[tuple[int, str]]:
             above = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*above, *filter(None, [node.module])])
             if module == "lungcam":
-                # a submodule by name, or something of the root's own
+                # a submodule, or a name of the root package
                 for alias in node.names:
                     yield (
                         node.lineno,
@@ -60,7 +61,7 @@ def imported(source: str, file: Path) -> Iterator[tuple[int, str]]:
 
 
 def arrows(source: str, file: Path) -> Iterator[tuple[int, str]]:
-    """Line and target, `errors` or `render`, of all that a file imports from lungcam."""
+    """Yield line and target, such as `errors` or `render`, of every import from lungcam."""
     for line, name in imported(source, file):
         root, _, rest = name.partition(".")
         if root == "lungcam":
@@ -77,7 +78,7 @@ def faults(source: str, file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_imports_run_to_the_same_package_or_a_lower_floor(file):
+def test_imports_go_to_the_same_package_or_a_lower_floor(file):
     assert part_of(file) in FLOOR_OF, f"give {part_of(file)} a floor in {Path(__file__).name}"
     assert faults(file.read_text(), file) == []
 
@@ -95,7 +96,7 @@ def test_imports_run_to_the_same_package_or_a_lower_floor(file):
         ("runs/infer.py", "import lungcam.nowhere"),
     ],
 )
-def test_a_wrong_arrow_is_seen(file, source):
+def test_a_wrong_import_is_found(file, source):
     assert len(faults(source, PACKAGE / file)) == 1
 
 
@@ -108,32 +109,40 @@ def test_a_wrong_arrow_is_seen(file, source):
         ("training/trainer.py", "from lungcam.config.schema import TrainerConfig"),
     ],
 )
-def test_a_right_arrow_is_not(file, source):
+def test_a_right_import_is_accepted(file, source):
     assert faults(source, PACKAGE / file) == []
 
 
 @pytest.mark.parametrize("name", ["config/schema.py", "config/instantiate.py"])
-def test_the_configuration_stands_on_the_errors_alone(name):
+def test_the_configuration_imports_errors_only(name):
     file = PACKAGE / name
     assert {target for _, target in arrows(file.read_text(), file)} <= {"errors"}
 
 
+def test_contributing_shows_the_floors():
+    rows = re.findall(
+        r"^\| (\d+) \| (.*?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+    table = {int(number): set(re.findall(r"`(\w+)`", names)) for number, names in rows}
+    assert table == {number: set(names) for number, names in enumerate(FLOORS) if number}
+
+
 @pytest.mark.parametrize("name", ["train.py", "infer.py"])
-def test_an_entry_script_is_short(name):
+def test_entry_scripts_are_short(name):
     assert len((ROOT / name).read_text().splitlines()) <= 40
 
 
-def test_no_module_is_a_drawer_for_odds_and_ends():
-    drawers = {"utils", "util", "helpers", "helper", "misc", "common"}
-    assert [path for path in FILES if drawers & {path.stem, *path.parent.parts}] == []
+def test_no_module_is_named_utils():
+    names = {"utils", "util", "helpers", "helper", "misc", "common"}
+    assert [path for path in FILES if names & {path.stem, *path.parent.parts}] == []
 
 
-def test_starting_a_script_loads_nothing_heavy():
+def test_start_up_loads_nothing_heavy():
     code = (
         "import sys, lungcam.cli.train, lungcam.cli.infer; "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert said.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The README's commands work as they stand there."""
+"""The commands of the README work as written."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-# what makes a run small; the README's command itself is left as it is
+# settings that make a run small; the command itself stays as in the README
 SMALL = (
     "data.n=16",
     "data.matrix=96",
@@ -22,7 +22,7 @@ SMALL = (
 
 
 def commands() -> list[str]:
-    """Every line in a bash block of the README."""
+    """Return every line in a bash block of the README."""
     blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
@@ -39,13 +39,13 @@ def run(line: str, cwd: Path, *more: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_readme_has_the_two_commands_and_the_three_jobs():
-    assert [line for line in commands() if line.startswith("make ")] == ["make demo", "make test"]
+def test_readme_lists_the_commands():
+    assert {line for line in commands() if line.startswith("make ")} == {"make demo", "make test"}
     scripts = [line.split()[1] for line in commands() if line.startswith("python ")]
     assert scripts == ["train.py", "train.py", "infer.py", "train.py", "-m"]
 
 
-def test_make_knows_the_readmes_targets():
+def test_make_targets_exist():
     for line in commands():
         if line.startswith("make "):
             done = subprocess.run(
@@ -87,7 +87,7 @@ def test_compare(place):
     assert len(list(place.glob("outputs/sweeps/*/*/metrics.json"))) == 4
 
 
-def test_pictures_and_pages_that_the_readme_names_exist():
+def test_linked_pictures_and_pages_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).is_file(), target
 

@@ -125,11 +125,11 @@ class HeatmapExport(pl.Callback):
                 volume(subject, "image"),
                 volume(subject, "lungs"),
                 # what speaks the other way is in the volume alone
-                heat.on(canonical).clip(0),
-                canonical.spacing_mm,
+                heat=heat.on(canonical).clip(0),
+                spacing_mm=canonical.spacing_mm,
                 heat_name=method_name(self.method, self.evidence),
                 mark=mark,
-                look=self.look,
+                options=self.look,
                 outlines=outlines_of(sample, canonical),
             )
         except RenderError as error:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data.lesion_mask import FULL_SHARE, lesion_share
-from lungcam.explain.inpaint import outlined, sphere
+from lungcam.explain.inpaint import dilated_mask, sphere
 from lungcam.grid import Grid
 
 
@@ -26,7 +26,7 @@ def annotated_lesions(sample: Sample, grid: Grid) -> list[np.ndarray]:
     lesions: list[np.ndarray] = []
     if sample.lesion_mask is not None:
         share = lesion_share(Path(sample.lesion_mask), grid)
-        lesions = [outlined(share > FULL_SHARE // 2, grid)]
+        lesions = [dilated_mask(share > FULL_SHARE // 2, grid)]
     elif sample.center_mm is not None and sample.diameter_mm:
         lesions = [sphere(grid, sample.center_mm, diameter_mm=sample.diameter_mm)]
     for nodule in sample.nodules:

@@ -206,7 +206,7 @@ def prepare_scan(
 
 def _prepare(scan: Scan, pixels: str, *, place: Place, transforms: tio.Compose) -> str | None:
     center_mm: Sequence[float] | None = place.center_mm
-    findings = list(scan.verdict.findings)
+    findings = list(scan.check.findings)
     extent_mm = np.multiply(scan.grid.canonical.shape, scan.grid.canonical.spacing_mm)
     if not shows_whole_chest(transforms):
         if center_mm is None and not is_crop(extent_mm):

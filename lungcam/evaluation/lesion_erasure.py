@@ -19,7 +19,7 @@ from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
     AERATED_HU,
     control_region,
-    highlighted,
+    highlighted_regions,
     inpaint,
 )
 from lungcam.grid import Grid, reorient
@@ -83,7 +83,10 @@ def erase_lesions(
     if not regions:
         seen = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
-        regions, source = highlighted(for_positive, at, cell_mm=cell_mm, seen=seen), "highlighted"
+        regions, source = (
+            highlighted_regions(for_positive, at, cell_mm=cell_mm, seen=seen),
+            "highlighted",
+        )
     allowed = _allowed(subject, hu, grid=at)
     avoided = np.any(regions, axis=0) if regions else None
     painted, lesions, warnings = None, [], []

@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
 from lungcam.inference.prepare import PreparedScan
 from lungcam.render import (
-    Outline,
+    PictureInputs,
     RenderError,
     RenderOptions,
     Scene,
@@ -107,78 +108,62 @@ def write_dicom_objects(
     return notes
 
 
-AS_USUAL = RenderOptions()
-
-
 def write_pictures(
     folder: Path,
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    spacing_mm: Sequence[float],
-    heat_name: str,
-    mark: str | None,
-    look: RenderOptions = AS_USUAL,
-    outlines: Sequence[Outline] = (),
+    inputs: PictureInputs,
+    *,
+    options: RenderOptions,
     picture: bool = True,
     turning: bool = False,
 ) -> list[str]:
-    """Render and save; a machine without OpenGL costs the pictures only.
+    """Draw the pictures and write them; without OpenGL only the pictures are missing.
 
     Args:
-        folder: Where the files go.
-        hu: `(W, H, D)` in HU, along right, front and head (RAS+).
-        lungs: `(W, H, D)` bool.
-        heat: `(W, H, D)`, signed.
-        spacing_mm: Of the voxels.
-        heat_name: What the colour bar calls the heat-map.
-        mark: A warning that stands in every picture.
-        look: How they look. The preset otsu adds `lungs_histogram.png`, which tells what it did.
-        outlines: Of annotated nodules.
-        picture: Whether `render.png` is wanted.
-        turning: Whether `turntable.gif` is wanted.
+        folder: Folder of the files.
+        inputs: Scan, lungs and signed heat-map.
+        options: Render options. The preset otsu adds `lungs_histogram.png`, which shows its ramp.
+        picture: Write `render.png`.
+        turning: Write `turntable.gif`.
 
     Returns:
-        What the user should know.
+        Sentences for the user.
     """
-    if look.preset == "otsu":
-        _write_histogram(folder / "lungs_histogram.png", lungs_histogram(hu, lungs))
-    # what speaks the other way is in the volume alone
-    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
-    content = prepare_content(*shown, look, heat_name, mark, outlines)
+    if options.preset == "otsu":
+        histogram = lungs_histogram(inputs.hu, inputs.lungs)
+        _write_histogram(folder / "lungs_histogram.png", histogram)
+    content = prepare_content(_positive_part(inputs), options)
     try:
         if picture:
-            with Scene(content, look) as scene:
-                save_png(folder / "render.png", scene.picture(look.view))
+            with Scene(content, options) as scene:
+                save_png(folder / "render.png", scene.render(options.view))
         if turning:
-            with Scene(content, look, size=SIZE) as scene:
-                save_gif(folder / "turntable.gif", list(turntable(scene, look.view)))
+            with Scene(content, options, size=SIZE) as scene:
+                save_gif(folder / "turntable.gif", list(turntable(scene, options.view)))
     except RenderError as error:
         return [str(error)]
     return []
 
 
-def show_window(
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    spacing_mm: Sequence[float],
-    heat_name: str,
-    mark: str | None,
-    look: RenderOptions,
-    outlines: Sequence[Outline] = (),
-) -> list[str]:
-    """Show a window to turn the volume in, until the user closes it; arguments as above.
+def show_window(inputs: PictureInputs, options: RenderOptions) -> list[str]:
+    """Show the volume in a window until the user closes it.
+
+    Args:
+        inputs: Scan, lungs and signed heat-map.
+        options: Render options.
 
     Returns:
-        What the user should know: that there is no screen.
+        Sentences for the user: that there is no screen.
     """
-    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
     try:
-        show(prepare_content(*shown, look, heat_name, mark, outlines), look)
+        show(prepare_content(_positive_part(inputs), options), options)
     except RenderError as error:
         return [str(error)]
     return []
+
+
+def _positive_part(inputs: PictureInputs) -> PictureInputs:
+    """Leave out the negative values of the heat-map, which only the volume's file holds."""
+    return replace(inputs, heat=np.maximum(inputs.heat, 0))
 
 
 def _write_histogram(path: Path, histogram: np.ndarray) -> None:

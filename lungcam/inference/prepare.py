@@ -115,7 +115,7 @@ def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     airway = trachea(pockets, hu, spacing_mm=at.spacing_mm)
     lungs = pockets & ~airway
     # without a margin: centres stand in the lungs, and cubes reach beyond
-    return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
+    return lungs, mask_around(lungs, airway, spacing_mm=at.spacing_mm, kind=SEARCHED, margin_mm=0)
 
 
 def _prepared(transforms: tio.Compose, scan: Scan, *, sample: Sample) -> PreparedScan:

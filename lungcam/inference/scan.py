@@ -24,7 +24,7 @@ from lungcam.inference.predict import predict_prepared
 from lungcam.inference.prepare import PreparedScan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan_report import write_scan_report
-from lungcam.render import RenderOptions
+from lungcam.render import PictureInputs
 from lungcam.report.outlines import outlines_of
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, write_volume
@@ -133,14 +133,8 @@ def predict_scan(
         with watch("render"):
             warnings += write_pictures(
                 folder,
-                *_drawn(
-                    predictor,
-                    scan,
-                    sample=sample,
-                    lungs=masks["lungs"],
-                    heat=on_scan,
-                    look=wanted.look,
-                ),
+                _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
+                options=wanted.look,
                 picture=wanted.picture,
                 turning=wanted.turntable,
             )
@@ -175,32 +169,24 @@ def predict_scan(
     write_prediction(folder, prediction)
     if wanted.interactive and masks:
         for note in show_window(
-            *_drawn(
-                predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan, look=wanted.look
-            )
+            _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
+            wanted.look,
         ):
             print(f"note: {note}")
     return prediction
 
 
-def _drawn(
-    predictor: Predictor,
-    scan: Scan,
-    *,
-    sample: Sample,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    look: RenderOptions,
-) -> tuple:
-    """What pictures are made of, as `write_pictures` takes it."""
+def _picture_inputs(
+    predictor: Predictor, scan: Scan, *, sample: Sample, lungs: np.ndarray, heat: np.ndarray
+) -> PictureInputs:
+    """Collect the inputs of the scan's pictures, on its canonical grid."""
     canonical = scan.grid.canonical
-    return (
-        reorient(scan.hu, scan.grid, target=canonical),
-        lungs,
-        reorient(heat, scan.grid, target=canonical),
-        canonical.spacing_mm,
-        method_name(predictor.method, predictor.evidence),
-        predictor.mark,
-        look,
-        outlines_of(sample, canonical),
+    return PictureInputs(
+        hu=reorient(scan.hu, scan.grid, target=canonical),
+        lungs=lungs,
+        heat=reorient(heat, scan.grid, target=canonical),
+        spacing_mm=canonical.spacing_mm,
+        heat_name=method_name(predictor.method, predictor.evidence),
+        mark=predictor.mark,
+        outlines=outlines_of(sample, canonical),
     )

@@ -10,7 +10,7 @@ from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
-from lungcam.render import RenderOptions, prepare_content
+from lungcam.render import PictureInputs, RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
 from lungcam.report.page import write_page
 from lungcam.report.scan_page import ScanReport, scan_page
@@ -73,17 +73,16 @@ def write_scan_report(
     )
     view = None
     if "lungs" in answer.masks:
-        content = prepare_content(
-            hu,
-            answer.masks["lungs"],
-            answer.heat.on(canonical).clip(0),
-            canonical.spacing_mm,
-            look,
-            method_name(predictor.method, predictor.evidence),
-            predictor.mark,
-            outlines_of(sample, canonical),
-            VOXELS,
+        inputs = PictureInputs(
+            hu=hu,
+            lungs=answer.masks["lungs"],
+            heat=answer.heat.on(canonical).clip(0),
+            spacing_mm=canonical.spacing_mm,
+            heat_name=method_name(predictor.method, predictor.evidence),
+            mark=predictor.mark,
+            outlines=outlines_of(sample, canonical),
         )
+        content = prepare_content(inputs, look, max_side=VOXELS)
         view = volume_section(content, look.view)
     write_page(folder / "report.html", scan_page(report, view))
 

@@ -161,6 +161,7 @@ SLAB_MM = 10.0
 def mask_around(
     lungs: np.ndarray,
     airway: np.ndarray,
+    *,
     spacing_mm: tuple[float, float, float],
     kind: str = "cavity",
     margin_mm: float = 4.0,
@@ -219,4 +220,6 @@ def lung_mask(
     """
     pockets = lung_pockets(air(hu, threshold), hu, spacing_mm=spacing_mm)
     airway = trachea(pockets, hu, spacing_mm=spacing_mm)
-    return mask_around(pockets & ~airway, airway, spacing_mm, kind, margin_mm)
+    return mask_around(
+        pockets & ~airway, airway, spacing_mm=spacing_mm, kind=kind, margin_mm=margin_mm
+    )

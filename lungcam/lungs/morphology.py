@@ -54,7 +54,7 @@ def in_memory_order(volume: np.ndarray) -> np.ndarray:
     return volume[flips].transpose(memory_axes(volume))
 
 
-def as_laid_out(volume: np.ndarray, like: np.ndarray) -> np.ndarray:
+def from_memory_order(volume: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Turn what was made from `in_memory_order(like)` back to the axes of `like`, as a view."""
     flips = tuple(slice(None, None, -1 if step < 0 else 1) for step in like.strides)
     return volume.transpose(np.argsort(memory_axes(like)))[flips]
@@ -147,5 +147,5 @@ def fill_axial_slices(
         enclosed[np.concatenate([gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]])] = False
         enclosed[0] = False
         if enclosed.any():
-            layer |= as_laid_out(enclosed[gaps], layer)
+            layer |= from_memory_order(enclosed[gaps], layer)
     return filled

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from lungcam.findings import Finding
 from lungcam.lungs.morphology import bounding_box
-from lungcam.lungs.segment import body_middle, coarsely, framed
+from lungcam.lungs.segment import body_middle, coarse_grid, frame_columns
 from lungcam.lungs.view import DISPLAY_HU
 
 # of both lungs in adults, from full expiration to hyperinflation
@@ -23,7 +23,7 @@ LARGEST_MASK_RATIO = 3.0
 
 
 def mask_quality(
-    hu: np.ndarray, lungs: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float, float]
+    hu: np.ndarray, lungs: np.ndarray, *, mask: np.ndarray, spacing_mm: tuple[float, float, float]
 ) -> dict[str, float | int | bool]:
     """Measure the lungs and the mask around them.
 
@@ -43,7 +43,7 @@ def mask_quality(
     box = bounding_box(lungs)
     inside = lungs[box]
     columns = lungs.sum(axis=(1, 2))
-    steps, every = coarsely(spacing_mm)
+    steps, every = coarse_grid(spacing_mm)
     pieces, _ = ndimage.label(inside[every])
     sizes_ml = np.bincount(pieces.ravel())[1:] * voxel_ml * np.prod(steps)
     middle = body_middle(hu[every[0], every[1]], box[2]) * steps[0]
@@ -51,7 +51,7 @@ def mask_quality(
     # a voxel's side towards the frame, taken in the middle between its two
     side_cm2 = (spacing_mm[0] + spacing_mm[1]) / 2 * spacing_mm[2] / 100
     cut = {
-        "cut_sides_cm2": int(lungs[framed(hu)].sum()) * side_cm2,
+        "cut_sides_cm2": int(lungs[frame_columns(hu)].sum()) * side_cm2,
         "cut_top_cm2": int(lungs[:, :, -1].sum()) * slice_cm2,
         "cut_bottom_cm2": int(lungs[:, :, 0].sum()) * slice_cm2,
     }

@@ -11,7 +11,12 @@ import cc3d
 import numpy as np
 from scipy import ndimage
 
-from lungcam.lungs.morphology import as_laid_out, bounding_box, fill_axial_slices, in_memory_order
+from lungcam.lungs.morphology import (
+    bounding_box,
+    fill_axial_slices,
+    from_memory_order,
+    in_memory_order,
+)
 
 
 def air(hu: np.ndarray, threshold: float = -350) -> np.ndarray:
@@ -96,7 +101,9 @@ def lung_pockets(
     if padding.any():
         # it would join a lung that the field of view cuts with the air outside
         air = air & ~padding[:, :, None]
-    pockets = as_laid_out(cc3d.connected_components(in_memory_order(air), connectivity=6), air)
+    pockets = from_memory_order(
+        cc3d.connected_components(in_memory_order(air), connectivity=6), air
+    )
     chosen = _choose(pockets, hu, frame=_rim(padding), spacing_mm=spacing_mm)
     lungs = pockets == chosen[0]
     for other in chosen[1:]:
@@ -113,7 +120,7 @@ def _choose(
     spacing_mm: tuple[float, float, float],
 ) -> list[int]:
     """Labels of the pockets that are lung, the largest first."""
-    steps, every = coarsely(spacing_mm)
+    steps, every = coarse_grid(spacing_mm)
     coarse, coarse_hu = np.ascontiguousarray(pockets[every], np.int32), hu[every]
     voxel_ml = float(np.prod(spacing_mm) * np.prod(steps)) / 1000
     ml = np.bincount(coarse.ravel()) * voxel_ml
@@ -164,13 +171,13 @@ def _choose(
     return chosen
 
 
-def coarsely(spacing_mm: tuple[float, float, float]) -> tuple[list[int], tuple[slice, ...]]:
+def coarse_grid(spacing_mm: tuple[float, float, float]) -> tuple[list[int], tuple[slice, ...]]:
     """Steps in voxels, and slices that take every such voxel, for a grid of about 3 mm."""
     steps = [max(1, int(COARSE_MM / mm)) for mm in spacing_mm]
     return steps, tuple(slice(None, None, step) for step in steps)
 
 
-def framed(hu: np.ndarray) -> np.ndarray:
+def frame_columns(hu: np.ndarray) -> np.ndarray:
     """Columns at the sides of the volume or beside its padding, `(W, H)` bool."""
     return _rim(_padding(hu))
 
@@ -249,7 +256,7 @@ def trachea(
         layer = lungs[*box, k]
         if k not in pieces_of:
             labels = cc3d.connected_components(in_memory_order(layer), connectivity=4)
-            pieces_of[k] = as_laid_out(labels, layer)
+            pieces_of[k] = from_memory_order(labels, layer)
         return pieces_of[k]
 
     for start in range(slices.stop - 1, slices.start - 1, -1):

@@ -64,7 +64,7 @@ class ScanReport:
     fitted_on: tuple[int, int] | None
     noun: str
     lesions: Sequence[tuple[Sequence[float], float]] = ()
-    section: Html = Html()
+    section: Html | None = None
 
 
 def index_of(report: ScanReport, point_mm: Sequence[float]) -> list[float]:
@@ -175,7 +175,7 @@ def answer_card(report: ScanReport) -> Html:
         '<i style="width:$share%"></i><b style="left:calc($at% - 1px)"></b>'
         '<span style="left:$place%">threshold $threshold</span></div></div></div>'
         "$section$words$warnings",
-        section=report.section,
+        section=report.section or Html(),
         probability=f"{probability:.3f}",
         call=call_in_words(probability, threshold, label=told["label"]),
         meter=f"Probability {probability:.3f}, threshold {threshold:.3f}",

@@ -1,7 +1,4 @@
-"""Work that other processes do ahead of this one; each result is given when its turn comes.
-
-Work in several processes, with a progress bar, that can be stopped at any moment.
-"""
+"""Work in several processes, each on one thread."""
 
 import multiprocessing
 import os
@@ -10,10 +7,12 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -23,13 +22,24 @@ from lungcam.errors import InputError
 Result = TypeVar("Result")
 # read by OpenMP and by numpy's OpenBLAS when they are loaded
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+DIED = (
+    "the process that read it ended at once: the file is damaged in a way that its decoder does "
+    "not survive, or the memory was not enough; check the file, or give it alone."
+)
+NO_MEMORY = "the memory is not enough for it; close other programs, or give it alone."
 
 
-def processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@dataclass(frozen=True)
+class Failure:
+    """A job without a result.
+
+    Attributes:
+        reason: One line.
+        trace: Traceback of a defect of lungcam; None where the input is at fault.
+    """
+
+    reason: str
+    trace: str | None = None
 
 
 def run_all(
@@ -39,40 +49,215 @@ def run_all(
     label: str,
     workers: int | None = None,
 ) -> list[Result]:
-    """Call a function once for each job.
+    """Call a function once for each job, with a progress bar.
 
-    On Ctrl-C or an error, what has begun is finished and the rest is left for the next time.
+    On Ctrl-C or an error, the jobs that have begun are finished and the others are not started.
 
     Args:
-        work: A module's function.
-        jobs: Its arguments, a tuple a job.
-        label: Stands beside the progress bar.
-        workers: Processes; None for as many as there are processors, 1 for none beside this one.
+        work: Function of a module, or a `partial` of one; it and its results can be pickled.
+        jobs: Its arguments, a tuple for each job.
+        label: Text of the progress bar.
+        workers: Number of processes; None for as many as there are processors, 1 to work in this
+            process.
 
     Returns:
-        What `work` gave, in the jobs' order.
+        Results of `work`, in the order of the jobs.
 
     Raises:
+        BrokenProcessPool: A process died in the middle of a job.
         Exception: The first one that `work` raised.
     """
     workers = min(workers or processors(), len(jobs))
     if workers <= 1:
         return [work(*job) for job in tqdm(jobs, desc=label, disable=not jobs)]
-    # children of a server of their own: one forked here would inherit the locks of torch's threads
-    context = multiprocessing.get_context("forkserver")
-    with one_thread_each(), ProcessPoolExecutor(workers, context, _begin) as pool:
-        futures = [pool.submit(work, *job) for job in jobs]
+    results: dict[int, Result] = {}
+    busy: dict[Connection, tuple[_Worker, int]] = {}
+    remaining = iter(enumerate(jobs))
+
+    def begin(worker: _Worker) -> None:
+        for number, job in islice(remaining, 1):
+            worker.begin(job)
+            busy[worker.pipe] = worker, number
+
+    with _worker_pool(work, workers, module=_module_of(work)) as pool:
         try:
-            for future in tqdm(as_completed(futures), desc=label, total=len(jobs)):
-                future.result()
-            return [future.result() for future in futures]
+            with tqdm(desc=label, total=len(jobs)) as bar:
+                for worker in pool:
+                    begin(worker)
+                while busy:
+                    for pipe in wait(list(busy)):
+                        worker, number = busy.pop(pipe)
+                        results[number] = worker.take()
+                        bar.update()
+                        begin(worker)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            for pipe in busy:
+                wait([pipe])
             raise
+    return [results[number] for number in range(len(jobs))]
+
+
+def work_ahead(
+    work: Callable[..., Result], jobs: Iterable[tuple], *, workers: int
+) -> Iterator[Result | Failure]:
+    """Do jobs in other processes while the caller uses the results.
+
+    A process begins its next job when its last result has been taken: no more than one result per
+    process waits, however long the caller takes. A process that dies in the middle of a job (a
+    crash of a decoder, memory that runs out) costs this job alone, and another takes its place.
+    When the caller is killed, the processes end too.
+
+    Args:
+        work: Function of a module, or a `partial` of one; it and its results can be pickled.
+        jobs: Its arguments, a tuple for each job.
+        workers: Number of processes; 0 to do each job in this process when its result is taken.
+
+    Yields:
+        Result of `work` or a `Failure`, in the order of the jobs.
+    """
+    if not workers:
+        for job in jobs:
+            yield attempt(work, *job)
+        return
+    remaining = iter(jobs)
+    queue: deque[_Worker] = deque()
+    with _worker_pool(partial(attempt, work), workers, module=_module_of(work)) as pool:
+        # the pool first: otherwise one job too many would be drawn
+        for worker, job in zip(pool, remaining, strict=False):
+            worker.begin(job)
+            queue.append(worker)
+        while queue:
+            worker = queue.popleft()
+            try:
+                result = worker.take()
+            except BrokenProcessPool:
+                result = Failure(DIED)
+            following = next(remaining, None)
+            if following is None:
+                worker.end()
+            else:
+                worker.begin(following)
+                queue.append(worker)
+            yield result
+
+
+def attempt(
+    work: Callable[..., Result], *job: object, fatal: tuple[type[Exception], ...] = ()
+) -> Result | Failure:
+    """Call a function and turn an error into a `Failure`, so that the next jobs go on.
+
+    Args:
+        work: Function to call.
+        *job: Its arguments.
+        fatal: Errors to raise all the same, because the next jobs would meet them too.
+    """
+    try:
+        return work(*job)
+    except fatal:
+        raise
+    except InputError as error:
+        return Failure(str(error))
+    except MemoryError:
+        return Failure(NO_MEMORY)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            return Failure(f"{error.filename}: {error.strerror}; check the path and its disk.")
+        # torch raises errors of its own
+        if "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error):
+            return Failure(NO_MEMORY)
+        first = (str(error).strip().splitlines() or [""])[0]
+        return Failure(f"{type(error).__name__}: {first}".rstrip(": "), traceback.format_exc())
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
+def _worker_pool(work: Callable, count: int, *, module: str) -> Iterator[list["_Worker"]]:
+    """Yield workers that call `work`, and end their processes after the block.
+
+    Args:
+        work: Function to call for each job.
+        count: Number of workers.
+        module: Module that each process needs; it is loaded once.
+    """
+    # a server's children: a fork of this process would inherit the locks of torch's threads
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    packed = pickle.dumps(work)
+    pool = [_Worker(context, packed) for _ in range(count)]
+    try:
+        yield pool
+    finally:
+        for worker in pool:
+            worker.end()
+
+
+def _module_of(work: Callable) -> str:
+    return getattr(work, "func", work).__module__
+
+
+class _Worker:
+    """A process that does one job after the other.
+
+    Its own pipe shows in which job it died.
+
+    Args:
+        context: Way in which the process is started.
+        packed: Pickled function to call for each job.
+    """
+
+    def __init__(self, context: multiprocessing.context.BaseContext, packed: bytes) -> None:
+        self.context, self.packed = context, packed
+        self.process: multiprocessing.process.BaseProcess | None = None
+
+    def begin(self, job: tuple) -> None:
+        """Send a job to the process; start the process if there is none."""
+        if self.process is None:
+            self._start()
+        # if it is dead already, `take` finds out
+        with suppress(OSError):
+            self.pipe.send_bytes(pickle.dumps(job))
+
+    def take(self) -> object:
+        """Wait for the result.
+
+        Raises:
+            BrokenProcessPool: The process died; the next job gets a new one.
+            Exception: Raised by the job, with the traceback of the process as a note.
+        """
+        try:
+            result, error = pickle.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError) as lost:
+            self.end()
+            raise BrokenProcessPool("A process ended in the middle of its job.") from lost
+        if error is not None:
+            raise error
+        return result
+
+    def end(self) -> None:
+        """Stop the process, if there is one."""
+        if self.process is not None:
+            self.pipe.close()
+            self.process.kill()
+            self.process.join()
+            self.process = None
+
+    def _start(self) -> None:
+        self.pipe, far_end = self.context.Pipe()
+        process = self.context.Process(target=_serve, args=(far_end, self.packed), daemon=True)
+        with _one_thread_each():
+            process.start()
+        self.process = process
+        far_end.close()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
     """Let new processes compute on one thread: there is a process for each processor."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
@@ -86,146 +271,9 @@ def one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _begin() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-Result = TypeVar("Result")
-DIED = (
-    "the process that read it ended at once: the file is damaged in a way that its decoder does "
-    "not survive, or the memory was not enough; check the file, or give it alone."
-)
-NO_MEMORY = "the memory is not enough for it; close other programs, or give it alone."
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job without a result.
-
-    Attributes:
-        reason: In one line.
-        trace: The traceback, where it is a defect of ours; None where the input is at fault.
-    """
-
-    reason: str
-    trace: str | None = None
-
-
-def attempt(
-    work: Callable[..., Result], *job: object, fatal: tuple[type[Exception], ...] = ()
-) -> Result | Failure:
-    """Call a function; whatever goes wrong is told, so that the jobs behind it go on.
-
-    Args:
-        work: The function.
-        *job: Its arguments.
-        fatal: What is raised all the same, as it would meet the jobs behind it too.
-    """
-    try:
-        return work(*job)
-    except fatal:
-        raise
-    except InputError as error:
-        return Failure(str(error))
-    except MemoryError:
-        return Failure(NO_MEMORY)
-    except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            return Failure(f"{error.filename}: {error.strerror}; check the path and its disk.")
-        # torch has errors of its own for that
-        if "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error):
-            return Failure(NO_MEMORY)
-        first = (str(error).strip().splitlines() or [""])[0]
-        return Failure(f"{type(error).__name__}: {first}".rstrip(": "), traceback.format_exc())
-
-
-def work_ahead(
-    work: Callable[..., Result], jobs: Iterable[tuple], *, workers: int
-) -> Iterator[Result | Failure]:
-    """Do jobs in other processes, one each, and give what became of them in the jobs' order.
-
-    A process begins its next job when its last result has been taken: no more than one result for
-    each process waits, however long the caller takes. One that ends in the middle of a job (a
-    decoder's crash, the system's want of memory) costs this job alone, and another takes its place.
-    When the caller is killed, they end too.
-
-    Args:
-        work: A module's function, or a `partial` of one; it and its results can be pickled.
-        jobs: Its arguments, a tuple a job.
-        workers: Processes, one thread each; 0: in this process, when the turn comes.
-
-    Yields:
-        What `work` gave, or a `Failure`.
-    """
-    if not workers:
-        for job in jobs:
-            yield attempt(work, *job)
-        return
-    waiting = iter(jobs)
-    # as in `lungcam.runtime.parallel`; what all need is loaded once, by the server that
-    # they come from
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([getattr(work, "func", work).__module__])
-    packed = pickle.dumps(work)
-    line: deque[_Worker] = deque()
-    try:
-        with one_thread_each():
-            # the range first: else a job too many would be drawn
-            for _, job in zip(range(workers), waiting, strict=False):
-                line.append(_Worker(context, packed, job=job))
-        while line:
-            worker = line.popleft()
-            result = worker.take()
-            following = next(waiting, None)
-            if following is None:
-                worker.end()
-            elif result is None:
-                worker.end()
-                line.append(_Worker(context, packed, job=following))
-            else:
-                worker.begin(following)
-                line.append(worker)
-            yield Failure(DIED) if result is None else result
-    finally:
-        for worker in line:
-            worker.end()
-
-
-class _Worker:
-    """A process that does one job after the other.
-
-    It has a pipe of its own, so that it is known in which job it died.
-    """
-
-    def __init__(self, context: multiprocessing.context.BaseContext, packed: bytes, *, job: tuple):
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, packed), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.begin(job)
-
-    def begin(self, job: tuple) -> None:
-        # where it is dead already, `take` finds that out
-        with suppress(OSError):
-            self.pipe.send_bytes(pickle.dumps(job))
-
-    def take(self) -> object | None:
-        """Wait for the result; None if the process died."""
-        try:
-            return pickle.loads(self.pipe.recv_bytes())
-        except (EOFError, OSError):
-            return None
-
-    def end(self) -> None:
-        self.pipe.close()
-        self.process.kill()
-        self.process.join()
-
-
 def _serve(pipe: Connection, packed: bytes) -> None:
-    """Do what the pipe asks for until nobody is at its other end."""
-    # Ctrl-C reaches every process of a terminal, and is the parent's to answer
+    """Do the jobs that arrive at a pipe until its other end is closed."""
+    # Ctrl-C reaches every process of a terminal; the parent handles it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work = pickle.loads(packed)
     while True:
@@ -233,11 +281,17 @@ def _serve(pipe: Connection, packed: bytes) -> None:
             job = pickle.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             return
-        result = attempt(work, *job)
-        # plain pickling: torch's own would share memory, of which containers have little, and a
-        # process that dies would take it along
+        result = failure = None
         try:
-            pipe.send_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
+            result = work(*job)
+        except Exception as error:
+            error.add_note(f"In another process:\n{traceback.format_exc()}")
+            failure = error
+        # plain pickling: torch's own would share memory, which containers have little of and
+        # which a process that dies would take along
+        answer = pickle.dumps((result, failure), pickle.HIGHEST_PROTOCOL)
+        try:
+            pipe.send_bytes(answer)
         except OSError:
             return
-        del job, result
+        del job, result, failure, answer

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
 
@@ -31,7 +31,7 @@ class Malignancy(Task):
 
     name = "malignancy"
     rules = RULES | {"threshold": THRESHOLD_RULE, "calibration": CALIBRATION_RULE}
-    figure_titles = {
+    figure_titles: ClassVar = {
         "roc": "ROC curve",
         "precision_recall": "Precision over recall",
         "reliability": "Reliability diagram",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lungcam.cohorts import Sample
-from lungcam.metrics import Calibration, Scored, summarise
+from lungcam.metrics import Calibration, ScoredSamples, summarise
 from lungcam.runtime.atomic import write_table
 
 # prefix of the columns of scores that need no network
@@ -87,9 +87,9 @@ class Predictions:
         )
 
 
-def scored(predictions: Predictions) -> Scored:
+def scored(predictions: Predictions) -> ScoredSamples:
     """Return a fold's predictions on the calibrated scale, for `pool_folds` and `pool_seeds`."""
-    return Scored(
+    return ScoredSamples(
         np.array([sample.sample_id for sample in predictions.samples]),
         predictions.labels,
         predictions.calibration.logit(predictions.logits),

@@ -17,7 +17,13 @@ from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
-from lungcam.scans.itk_formats import AGAIN, TYPES, affine_of, numbers, read_fields
+from lungcam.scans.itk_formats import (
+    EXPORT_AGAIN,
+    METAIMAGE_TYPES,
+    metaimage_affine,
+    parse_numbers,
+    read_fields,
+)
 
 
 def read_grid(file: str | Path) -> Grid:
@@ -54,10 +60,10 @@ def read_whole_grid(file: Path) -> Grid:
         raise InputError(
             f"{file}: the file of the voxels, {target}, is missing beside it; copy it too."
         ) from error
-    bytes_each = np.dtype(TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
+    bytes_each = np.dtype(METAIMAGE_TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
     packed = fields.get("compresseddata", "").lower() == "true"
     if present < (1 if packed else bytes_each * np.prod(grid.shape, dtype=float)):
-        raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {AGAIN}.")
+        raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {EXPORT_AGAIN}.")
     return grid
 
 
@@ -69,12 +75,12 @@ def _fields(file: Path) -> dict[str, str]:
 
 
 def _grid(file: Path, fields: dict[str, str]) -> Grid:
-    size = numbers(fields.get("dimsize", "")) or []
-    affine = affine_of(ScanCheck(str(file)), fields, dimensions=3)
+    size = parse_numbers(fields.get("dimsize", "")) or []
+    affine = metaimage_affine(ScanCheck(str(file)), fields)
     if len(size) != 3 or min(size) < 1 or affine is None:
         raise InputError(
             f"{file}: the header does not place a 3D volume (DimSize, TransformMatrix, Offset, "
-            f"ElementSpacing); {AGAIN}."
+            f"ElementSpacing); {EXPORT_AGAIN}."
         )
     return Grid(tuple(int(n) for n in size), LPS_TO_RAS @ affine)
 

@@ -156,7 +156,7 @@ def test_only_the_slices_that_were_used_are_referred_to(
     for file in (tmp_path / "other").iterdir():
         shutil.copy(file, tmp_path / "scan" / f"other-{file.name}")
     scan = read_scan(tmp_path / "scan")
-    assert {one.code for one in scan.verdict.findings} == {"duplicate_positions", "mixed_series"}
+    assert {one.code for one in scan.check.findings} == {"duplicate_positions", "mixed_series"}
     write_parametric_map(tmp_path / "heatmap.dcm", source_of(scan), heat=heat, description=told)
     write_segmentation(
         tmp_path / "mask.dcm", source_of(scan), mask=hu > 0, segment=LUNGS, description=told
@@ -196,6 +196,6 @@ def test_lungcam_takes_its_own_map_for_no_ct(tmp_path, series, heat, told):
     write_heat_slices(
         tmp_path / "slices", source_of(series(tmp_path / "scan")), heat=heat, description=told
     )
-    verdict, scan = check_scan(tmp_path / "slices")
+    check, scan = check_scan(tmp_path / "slices")
     assert scan is None
-    assert "not_hu" in {one.code for one in verdict.findings}
+    assert "not_hu" in {one.code for one in check.findings}

@@ -14,7 +14,7 @@ from lungcam.dicom import (
     write_segmentation,
 )
 from lungcam.scans import read_scan
-from lungcam.scans.dicom_header import NAMES
+from lungcam.scans.dicom_header import KEYWORDS
 
 # what every attribute of a kind holds; none can come about by itself
 PLANTED = {
@@ -42,7 +42,7 @@ def plant(item: Dataset) -> int:
         group = tag >> 16
         if group in (0, 2, 4, 0x28, 0x7FE0) or group >= 0x5000 or retired or not keyword:
             continue
-        if keyword in NAMES or keyword == "SpecificCharacterSet" or kind not in PLANTED:
+        if keyword in KEYWORDS or keyword == "SpecificCharacterSet" or kind not in PLANTED:
             continue
         if many in ("1", "1-n"):
             item.add_new(tag, kind, PLANTED[kind])
