@@ -20,7 +20,7 @@ from benchmarks.cached import cached_cohort
 from benchmarks.markdown import table
 from benchmarks.measure import ROOT, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
-from lungcam.config.schema import TrainerConfig
+from lungcam.config.options import TrainerOptions
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
@@ -169,7 +169,7 @@ def fit(
     )
     kept = [EpochSeed(0), LastCheckpoint(folder / "last.ckpt"), checkpoint]
     logger = pl.loggers.TensorBoardLogger(folder, name="", version="")
-    settings = TrainerConfig(
+    settings = TrainerOptions(
         gpus=0,
         devices=1,
         num_nodes=1,

@@ -17,7 +17,7 @@ from lungcam.cohorts.sample import Sample
 from lungcam.data.auxiliary_targets import balls_share
 from lungcam.data.cache_entry import DamagedEntry, Entry, read
 from lungcam.data.lesion_mask import FULL_SHARE
-from lungcam.data.prepare import Place, prepare_scan
+from lungcam.data.prepare import Job, PlannedInput, prepare_scan
 from lungcam.data.sampler import mixed
 from lungcam.data.splits import UNKNOWN
 from lungcam.errors import InputError
@@ -197,8 +197,9 @@ class PreparedDataset(Dataset):
             return self._sound(index, names)
         except DamagedEntry:
             sample, file = self.samples[index], self.file(index)
-            place = Place(sample.center_mm, file, sample.lesion_mask if self.lesions else None)
-            (reason,) = prepare_scan(sample.image, sample.series, [place], self.transforms)
+            lesion = sample.lesion_mask if self.lesions else None
+            job = Job([PlannedInput(sample, file, lesion)])
+            (reason,) = prepare_scan(job, self.transforms)
             if reason:
                 raise InputError(reason) from None
         return self._sound(index, names)

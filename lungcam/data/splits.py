@@ -7,13 +7,13 @@ Which samples of a cohort a run works on, and on which side each stands.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torchio as tio
 
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.config.options import SplitOptions
 from lungcam.data.leakage import refuse_shared_scans
 from lungcam.data.manifest import SPLITS, Manifest, read_manifest, split_by_manifest
 from lungcam.errors import InputError
@@ -23,23 +23,8 @@ OFFICIAL = "official"
 Splits = dict[str, list[Sample]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SplitRule:
-    """How samples are split; a manifest goes before folds, and folds before shares.
-
-    Attributes:
-        val: Share of the patients for validation; with folds, of those outside the test's fold.
-        test: Share of the patients for the test; unused with folds.
-        folds: Number of folds, or "official" for the data set's own.
-        fold: The fold that is the test, from 0.
-        manifest: A splits.csv of another run.
-    """
-
-    val: float
-    test: float
-    folds: int | str | None = None
-    fold: int = 0
-    manifest: str | None = None
+class SplitRule(SplitOptions):
+    """Rule by which samples are split; a manifest precedes folds, and folds precede shares."""
 
     @cached_property
     def told(self) -> Manifest | None:
@@ -274,8 +259,8 @@ def split_cohort(
 
     Returns:
         Samples by side, on each those with a label first. Without one are those that count all
-        the same, and in training those that teach outlines or attributes. And sentences on the cohort,
-        without a full stop.
+        the same, and in training those that teach outlines or attributes. And sentences on the
+        cohort, without a full stop.
 
     Raises:
         InputError: The cohort cannot be split, or leaks.

@@ -9,13 +9,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
+from lungcam.data.prepared_sample import read_sample
 from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.explain import HeatMap, method_name, peak_mm
 from lungcam.grid import Grid, reorient
 from lungcam.runtime.atomic import atomic_write
-from lungcam.scans import read_scan
+from lungcam.scans import Scan
 from lungcam.tasks.predictions import Predictions
-from lungcam.transforms import shows_whole_chest
 
 if TYPE_CHECKING:
     # matplotlib takes a while to load
@@ -95,21 +95,18 @@ def _tiles(run: TrainedRun, export: HeatmapExport, *, test: Predictions) -> dict
         sample, box = test.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
         heat = export.explain(run.classifier, image, box, run.data.transforms)
-        whole_chest = shows_whole_chest(run.data.transforms)
-        slices = _slices(sample, heat, box=box, whole_chest=whole_chest)
+        scan = read_sample(sample, run.data.transforms)
+        slices = _slices(sample, heat, scan=scan, box=box)
         probability = test.probabilities[row]
         caption = (sample.sample_id[-26:], words, f"p = {probability:.3f}, label {sample.label}")
         tiles[row] = Tile(caption, *slices)
     return tiles
 
 
-def _slices(
-    sample: Sample, heat: HeatMap, *, box: Grid, whole_chest: bool
-) -> tuple["Slice", "Slice"]:
+def _slices(sample: Sample, heat: HeatMap, *, scan: Scan, box: Grid) -> tuple["Slice", "Slice"]:
     """Cut the scan and its heat-map at the peak, in the axial and the coronal plane."""
     from lungcam.report.montage import cut
 
-    scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
     canonical = scan.grid.canonical
     lesion = None
     if sample.center_mm is not None and sample.diameter_mm:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
+from lungcam.data import prepare_sample
 from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
@@ -24,8 +25,7 @@ from lungcam.explain.inpaint import (
 )
 from lungcam.grid import Grid, reorient
 from lungcam.runtime.atomic import write_text
-from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import place_center, prepare, shows_whole_chest
+from lungcam.scans import write_volume
 from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
@@ -132,13 +132,12 @@ def erase_exported(
     """Erase the lesions of a run's exported samples: `cam/<id>/{erased.json,erased.nii.gz}`."""
     for export in exports:
         for sample, heat in tqdm(export.heatmaps, desc="erasing lesions"):
-            whole_chest = shows_whole_chest(transforms)
-            scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
-            center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
-            subject = prepare(scan, transforms, center_mm=center_mm)
-            erased = erase_lesions(net, subject, transforms=transforms, sample=sample, heat=heat)
+            prepared = prepare_sample(sample, transforms)
+            erased = erase_lesions(
+                net, prepared.subject, transforms=transforms, sample=sample, heat=heat
+            )
             folder = export.folder / sample.sample_id
-            erased.write(folder / "erased.nii.gz", scan.grid)
+            erased.write(folder / "erased.nii.gz", prepared.scan.grid)
             told = {"erased": erased.lesions, "warnings": erased.warnings}
             write_text(folder / "erased.json", json.dumps(told, indent=2) + "\n")
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.dicom import (
+    INPUT_REGION,
     LUNGS,
-    SHOWN,
-    NoSource,
     ObjectDescription,
+    SourceError,
     source_of,
     write_heat_slices,
     write_parametric_map,
@@ -50,7 +50,7 @@ from lungcam.transforms.subject import grid
 
 # beyond that GDCM gives no spacing to an object of many frames
 GDCM_EVEN_MM = 1e-3
-SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
+SEGMENTS = {"mask": INPUT_REGION, "lungs": LUNGS}
 
 
 def write_dicom_objects(
@@ -75,7 +75,7 @@ def write_dicom_objects(
     """
     try:
         source = source_of(scan)
-    except NoSource as reason:
+    except SourceError as reason:
         return [str(reason)]
     told = ObjectDescription(
         method=method_name(predictor.method, "both"),
@@ -94,16 +94,16 @@ def write_dicom_objects(
             folder / f"{name}.dcm", source, mask=on_scan, segment=SEGMENTS[name], description=told
         )
     notes = []
-    if not source.one_frame:
+    if not source.shares_frame:
         notes.append(
             "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first "
             "one's, and some viewers will not lay them over the scan."
         )
-    if masks and source.uneven_mm > GDCM_EVEN_MM:
+    if masks and source.max_gap_deviation_mm > GDCM_EVEN_MM:
         notes.append(
-            f"The slices are uneven by up to {source.uneven_mm:.3f} mm: SimpleITK and other "
-            "readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
-            "the NIfTI."
+            f"The slices are uneven by up to {source.max_gap_deviation_mm:.3f} mm: SimpleITK and "
+            "other readers based on GDCM assume voxels of 1 mm for mask.dcm and lungs.dcm; give "
+            "them the NIfTI."
         )
     return notes
 

@@ -18,7 +18,7 @@ from lungcam.errors import InputError
 from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.evaluation.trained_run import TrainedRun
-from lungcam.explain.options import check_explanation, check_layer
+from lungcam.explain.options import check_layer
 from lungcam.render.options import read_options
 from lungcam.report import log_hparams
 from lungcam.runs.prepare import prepare_part
@@ -58,7 +58,6 @@ def train(config: DictConfig) -> float | None:
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
-    check_explanation(nodes["explain"])
     task = task_named(nodes["task"])
     read_options(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
