@@ -172,7 +172,16 @@ class ImageResult:
     def marks(self, pointer: str) -> Marks:
         """A pointer's candidates beside the findings."""
         found = self.pointed[pointer]
-        return Marks(found.points, found.scores, *_columns(self.targets), *_columns(self.excluded))
+        centers, diameters = _columns(self.targets)
+        excluded_centers, excluded_diameters = _columns(self.excluded)
+        return Marks(
+            points=found.points,
+            scores=found.scores,
+            centers=centers,
+            diameters=diameters,
+            excluded_centers=excluded_centers,
+            excluded_diameters=excluded_diameters,
+        )
 
     @property
     def diameters(self) -> np.ndarray:

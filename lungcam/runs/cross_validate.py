@@ -14,9 +14,8 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
 from lungcam.evaluation.folds import read_fold, redirect_outputs, write_config
 from lungcam.metrics import POOLED_RULE, RULES, ScoredSamples, pool_folds, pool_seeds
-from lungcam.metrics.comparison import summarise_ranking
 from lungcam.metrics.cross_validation import average_seeds, pool
-from lungcam.metrics.summary import with_interval
+from lungcam.metrics.summary import summarise_ranking, with_interval
 from lungcam.runs.train import train
 from lungcam.runtime.atomic import write_table, write_text
 from lungcam.runtime.distributed import rank

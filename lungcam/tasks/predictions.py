@@ -90,11 +90,11 @@ class Predictions:
 def scored(predictions: Predictions) -> ScoredSamples:
     """Return a fold's predictions on the calibrated scale, for `pool_folds` and `pool_seeds`."""
     return ScoredSamples(
-        np.array([sample.sample_id for sample in predictions.samples]),
-        predictions.labels,
-        predictions.calibration.logit(predictions.logits),
-        predictions.patients,
-        predictions.baselines,
+        sample_ids=np.array([sample.sample_id for sample in predictions.samples]),
+        labels=predictions.labels,
+        scores=predictions.calibration.logit(predictions.logits),
+        patients=predictions.patients,
+        baselines=predictions.baselines,
     )
 
 

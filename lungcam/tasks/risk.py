@@ -69,7 +69,9 @@ class Risk(Malignancy):
     def fit(self, val: Predictions) -> Fit:
         """Fit one Platt scaling to all years, and the threshold at the horizon."""
         happened, known = target_table(val.samples)
-        calibration = fit_yearly_platt(val.logits, happened, known, val.patients)
+        calibration = fit_yearly_platt(
+            val.logits, happened=happened, in_follow_up=known, patients=val.patients
+        )
         return self._with_threshold(val, calibration)
 
     def metrics(self, predictions: Predictions, *, threshold: float, seed: int) -> dict[str, Any]:
@@ -77,13 +79,13 @@ class Risk(Malignancy):
         happened, known = target_table(predictions.samples)
         risk = risk_summary(
             predictions.probabilities,
-            known,
-            happened,
-            np.array([sample.time_days for sample in predictions.samples], float),
-            np.array([sample.event for sample in predictions.samples], bool),
-            predictions.patients,
-            predictions.baselines,
-            seed,
+            in_follow_up=known,
+            happened=happened,
+            time_days=np.array([sample.time_days for sample in predictions.samples], float),
+            event=np.array([sample.event for sample in predictions.samples], bool),
+            patients=predictions.patients,
+            baselines=predictions.baselines,
+            seed=seed,
         )
         # they are written once for all splits
         risk.pop("rules", None)

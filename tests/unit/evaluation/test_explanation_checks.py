@@ -76,7 +76,7 @@ def verdict(net, dataset, file, labels=None):
     with torch.no_grad():
         logits = np.array([float(net(dataset[i]["input"])) for i in range(len(dataset))])
     labels = np.array([one.label for one in dataset.samples]) if labels is None else labels
-    bounds = auc_interval(labels, logits, np.arange(len(labels)))
+    bounds = auc_interval(labels, logits, patients=np.arange(len(labels)))
     return judge_explanations(
         net, dataset, explainer=EXPLAINER, auc=[auc(labels, logits), *bounds], file=file, limit=12
     )
