@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
 from lungcam.cohorts.table import write_samples
+from lungcam.config.aliases import update_train_config
 from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
@@ -54,7 +55,7 @@ def train(config: DictConfig) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_single_run()
     refuse_missing(config)
-    nodes = plain(config)
+    nodes = update_train_config(plain(config))
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)

@@ -97,7 +97,7 @@ def test_the_loss_is_binary_cross_entropy(loader):
 def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
     torch.manual_seed(0)
     reader = NoduleNet(shape=(16, 8, 8), attributes=("a", "b", "c"), width=4, hidden=6)
-    torch.nn.init.normal_(reader.judge.weight)
+    torch.nn.init.normal_(reader.classifier.weight)
     classifier = Classifier(reader, outline_weight=weights[0], attributes_weight=weights[1]).eval()
     batch = {
         "input": torch.rand(3, 1, 16, 8, 8) * 2 - 1,
@@ -125,7 +125,7 @@ def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
 def test_without_a_label_a_sample_teaches_the_rest_alone():
     torch.manual_seed(0)
     reader = NoduleNet(shape=(8, 8, 8), attributes=("a",), width=4, hidden=6)
-    torch.nn.init.normal_(reader.judge.weight)
+    torch.nn.init.normal_(reader.classifier.weight)
     classifier = Classifier(reader, outline_weight=0.5, attributes_weight=0.25).eval()
     batch = {
         "input": torch.rand(4, 1, 8, 8, 8) * 2 - 1,
