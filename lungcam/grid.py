@@ -183,3 +183,14 @@ def _weights(centers: np.ndarray, step: float, *, size: int) -> csr_array:
     weights = csr_array(coo_array(entries, shape=(len(centers), size)))
     weights.eliminate_zeros()
     return weights
+
+
+def lps_columns(name: str, point: np.ndarray) -> dict[str, float]:
+    """Return a point in RAS mm as three columns of a table, in LPS mm as LUNA16 has them.
+
+    Args:
+        name: Prefix of the columns, such as `coord` of coordX, coordY and coordZ.
+        point: `(3,)` RAS mm.
+    """
+    x, y, z = point
+    return {f"{name}X": round(-x, 4), f"{name}Y": round(-y, 4), f"{name}Z": round(float(z), 4)}
