@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lungcam.metrics.discrimination import (
-    STEPS,
-    at_threshold,
+    ROC_BAND_RATES,
+    metrics_at_threshold,
     precision_recall_curve,
     roc_band,
     roc_curve,
@@ -47,7 +47,13 @@ def draw_roc(results: SplitResults) -> Figure:
             results.labels, results.probabilities, patients=results.patients, seed=results.seed
         )
         axes.fill_between(
-            STEPS, low, high, color=NET, alpha=0.13, linewidth=0, label="95 % band, by patient"
+            ROC_BAND_RATES,
+            low,
+            high,
+            color=NET,
+            alpha=0.13,
+            linewidth=0,
+            label="95 % band, by patient",
         )
     _draw_baselines(axes, results)
     axes.plot(
@@ -110,7 +116,7 @@ def draw_precision_recall(results: SplitResults) -> Figure:
         label=f"net: PR-AUC {metrics['pr_auc']:.3f}{interval_suffix(metrics['pr_auc_ci95'])}",
     )
     threshold = metrics["threshold"]
-    point = at_threshold(results.labels, results.probabilities, threshold=threshold)
+    point = metrics_at_threshold(results.labels, results.probabilities, threshold=threshold)
     if point["precision"] is not None:
         axes.plot(
             point["recall"],

@@ -118,9 +118,7 @@ def extract_slice(
     )
 
 
-def _plane_grid(
-    scan: Grid, box: Grid, *, point_mm: np.ndarray, plane: str
-) -> tuple[Grid, float]:
+def _plane_grid(scan: Grid, box: Grid, *, point_mm: np.ndarray, plane: str) -> tuple[Grid, float]:
     """Return the grid of a plane, one voxel thick, and the size of its pixels in mm."""
     _, across, up = PLANES[plane]
     # along the scan's own axes, which are slightly rotated in an oblique scan
@@ -187,8 +185,9 @@ def draw_montage(
     width = max(6.4, 2 * MARGIN + count * (SIDE + GAP) + 0.75)
     height = 3 * (SIDE + GAP) + 2.05
     figure = new_figure(width, height)
-    title = f"Heat-maps on slices through their peaks ({method})"
-    annotate(figure, title, subtitle=subtitle, label_rule=label_rule, left=0.2 / width)
+    annotate(
+        figure, f"Heat-maps ({method})", subtitle=subtitle, label_rule=label_rule, left=0.2 / width
+    )
     if mark is not None:
         _draw_mark(figure, mark)
     max_heat = max(sample.max_heat for sample in samples)
@@ -255,9 +254,7 @@ def _draw_slice(axes: Axes, image: Slice, *, scale: Normalize | None) -> None:
 
 def _draw_color_bar(figure: Figure, scale: Normalize, *, left: float) -> None:
     width, height = figure.get_size_inches()
-    bar = figure.add_axes(
-        (left / width, BOTTOM / height, 0.11 / width, (2 * SIDE + GAP) / height)
-    )
+    bar = figure.add_axes((left / width, BOTTOM / height, 0.11 / width, (2 * SIDE + GAP) / height))
     # over grey, as on a scan
     bar.set_facecolor("#555555")
     mappable = ScalarMappable(scale, heat_colormap())

@@ -15,9 +15,7 @@ def outlines_of(sample: Sample, canonical: Grid) -> tuple[Outline, ...]:
             centre; one of 0 mm is known to be absent.
         canonical: Grid of the volume that is drawn, RAS+.
     """
-    lesions = [
-        (nodule.center_mm, nodule.diameter_mm) for nodule in sample.nodules if nodule.counts
-    ]
+    lesions = [(nodule.center_mm, nodule.diameter_mm) for nodule in sample.nodules if nodule.counts]
     center_mm = sample.center_mm
     if (
         center_mm is not None

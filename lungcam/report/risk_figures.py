@@ -134,7 +134,9 @@ def _draw_groups(axes: Axes, metrics: Mapping) -> None:
         axes,
         [group["expected"] for group in groups],
         points=[(group["observed"], group["observed_ci95"]) for group in groups],
-        style=_Style(label="scans grouped by expected risk: events / scans", colour=INK, marker="s"),
+        style=_Style(
+            label="scans grouped by expected risk: events / scans", colour=INK, marker="s"
+        ),
     )
     for group in groups:
         axes.annotate(

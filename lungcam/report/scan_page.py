@@ -158,7 +158,9 @@ def _slices_note(report: ScanReport) -> str:
     if report.volume.coarser:
         spacing = " × ".join(f"{mm:.2f}" for mm in grid.spacing_mm)
         texts.append(f"The slices are coarser than the scan: {spacing} mm.")
-    texts.append("HU are rounded to within the ± next to each value; the weakest heat is not drawn.")
+    texts.append(
+        "HU are rounded to within the ± next to each value; the weakest heat is not drawn."
+    )
     return " ".join(texts)
 
 
