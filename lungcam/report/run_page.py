@@ -32,7 +32,7 @@ METRICS = (
     ("precision", "Precision", "share of the called samples that are positive, at the threshold"),
     ("accuracy", "Accuracy", "share of the samples that are called correctly, at the threshold"),
     ("brier", "Brier score", "mean squared error of the calibrated probability; 0 is best"),
-    ("ece", "Calibration error", "mean deviation of calibrated probabilities (ECE)"),
+    ("ece", "Calibration error", "mean gap between probability and frequency (ECE)"),
     (
         "peak_share",
         "Peak at the nodule",
