@@ -18,10 +18,8 @@ from lungcam.cohorts.survival import target_table
 from lungcam.cohorts.table import read_samples
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
-from lungcam.metrics import HORIZON_YEARS, auc, auc_interval
-from lungcam.metrics.comparison import paired_difference
+from lungcam.metrics import HORIZON_YEARS, auc, auc_interval, paired_difference, year_rows
 from lungcam.metrics.resampling import bootstrap_mean, share_interval
-from lungcam.metrics.survival import year_rows
 from lungcam.scans import read_scan
 
 # beyond a pattern's radius: a cell of the net's map and a little, 8 mm and 2
@@ -68,16 +66,18 @@ def _exam(row: dict[str, str]) -> tuple[str, str]:
 def _year(k, told, after, best, pattern, diameter, happened, known, people) -> list[str]:
     chosen, labels = year_rows(known, happened, year=k)
     whose, at = people[chosen], k - 1
-    paired = paired_difference(labels, told[chosen, at], best[chosen, at], whose)
+    paired = paired_difference(
+        labels, told[chosen, at], other_scores=best[chosen, at], patients=whose
+    )
     return [
         str(k),
         f"{len(labels)} ({labels.sum()})",
-        f"{paired.auc:.3f} ({_range(auc_interval(labels, told[chosen, at], whose))})",
+        f"{paired.auc:.3f} ({_range(auc_interval(labels, told[chosen, at], patients=whose))})",
         f"{paired.other_auc:.3f}",
         f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
         f"{auc(labels, diameter[chosen]):.3f}",
         f"{auc(labels, after[chosen, at]):.3f} "
-        f"({_range(auc_interval(labels, after[chosen, at], whose))})",
+        f"({_range(auc_interval(labels, after[chosen, at], patients=whose))})",
         f"{auc(labels, pattern[chosen]):.3f}" if pattern.any() else "-",
     ]
 

@@ -3,14 +3,12 @@
 The DICOM objects of one scan.
 
 The pictures of one scan's heat-map.
-
-A map for each year's risk.
 """
 
 import json
 import resource
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +16,20 @@ import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.dicom import (
+    INPUT_REGION,
     LUNGS,
-    SHOWN,
-    NoSource,
     ObjectDescription,
+    SourceError,
     source_of,
     write_heat_slices,
     write_parametric_map,
     write_segmentation,
 )
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, method_name, peaks
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
 from lungcam.inference.prepare import PreparedScan
-from lungcam.nets import one_year
 from lungcam.render import (
     PictureInputs,
     RenderError,
@@ -48,12 +46,11 @@ from lungcam.render import (
 from lungcam.render.turntable import SIZE
 from lungcam.runtime.atomic import atomic_write, write_text
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid
 
 # beyond that GDCM gives no spacing to an object of many frames
 GDCM_EVEN_MM = 1e-3
-SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
+SEGMENTS = {"mask": INPUT_REGION, "lungs": LUNGS}
 
 
 def write_dicom_objects(
@@ -78,7 +75,7 @@ def write_dicom_objects(
     """
     try:
         source = source_of(scan)
-    except NoSource as reason:
+    except SourceError as reason:
         return [str(reason)]
     told = ObjectDescription(
         method=method_name(predictor.method, "both"),
@@ -97,16 +94,16 @@ def write_dicom_objects(
             folder / f"{name}.dcm", source, mask=on_scan, segment=SEGMENTS[name], description=told
         )
     notes = []
-    if not source.one_frame:
+    if not source.shares_frame:
         notes.append(
             "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first "
             "one's, and some viewers will not lay them over the scan."
         )
-    if masks and source.uneven_mm > GDCM_EVEN_MM:
+    if masks and source.max_gap_deviation_mm > GDCM_EVEN_MM:
         notes.append(
-            f"The slices are uneven by up to {source.uneven_mm:.3f} mm: SimpleITK and other "
-            "readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
-            "the NIfTI."
+            f"The slices are uneven by up to {source.max_gap_deviation_mm:.3f} mm: SimpleITK and "
+            "other readers based on GDCM assume voxels of 1 mm for mask.dcm and lungs.dcm; give "
+            "them the NIfTI."
         )
     return notes
 
@@ -189,7 +186,7 @@ def prediction_record(
     return {
         "probability": round(probability, 6),
         "logit": answer.logit,
-        **_risk(predictor, answer),
+        **predictor.task.prediction(answer.logits, predictor.probability),
         "label": int(probability >= predictor.threshold),
         "threshold": predictor.threshold,
         "label_rule": predictor.label_rule,
@@ -242,32 +239,20 @@ def _candidates(predictor: Predictor, answer: ScanPrediction) -> dict[str, objec
     }
 
 
-def _risk(predictor: Predictor, answer: ScanPrediction) -> dict[str, object]:
-    """The risk within each year, by the year, of a net that tells them."""
-    if answer.yearly is None:
-        return {}
-    risks = {str(k): predictor.probability(one) for k, one in enumerate(answer.yearly, start=1)}
-    return {"risk": {year: round(risk, 6) for year, risk in risks.items()}}
-
-
 def peak_memory_mb() -> int:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def yearly_maps(predictor: Predictor, answer: ScanPrediction) -> Iterator[HeatMap]:
-    """Explain the cumulative risk within each year, from the first to the horizon.
-
-    A later year's logit is an earlier one's and what is added since, so what differs between two
-    maps is what speaks for the event in the years between.
+def task_maps(predictor: Predictor, answer: ScanPrediction) -> Iterable[tuple[str, HeatMap]]:
+    """Return the task's further heat-maps of a scan, by name; see `lungcam.tasks.Task.maps`.
 
     Args:
-        predictor: A net that tells risks.
-        answer: Of one place.
+        predictor: The trained net.
+        answer: Prediction of one place.
     """
     net = predictor.classifier
     image = answer.image.to(next(net.parameters()).device)
-    for year in range(len(answer.yearly)):
-        with one_year(net, year):
-            yield predictor.explainer(net, image, grid(answer.subject, "input"))
+    cells = grid(answer.subject, "input")
+    return predictor.task.maps(net, lambda: predictor.explainer(net, image, cells))

@@ -1,13 +1,13 @@
 """Render options: choices by name, checked before any work, and their transfer functions."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from lungcam.config.options import RenderOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.render.camera import VIEWS
 from lungcam.render.transfer_functions import (
     FIRE,
     PRESETS,
@@ -19,33 +19,8 @@ from lungcam.render.transfer_functions import (
 CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Planes that clip the volume, with the axis normal to each."""
 
-MAPPERS = ("auto", "software", "hardware")
 # pixels along each side
 SIZES = (64, 4096)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderOptions:
-    """How pictures look; `check_options` refuses what does not exist.
-
-    Attributes:
-        preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
-            `lungcam.render.transfer_functions`.
-        colormap: Of the heat-map: 'fire', or a name of matplotlib's.
-        view: A name from `VIEWS`.
-        clip: 'axial', 'coronal' or 'sagittal' cuts the volume open at the heat-map's peak and takes
-            away the part toward the camera; None leaves it whole.
-        size: Of the picture along each side, in pixels.
-        mapper: 'software' casts rays on the processor, 'hardware' on the graphics card; 'auto'
-            takes the one that a measurement finds faster.
-    """
-
-    preset: str = "gradient"
-    colormap: str = "fire"
-    view: str = "anterior"
-    clip: str | None = None
-    size: int = 768
-    mapper: str = "auto"
 
 
 def read_options(node: Mapping[str, Any]) -> RenderOptions:
@@ -72,12 +47,7 @@ def check_options(options: RenderOptions) -> None:
         ValueError: If a value does not exist; one line that begins with the field and its value,
             such as 'view=frontal: ...'.
     """
-    for name, choices in (("preset", PRESETS), ("view", VIEWS), ("mapper", MAPPERS)):
-        value = getattr(options, name)
-        if value not in choices:
-            raise ValueError(f"{name}={value}: choose {_enumerate(choices)}.")
-    if options.clip is not None and options.clip not in CLIPS:
-        raise ValueError(f"clip={options.clip}: choose {_enumerate(CLIPS)}, or null for none.")
+    check_choices(RenderOptions, vars(options))
     if not is_colormap(options.colormap):
         raise ValueError(
             f"colormap={options.colormap}: choose {FIRE}, or a name of matplotlib's such as hot, "
@@ -103,8 +73,3 @@ def transfer_functions(
         Functions of the lungs on the display scale, and of the heat-map with 255 at its peak.
     """
     return PRESETS[options.preset](histogram), heat_functions(options.colormap)
-
-
-def _enumerate(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} or {last}"

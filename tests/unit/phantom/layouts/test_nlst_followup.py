@@ -69,7 +69,7 @@ def test_every_exam_has_a_row_of_truth_and_a_sample(tree, read):
     assert years.count("1") >= 1
     # with a localizer, and no other reconstruction
     assert len(list(root.glob("NLST/*/*/*"))) == 2 * len(years)
-    assert check_scan(read["default"][0].image)[0].of("refused", "flagged") == []
+    assert check_scan(read["default"][0].image)[0].with_outcome("refused", "flagged") == []
 
 
 def test_times_are_the_truth_up_to_the_end_of_follow_up(tree, read):
