@@ -9,7 +9,7 @@ import pydicom
 import SimpleITK as sitk
 
 from lungcam.cohorts.lidc import cluster, read_readings
-from lungcam.cohorts.lidc.consensus import draw
+from lungcam.cohorts.lidc.consensus import fill_contours
 from lungcam.scans import Scan
 
 # the Chest Imaging Platform's regions, in the low byte: thirds of the left and of the right lung;
@@ -56,7 +56,7 @@ def lidc_outlines(scan: Scan) -> list[list[Outline]]:
         nodules.append([])
         for annotation in nodule.annotations:
             voxels = np.zeros(scan.hu.shape, bool)
-            region = draw(
+            region = fill_contours(
                 annotation.contours, lambda contour: slices[contour.sop_uid], shape=voxels.shape
             )
             voxels[region.box] = region.mask

@@ -4,9 +4,9 @@
 
 Make phantoms, damage five of them in five ways, and predict them with `infer.py` as a folder tree
 and as a table: once undisturbed, measuring the memory of all processes, and once killed with
-SIGKILL at random moments and started again. The results must be equal. The time is compared with a plain
-loop over lungcam's functions in one process; with `scan=` also on copies of a real scan. Print
-Markdown.
+SIGKILL at random moments and started again. The results must be equal. The time is compared with a
+plain loop over lungcam's functions in one process; with `scan=` also on copies of a real scan.
+Print Markdown.
 """
 
 import csv

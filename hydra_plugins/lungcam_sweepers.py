@@ -81,7 +81,7 @@ class Tpe(Grid):
             HydraException: A setting does not exist, or takes no such value.
         """
         try:
-            from lungcam.sweeps.space import read_space, samples
+            from lungcam.sweeps.space import read_space, sample_overrides
             from lungcam.sweeps.study import Study
         except ModuleNotFoundError as error:
             if error.name != "optuna":
@@ -97,7 +97,7 @@ class Tpe(Grid):
                 "hparams_search=tpe: no setting is left to search; give one a range, such as "
                 "'optimizer.lr=tag(log,interval(1e-4,1e-2))'."
             )
-        self.validate_batch_is_legal([[*fixed, *chosen] for chosen in samples(space)])
+        self.validate_batch_is_legal([[*fixed, *chosen] for chosen in sample_overrides(space)])
         folder = self._folder()
         study = Study(folder, fixed, space=space, seed=self.seed, parallel=self.n_jobs > 1)
         earlier = study.trials

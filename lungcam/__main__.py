@@ -7,7 +7,7 @@ from pathlib import Path
 from lungcam.cli.app import BAD_INPUT, DONE, exit_codes, quote_paths
 from lungcam.config.schema import PATH_KEYS
 from lungcam.errors import InputError
-from lungcam.runtime.versions import TRAIN
+from lungcam.runtime.versions import TRAIN_COMMAND
 
 HELP = """\
 python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [out=DIR]
@@ -158,5 +158,5 @@ def _cache(paths: list[Path], settings: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    with exit_codes(TRAIN):
+    with exit_codes(TRAIN_COMMAND):
         sys.exit(main(sys.argv[1:]))

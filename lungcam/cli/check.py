@@ -23,7 +23,7 @@ from lungcam.lungs import MASKS
 from lungcam.report import Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
-from lungcam.runtime.versions import CONFIGS
+from lungcam.runtime.versions import CONFIG_FOLDER
 from lungcam.scans import check_scan, discover
 from lungcam.transforms import HUThreshold, LungComponents, LungMask, pipeline, prepare, quality
 from lungcam.transforms.pipeline import Quality
@@ -178,10 +178,10 @@ def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
 
 def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     """The nodes of conf/train.yaml that decide on a cohort, resolved."""
-    if not CONFIGS.is_dir():
-        raise InputError(f"{CONFIGS}: there is no such folder; install lungcam again.")
+    if not CONFIG_FOLDER.is_dir():
+        raise InputError(f"{CONFIG_FOLDER}: there is no such folder; install lungcam again.")
     register_schemas()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         # what else stands there needs a running job to be resolved
         config = OmegaConf.masked_copy(compose("train", list(overrides)), NODES)
     refuse_missing(config)

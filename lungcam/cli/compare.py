@@ -10,7 +10,7 @@ import numpy as np
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
-from lungcam.metrics.comparison import interval, known
+from lungcam.metrics.comparison import json_interval, json_number
 from lungcam.metrics.summary import p_value, with_interval
 from lungcam.runtime.atomic import write_text
 
@@ -63,7 +63,7 @@ def compare(
     patients = np.array([answer.patient for answer in one])
     scores = [np.array([answer.probability for answer in run]) for run in (one, two)]
     paired = paired_difference(labels, *scores, patients)
-    intervals = [interval(auc_interval(labels, score, patients)) for score in scores]
+    intervals = [json_interval(auc_interval(labels, score, patients)) for score in scores]
     found = {
         "split": split,
         "n": len(ids),
@@ -74,8 +74,8 @@ def compare(
         "first": {"run": first.name, "auc": paired.auc, "auc_ci95": intervals[0]},
         "second": {"run": second.name, "auc": paired.other_auc, "auc_ci95": intervals[1]},
         "difference": paired.difference,
-        "difference_ci95": interval((paired.low, paired.high)),
-        "p": known(paired.p),
+        "difference_ci95": json_interval((paired.low, paired.high)),
+        "p": json_number(paired.p),
         "label_rule": label_rule(first),
         "rules": {"auc_ci95": INTERVAL_RULE, "difference": PAIRED_RULE},
         "notice": RESEARCH_USE_ONLY,

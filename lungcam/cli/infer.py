@@ -5,13 +5,13 @@ from omegaconf import DictConfig
 
 from lungcam.cli.app import run
 from lungcam.config.schema import register_schemas
-from lungcam.runtime.versions import CONFIGS
+from lungcam.runtime.versions import CONFIG_FOLDER
 
 register_schemas()
 
 
 # Hydra names the job after this module
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="infer")
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="infer")
 def job(config: DictConfig) -> None:
     """Predict and explain one scan or many."""
     from lungcam.runs.infer import infer

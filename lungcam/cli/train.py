@@ -7,13 +7,13 @@ from lungcam.cli.app import run
 from lungcam.cli.resume import resume_arguments
 from lungcam.config.schema import PATH_KEYS, register_schemas
 from lungcam.runtime.distributed import rank_arguments
-from lungcam.runtime.versions import CONFIGS
+from lungcam.runtime.versions import CONFIG_FOLDER
 
 register_schemas()
 
 
 # Hydra names the job after this module
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def job(config: DictConfig) -> float | None:
     """Train one run and return the figure that sweeps compare."""
     # the cache is the same for all folds

@@ -1,4 +1,4 @@
-"""Cohorts: each becomes one table of samples."""
+"""Cohorts: each reader turns a data set into one table of samples."""
 
 from lungcam.cohorts.sample import Cohort, Sample, ScanNodule
 

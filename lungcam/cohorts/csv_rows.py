@@ -1,4 +1,4 @@
-"""Rows of a CSV table, with what names them in an error."""
+"""Rows of a CSV table that name their file and line in errors."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lungcam.errors import InputError
 
-# as spreadsheets and pandas write it
+# missing values as spreadsheets and pandas write them, in lower case
 MISSING = ("", "na", "n/a", "nan", "none", "null")
 
 
@@ -18,8 +18,8 @@ class Row:
 
     Attributes:
         file: The table.
-        number: Line in the file on which the row ends; the header stands on 1.
-        values: Text by column, stripped; empty where there is none.
+        number: Line of the file on which the row ends; the header is on line 1.
+        values: Text by column, stripped; empty where a cell is missing.
     """
 
     file: Path
@@ -28,23 +28,23 @@ class Row:
 
     @property
     def place(self) -> str:
-        """Name file and row."""
+        """File and row, for error messages."""
         return f"{self.file}: row {self.number}"
 
     @property
     def source(self) -> str:
-        """Name file and row without the folder, for a table of samples."""
+        """File name without the folder, and row, for a table of samples."""
         return f"{self.file.name}, row {self.number}"
 
     def text(self, column: str) -> str:
-        """Text in a column; empty where the row or the table has none."""
+        """Return the text in a column; empty where the row or the table has none."""
         return self.values.get(column, "")
 
     def number_in(self, column: str) -> float | None:
-        """Number in a column; None where it is empty or a word of `MISSING`.
+        """Return the number in a column; None where the text is in `MISSING`.
 
         Raises:
-            InputError: It is not a finite number.
+            InputError: The text is not a finite number.
         """
         text = self.text(column)
         if text.lower() in MISSING:
@@ -58,17 +58,17 @@ class Row:
         return value
 
     def numbers_in(self, columns: Sequence[str]) -> tuple[float, ...] | None:
-        """Numbers in some columns; None unless all are there."""
-        found = [self.number_in(column) for column in columns]
-        return None if any(one is None for one in found) else tuple(found)
+        """Return the numbers in several columns; None if any is missing."""
+        values = [self.number_in(column) for column in columns]
+        return None if any(value is None for value in values) else tuple(values)
 
 
 def read_rows(file: str | Path, needed: Sequence[str] = ()) -> list[Row]:
     """Read a CSV table with a header.
 
     Args:
-        file: The table, in UTF-8, with commas.
-        needed: Columns that must be there.
+        file: Table in UTF-8, separated by commas.
+        needed: Columns that must exist.
 
     Raises:
         InputError: The table cannot be read, has no row, or lacks a needed column; the message
@@ -86,9 +86,9 @@ def read_rows(file: str | Path, needed: Sequence[str] = ()) -> list[Row]:
         raise InputError(f"{file}: there is no such file; check the path.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read as a CSV table in UTF-8; check it.") from error
-    twice = {name for name in header if name and header.count(name) > 1}
-    if twice:
-        raise InputError(f"{file}: column {min(twice)} stands twice; rename one.")
+    duplicates = {name for name in header if name and header.count(name) > 1}
+    if duplicates:
+        raise InputError(f"{file}: there are two columns {min(duplicates)}; rename one.")
     missing = [name for name in needed if name not in header]
     if missing:
         raise InputError(
@@ -100,6 +100,6 @@ def read_rows(file: str | Path, needed: Sequence[str] = ()) -> list[Row]:
 
 
 def _values(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
-    """Text by column; a short row is filled up, and what lies beyond the header is dropped."""
-    missing = [""] * (len(header) - len(cells))
-    return dict(zip(header, (*map(str.strip, cells), *missing), strict=False))
+    """Return text by column; pad a short row and drop cells beyond the header."""
+    padding = [""] * (len(header) - len(cells))
+    return dict(zip(header, (*map(str.strip, cells), *padding), strict=False))

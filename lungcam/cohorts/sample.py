@@ -1,4 +1,4 @@
-"""A sample: one scan or nodule, whose it is, what is known of it and from where."""
+"""Sample, the row of every cohort: a scan or a nodule with its patient, label and source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ class ScanNodule:
     Attributes:
         center_mm: Centre in RAS world mm.
         diameter_mm: Diameter in mm.
-        counts: Whether it is to be found; else a mark on it is neither a hit nor a false positive.
+        counts: True if a mark on the nodule is a hit; otherwise such a mark is neither a hit nor a
+            false positive.
     """
 
     center_mm: tuple[float, float, float]
@@ -25,24 +26,23 @@ class Sample:
     """One row of a cohort's table.
 
     Attributes:
-        sample_id: Unique in the cohort, fit for a folder's name.
-        patient_id: The person: splits never part the samples of one.
+        sample_id: Identifier, unique in the cohort and usable as a folder name.
+        patient_id: Patient; all samples of a patient stay in one split.
         image: The scan's file or DICOM folder.
-        label: 1 for positive, 0 for negative, None where unknown or left out by the rule.
-        label_source: Where the label came from: file, row or reader, and rule.
+        label: 1 for positive, 0 for negative, None where unknown or excluded by the label rule.
+        label_source: Source of the label: file, row or reader, and rule.
         study_uid: StudyInstanceUID.
-        series_uid: SeriesInstanceUID; tells which series is meant where a folder holds several.
+        series_uid: SeriesInstanceUID; selects the series where a folder holds several.
         center_mm: Centre of the lesion in RAS world mm, as in a NIfTI affine.
         diameter_mm: Diameter of the lesion in mm; 0 where there is known to be none.
         lesion_mask: Volume on the scan's grid or on a box of it, non-zero in the lesion. Never the
             network's input.
         fold: Official fold of the data set, from 0.
-        time_days: Days from the scan to the event, or to the last day it is known not to have
-            come.
-        event: Whether the event came at `time_days`; False where it is censored then.
-        features: What else is known, by name; each alone is a baseline. Never the network's input.
-        nodules: What is annotated in the scan, the sample's own lesion among it; may be empty where
-            there is more than is told.
+        time_days: Days from the scan to the event, or to the last day known to be free of it.
+        event: True if the event happened at `time_days`; False if it is censored then.
+        features: Other known values by name; each alone is a baseline. Never the network's input.
+        nodules: Nodules annotated in the scan, including the sample's own; may be empty where the
+            annotations are incomplete.
     """
 
     sample_id: str
@@ -63,7 +63,7 @@ class Sample:
 
     @property
     def series(self) -> str | None:
-        """The series to read from `image`: None for a file, which holds one volume."""
+        """Series to read from `image`; None for a file, which holds one volume."""
         return self.series_uid if self.image.is_dir() else None
 
 
@@ -72,9 +72,9 @@ class Cohort:
     """Samples and the rule that labelled them.
 
     Attributes:
-        samples: The table's rows.
-        label_rule: One sentence that says what label 1 means; it stands beside every figure.
-        notes: Sentences on what was left out or stood in for, and why.
+        samples: Rows of the table.
+        label_rule: One sentence that says what label 1 means; reported with every metric.
+        notes: Sentences on what was left out or replaced, and why.
     """
 
     samples: Sequence[Sample]

@@ -20,7 +20,12 @@ from lungcam.data import PreparedDataset
 from lungcam.explain import Explainer, HeatMap, is_hit, peak_mm, random_hit_share
 from lungcam.explain.deletion import deletion_areas
 from lungcam.explain.reliability import RULES, assess_reliability
-from lungcam.explain.sanity_checks import cascade, compare, repeatability, untrained
+from lungcam.explain.sanity_checks import (
+    cascading_randomisation,
+    compare_maps,
+    repeatability,
+    untrained_net,
+)
 from lungcam.grid import Grid, resample
 from lungcam.metrics.resampling import bootstrap_mean, share_difference_interval, share_interval
 from lungcam.runtime.atomic import write_text
@@ -192,7 +197,7 @@ def _figures(
         )
     random_maps = _untrained(net, make, cases=cases, seed=seed)
     alike = [
-        [abs(compare(case.heat, heat, where=case.where)["spearman"]) for heat in maps]
+        [abs(compare_maps(case.heat, heat, where=case.where)["spearman"]) for heat in maps]
         for case, maps in zip(cases, random_maps, strict=True)
     ]
     steady = float(np.mean([one["shift"]["steady"] for one in moved]))
@@ -220,9 +225,11 @@ def _cascade(
 ) -> list[dict]:
     """What becomes of the maps while layer after layer is randomised."""
     stages = []
-    for name, changed in tqdm(cascade(net, cases[0].image, seed=seed), desc="randomising layers"):
+    for name, changed in tqdm(
+        cascading_randomisation(net, cases[0].image, seed=seed), desc="randomising layers"
+    ):
         compared = [
-            compare(case.heat, make(changed, case.image, case.grid), where=case.where)
+            compare_maps(case.heat, make(changed, case.image, case.grid), where=case.where)
             for case in cases
         ]
         stages.append({"down_to": name, **_means(compared)})
@@ -233,7 +240,7 @@ def _untrained(
     net: nn.Module, make: ExplainFn, *, cases: Sequence[ExplainedSample], seed: int
 ) -> list[list[HeatMap]]:
     """Maps of several untrained nets, a list for each case."""
-    nets = [untrained(net, cases[0].image, seed=seed + one) for one in range(UNTRAINED)]
+    nets = [untrained_net(net, cases[0].image, seed=seed + one) for one in range(UNTRAINED)]
     return [[make(one, case.image, case.grid) for one in nets] for case in cases]
 
 
@@ -267,7 +274,10 @@ def _agreement(
 ) -> dict[str, float]:
     """How alike the maps of two nets are."""
     return _means(
-        [compare(case.heat, make(other, case.image, case.grid), where=case.where) for case in cases]
+        [
+            compare_maps(case.heat, make(other, case.image, case.grid), where=case.where)
+            for case in cases
+        ]
     )
 
 

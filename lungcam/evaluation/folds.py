@@ -12,7 +12,7 @@ from scipy.special import logit
 
 from lungcam.cohorts.csv_rows import read_rows
 from lungcam.evaluation.predictions import BASELINE
-from lungcam.metrics import Scored
+from lungcam.metrics import ScoredSamples
 from lungcam.runtime.atomic import write_text
 
 
@@ -35,7 +35,7 @@ def write_config(folder: Path, config: DictConfig) -> None:
     write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
 
 
-def read_fold(folder: Path) -> Scored:
+def read_fold(folder: Path) -> ScoredSamples:
     """Read a finished run's test predictions, on the calibrated scale.
 
     Raises:
@@ -49,7 +49,7 @@ def read_fold(folder: Path) -> Scored:
         name.removeprefix(BASELINE): np.array([row.number_in(name) for row in rows], float)
         for name in names
     }
-    return Scored(
+    return ScoredSamples(
         np.array([row.text("sample_id") for row in rows]),
         np.array([int(row.text("label")) for row in rows]),
         # nine digits are kept: a probability may stand as 0 or 1

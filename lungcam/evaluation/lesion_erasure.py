@@ -19,9 +19,9 @@ from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
     AERATED_HU,
     control_region,
-    highlighted,
+    dilated_mask,
+    highlighted_regions,
     inpaint,
-    outlined,
     sphere,
 )
 from lungcam.grid import Grid, reorient
@@ -85,7 +85,10 @@ def erase_lesions(
     if not regions:
         seen = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
-        regions, source = highlighted(for_positive, at, cell_mm=cell_mm, seen=seen), "highlighted"
+        regions, source = (
+            highlighted_regions(for_positive, at, cell_mm=cell_mm, seen=seen),
+            "highlighted",
+        )
     allowed = _allowed(subject, hu, grid=at)
     avoided = np.any(regions, axis=0) if regions else None
     painted, lesions, warnings = None, [], []
@@ -159,7 +162,7 @@ def annotated(sample: Sample, grid: Grid) -> list[np.ndarray]:
     """
     found: list[np.ndarray] = []
     if sample.lesion_mask is not None:
-        found = [outlined(lesion_share(Path(sample.lesion_mask), grid) > FULL_SHARE // 2, grid)]
+        found = [dilated_mask(lesion_share(Path(sample.lesion_mask), grid) > FULL_SHARE // 2, grid)]
     elif sample.center_mm is not None and sample.diameter_mm:
         found = [sphere(grid, sample.center_mm, diameter_mm=sample.diameter_mm)]
     for one in sample.nodules:

@@ -28,7 +28,7 @@ from lungcam.explain import (
     random_hit_share,
     refined_grid,
 )
-from lungcam.explain.sanity_checks import untrained
+from lungcam.explain.sanity_checks import untrained_net
 from lungcam.grid import Grid
 from lungcam.metrics import Calibration, Marks, within_radius
 from lungcam.training import Classifier
@@ -94,7 +94,7 @@ class CandidateSources:
         centers = lung_centers(lungs, grid)
         image = image.to(next(self.net.parameters()).device)
         if self._untrained is None:
-            self._untrained = Classifier(untrained(self.net.net, image, seed=self.seed)).eval()
+            self._untrained = Classifier(untrained_net(self.net.net, image, seed=self.seed)).eval()
         return {
             NET: self._explained(self.net, self.probability, image=image, grid=grid),
             "center": SourceCandidates(centers, np.ones(len(centers))),

@@ -11,7 +11,7 @@ import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.evaluation.localisation import BASELINES, NET, ImageResult, LesionResult, Localiser
-from lungcam.explain import APART_MM, LEVELS, MAP_FIGURES, MOST, POINT_FIGURES
+from lungcam.explain import LEVELS, MAP_FIGURES, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_FIGURES
 from lungcam.metrics import (
     AVERAGES_RULE,
     FROC_RULE,
@@ -22,7 +22,7 @@ from lungcam.metrics import (
     median_interval,
     random_sensitivity,
 )
-from lungcam.metrics.comparison import interval, known
+from lungcam.metrics.comparison import json_interval, json_number
 from lungcam.metrics.froc import Froc
 from lungcam.metrics.summary import with_interval
 from lungcam.runtime.atomic import write_table, write_text
@@ -39,7 +39,7 @@ RULES = {
     "peak": (
         "the map's highest cell above 0, placed between cells by a parabola along each axis; "
         "candidates are all such local maxima, the highest first, at least "
-        f"{APART_MM:g} mm apart and at most {MOST} an image"
+        f"{MIN_PEAK_DISTANCE_MM:g} mm apart and at most {MAX_PEAKS} an image"
     ),
     "score": (
         "the image's probability, calibrated where it can be, times the peak's height as a share "
@@ -164,11 +164,11 @@ def _of_candidates(
 def _curve(one: Froc, patients: np.ndarray, *, seed: int) -> dict[str, object]:
     bounds = one.intervals(patients, seed)
     return {
-        "cpm": known(one.cpm()),
-        "cpm_ci95": interval(bounds[-1]),
+        "cpm": json_number(one.cpm()),
+        "cpm_ci95": json_interval(bounds[-1]),
         "sensitivity_at": _rates(one.sensitivity()),
         "sensitivity_at_ci95": {
-            f"{rate:g}": interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
+            f"{rate:g}": json_interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
         },
     }
 
@@ -181,11 +181,11 @@ def _chance(images: Sequence[ImageResult], others: Sequence[np.ndarray]) -> dict
         for one, found, rows in zip(images, chances, others, strict=True)
     ]
     sensitivity = random_sensitivity(shares, ignored)
-    return {"cpm": known(float(sensitivity.mean())), "sensitivity_at": _rates(sensitivity)}
+    return {"cpm": json_number(float(sensitivity.mean())), "sensitivity_at": _rates(sensitivity)}
 
 
 def _rates(values: np.ndarray) -> dict[str, float | None]:
-    return {f"{rate:g}": known(float(one)) for rate, one in zip(RATES, values, strict=True)}
+    return {f"{rate:g}": json_number(float(one)) for rate, one in zip(RATES, values, strict=True)}
 
 
 # columns of LUNA16's submissions

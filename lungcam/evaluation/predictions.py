@@ -21,7 +21,7 @@ from lungcam.metrics import (
     CALIBRATION_RULE,
     YEARLY_CALIBRATION_RULE,
     Calibration,
-    Scored,
+    ScoredSamples,
     fit_platt,
     fit_yearly_platt,
     risk_summary,
@@ -85,9 +85,9 @@ def known_scores(
     return {name: np.array(found, float) for name, found in scores.items()}
 
 
-def scored(answers: Predictions) -> Scored:
+def scored(answers: Predictions) -> ScoredSamples:
     """A fold's answers, on the calibrated scale, for `pool_folds` and `pool_seeds`."""
-    return Scored(
+    return ScoredSamples(
         np.array([sample.sample_id for sample in answers.samples]),
         answers.labels,
         answers.calibration.logit(answers.logits),

@@ -17,7 +17,7 @@ from lungcam.evaluation.localisation_report import lps_columns
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
 from lungcam.metrics import Calibration, yearly_auc
-from lungcam.metrics.comparison import interval
+from lungcam.metrics.comparison import json_interval
 from lungcam.metrics.resampling import bootstrap_mean
 from lungcam.runtime.atomic import write_table
 from lungcam.scans import read_scan
@@ -129,7 +129,7 @@ def erased_figures(
                 "risk": float(before[rows, k].mean()),
                 "risk_erased": float(after[rows, k].mean()),
                 "left": mean,
-                "left_ci95": interval(bounds),
+                "left_ci95": json_interval(bounds),
             }
         by_year[str(k + 1)] = told
     masses = [one.mass for one in results if one.nodules and one.mass is not None]

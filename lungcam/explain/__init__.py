@@ -28,17 +28,17 @@ from lungcam.explain.localisation import (
     peak_mm,
     random_hit_share,
 )
-from lungcam.explain.peaks import APART_MM, MOST, peaks
+from lungcam.explain.peaks import MAX_PEAKS, MIN_PEAK_DISTANCE_MM, peaks
 from lungcam.explain.receptive_field import cell_grid
 
 __all__ = [
-    "APART_MM",
     "EVIDENCE",
     "HIT_MARGIN_MM",
     "LEVELS",
     "MAP_FIGURES",
+    "MAX_PEAKS",
     "METHODS",
-    "MOST",
+    "MIN_PEAK_DISTANCE_MM",
     "POINT_FIGURES",
     "Explainer",
     "Features",

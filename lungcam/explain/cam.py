@@ -122,15 +122,15 @@ def check_method(method: str) -> None:
         raise ValueError(f"There is no method '{method}'; choose {', '.join(METHODS)}.")
 
 
-BY_GRADIENT: dict[str, Callable[[Features], Sides]] = {
+GRADIENT_METHODS: dict[str, Callable[[Features], Sides]] = {
     "gradcam": grad_cam_sides,
     "gradcampp": grad_cam_pp_sides,
     "hirescam": hires_cam_sides,
     "layercam": layer_cam_sides,
 }
 OCCLUSION = "occlusion"
-METHODS = (*BY_GRADIENT, OCCLUSION)
-NAMES = {
+METHODS = (*GRADIENT_METHODS, OCCLUSION)
+METHOD_NAMES = {
     "gradcam": "Grad-CAM",
     "gradcampp": "Grad-CAM++",
     "hirescam": "HiResCAM",
@@ -141,4 +141,4 @@ NAMES = {
 
 def method_name(method: str, evidence: str) -> str:
     """What a picture calls a method's map."""
-    return f"{NAMES[method]}, against" if evidence == "against" else NAMES[method]
+    return f"{METHOD_NAMES[method]}, against" if evidence == "against" else METHOD_NAMES[method]

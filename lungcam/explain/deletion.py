@@ -45,7 +45,7 @@ def deletion_areas(
         with `_probability` at its end.
     """
     generator = np.random.default_rng(seed)
-    owner = owners(cells, grid)
+    owner = nearest_cells(cells, grid)
     # lexsort: by the map, and where that is equal at random
     orders = [np.lexsort((generator.random(heat.size), -heat.ravel()))]
     orders += [generator.permutation(heat.size) for _ in range(RANDOM_ORDERS)]
@@ -54,16 +54,18 @@ def deletion_areas(
         rank = np.empty(heat.size, np.int64)
         rank[order] = np.arange(heat.size)
         for name, insert in (("deletion", False), ("insertion", True)):
-            logits = curve(
+            logits = deletion_curve(
                 net, image, rank=rank[owner], count=heat.size, background=background, insert=insert
             )
             ending = "" if number == 0 else "_random"
             for kind, values in (("", logits), ("_probability", 1 / (1 + np.exp(-logits)))):
-                areas.setdefault(name + ending + kind, []).append(area(values, heat.size))
+                areas.setdefault(name + ending + kind, []).append(
+                    area_under_curve(values, heat.size)
+                )
     return {name: float(np.mean(found)) for name, found in areas.items()}
 
 
-def owners(cells: Grid, grid: Grid) -> np.ndarray:
+def nearest_cells(cells: Grid, grid: Grid) -> np.ndarray:
     """Flat index of the cell nearest to each voxel, `(W, H, D)`; axes run in the same order."""
     step = np.linalg.solve(cells.affine, grid.affine)
     nearest = []
@@ -79,12 +81,12 @@ def steps(count: int) -> np.ndarray:
     return np.unique(np.rint(np.multiply(SHARES, count)).astype(int))
 
 
-def area(values: Sequence[float], count: int) -> float:
+def area_under_curve(values: Sequence[float], count: int) -> float:
     """Area under a curve over the share of cells that are gone, by trapezoids."""
     return float(np.trapezoid(values, steps(count) / count))
 
 
-def curve(
+def deletion_curve(
     net: nn.Module,
     image: torch.Tensor,
     *,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lungcam.explain.layers import find_layer
-from lungcam.explain.receptive_field import FollowCenters, placed
+from lungcam.explain.receptive_field import CellTracker, tracked_grid
 from lungcam.explain.receptive_field_ops import identity
 from lungcam.grid import Grid
 
@@ -55,7 +55,7 @@ def features(
     def start_graph(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
         if not isinstance(output, torch.Tensor) or output.ndim != 5:
             raise ValueError(f"Layer '{layer}' gives no feature map (B, C, W, H, D).")
-        places.append(None if grid is None else placed(layer, output, grid=grid))
+        places.append(None if grid is None else tracked_grid(layer, output, grid=grid))
         torch.set_grad_enabled(True)
         captured.append(output.detach().requires_grad_())
         # what follows may work in place, which a leaf of the graph does not allow
@@ -67,7 +67,7 @@ def features(
         with torch.inference_mode(False), torch.no_grad():
             image = image.clone() if image.is_inference() else image.view_as(image)
             image.centers = identity()
-            with nullcontext() if grid is None else FollowCenters():
+            with nullcontext() if grid is None else CellTracker():
                 logit = net.eval()(image)
             if not captured:
                 raise ValueError(f"The net does not run its layer '{layer}'.")

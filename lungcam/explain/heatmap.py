@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lungcam.explain.cam import (
-    BY_GRADIENT,
+    GRADIENT_METHODS,
     OCCLUSION,
     check_evidence,
     check_method,
@@ -69,7 +69,7 @@ def explain(
         sides = torch.from_numpy(values.clip(0)), torch.from_numpy((-values).clip(0))
         return HeatMap(choose_evidence(sides, evidence).numpy(), cells)
     found = features(net, image, layer=layer, grid=grid)
-    chosen = choose_evidence(BY_GRADIENT[method](found), evidence)[0]
+    chosen = choose_evidence(GRADIENT_METHODS[method](found), evidence)[0]
     return HeatMap(chosen.float().cpu().numpy(), found.cells)
 
 

@@ -46,12 +46,12 @@ def sphere(grid: Grid, center_mm: Sequence[float], *, diameter_mm: float) -> np.
     return region
 
 
-def outlined(mask: np.ndarray, grid: Grid) -> np.ndarray:
+def dilated_mask(mask: np.ndarray, grid: Grid) -> np.ndarray:
     """Voxels of a lesion's mask, `(W, H, D)` bool, and `MARGIN_MM` around it."""
     return dilate(mask, grid.spacing_mm, distance_mm=MARGIN_MM)
 
 
-def highlighted(
+def highlighted_regions(
     heat: np.ndarray, grid: Grid, *, cell_mm: float, seen: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """The strongest connected regions above half of a map's maximum, at most three.

@@ -6,18 +6,18 @@ from scipy.ndimage import label, maximum_filter
 from lungcam.grid import Grid
 
 # nearer peaks are taken for one
-APART_MM = 10.0
+MIN_PEAK_DISTANCE_MM = 10.0
 # of one map; at 8 false positives a scan, weaker ones are of no account
-MOST = 50
+MAX_PEAKS = 50
 
 
 def peaks(
-    heat: np.ndarray, cells: Grid, *, apart_mm: float = APART_MM, most: int = MOST
+    heat: np.ndarray, cells: Grid, *, apart_mm: float = MIN_PEAK_DISTANCE_MM, most: int = MAX_PEAKS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the local maxima of a map, the highest first.
 
     A peak is a cell above 0 that none of its 26 neighbours exceeds. Its place is told more finely
-    than to a cell, see `between_cells`; equal cells side by side are one peak in their middle. Of
+    than to a cell, see `refine_peak`; equal cells side by side are one peak in their middle. Of
     peaks nearer than `apart_mm` the highest stays.
 
     Args:
@@ -39,7 +39,7 @@ def peaks(
     for one in np.argsort(-height, kind="stable"):
         if len(places) == most:
             break
-        index = np.mean([between_cells(heat, cell) for cell in members[one]], axis=0)
+        index = np.mean([refine_peak(heat, cell) for cell in members[one]], axis=0)
         place = cells.to_world(index)
         if all(np.linalg.norm(place - other) >= apart_mm for other in places):
             places.append(place)
@@ -47,7 +47,7 @@ def peaks(
     return np.array(places).reshape(-1, 3), np.array(heights, float)
 
 
-def between_cells(heat: np.ndarray, index: np.ndarray) -> np.ndarray:
+def refine_peak(heat: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Fractional index of a maximum: along each axis the top of the parabola through three cells.
 
     Args:

@@ -8,11 +8,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from lungcam.explain.layers import find_layer
-from lungcam.explain.receptive_field_ops import NotKnown, behind, identity
+from lungcam.explain.receptive_field_ops import UntrackableOperation, identity, index_matrix
 from lungcam.grid import Grid
 
 
-class FollowCenters(TorchFunctionMode):
+class CellTracker(TorchFunctionMode):
     """Hand the places that cells look at on from tensor to tensor while a net runs.
 
     A tensor's attribute `centers` is a matrix (see `lungcam.explain.receptive_field_ops`), or,
@@ -60,9 +60,10 @@ def _centers(operation, sources, *, before, output, args, kwargs) -> np.ndarray 
             return f"`{operation}` leaves no map with cells"
         try:
             found.append(
-                centers @ behind(operation, source, output=output, args=args[1:], kwargs=kwargs)
+                centers
+                @ index_matrix(operation, source, output=output, args=args[1:], kwargs=kwargs)
             )
-        except NotKnown as error:
+        except UntrackableOperation as error:
             return str(error)
     if not found:
         return f"`{operation}` makes a map of single values"
@@ -71,8 +72,8 @@ def _centers(operation, sources, *, before, output, args, kwargs) -> np.ndarray 
     return found[0]
 
 
-def placed(layer: str, features: torch.Tensor, *, grid: Grid) -> Grid:
-    """Grid of a feature map that `FollowCenters` has followed.
+def tracked_grid(layer: str, features: torch.Tensor, *, grid: Grid) -> Grid:
+    """Grid of a feature map that `CellTracker` has followed.
 
     Args:
         layer: Its name, for the message.
@@ -120,11 +121,11 @@ def cell_grid(net: nn.Module, layer: str, *, image: torch.Tensor, grid: Grid) ->
         with torch.no_grad():
             probe = torch.zeros_like(image[:1])
             probe.centers = identity()
-            with FollowCenters():
+            with CellTracker():
                 net.eval()(probe)
     finally:
         handle.remove()
         net.train(training)
     if not outputs:
         raise ValueError(f"The net does not run its layer '{layer}'.")
-    return placed(layer, outputs[-1], grid=grid)
+    return tracked_grid(layer, outputs[-1], grid=grid)

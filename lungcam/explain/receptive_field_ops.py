@@ -27,7 +27,7 @@ _WORDS = """
 POINTWISE = frozenset(_WORDS.split())
 
 
-class NotKnown(ValueError):
+class UntrackableOperation(ValueError):
     """An operation moves voxels in a way that is not known here."""
 
 
@@ -36,14 +36,14 @@ def identity() -> np.ndarray:
     return np.eye(4)
 
 
-def along(steps: object, starts: object = 0.0) -> np.ndarray:
+def scale_and_shift(steps: object, starts: object = 0.0) -> np.ndarray:
     """Index `i` of an operation's output looks at `start + i * step` of its input, each axis."""
     matrix = np.diag([*np.broadcast_to(np.asarray(steps, float), 3), 1.0])
     matrix[:3, 3] = starts
     return matrix
 
 
-def behind(
+def index_matrix(
     operation: str, source: torch.Tensor, *, output: torch.Tensor, args, kwargs
 ) -> np.ndarray:
     """Where the indices of an operation's output lie among those of its input.
@@ -58,11 +58,11 @@ def behind(
     Raises:
         NotKnown: Not an operation that is known, or one that moves voxels unevenly.
     """
-    if operation in MOVES:
-        return MOVES[operation](source, output, *args, **kwargs)
+    if operation in INDEX_MATRICES:
+        return INDEX_MATRICES[operation](source, output, *args, **kwargs)
     if operation in POINTWISE and output.ndim == 5 and output.shape[2:] == source.shape[2:]:
         return identity()
-    raise NotKnown(f"`{operation}` moves voxels in a way not known here")
+    raise UntrackableOperation(f"`{operation}` moves voxels in a way not known here")
 
 
 def _three(value) -> np.ndarray:
@@ -76,7 +76,7 @@ def _window(kernel, stride, *, padding, dilation=1) -> np.ndarray:
     if isinstance(padding, str):
         # "same" pads the odd voxel at the far end
         padding = reach // 2 if padding == "same" else 0
-    return along(_three(stride), reach / 2 - _three(padding))
+    return scale_and_shift(_three(stride), reach / 2 - _three(padding))
 
 
 def _conv(
@@ -89,7 +89,7 @@ def _conv_transpose(
     _source, _output, weight, _bias=None, stride=1, padding=0, _more=0, _groups=1, dilation=1, **_o
 ):
     reach = _three(dilation) * (np.array(weight.shape[2:]) - 1)
-    return along(1 / _three(stride), (_three(padding) - reach / 2) / _three(stride))
+    return scale_and_shift(1 / _three(stride), (_three(padding) - reach / 2) / _three(stride))
 
 
 # a window that hangs over the far end, by `ceil_mode`, stands where the others' order puts it
@@ -104,7 +104,7 @@ def _avg_pool(_source, _output, kernel_size, stride=None, padding=0, *_more, **_
 def _adaptive_pool(source, output, *_size, **_others):
     inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
     if (inside % outside).any():
-        raise NotKnown("an adaptive pooling cuts its map into windows of several sizes")
+        raise UntrackableOperation("an adaptive pooling cuts its map into windows of several sizes")
     return _window(inside // outside, inside // outside, padding=0)
 
 
@@ -122,12 +122,12 @@ def _interpolate(
         return _adaptive_pool(source, output)
     inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
     if align_corners:
-        return along((inside - 1) / np.maximum(outside - 1, 1))
+        return scale_and_shift((inside - 1) / np.maximum(outside - 1, 1))
     # torch goes by the factor that it is given, even where the sizes are rounded
     given = scale_factor is not None and not recompute_scale_factor
     step = 1 / _three(scale_factor) if given else inside / outside
     if mode == "trilinear":
-        return along(step, (step - 1) / 2)
+        return scale_and_shift(step, (step - 1) / 2)
     # the line through the voxels that are taken: some are taken twice, or left out
     half = 0.5 if mode == "nearest-exact" else 0.0
     starts = []
@@ -135,15 +135,15 @@ def _interpolate(
         index = np.arange(behind_)
         taken = np.minimum(np.floor((index + half) * one), before - 1)
         starts.append((taken - index * one).mean())
-    return along(step, starts)
+    return scale_and_shift(step, starts)
 
 
 def _pad(_source, _output, pad, mode="constant", *_value, **_more):
     if mode == "circular":
-        raise NotKnown("a circular padding shows voxels at two places")
+        raise UntrackableOperation("a circular padding shows voxels at two places")
     # the last axis comes first
     low = [*pad[::2], 0, 0, 0][:3][::-1]
-    return along(1.0, [-float(one) for one in low])
+    return scale_and_shift(1.0, [-float(one) for one in low])
 
 
 def _flip(source, _output, *dims, **named):
@@ -152,13 +152,13 @@ def _flip(source, _output, *dims, **named):
         axis = dim % source.ndim - 2
         if axis >= 0:
             steps[axis], starts[axis] = -1, source.shape[axis + 2] - 1
-    return along(steps, starts)
+    return scale_and_shift(steps, starts)
 
 
 def _permute(source, _output, *dims, **named):
     order = [dim % source.ndim for dim in _numbers(dims or named["dims"])]
     if order[:2] != [0, 1]:
-        raise NotKnown("`permute` moves channels among the axes")
+        raise UntrackableOperation("`permute` moves channels among the axes")
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
     for axis, taken in enumerate(order[2:]):
@@ -180,9 +180,9 @@ def _cut(source, _output, index):
         index = (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
     index = (*index, *[slice(None)] * (source.ndim - len(index)))
     if not all(isinstance(one, slice) for one in index):
-        raise NotKnown("an index takes single voxels")
+        raise UntrackableOperation("an index takes single voxels")
     sides = [one.indices(n) for one, n in zip(index[2:], source.shape[2:], strict=True)]
-    return along([step for _, _, step in sides], [start for start, _, _ in sides])
+    return scale_and_shift([step for _, _, step in sides], [start for start, _, _ in sides])
 
 
 def _numbers(dims) -> list[int]:
@@ -192,11 +192,11 @@ def _numbers(dims) -> list[int]:
 
 def _cat(source, output, dim=0, axis=None):
     if (dim if axis is None else axis) % source.ndim >= 2:
-        raise NotKnown("`cat` lays maps side by side")
+        raise UntrackableOperation("`cat` lays maps side by side")
     return identity()
 
 
-MOVES: dict[str, Callable[..., np.ndarray]] = {
+INDEX_MATRICES: dict[str, Callable[..., np.ndarray]] = {
     "conv3d": _conv,
     "conv_transpose3d": _conv_transpose,
     "max_pool3d": _max_pool,

@@ -23,7 +23,7 @@ from lungcam.grid import Grid, resample
 STAGES = 8
 
 
-def cascade(
+def cascading_randomisation(
     net: nn.Module, image: torch.Tensor, *, seed: int = 0
 ) -> Iterator[tuple[str, nn.Module]]:
     """Randomise a net's layers one after the other, from the head down.
@@ -52,9 +52,9 @@ def cascade(
         yield layers[group[-1]][0], changed
 
 
-def untrained(net: nn.Module, image: torch.Tensor, *, seed: int = 0) -> nn.Module:
-    """Copy a net with all its weights random; arguments as for `cascade`."""
-    *_, (_, changed) = cascade(net, image, seed=seed)
+def untrained_net(net: nn.Module, image: torch.Tensor, *, seed: int = 0) -> nn.Module:
+    """Copy a net with all its weights random; arguments as for `cascading_randomisation`."""
+    *_, (_, changed) = cascading_randomisation(net, image, seed=seed)
     return changed
 
 
@@ -108,7 +108,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
-def compare(heat: HeatMap, other: HeatMap, *, where: np.ndarray) -> dict[str, float]:
+def compare_maps(heat: HeatMap, other: HeatMap, *, where: np.ndarray) -> dict[str, float]:
     """Lay one map over another in the scanner's space and compare them.
 
     Args:
@@ -135,7 +135,7 @@ SHIFTS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (-2, -2, -2))
 NOISE = 0.05
 
 
-def shifted(image: torch.Tensor, grid: Grid, *, by: Sequence[int]) -> tuple[torch.Tensor, Grid]:
+def shift_image(image: torch.Tensor, grid: Grid, *, by: Sequence[int]) -> tuple[torch.Tensor, Grid]:
     """Look at the same patient through a grid that stands some voxels further on.
 
     Args:
@@ -155,7 +155,7 @@ def shifted(image: torch.Tensor, grid: Grid, *, by: Sequence[int]) -> tuple[torc
     return image, Grid(grid.shape, affine)
 
 
-def noisy(image: torch.Tensor, seed: int = 0) -> torch.Tensor:
+def add_noise(image: torch.Tensor, seed: int = 0) -> torch.Tensor:
     """Add slight Gaussian noise; torch's own random numbers are not touched."""
     drawn = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
     return image + NOISE * image.std() * drawn.to(image.device)
@@ -179,11 +179,13 @@ def repeatability(
         seed: Of the noise.
 
     Returns:
-        `shift` and `noise`, each as of `compare`; of the shifts the mean of all, and `steady`, the
+        `shift` and `noise`, each as of `compare_maps`; of the shifts the mean of all, and `steady`, the
         share of them after which the peak lies within a cell's diagonal of where it was.
     """
     heat = make(image, grid)
-    moved = [compare(heat, make(*shifted(image, grid, by=by)), where=where) for by in SHIFTS]
+    moved = [
+        compare_maps(heat, make(*shift_image(image, grid, by=by)), where=where) for by in SHIFTS
+    ]
     distances = np.array([one["peak_mm"] for one in moved])
     told = distances[~np.isnan(distances)]
     return {
@@ -192,5 +194,5 @@ def repeatability(
             "peak_mm": float(told.mean()) if told.size else math.nan,
             "steady": float(np.mean(distances <= np.linalg.norm(heat.cells.spacing_mm) + 1e-6)),
         },
-        "noise": compare(heat, make(noisy(image, seed), grid), where=where),
+        "noise": compare_maps(heat, make(add_noise(image, seed), grid), where=where),
     }

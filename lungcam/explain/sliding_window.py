@@ -29,7 +29,7 @@ class Windows:
         return self.lattice.to_world(self.steps)
 
 
-def lay_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
+def place_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
     """Lay windows whose centres stand in a region, a step apart along its grid's axes.
 
     Args:

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from lungcam.errors import InputError
 from lungcam.explain import HeatMap, peaks
-from lungcam.explain.cam import BY_GRADIENT, Sides, choose_evidence
+from lungcam.explain.cam import GRADIENT_METHODS, Sides, choose_evidence
 from lungcam.explain.features import Features, features
-from lungcam.explain.sliding_window import blend, lay_windows
+from lungcam.explain.sliding_window import blend, place_windows
 from lungcam.inference.prepare import PreparedScan
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan
@@ -70,10 +70,10 @@ def search_scan(predictor: Predictor, scan: Scan, *, searched: np.ndarray) -> Sl
     Raises:
         InputError: The method is too slow for so many windows.
     """
-    if predictor.method not in BY_GRADIENT:
+    if predictor.method not in GRADIENT_METHODS:
         raise InputError(
             f"explain.method={predictor.method}: it takes hours on a whole scan; choose "
-            f"{', '.join(BY_GRADIENT)}, or give a nodule's crop."
+            f"{', '.join(GRADIENT_METHODS)}, or give a nodule's crop."
         )
     canonical = scan.grid.canonical
     view = next(one for one in predictor.transforms.transforms if isinstance(one, NoduleView))
@@ -83,10 +83,10 @@ def search_scan(predictor: Predictor, scan: Scan, *, searched: np.ndarray) -> Sl
     cell_mm = max(probe.cells.spacing_mm)
     # whole cells, so that those of all windows stand on one grid
     step_mm = max(1, round(STEP * side_mm / cell_mm)) * cell_mm
-    windows = lay_windows(searched, canonical, step_mm=step_mm)
+    windows = place_windows(searched, canonical, step_mm=step_mm)
     maps, first = [], None
     for found in _look(predictor, scan, centers_mm=windows.centers_mm, words="windows"):
-        scaled = scale_by_logit(BY_GRADIENT[predictor.method](found), found.logit)
+        scaled = scale_by_logit(GRADIENT_METHODS[predictor.method](found), found.logit)
         maps += list(choose_evidence(scaled, "both").float().cpu().numpy())
         first = first or found.cells
     signed, cells = blend(maps, first, windows=windows)

@@ -9,17 +9,17 @@ from lungcam.metrics.calibration import (
     fit_platt,
     fit_yearly_platt,
 )
-from lungcam.metrics.comparison import PAIRED_RULE, Paired, paired_difference
-from lungcam.metrics.cross_validation import POOLED_RULE, Scored, pool_folds, pool_seeds
+from lungcam.metrics.comparison import PAIRED_RULE, PairedDifference, paired_difference
+from lungcam.metrics.cross_validation import POOLED_RULE, ScoredSamples, pool_folds, pool_seeds
 from lungcam.metrics.discrimination import (
     INTERVAL_RULE,
     PR_AUC_RULE,
     SENSITIVITY_RULE,
-    at_threshold,
     auc,
     auc_interval,
     average_precision,
     average_precision_interval,
+    metrics_at_threshold,
     newcombe_interval,
     sensitivity_at,
     sensitivity_interval,
@@ -85,9 +85,8 @@ __all__ = [
     "Calibration",
     "Froc",
     "Marks",
-    "Paired",
-    "Scored",
-    "at_threshold",
+    "PairedDifference",
+    "ScoredSamples",
     "auc",
     "auc_interval",
     "average_precision",
@@ -107,6 +106,7 @@ __all__ = [
     "mean_interval",
     "median",
     "median_interval",
+    "metrics_at_threshold",
     "newcombe_interval",
     "observed_risk",
     "paired_difference",

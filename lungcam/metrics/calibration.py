@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from lungcam.metrics.survival import share_left
+from lungcam.metrics.survival import kaplan_meier
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -170,7 +170,7 @@ def _followed(happened: np.ndarray, mask: np.ndarray, *, rows: np.ndarray) -> np
     # free and followed all through the year before, so that this one might have been known
     before = np.c_[np.ones(len(rows), bool), (mask & ~happened)[:, :-1]]
     lost = before & ~mask
-    left = share_left((rows @ lost)[None], (rows @ before)[None])[0, 1:]
+    left = kaplan_meier((rows @ lost)[None], (rows @ before)[None])[0, 1:]
     # a row with the event is known ever after by how it was followed until then
     at_event = np.where(mask, left, np.inf).min(axis=1, keepdims=True)
     share = np.where(happened, at_event, left)

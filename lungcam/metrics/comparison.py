@@ -28,7 +28,7 @@ PAIRED_RULE = (
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedDifference:
     """Two scores' AUCs on the same samples; all NaN where one class is missing.
 
     Attributes:
@@ -55,7 +55,7 @@ def paired_difference(
     others: np.ndarray,
     patients: np.ndarray,
     seed: int = 0,
-) -> Paired:
+) -> PairedDifference:
     """Compare two scores by a paired bootstrap over patients.
 
     Args:
@@ -67,7 +67,7 @@ def paired_difference(
     """
     one, two = auc(labels, scores), auc(labels, others)
     if np.isnan(one):
-        return Paired(*[np.nan] * 6)
+        return PairedDifference(*[np.nan] * 6)
     first, second = weighted_auc(labels, scores), weighted_auc(labels, others)
     drawn = bootstrap(
         labels, patients, statistic=lambda weights: first(weights) - second(weights), seed=seed
@@ -79,13 +79,13 @@ def paired_difference(
         low = high = 0.0
     rarer = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p = min(1.0, 2 * (rarer + 1) / (len(drawn) + 1))
-    return Paired(one, two, one - two, low, high, float(p))
+    return PairedDifference(one, two, one - two, low, high, float(p))
 
 
 SPECIFICITIES = (0.90, 0.95)
 
 
-def ranking(
+def summarise_ranking(
     labels: np.ndarray,
     scores: np.ndarray,
     *,
@@ -111,10 +111,10 @@ def ranking(
         "n": len(labels),
         "n_positive": int(labels.sum()),
         "n_patients": len(np.unique(patients)),
-        "auc": known(auc(labels, scores)),
-        "auc_ci95": interval(auc_interval(labels, scores, patients, seed)),
-        "pr_auc": known(average_precision(labels, scores)),
-        "pr_auc_ci95": interval(
+        "auc": json_number(auc(labels, scores)),
+        "auc_ci95": json_interval(auc_interval(labels, scores, patients, seed)),
+        "pr_auc": json_number(average_precision(labels, scores)),
+        "pr_auc_ci95": json_interval(
             average_precision_interval(labels, scores, patients=patients, seed=seed)
         ),
     }
@@ -123,8 +123,8 @@ def ranking(
         bounds = sensitivity_interval(
             labels, scores, patients=patients, specificity=specificity, seed=seed
         )
-        figures[name] = known(sensitivity_at(labels, scores, specificity=specificity))
-        figures[f"{name}_ci95"] = interval(bounds)
+        figures[name] = json_number(sensitivity_at(labels, scores, specificity=specificity))
+        figures[f"{name}_ci95"] = json_interval(bounds)
     figures["baselines"], figures["against_baselines"] = {}, {}
     for name, baseline in baselines.items():
         told = ~np.isnan(baseline)
@@ -163,20 +163,20 @@ def against_baseline(
     return {
         "n": len(labels),
         "n_positive": int(labels.sum()),
-        "auc": known(paired.auc),
-        "baseline_auc": known(paired.other_auc),
-        "baseline_auc_ci95": interval(auc_interval(labels, baseline, patients, seed)),
-        "difference": known(paired.difference),
-        "difference_ci95": interval((paired.low, paired.high)),
-        "p": known(paired.p),
+        "auc": json_number(paired.auc),
+        "baseline_auc": json_number(paired.other_auc),
+        "baseline_auc_ci95": json_interval(auc_interval(labels, baseline, patients, seed)),
+        "difference": json_number(paired.difference),
+        "difference_ci95": json_interval((paired.low, paired.high)),
+        "p": json_number(paired.p),
     }
 
 
-def known(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """NaN has no place in JSON."""
     return None if np.isnan(value) else value
 
 
-def interval(bounds: tuple[float, float]) -> list[float | None]:
+def json_interval(bounds: tuple[float, float]) -> list[float | None]:
     """Two bounds for JSON."""
-    return [known(bound) for bound in bounds]
+    return [json_number(bound) for bound in bounds]

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from lungcam.metrics.calibration import brier, expected_calibration_error
-from lungcam.metrics.comparison import known, ranking
+from lungcam.metrics.comparison import json_number, summarise_ranking
 from lungcam.metrics.discrimination import auc
 
 POOLED_RULE = (
@@ -17,7 +17,7 @@ POOLED_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredSamples:
     """A fold's test samples and the net's answers.
 
     Attributes:
@@ -34,9 +34,9 @@ class Scored:
     patients: np.ndarray
     baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def __getitem__(self, rows: np.ndarray) -> "Scored":
+    def __getitem__(self, rows: np.ndarray) -> "ScoredSamples":
         """The samples at `rows`, indices or bool, such as those of one range of diameters."""
-        return Scored(
+        return ScoredSamples(
             self.sample_ids[rows],
             self.labels[rows],
             self.scores[rows],
@@ -45,7 +45,7 @@ class Scored:
         )
 
 
-def pool(folds: Sequence[Scored]) -> Scored:
+def pool(folds: Sequence[ScoredSamples]) -> ScoredSamples:
     """Put folds one behind the other; a baseline that a fold lacks is unknown there.
 
     Raises:
@@ -55,7 +55,7 @@ def pool(folds: Sequence[Scored]) -> Scored:
     if len(np.unique(ids)) < len(ids):
         raise ValueError("A sample stands in two folds.")
     names = sorted({name for fold in folds for name in fold.baselines})
-    return Scored(
+    return ScoredSamples(
         ids,
         np.concatenate([fold.labels for fold in folds]),
         np.concatenate([fold.scores for fold in folds]),
@@ -69,7 +69,7 @@ def pool(folds: Sequence[Scored]) -> Scored:
     )
 
 
-def pool_folds(folds: Sequence[Scored], seed: int = 0) -> dict[str, object]:
+def pool_folds(folds: Sequence[ScoredSamples], seed: int = 0) -> dict[str, object]:
     """Figures of one cross-validation.
 
     Args:
@@ -87,7 +87,7 @@ def pool_folds(folds: Sequence[Scored], seed: int = 0) -> dict[str, object]:
     pooled = pool(folds)
     return {
         "folds": _spread([auc(fold.labels, fold.scores) for fold in folds]),
-        **ranking(
+        **summarise_ranking(
             pooled.labels,
             pooled.scores,
             patients=pooled.patients,
@@ -99,7 +99,7 @@ def pool_folds(folds: Sequence[Scored], seed: int = 0) -> dict[str, object]:
     }
 
 
-def average_seeds(runs: Sequence[Scored]) -> Scored:
+def average_seeds(runs: Sequence[ScoredSamples]) -> ScoredSamples:
     """Mean score of each sample over repeated runs, in the first run's order.
 
     Raises:
@@ -115,7 +115,7 @@ def average_seeds(runs: Sequence[Scored]) -> Scored:
         if not np.array_equal(run.labels[rows], first.labels):
             raise ValueError("Repeated runs must hold the same labels.")
         scores.append(run.scores[rows])
-    return Scored(
+    return ScoredSamples(
         first.sample_ids,
         first.labels,
         np.mean(scores, axis=0),
@@ -124,7 +124,7 @@ def average_seeds(runs: Sequence[Scored]) -> Scored:
     )
 
 
-def pool_seeds(seeds: Sequence[Sequence[Scored]], seed: int = 0) -> dict[str, object]:
+def pool_seeds(seeds: Sequence[Sequence[ScoredSamples]], seed: int = 0) -> dict[str, object]:
     """Figures of a cross-validation that was repeated with other seeds.
 
     Args:
@@ -155,7 +155,7 @@ def _spread(values: Sequence[float]) -> dict[str, object]:
     told = np.array([value for value in values if not np.isnan(value)])
     return {
         "count": len(values),
-        "auc": [known(value) for value in values],
+        "auc": [json_number(value) for value in values],
         "auc_mean": float(told.mean()) if len(told) else None,
         "auc_sd": float(told.std(ddof=1)) if len(told) > 1 else None,
     }

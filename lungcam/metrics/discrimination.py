@@ -20,7 +20,7 @@ from lungcam.metrics.resampling import RESAMPLES, Statistic, bootstrap, percenti
 
 
 @dataclass(frozen=True, eq=False)
-class Cuts:
+class SortedScores:
     """Rows in the order of their scores, the highest first, equal scores in one group.
 
     Attributes:
@@ -47,7 +47,7 @@ class Cuts:
         return positive, np.add.reduceat(ordered * ~self.positive, self.starts, axis=1)
 
 
-def cuts(labels: np.ndarray, scores: np.ndarray) -> Cuts:
+def sort_scores(labels: np.ndarray, scores: np.ndarray) -> SortedScores:
     """Sort the rows once.
 
     Args:
@@ -57,7 +57,7 @@ def cuts(labels: np.ndarray, scores: np.ndarray) -> Cuts:
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    return Cuts(order, starts, labels[order] == 1)
+    return SortedScores(order, starts, labels[order] == 1)
 
 
 INTERVAL_RULE = (
@@ -94,7 +94,7 @@ def weighted_auc(labels: np.ndarray, scores: np.ndarray) -> Statistic:
         labels: `(N,)` of 0 and 1.
         scores: `(N,)`.
     """
-    sorted_once = cuts(labels, scores)
+    sorted_once = sort_scores(labels, scores)
 
     def of(weights: np.ndarray) -> np.ndarray:
         positive, negative = sorted_once.groups(weights)
@@ -173,7 +173,7 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def weighted_average_precision(labels: np.ndarray, scores: np.ndarray) -> Statistic:
     """Function that gives the PR-AUC of every row of weights `(R, N)`, each with a positive."""
-    sorted_once = cuts(labels, scores)
+    sorted_once = sort_scores(labels, scores)
 
     def of(weights: np.ndarray) -> np.ndarray:
         positive, negative = sorted_once.groups(weights)
@@ -204,7 +204,7 @@ def average_precision_interval(
 
 
 # false positive rates at which the band is told
-STEPS = np.linspace(0, 1, 101)
+ROC_BAND_RATES = np.linspace(0, 1, 101)
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +214,7 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nd
         labels: `(N,)` of 0 and 1, both of them.
         scores: `(N,)`; equal scores are one cut-off.
     """
-    positive, negative = cuts(labels, scores).groups(np.ones((1, len(labels))))
+    positive, negative = sort_scores(labels, scores).groups(np.ones((1, len(labels))))
     false, true = (np.r_[0, one[0].cumsum() / one.sum()] for one in (negative, positive))
     return false, true
 
@@ -222,19 +222,22 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nd
 def roc_band(
     labels: np.ndarray, scores: np.ndarray, *, patients: np.ndarray, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """95 % pointwise band of the true positive rate at `STEPS`, by resampling patients.
+    """95 % pointwise band of the true positive rate at `ROC_BAND_RATES`, by resampling patients.
 
     Returns:
         Lower and upper bounds, `(101,)` each.
     """
-    sorted_once = cuts(labels, scores)
+    sorted_once = sort_scores(labels, scores)
 
     def of(weights: np.ndarray) -> np.ndarray:
         positive, negative = sorted_once.groups(weights)
         true = positive.cumsum(axis=1) / positive.sum(axis=1, keepdims=True)
         false = negative.cumsum(axis=1) / negative.sum(axis=1, keepdims=True)
         return np.stack(
-            [np.interp(STEPS, np.r_[0, f], np.r_[0, t]) for f, t in zip(false, true, strict=True)]
+            [
+                np.interp(ROC_BAND_RATES, np.r_[0, f], np.r_[0, t])
+                for f, t in zip(false, true, strict=True)
+            ]
         )
 
     low, high = np.percentile(
@@ -253,7 +256,7 @@ def precision_recall_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.n
     Returns:
         Two arrays `(G,)`; steps between them, not lines, have the area of `average_precision`.
     """
-    positive, negative = cuts(labels, scores).groups(np.ones((1, len(labels))))
+    positive, negative = sort_scores(labels, scores).groups(np.ones((1, len(labels))))
     found = positive[0].cumsum()
     return found / found[-1], found / (found + negative[0].cumsum())
 
@@ -308,7 +311,7 @@ def weighted_sensitivity(
         scores: `(N,)`.
         specificity: In [0, 1].
     """
-    sorted_once = cuts(labels, scores)
+    sorted_once = sort_scores(labels, scores)
 
     def of(weights: np.ndarray) -> np.ndarray:
         positive, negative = sorted_once.groups(weights)
@@ -367,7 +370,7 @@ def youden_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(candidates[best[(len(best) - 1) // 2]])
 
 
-def at_threshold(
+def metrics_at_threshold(
     labels: np.ndarray, probabilities: np.ndarray, *, threshold: float
 ) -> dict[str, float | None]:
     """Accuracy, precision, recall (sensitivity) and specificity of calling `p >= threshold`.

@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lungcam.metrics.discrimination import Cuts, cuts
-from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
+from lungcam.metrics.discrimination import SortedScores, sort_scores
+from lungcam.metrics.resampling import (
+    MAX_WEIGHTS,
+    Statistic,
+    percentile_interval,
+    resample_patients,
+)
 
 
 def _nowhere() -> np.ndarray:
@@ -152,7 +157,7 @@ class Froc:
         """Function that gives the sensitivities `(R, 7)` for weights `(R, S)` of the scans."""
         order = self._sorted()
         # a scan has many candidates: fewer resamples are held at once than elsewhere
-        rows = max(1, HELD // max(1, len(self.scores)))
+        rows = max(1, MAX_WEIGHTS // max(1, len(self.scores)))
 
         def of(weights: np.ndarray) -> np.ndarray:
             blocks = (weights[k : k + rows] for k in range(0, len(weights), rows))
@@ -180,10 +185,12 @@ class Froc:
         columns = [*figures.T, figures.mean(axis=1)]
         return np.array([percentile_interval(column) for column in columns])
 
-    def _sorted(self) -> Cuts | None:
-        return cuts(self.found, self.scores) if len(self.scores) else None
+    def _sorted(self) -> SortedScores | None:
+        return sort_scores(self.found, self.scores) if len(self.scores) else None
 
-    def _steps(self, weights: np.ndarray, order: Cuts | None) -> tuple[np.ndarray, np.ndarray]:
+    def _steps(
+        self, weights: np.ndarray, order: SortedScores | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Two arrays `(R, 1 + T)`: false positives a scan and sensitivity, at each threshold."""
         start = np.zeros((len(weights), 1))
         if order is None:

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 RESAMPLES = 2000
 # weights held at once: 32 MB
-HELD = 4_000_000
+MAX_WEIGHTS = 4_000_000
 
 # from weights `(R, N)` to a figure, or a row of figures, for each resample
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -72,7 +72,7 @@ def resample_patients(
     figures: list[np.ndarray] = []
     missing = RESAMPLES
     while missing:
-        rows = min(missing, max(1, HELD // len(person)))
+        rows = min(missing, max(1, MAX_WEIGHTS // len(person)))
         drawn = generator.integers(0, len(names), (rows, len(names)))
         places = drawn + len(names) * np.arange(rows)[:, None]
         counts = np.bincount(places.ravel(), minlength=rows * len(names))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lungcam.metrics.calibration import brier, expected_calibration_error
-from lungcam.metrics.comparison import PAIRED_RULE, interval, known, ranking
-from lungcam.metrics.discrimination import INTERVAL_RULE, at_threshold
+from lungcam.metrics.comparison import PAIRED_RULE, json_interval, json_number, summarise_ranking
+from lungcam.metrics.discrimination import INTERVAL_RULE, metrics_at_threshold
 from lungcam.metrics.survival import (
     CALIBRATION_BY_YEAR_RULE,
     CONCORDANCE_RULE,
@@ -80,10 +80,10 @@ def risk_summary(
     bounds = concordance_interval(last, *times, horizon, patients, seed)
     return figures | {
         "auc": yearly_auc(risks, in_follow_up, happened=happened, patients=patients, seed=seed),
-        "c_index": known(uno),
-        "c_index_ci95": interval(bounds[0]),
-        "harrell_c_index": known(harrell),
-        "harrell_c_index_ci95": interval(bounds[1]),
+        "c_index": json_number(uno),
+        "c_index_ci95": json_interval(bounds[0]),
+        "harrell_c_index": json_number(harrell),
+        "harrell_c_index_ci95": json_interval(bounds[1]),
         "calibration": calibration_by_year(risks, *times, patients, seed),
         "groups": calibration_by_group(last, *times, horizon, patients, seed),
         "against_baselines": yearly_baselines(
@@ -118,12 +118,14 @@ def summarise(
         seed: Of the bootstrap.
 
     Returns:
-        A dict for metrics.json, as of `ranking`, with the figures at the threshold and those of
+        A dict for metrics.json, as of `summarise_ranking`, with the figures at the threshold and those of
         the calibration.
     """
     return {
-        **ranking(labels, probabilities, patients=patients, baselines=baselines, seed=seed),
-        **at_threshold(labels, probabilities, threshold=threshold),
+        **summarise_ranking(
+            labels, probabilities, patients=patients, baselines=baselines, seed=seed
+        ),
+        **metrics_at_threshold(labels, probabilities, threshold=threshold),
         "brier": brier(labels, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
         "threshold": threshold,

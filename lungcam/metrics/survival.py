@@ -12,9 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcam.metrics.comparison import against_baseline, interval, known
+from lungcam.metrics.comparison import against_baseline, json_interval, json_number
 from lungcam.metrics.discrimination import auc, auc_interval
-from lungcam.metrics.resampling import HELD, Statistic, percentile_interval, resample_patients
+from lungcam.metrics.resampling import (
+    MAX_WEIGHTS,
+    Statistic,
+    percentile_interval,
+    resample_patients,
+)
 
 DAYS_PER_YEAR = 365
 # years into which risks are predicted, as in Sybil
@@ -75,7 +80,7 @@ def follow_up(time_days: np.ndarray, event: np.ndarray) -> FollowUp:
     )
 
 
-def share_left(lost: np.ndarray, among: np.ndarray) -> np.ndarray:
+def kaplan_meier(lost: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Kaplan-Meier: share that is left before each time, and after the last.
 
     Kaplan and Meier, J Am Stat Assoc 1958;53:457-481.
@@ -103,7 +108,7 @@ def observed_risk(rows: FollowUp, weights: np.ndarray, *, days: np.ndarray) -> n
         `(R, K)`; NaN where nobody is followed to the last day before, unless none is left.
     """
     at_risk, events, _ = rows.counts(weights)
-    left = share_left(events, at_risk)[:, np.searchsorted(rows.days, days)]
+    left = kaplan_meier(events, at_risk)[:, np.searchsorted(rows.days, days)]
     # the weight of those with a time of at least the day before
     reach = np.concatenate([at_risk, np.zeros((len(weights), 1))], axis=1)
     followed = reach[:, np.searchsorted(rows.days, np.asarray(days) - 1)] > 0
@@ -188,13 +193,13 @@ def weighted_concordance(scores: np.ndarray, rows: FollowUp, *, horizon_days: fl
     def of(weights: np.ndarray) -> np.ndarray:
         at_risk, events, censored = rows.counts(weights)
         outlast = (at_risk - events)[:, group[early]]
-        uncensored = share_left(censored, at_risk - events)[:, group[early]]
+        uncensored = kaplan_meier(censored, at_risk - events)[:, group[early]]
         # a row that was not drawn may stand where all are lost; it weighs nothing there
         inverse = np.divide(1, uncensored, out=np.zeros_like(uncensored), where=uncensored > 0)
         sorted_weights = weights[:, rows.order]
         mine = sorted_weights[:, early]
         lower = np.empty_like(mine)
-        step = max(1, HELD // max(1, len(ordered)))
+        step = max(1, MAX_WEIGHTS // max(1, len(ordered)))
         for start in range(0, len(early), step):
             block = early[start : start + step]
             # from here on all are as late as the block's first event, or later
@@ -268,8 +273,8 @@ def yearly_auc(
         rows, labels = year_rows(in_follow_up, happened, year=year)
         scores = risks[rows, year - 1]
         figures[str(year)] = {
-            "value": known(auc(labels, scores)),
-            "ci95": interval(auc_interval(labels, scores, patients[rows], seed)),
+            "value": json_number(auc(labels, scores)),
+            "ci95": json_interval(auc_interval(labels, scores, patients[rows], seed)),
             "n": len(labels),
             "n_positive": int(labels.sum()),
         }
@@ -363,10 +368,10 @@ def calibration_by_year(
     return {
         str(year + 1): {
             "expected": float(figures[0, year]),
-            "observed": known(float(figures[1, year])),
-            "observed_ci95": interval(percentile_interval(drawn[:, 1, year])),
-            "ratio": known(_finite(figures[2, year])),
-            "ratio_ci95": interval(_ratio_interval(drawn[:, 2, year])),
+            "observed": json_number(float(figures[1, year])),
+            "observed_ci95": json_interval(percentile_interval(drawn[:, 1, year])),
+            "ratio": json_number(_finite(figures[2, year])),
+            "ratio_ci95": json_interval(_ratio_interval(drawn[:, 2, year])),
         }
         for year in range(years)
     }
@@ -405,8 +410,8 @@ def calibration_by_group(
                 "n": int(among.sum()),
                 "n_events": int((event[among] & (time_days[among] < horizon_days)).sum()),
                 "expected": float(risk[among].mean()),
-                "observed": known(observed),
-                "observed_ci95": interval(percentile_interval(drawn)),
+                "observed": json_number(observed),
+                "observed_ci95": json_interval(percentile_interval(drawn)),
             }
         )
     return figures

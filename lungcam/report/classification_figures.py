@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lungcam.metrics.discrimination import (
-    STEPS,
-    at_threshold,
+    ROC_BAND_RATES,
+    metrics_at_threshold,
     precision_recall_curve,
     roc_band,
     roc_curve,
@@ -160,7 +160,7 @@ def draw_precision_recall(shown: Shown) -> Figure:
         linewidth=2.2,
         label=f"net: PR-AUC {told['pr_auc']:.3f}{span(told['pr_auc_ci95'])}",
     )
-    point = at_threshold(shown.labels, shown.probabilities, threshold=told["threshold"])
+    point = metrics_at_threshold(shown.labels, shown.probabilities, threshold=told["threshold"])
     if point["precision"] is not None:
         axes.plot(
             point["recall"],
@@ -262,7 +262,13 @@ def draw_roc(shown: Shown) -> Figure:
             shown.labels, shown.probabilities, patients=shown.patients, seed=shown.seed
         )
         axes.fill_between(
-            STEPS, low, high, color=NET, alpha=0.13, linewidth=0, label="95 % band, by patient"
+            ROC_BAND_RATES,
+            low,
+            high,
+            color=NET,
+            alpha=0.13,
+            linewidth=0,
+            label="95 % band, by patient",
         )
     compared = {
         name: one

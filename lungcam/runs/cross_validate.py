@@ -15,8 +15,8 @@ from lungcam.errors import InputError
 from lungcam.evaluation.console import against_baselines
 from lungcam.evaluation.folds import read_fold, redirect_outputs, write_config
 from lungcam.evaluation.predictions import BASELINE
-from lungcam.metrics import POOLED_RULE, RULES, Scored, pool_folds, pool_seeds
-from lungcam.metrics.comparison import ranking
+from lungcam.metrics import POOLED_RULE, RULES, ScoredSamples, pool_folds, pool_seeds
+from lungcam.metrics.comparison import summarise_ranking
 from lungcam.metrics.cross_validation import average_seeds, pool
 from lungcam.metrics.summary import with_interval
 from lungcam.runs.train import train
@@ -103,7 +103,7 @@ def _flat(runs: Mapping[int, Sequence[Path]]) -> list[Path]:
     return [place for folders in runs.values() for place in folders]
 
 
-def _figures(seeds: Sequence[Sequence[Scored]], seed: int) -> dict[str, object]:
+def _figures(seeds: Sequence[Sequence[ScoredSamples]], seed: int) -> dict[str, object]:
     """Pooled figures, and the same of nodules of a middling size where diameters are known."""
     together = pool_seeds(seeds, seed) if len(seeds) > 1 else pool_folds(seeds[0], seed)
     averaged = average_seeds([pool(folds) for folds in seeds])
@@ -112,14 +112,14 @@ def _figures(seeds: Sequence[Sequence[Scored]], seed: int) -> dict[str, object]:
     middle = averaged[(diameter >= low) & (diameter <= high)]
     if len(np.unique(middle.labels)) == 2:
         only = {"diameter": middle.baselines["diameter"]}
-        found = ranking(
+        found = summarise_ranking(
             middle.labels, middle.scores, patients=middle.patients, baselines=only, seed=seed
         )
         together[f"diameter_{low}_to_{high}_mm"] = found
     return together
 
 
-def _write_predictions(file: Path, scored: Scored) -> None:
+def _write_predictions(file: Path, scored: ScoredSamples) -> None:
     """Write a row a sample, as a run does; the probability is calibrated, the logit that of it."""
     columns = ("sample_id", "patient_id", "split", "label", "probability", "logit")
     names = list(scored.baselines)

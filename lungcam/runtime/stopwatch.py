@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Times named steps, and the whole since it was made.
+    """Timer of named steps and of the total since its start.
 
     Args:
-        before: Seconds of steps that were taken before, which belong to the whole.
+        before: Seconds of earlier steps, which count towards the total.
     """
 
     def __init__(self, before: Mapping[str, float] | None = None) -> None:
@@ -24,7 +24,7 @@ class Stopwatch:
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
 
     def report(self, steps: Sequence[str]) -> dict[str, float]:
-        """Seconds of these steps, 0 where one was left out, and the total so far."""
+        """Return the seconds of steps, 0 for one that did not run, and the total so far."""
         times = {step: self.seconds.get(step, 0.0) for step in steps}
         times["total"] = time.perf_counter() - self.start
         return {step: round(seconds, 3) for step, seconds in times.items()}

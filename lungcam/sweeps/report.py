@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lungcam.runtime.atomic import atomic_write, write_table
-from lungcam.sweeps.trial import Trial, best_first, failed, figures, varied_keys
+from lungcam.sweeps.trial import Trial, best_first, failed, read_figures, varied_keys
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def write_sweep(file: Path, trials: Sequence[Trial]) -> None:
     keys = list(dict.fromkeys(key for trial in trials for key in trial.overrides))
     rows, names = [], list(FIRST_FIGURES)
     for trial in (*best_first(trials), *failed(trials)):
-        found = {} if trial.objective is None else figures(trial.folder)
+        found = {} if trial.objective is None else read_figures(trial.folder)
         names += [name for name in found if name not in names]
         rows.append(
             {
@@ -89,7 +89,7 @@ def short(value: str) -> str:
 
 
 def _test(folder: Path) -> str:
-    found = figures(folder)
+    found = read_figures(folder)
     if "test_auc" not in found:
         return ""
     text = f"{found['test_auc']:.3f}"
@@ -142,7 +142,7 @@ def _ranking(axes: "Axes", trials: Sequence[Trial], *, keys: Sequence[str]) -> N
     labels = []
     for row, trial in enumerate(done):
         colour = BEST if row == 0 else RUN
-        found = figures(trial.folder)
+        found = read_figures(trial.folder)
         if "val_auc_ci95_low" in found:
             ends = found["val_auc_ci95_low"], found["val_auc_ci95_high"]
             axes.hlines(row, *ends, color=colour, alpha=0.35, linewidth=4)

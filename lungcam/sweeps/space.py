@@ -79,7 +79,7 @@ def override(key: str, value: object) -> str:
     return f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
 
 
-def samples(space: Space) -> list[list[str]]:
+def sample_overrides(space: Space) -> list[list[str]]:
     """Overrides that between them name every key and every named value at least once."""
     values = {
         key: list(one.choices) if isinstance(one, CategoricalDistribution) else [one.low, one.high]

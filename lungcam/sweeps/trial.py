@@ -118,7 +118,7 @@ def varied_keys(trials: Iterable[Trial]) -> list[str]:
     return [key for key in keys if len({one.get(key) for one in overrides}) > 1]
 
 
-def figures(folder: Path) -> dict[str, float]:
+def read_figures(folder: Path) -> dict[str, float]:
     """Read the numbers of a run's metrics.json, `test_auc` and so on; none where there is none.
 
     An interval `auc_ci95` becomes `auc_ci95_low` and `auc_ci95_high`.
@@ -138,7 +138,7 @@ def figures(folder: Path) -> dict[str, float]:
     return found
 
 
-class TellFailure(Callback):
+class ReportFailure(Callback):
     """Tells a sweep's failed run in one line and keeps its traceback as error.txt in its folder.
 
     It runs where the run does: a launcher's workers bring back the error, but not its traceback.

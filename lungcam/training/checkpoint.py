@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from lungcam.config.instantiate import check_targets
 from lungcam.errors import InputError
 from lungcam.runtime.atomic import atomic_write
-from lungcam.runtime.versions import TRAIN
+from lungcam.runtime.versions import TRAIN_COMMAND
 
 KEY = "lungcam"
 # stands in a checkpoint for the folder of its run
@@ -132,7 +132,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
             f"{file}: not a checkpoint of plain tensors and dicts; give one that lungcam wrote."
         ) from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
-        raise InputError(f"{file}: not written by lungcam; train with {TRAIN} first.")
+        raise InputError(f"{file}: not written by lungcam; train with {TRAIN_COMMAND} first.")
     return checkpoint
 
 

@@ -14,7 +14,7 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from lungcam.config.schema import TrainerConfig
 from lungcam.errors import InputError
-from lungcam.runtime.distributed import launched, rank
+from lungcam.runtime.distributed import rank, world_size
 
 # while rank zero prepares a large cohort, the others wait
 PATIENCE = timedelta(days=1)
@@ -53,7 +53,7 @@ def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
     Raises:
         InputError: Other processes were started than the settings ask for.
     """
-    asked, there = devices * num_nodes, launched()
+    asked, there = devices * num_nodes, world_size()
     if there > 1 and there != asked:
         raise InputError(
             f"trainer.devices={devices}, trainer.num_nodes={num_nodes}: that makes {asked}, but "
@@ -124,12 +124,12 @@ def make_trainer(
 @contextmanager
 def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
     """Run a block in rank zero, then in the processes that torchrun or srun started beside it."""
-    if launched() > 1:
+    if world_size() > 1:
         trainer.strategy.setup_environment()
     if rank() > 0:
         trainer.strategy.barrier()
     yield
-    if launched() > 1 and rank() == 0:
+    if world_size() > 1 and rank() == 0:
         trainer.strategy.barrier()
 
 

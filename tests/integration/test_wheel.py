@@ -97,7 +97,7 @@ def test_a_refusal_names_the_command_that_was_run(installed, tmp_path):
     assert done.returncode == 2
     assert "`lungcam-train --help`" in done.stderr
     # what the small commands name, without loading all that a check needs
-    told = "from lungcam.runtime.versions import TRAIN; print(TRAIN)"
+    told = "from lungcam.runtime.versions import TRAIN_COMMAND; print(TRAIN_COMMAND)"
     assert installed.run("python", "-c", told, cwd=tmp_path).stdout == "lungcam-train\n"
 
 

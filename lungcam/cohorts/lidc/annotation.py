@@ -1,4 +1,4 @@
-"""What readers drew and rated, as it stands in the XML."""
+"""Contours, annotations and readings as the XML files of LIDC-IDRI store them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-# from 1 to 5, but calcification to 6
+# from 1 to 5; calcification to 6
 RATINGS = (
     "subtlety",
     "internalStructure",
@@ -23,14 +23,14 @@ READERS = 4
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Contour:
-    """One outline on one slice.
+    """A closed outline on one slice.
 
     Attributes:
-        z_mm: Height of the slice in LPS mm, as the XML has it.
+        z_mm: Position of the slice in LPS mm, as in the XML.
         sop_uid: SOPInstanceUID of the slice.
-        included: Whether what it surrounds belongs to the nodule; if not, it is taken away.
-        points: `(N, 2)` int, (column, row) from 0, N at least 2: the first pixels outside what is
-            outlined.
+        included: True if the enclosed pixels belong to the nodule; False if they are subtracted.
+        points: `(N, 2)` int, (column, row) from 0, N at least 2: the first pixels outside the
+            outlined region.
     """
 
     z_mm: float
@@ -41,13 +41,14 @@ class Contour:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Annotation:
-    """One reader's mark of one nodule of 3 mm or more.
+    """One reader's annotation of one nodule of 3 mm or more.
 
     Attributes:
-        reader: The reading session in its file, from 1; in two files 1 is not the same person.
-        nodule_id: The reader's own name for it.
-        ratings: By the names in `RATINGS`.
-        contours: At least one.
+        reader: Number of the reading session in its file, from 1; reader 1 of two files is not the
+            same person.
+        nodule_id: The reader's own name of the nodule.
+        ratings: Ratings by the names in `RATINGS`.
+        contours: One or more outlines.
     """
 
     reader: int
@@ -57,25 +58,27 @@ class Annotation:
 
     @cached_property
     def center(self) -> tuple[float, float, float]:
-        """Mean column, row (voxels) and z (mm) of the included outlines' points."""
-        drawn = [one for one in self.contours if one.included] or self.contours
-        points = np.concatenate([one.points for one in drawn])
-        heights = np.repeat([one.z_mm for one in drawn], [len(one.points) for one in drawn])
+        """Mean column, row (voxels) and z (mm) of the points of the included contours."""
+        contours = [contour for contour in self.contours if contour.included] or self.contours
+        points = np.concatenate([contour.points for contour in contours])
+        heights = np.repeat(
+            [contour.z_mm for contour in contours], [len(contour.points) for contour in contours]
+        )
         column, row = points.mean(axis=0)
         return float(column), float(row), float(heights.mean())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reading:
-    """One XML file: up to four readers on one CT series.
+    """One XML file: annotations of up to four readers on one CT series.
 
     Attributes:
         file_name: Name of the file without its folder.
         series_uid: SeriesInstanceUID.
-        study_uid: StudyInstanceUID, empty where the file has none.
-        annotations: In the order of the file.
-        skipped: How many marks of each kind were left aside.
-        digest: Of the file's bytes.
+        study_uid: StudyInstanceUID; empty where the file has none.
+        annotations: Annotations in the order of the file.
+        skipped: Number of skipped marks by kind.
+        digest: Digest of the file's bytes.
     """
 
     file_name: str

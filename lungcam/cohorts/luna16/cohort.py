@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lungcam.cohorts.lidc import LabelRule, read_readings
-from lungcam.cohorts.lidc.samples import scan_sentence
 from lungcam.cohorts.luna16.folder import LunaFolder, look_through
 from lungcam.cohorts.luna16.labels import (
     CANDIDATE_SENTENCE,
@@ -16,7 +15,7 @@ from lungcam.cohorts.luna16.labels import (
 from lungcam.cohorts.luna16.nodules import with_nodules
 from lungcam.cohorts.luna16.tables import Points, candidates, excluded_findings, nodules
 from lungcam.cohorts.sample import Cohort
-from lungcam.cohorts.settings import as_choice, as_path, as_whole
+from lungcam.cohorts.settings import as_choice, as_integer, as_path
 from lungcam.errors import InputError
 
 UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
@@ -98,7 +97,7 @@ def luna16_cohort(
         make = scan_samples if unit == "scan" else nodule_samples
         samples, left_out = make(folder, annotations, readings.readings, labels)
         notes += [*readings.notes, *left_out]
-        sentence = scan_sentence(labels) if unit == "scan" else labels.sentence
+        sentence = labels.scan_sentence if unit == "scan" else labels.sentence
     if not samples:
         raise InputError(
             f"{root}: none of the {len(folder.scans)} scan(s) there has an annotated nodule; add "
@@ -122,8 +121,8 @@ def _check(unit: str, rule: str, *, xml: Path | None, negatives: int | None, see
             "LIDC-IDRI's XML files."
         )
     if negatives is not None:
-        as_whole("negatives", negatives, least=1, beside=", or to null")
-    as_whole("seed", seed, least=0)
+        as_integer("negatives", negatives, least=1, alternative=", or to null")
+    as_integer("seed", seed, least=0)
 
 
 def _absent(folder: LunaFolder, annotations: Points) -> list[str]:

@@ -171,7 +171,7 @@ def _of_scan(
     scan: LunaScan, joined: Join, *, annotations: Points, reading: Reading, rule: LabelRule
 ) -> dict[str, Any]:
     """A scan's label, and centre and diameter of its most suspicious nodule."""
-    counted = [k for k, one in enumerate(joined.nodules) if rule.counts(one)]
+    counted = [k for k, one in enumerate(joined.nodules) if rule.has_enough_readers(one)]
     if not counted:
         none = not joined.nodules
         told = f"{reading.file_name}: no nodule that {rule.least_readers} reader(s) marked"

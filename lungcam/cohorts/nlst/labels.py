@@ -197,7 +197,7 @@ def risk_label(person: Person, year: int, in_screen_table: bool) -> Label:
         return Label(value=None, why=why, told=told, dropped=True)
     if found.unknown:
         return Label(value=None, why=f"unknown ({found.unknown})", told=told)
-    targets = risk_targets(found.to_cancer, found.followed, HORIZON_YEARS)
+    targets = risk_targets(found.to_cancer, found.followed, years=HORIZON_YEARS)
     assert targets is not None
     y, _, mask = targets
     stand_ins = (f"fup_days, from {found.stand_in}",) if found.stand_in else ()
@@ -231,8 +231,8 @@ RULES = {
             ("cancyr",),
             ("last_screen_studyyr", *SCREENS),
         ),
-        sentence="NLST, T0 scans of the CT arm; label 1: lung cancer that the T0 screen found (lung_cancer "
-        "= canc_rpt_link = can_scr = 1, cancyr = 0); 0: no lung cancer and no screen after T0; "
+        sentence="NLST, T0 scans of the CT arm; label 1: lung cancer that the T0 screen found "
+        "(lung_cancer = canc_rpt_link = can_scr = 1, cancyr = 0); 0: no lung cancer and no screen after T0; "
         "all others have no label",
     ),
     "risk": Rule(

@@ -20,7 +20,7 @@ from lungcam.phantom.layouts.nlst_followup import NLST_RISK
 from lungcam.phantom.phantom import check_settings
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
-from lungcam.runtime.versions import TRAIN
+from lungcam.runtime.versions import TRAIN_COMMAND
 
 LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
 # to be raised whenever the same phantom would be written otherwise
@@ -111,7 +111,7 @@ def write_layout(
 def train_command(out: Path, layout: str) -> str:
     """The command that trains on a tree, quoted for the shell."""
     settings = [one.format(out=out) for one in LAYOUTS[layout].settings]
-    return shlex.join([*TRAIN.split(), *settings])
+    return shlex.join([*TRAIN_COMMAND.split(), *settings])
 
 
 def _share(pattern: float | None, layout: str) -> float | None:

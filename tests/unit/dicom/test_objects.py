@@ -29,7 +29,7 @@ from lungcam.dicom import (
 )
 from lungcam.dicom.derived_series import to_16_bits
 from lungcam.errors import InputError
-from lungcam.explain.cam import NAMES
+from lungcam.explain.cam import METHOD_NAMES
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid, reorient
 from lungcam.inference.outputs import write_dicom_objects
@@ -61,7 +61,7 @@ def write_all(tmp_path, series, heat, hu):
 @pytest.mark.parametrize("mark", [None, FAILED])
 @pytest.mark.parametrize("code", ["gradcam", "occlusion"])
 def test_dciodvfy_finds_no_error(tmp_path, write_all, told, mark, code):
-    told = dataclasses.replace(told, mark=mark, code=code, method=NAMES[code])
+    told = dataclasses.replace(told, mark=mark, code=code, method=METHOD_NAMES[code])
     for name in write_all(told):
         said = subprocess.run(
             ["dciodvfy", "-new", tmp_path / "out" / name], capture_output=True, text=True
@@ -122,13 +122,13 @@ def test_the_same_result_has_the_same_uids_and_another_one_others(write_all, tol
 
 @given(
     model=st.text(max_size=80),
-    method=st.sampled_from(sorted(NAMES)),
+    method=st.sampled_from(sorted(METHOD_NAMES)),
     evidence=st.sampled_from(["both", "for", "against"]),
     mark=st.sampled_from([None, FAILED]),
 )
 def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
     told = ObjectDescription(
-        method=NAMES[method],
+        method=METHOD_NAMES[method],
         code=method,
         evidence=evidence,
         model=model,
@@ -138,7 +138,7 @@ def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
     )
     assert len(told.heat) <= 64
     assert told.heat.endswith("RESEARCH ONLY")
-    assert NAMES[method] in told.heat
+    assert METHOD_NAMES[method] in told.heat
     assert len(told.scale) <= 64
     assert "against" in told.scale or evidence == "for"
     assert told.heat.startswith("FAILED") == (mark is not None)

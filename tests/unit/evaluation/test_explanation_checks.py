@@ -11,7 +11,7 @@ from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
 from lungcam.data.cache_entry import store
 from lungcam.evaluation.explanation_checks import judge_explanations
-from lungcam.explain.sanity_checks import untrained
+from lungcam.explain.sanity_checks import untrained_net
 from lungcam.metrics import auc, auc_interval
 
 SHAPE, SPACING = (20, 16, 18), 5.0
@@ -96,7 +96,7 @@ def test_a_net_that_knows_passes_and_is_left_as_it_was(dataset, tmp_path):
 
 @pytest.mark.parametrize("seed", [11, 12])
 def test_a_net_of_random_weights_fails(dataset, tmp_path, seed):
-    net = untrained(knowing(), dataset[0]["input"], seed=seed)
+    net = untrained_net(knowing(), dataset[0]["input"], seed=seed)
     found = verdict(net, dataset, tmp_path / "explanation.json")
     assert found["verdict"] == "failed"
     assert found["criteria"]["finds_lesions"] is False

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lungcam.explain import EVIDENCE, METHODS, explain, features, grad_cam
-from lungcam.explain.cam import BY_GRADIENT, choose_evidence, method_name
+from lungcam.explain.cam import GRADIENT_METHODS, choose_evidence, method_name
 from lungcam.grid import Grid
 from lungcam.nets import NoduleNet, Small3D
 
@@ -221,7 +221,7 @@ def few(image):
 
 
 def signed(net, image, layer, method):
-    return choose_evidence(BY_GRADIENT[method](features(net, image, layer=layer)), "both")
+    return choose_evidence(GRADIENT_METHODS[method](features(net, image, layer=layer)), "both")
 
 
 def test_grad_cam_pp_agrees_with_monais():
@@ -235,7 +235,7 @@ def test_grad_cam_pp_agrees_with_monais():
     net = nn.Sequential(*net, nn.Linear(6, 1)).eval()
     nn.init.normal_(net[4].weight, std=30)
     image = image_of((8, 7, 9))
-    speaks_for, _ = BY_GRADIENT["gradcampp"](features(net, image, layer="1"))
+    speaks_for, _ = GRADIENT_METHODS["gradcampp"](features(net, image, layer="1"))
     theirs = monai.visualize.GradCAMpp(nn_module=net, target_layers="1")
     expected = theirs.compute_map(image.clone().requires_grad_(), class_idx=0)[0, 0]
     expected = (expected / net(image).exp()).detach()

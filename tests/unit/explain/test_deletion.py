@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from lungcam.explain.deletion import area, curve, deletion_areas, owners, steps
+from lungcam.explain.deletion import (
+    area_under_curve,
+    deletion_areas,
+    deletion_curve,
+    nearest_cells,
+    steps,
+)
 from lungcam.grid import Grid
 
 GRID = Grid((6, 5, 4), np.diag([2.0, 3.0, 4.0, 1.0]))
@@ -64,7 +70,7 @@ def test_areas_of_a_linear_net_follow_from_its_sorted_terms():
 
 def test_background_takes_the_place_of_what_is_gone():
     net, image = Weighted(np.ones(GRID.shape)), torch.full((1, 1, *GRID.shape), 3.0)
-    logits = curve(
+    logits = deletion_curve(
         net,
         image,
         rank=np.arange(120).reshape(GRID.shape),
@@ -91,7 +97,7 @@ def test_voxels_belong_to_the_nearest_cell(stride, start):
     points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1).reshape(-1, 3))
     centers = cells.to_world(np.stack(np.indices(cells.shape), axis=-1).reshape(-1, 3))
     distance = np.linalg.norm(points[:, None] - centers, axis=-1)
-    own = np.take_along_axis(distance, owners(cells, grid).reshape(-1, 1), axis=1)[:, 0]
+    own = np.take_along_axis(distance, nearest_cells(cells, grid).reshape(-1, 1), axis=1)[:, 0]
     assert own == pytest.approx(distance.min(axis=1))
 
 
@@ -108,4 +114,4 @@ def test_the_net_is_left_as_it_was():
     deletion_areas(net, image, grid=GRID, heat=np.ones(GRID.shape), cells=GRID, background=0.0)
     assert net.training
     assert net.weights.grad is None
-    assert area(np.ones(len(steps(50))), 50) == pytest.approx(1)
+    assert area_under_curve(np.ones(len(steps(50))), 50) == pytest.approx(1)

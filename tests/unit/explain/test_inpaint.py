@@ -7,9 +7,9 @@ from lungcam.explain.inpaint import (
     AERATED_HU,
     MARGIN_MM,
     control_region,
-    highlighted,
+    dilated_mask,
+    highlighted_regions,
     inpaint,
-    outlined,
     sphere,
 )
 from lungcam.grid import Grid
@@ -123,7 +123,7 @@ def test_a_mask_is_widened_by_the_margin():
     grid, mask = oblique(), np.zeros((40, 36, 30), bool)
     mask[20, 18, 15] = True
     assert np.array_equal(
-        outlined(mask, grid), sphere(grid, grid.to_world((20, 18, 15)), diameter_mm=0)
+        dilated_mask(mask, grid), sphere(grid, grid.to_world((20, 18, 15)), diameter_mm=0)
     )
 
 
@@ -133,7 +133,7 @@ def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
     for place, value in places.items():
         heat[place] = value
     heat[21, 21, 21] = 2.5  # it touches the strongest
-    regions = highlighted(heat, grid, cell_mm=2.5)
+    regions = highlighted_regions(heat, grid, cell_mm=2.5)
     for region, place in zip(regions, [(20, 20, 20), (5, 5, 5), (30, 8, 8)], strict=True):
         assert region[place]
     assert regions[0][21, 21, 21]
@@ -147,13 +147,15 @@ def test_only_what_the_net_sees_is_highlighted():
     heat[5, 5, 5], heat[20, 20, 20] = 9, 1
     seen = np.zeros(heat.shape, bool)
     seen[18:22] = True
-    (region,) = highlighted(heat, grid, cell_mm=5.0, seen=seen)
+    (region,) = highlighted_regions(heat, grid, cell_mm=5.0, seen=seen)
     assert region[20, 20, 20]
     assert not (region & ~seen).any()
 
 
 def test_a_map_without_evidence_highlights_nothing():
-    assert highlighted(np.zeros((5, 5, 5), np.float32), oblique((5, 5, 5)), cell_mm=5.0) == []
+    assert (
+        highlighted_regions(np.zeros((5, 5, 5), np.float32), oblique((5, 5, 5)), cell_mm=5.0) == []
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from skimage.feature import peak_local_max
 
-from lungcam.explain import APART_MM, peaks
-from lungcam.explain.peaks import between_cells
+from lungcam.explain import MIN_PEAK_DISTANCE_MM, peaks
+from lungcam.explain.peaks import refine_peak
 from lungcam.grid import Grid
 
 CELLS = np.eye(4)
@@ -64,7 +64,7 @@ def test_the_highest_come_first_and_apart(seed, most):
     assert np.all(np.diff(heights) <= 0)
     assert heights[0] == heat.max()
     distances = np.linalg.norm(found[:, None] - found[None], axis=2)
-    assert np.all(distances[~np.eye(len(found), dtype=bool)] >= APART_MM)
+    assert np.all(distances[~np.eye(len(found), dtype=bool)] >= MIN_PEAK_DISTANCE_MM)
 
 
 def test_of_two_near_peaks_the_higher_stays():
@@ -94,4 +94,4 @@ def test_what_is_not_above_0_has_no_peak(value):
 
 def test_at_a_border_a_peak_stays_in_its_cell():
     heat = bump((5, 5, 5), (0.3, 2.2, 4.0))
-    assert between_cells(heat, np.array([0, 2, 4])) == pytest.approx([0, 2.2, 4])
+    assert refine_peak(heat, np.array([0, 2, 4])) == pytest.approx([0, 2.2, 4])

@@ -8,13 +8,13 @@ from lungcam.explain import HeatMap
 from lungcam.explain.sanity_checks import (
     NOISE,
     STAGES,
-    cascade,
-    compare,
-    noisy,
+    add_noise,
+    cascading_randomisation,
+    compare_maps,
     rank_correlation,
     repeatability,
-    shifted,
-    untrained,
+    shift_image,
+    untrained_net,
 )
 from lungcam.grid import Grid
 from lungcam.nets import Small3D
@@ -51,7 +51,7 @@ def held(net):
 
 def test_layers_are_randomised_from_the_head_down(net):
     before, seen = held(net), []
-    for name, changed in cascade(net, IMAGE):
+    for name, changed in cascading_randomisation(net, IMAGE):
         after = held(changed)
         differ = {key.split(".")[0] for key in before if before[key] != after[key]}
         seen.append((name, differ))
@@ -68,7 +68,7 @@ def test_the_net_and_the_random_numbers_stay_as_they_are(net, way):
     if way == "error":
         net[5] = nn.Linear(7, 1)
     before, state, training = held(net), torch.get_rng_state(), net.training
-    stages = cascade(net, IMAGE)
+    stages = cascading_randomisation(net, IMAGE)
     if way == "whole":
         list(stages)
     elif way == "broken off":
@@ -88,24 +88,24 @@ def test_random_weights_are_not_those_that_a_seeded_training_begins_with():
     for seed in range(4):
         torch.manual_seed(seed)
         begun = nn.Sequential(nn.Conv3d(1, 3, 3))
-        assert held(untrained(begun, IMAGE, seed=seed)) != held(begun)
+        assert held(untrained_net(begun, IMAGE, seed=seed)) != held(begun)
 
 
 def test_random_weights_hang_on_the_seed_alone(net):
-    first, again, other = (held(untrained(net, IMAGE, seed=seed)) for seed in (5, 5, 6))
+    first, again, other = (held(untrained_net(net, IMAGE, seed=seed)) for seed in (5, 5, 6))
     assert first == again
     assert first != other
 
 
 def test_a_deep_net_is_randomised_in_few_stages():
     deep = nn.Sequential(*(nn.Conv3d(1, 1, 1) for _ in range(30)))
-    names = [name for name, _ in cascade(deep, IMAGE)]
+    names = [name for name, _ in cascading_randomisation(deep, IMAGE)]
     assert len(names) == STAGES
     assert names[-1] == "0"
 
 
 def test_the_stages_of_the_projects_own_net():
-    names = [name for name, _ in cascade(Small3D(), torch.zeros(1, 1, 8, 8, 8))]
+    names = [name for name, _ in cascading_randomisation(Small3D(), torch.zeros(1, 1, 8, 8, 8))]
     assert names == ["fc3", "fc2", "fc1", "conv3", "norm2", "conv2", "norm1", "conv1"]
 
 
@@ -119,7 +119,7 @@ def blob():
 
 def test_a_shifted_grid_sees_the_same_patient():
     image = torch.randn(1, 1, *GRID.shape)
-    seen, at = shifted(image, GRID, by=(2, -1, 0))
+    seen, at = shift_image(image, GRID, by=(2, -1, 0))
     index = np.array([3, 4, 5])
     there = GRID.to_index(at.to_world(index)).round().astype(int)
     assert there.tolist() == [5, 3, 5]
@@ -168,10 +168,10 @@ def test_an_empty_map_is_not_repeated():
 
 def test_noise_is_slight_seeded_and_draws_no_numbers_of_torchs_own():
     image, state = torch.randn(1, 1, 32, 32, 32) * 3 + 1, torch.get_rng_state()
-    first = noisy(image, 1)
+    first = add_noise(image, 1)
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(first, noisy(image, 1))
-    assert not torch.equal(first, noisy(image, 2))
+    assert torch.equal(first, add_noise(image, 1))
+    assert not torch.equal(first, add_noise(image, 2))
     assert float((first - image).std() / image.std()) == pytest.approx(NOISE, rel=0.02)
 
 
@@ -195,10 +195,12 @@ def test_maps_are_compared_where_they_stand_in_space():
     # the same patient through cells that stand one further on
     part = HeatMap(values[1:, :, :-2], grid.crop((slice(1, 8), slice(0, 8), slice(0, 6))))
     whole = HeatMap(values, grid)
-    found = compare(whole, part, where=np.ones(grid.shape, bool))
+    found = compare_maps(whole, part, where=np.ones(grid.shape, bool))
     assert found == {"spearman": pytest.approx(1), "peak_mm": pytest.approx(0, abs=1e-9)}
     # as arrays they do not fit: moved by a cell, their peaks are apart
     moved = HeatMap(values, Grid(grid.shape, part.cells.affine))
-    assert compare(whole, moved, where=np.ones(grid.shape, bool))["peak_mm"] == pytest.approx(5)
+    assert compare_maps(whole, moved, where=np.ones(grid.shape, bool))["peak_mm"] == pytest.approx(
+        5
+    )
     empty = HeatMap(np.zeros_like(values), grid)
-    assert np.isnan(compare(whole, empty, where=np.ones(grid.shape, bool))["peak_mm"])
+    assert np.isnan(compare_maps(whole, empty, where=np.ones(grid.shape, bool))["peak_mm"])

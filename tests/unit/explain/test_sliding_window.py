@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lungcam.explain.sliding_window import Windows, blend, lay_windows
+from lungcam.explain.sliding_window import Windows, blend, place_windows
 from lungcam.grid import Grid
 
 # an oblique scan, its x and y running to the left and back, with thick slices
@@ -28,7 +28,7 @@ def oblique(shape: tuple[int, int, int]) -> Grid:
 def test_centres_stand_in_the_region_a_step_apart(region, step_mm):
     grid = oblique(region.shape)
     try:
-        windows = lay_windows(region, grid, step_mm=step_mm)
+        windows = place_windows(region, grid, step_mm=step_mm)
     except ValueError:
         # no voxel, or all of them between the lattice's points
         assert region.sum() < region.size / 2
@@ -42,7 +42,7 @@ def test_centres_stand_in_the_region_a_step_apart(region, step_mm):
 
 def test_a_whole_box_is_covered_to_its_faces():
     grid = oblique((40, 30, 10))
-    windows = lay_windows(np.ones(grid.shape, bool), grid, step_mm=5.0)
+    windows = place_windows(np.ones(grid.shape, bool), grid, step_mm=5.0)
     voxels = grid.to_world(np.indices(grid.shape).reshape(3, -1).T)
     nearest = np.abs((voxels[:, None] - windows.centers_mm[None]) @ TURN).max(axis=2).min(axis=1)
     # no voxel lies further from a centre than a step along an axis
@@ -52,7 +52,7 @@ def test_a_whole_box_is_covered_to_its_faces():
 
 def test_an_empty_region_is_refused():
     with pytest.raises(ValueError, match="region is empty"):
-        lay_windows(np.zeros((4, 4, 4), bool), oblique((4, 4, 4)), step_mm=3.0)
+        place_windows(np.zeros((4, 4, 4), bool), oblique((4, 4, 4)), step_mm=3.0)
 
 
 def cells_of(windows, index: int, sign: float = -1.0) -> Grid:
@@ -68,7 +68,7 @@ def test_what_all_windows_agree_on_is_blended_exactly(sign):
     grid = oblique((40, 30, 10))
     region = np.zeros(grid.shape, bool)
     region[3:33, 4:24, 1:9] = np.random.default_rng(0).random((30, 20, 8)) > 0.7
-    windows = lay_windows(region, grid, step_mm=4.0)
+    windows = place_windows(region, grid, step_mm=4.0)
 
     def truth(world: np.ndarray) -> np.ndarray:
         return world @ (0.3, -0.2, 0.5) + 4
@@ -107,6 +107,6 @@ def test_the_middle_of_a_window_counts_most():
 
 def test_cells_that_miss_each_other_are_refused():
     grid = oblique((40, 30, 10))
-    windows = lay_windows(np.ones(grid.shape, bool), grid, step_mm=5.0)
+    windows = place_windows(np.ones(grid.shape, bool), grid, step_mm=5.0)
     with pytest.raises(ValueError, match="no multiple"):
         blend([np.zeros((6, 6, 6))] * len(windows), cells_of(windows, 0), windows=windows)

@@ -5,15 +5,22 @@ import json
 import numpy as np
 import pytest
 
-from lungcam.metrics import Scored, auc, auc_interval, paired_difference, pool_folds, pool_seeds
+from lungcam.metrics import (
+    ScoredSamples,
+    auc,
+    auc_interval,
+    paired_difference,
+    pool_folds,
+    pool_seeds,
+)
 
 
-def fold(generator, names, offset: float = 0.0) -> Scored:
+def fold(generator, names, offset: float = 0.0) -> ScoredSamples:
     """Samples of two a patient, a score of some worth and the diameter of every other."""
     n = len(names)
     labels = np.arange(n) % 2
     diameters = np.where(np.arange(n) % 4 < 2, 5 + 3 * labels + generator.normal(size=n), np.nan)
-    return Scored(
+    return ScoredSamples(
         np.array(names),
         labels,
         generator.normal(size=n) + 1.5 * labels + offset,
@@ -23,7 +30,7 @@ def fold(generator, names, offset: float = 0.0) -> Scored:
 
 
 @pytest.fixture
-def folds() -> list[Scored]:
+def folds() -> list[ScoredSamples]:
     generator = np.random.default_rng(0)
     names = [f"{i // 2:03d}{'ab'[i % 2]}" for i in range(120)]
     return [fold(generator, names[:40]), fold(generator, names[40:80]), fold(generator, names[80:])]
@@ -64,7 +71,9 @@ def test_a_fold_of_one_class_is_left_out_of_the_mean(folds):
 
 
 def test_a_baseline_that_a_fold_lacks_is_unknown_there(folds):
-    without = Scored(folds[0].sample_ids, folds[0].labels, folds[0].scores, folds[0].patients)
+    without = ScoredSamples(
+        folds[0].sample_ids, folds[0].labels, folds[0].scores, folds[0].patients
+    )
     assert pool_folds([without, *folds[1:]])["against_baselines"]["diameter"]["n"] == 40
 
 
@@ -76,7 +85,7 @@ def test_a_sample_in_two_folds_is_a_leak(folds):
 def test_seeds_are_averaged_sample_by_sample(folds):
     # the second repetition has other folds and another order, and errs by chance
     generator = np.random.default_rng(1)
-    whole = Scored(
+    whole = ScoredSamples(
         *(np.concatenate([getattr(f, n) for f in folds]) for n in ("sample_ids", "labels")),
         np.concatenate([f.scores for f in folds]) + generator.normal(size=120),
         np.concatenate([f.patients for f in folds]),
@@ -102,6 +111,6 @@ def test_other_samples_or_labels_cannot_be_averaged(folds):
     with pytest.raises(ValueError, match="same samples"):
         pool_seeds([folds, folds[:2]])
     one = folds[0]
-    turned = Scored(one.sample_ids, 1 - one.labels, one.scores, one.patients, one.baselines)
+    turned = ScoredSamples(one.sample_ids, 1 - one.labels, one.scores, one.patients, one.baselines)
     with pytest.raises(ValueError, match="same labels"):
         pool_seeds([folds[:1], [turned]])

@@ -25,18 +25,18 @@ from torchmetrics.functional.classification import (
 )
 
 from lungcam.metrics import (
-    at_threshold,
     auc,
     auc_interval,
     average_precision,
     average_precision_interval,
+    metrics_at_threshold,
     newcombe_interval,
     sensitivity_at,
     sensitivity_interval,
     youden_threshold,
 )
 from lungcam.metrics.discrimination import (
-    STEPS,
+    ROC_BAND_RATES,
     precision_recall_curve,
     roc_band,
     roc_curve,
@@ -231,7 +231,7 @@ def test_the_band_holds_the_curve():
     labels = np.repeat([0, 1], 40)
     scores = generator.normal(size=80) + labels
     low, high = roc_band(labels, scores, patients=np.arange(80))
-    true = np.interp(STEPS, *roc_curve(labels, scores))
+    true = np.interp(ROC_BAND_RATES, *roc_curve(labels, scores))
     assert (low <= true + 0.03).all()
     assert (true <= high + 0.03).all()
     assert (high - low).max() > 0.1
@@ -357,7 +357,7 @@ def test_no_other_cut_between_the_scores_is_better(case):
 @given(cases_threshold, st.sampled_from([0.05, 0.35, 0.5, 0.95]))
 def test_figures_are_those_of_torchmetrics(case, threshold):
     labels, probabilities = np.array(case).T
-    figures = at_threshold(labels, probabilities, threshold=threshold)
+    figures = metrics_at_threshold(labels, probabilities, threshold=threshold)
     # torchmetrics calls p > threshold: bring in a threshold between two scores
     p, y = torch.tensor(probabilities), torch.tensor(labels).long()
     between = threshold - 1e-4
@@ -373,12 +373,12 @@ def test_figures_are_those_of_torchmetrics(case, threshold):
 
 
 def test_a_probability_at_the_threshold_is_called():
-    figures = at_threshold(np.array([1, 0]), np.array([0.5, 0.49]), threshold=0.5)
+    figures = metrics_at_threshold(np.array([1, 0]), np.array([0.5, 0.49]), threshold=0.5)
     assert figures == {"accuracy": 1, "precision": 1, "recall": 1, "specificity": 1}
 
 
 def test_a_ratio_without_a_denominator_is_none():
-    nothing_called = at_threshold(np.array([0, 0]), np.array([0.1, 0.2]), threshold=0.5)
+    nothing_called = metrics_at_threshold(np.array([0, 0]), np.array([0.1, 0.2]), threshold=0.5)
     assert nothing_called == {
         "accuracy": 1,
         "precision": None,
@@ -386,5 +386,6 @@ def test_a_ratio_without_a_denominator_is_none():
         "specificity": 1,
     }
     assert (
-        at_threshold(np.array([1, 1]), np.array([0.1, 0.9]), threshold=0.5)["specificity"] is None
+        metrics_at_threshold(np.array([1, 1]), np.array([0.1, 0.9]), threshold=0.5)["specificity"]
+        is None
     )

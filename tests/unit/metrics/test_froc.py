@@ -268,7 +268,7 @@ def test_many_candidates_are_resampled_in_blocks(monkeypatch):
     weights = rng.integers(1, 4, (9, 12)).astype(float)
     at_once = froc(cases).weighted()(weights)
     # the package's name for the module is the function's
-    monkeypatch.setattr(import_module("lungcam.metrics.froc"), "HELD", 100)
+    monkeypatch.setattr(import_module("lungcam.metrics.froc"), "MAX_WEIGHTS", 100)
     assert np.array_equal(froc(cases).weighted()(weights), at_once)
 
 

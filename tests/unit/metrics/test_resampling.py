@@ -163,7 +163,7 @@ def test_whole_patients_are_drawn_as_many_as_there_are():
 
 
 def test_little_memory_gives_as_many_resamples(monkeypatch):
-    monkeypatch.setattr("lungcam.metrics.resampling.HELD", 7)
+    monkeypatch.setattr("lungcam.metrics.resampling.MAX_WEIGHTS", 7)
     labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.9])
     assert bootstrap(labels, np.arange(4), statistic=weighted_auc(labels, scores)).shape == (
         RESAMPLES,

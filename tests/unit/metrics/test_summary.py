@@ -10,12 +10,12 @@ import pytest
 
 from lungcam.metrics import (
     RISK_RULES,
-    at_threshold,
     auc,
     auc_interval,
     average_precision,
     brier,
     concordance,
+    metrics_at_threshold,
     risk_summary,
     sensitivity_at,
     summarise,
@@ -64,7 +64,7 @@ def test_the_figures_are_those_of_the_functions():
     assert figures["threshold"] == 0.5
     assert figures["baselines"] == {}
     assert {name: figures[name] for name in ("accuracy", "precision", "recall", "specificity")} == (
-        at_threshold(labels, probabilities, threshold=0.5)
+        metrics_at_threshold(labels, probabilities, threshold=0.5)
     )
 
 

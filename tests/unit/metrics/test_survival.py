@@ -116,7 +116,7 @@ def test_blocks_of_events_are_all_counted(case):
     drawn = np.stack([np.ones(len(time)), weights])
     whole = of(drawn)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("lungcam.metrics.survival"), "HELD", 1)
+        patch.setattr(import_module("lungcam.metrics.survival"), "MAX_WEIGHTS", 1)
         assert of(drawn) == pytest.approx(whole, nan_ok=True)
 
 

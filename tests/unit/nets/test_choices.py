@@ -9,10 +9,10 @@ from lungcam.config.instantiate import instantiate
 from lungcam.config.schema import plain, register_schemas
 from lungcam.explain import explain
 from lungcam.grid import Grid
-from lungcam.runtime.versions import CONFIGS
+from lungcam.runtime.versions import CONFIG_FOLDER
 
-MODELS = sorted(file.stem for file in CONFIGS.glob("model/*.yaml"))
-VIEWS = sorted(file.stem for file in CONFIGS.glob("view/*.yaml"))
+MODELS = sorted(file.stem for file in CONFIG_FOLDER.glob("model/*.yaml"))
+VIEWS = sorted(file.stem for file in CONFIG_FOLDER.glob("view/*.yaml"))
 # along the shortest side: 30 mm of the lungs, 4 mm of a nodule's cube
 LEAST_CELLS = 8
 # of nodules alone
@@ -23,7 +23,7 @@ PAIRS = [(m, v) for m in MODELS for v in VIEWS if v == "nodule" or m not in NODU
 @pytest.mark.parametrize(("model", "view"), PAIRS)
 def test_heat_map_of_the_layer_that_a_model_explains(model, view):
     register_schemas()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         config = compose("train", [f"model={model}", f"view={view}"])
     shape, mm = tuple(config.view.shape), float(config.view.spacing_mm)
     grid = Grid(shape, np.diag([mm, mm, mm, 1]))

@@ -21,7 +21,7 @@ from lungcam.errors import InputError
 from lungcam.evaluation.predictions import Predictions, write_predictions
 from lungcam.metrics import Calibration
 from lungcam.runs.cross_validate import cross_validate
-from lungcam.runtime.versions import CONFIGS
+from lungcam.runtime.versions import CONFIG_FOLDER
 
 PATIENTS, FOLDS = 40, 4
 CALIBRATIONS = [Calibration(0.5 + fold / 4, fold - 1.5) for fold in range(FOLDS)]
@@ -45,7 +45,7 @@ def composer(tmp_path) -> Iterator[Callable[..., DictConfig]]:
         OmegaConf.set_struct(config, True)
         return config
 
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         yield make
     HydraConfig.instance().cfg = None
 

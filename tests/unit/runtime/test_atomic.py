@@ -1,3 +1,5 @@
+"""Tests of atomic writing."""
+
 import os
 import signal
 import subprocess
@@ -9,7 +11,7 @@ import pytest
 from lungcam.runtime.atomic import atomic_write, clear_unfinished, write_text
 
 
-def test_file_is_there_when_the_block_ends(tmp_path):
+def test_the_file_exists_when_the_block_ends(tmp_path):
     with atomic_write(tmp_path / "a" / "b" / "c.txt") as temporary:
         temporary.write_text("new")
         assert temporary.parent == tmp_path / "a" / "b"
@@ -19,7 +21,7 @@ def test_file_is_there_when_the_block_ends(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_old_file_outlives_an_error_and_no_temporary_stays(tmp_path, error):
+def test_an_error_keeps_the_old_file_and_leaves_no_temporary_file(tmp_path, error):
     file = tmp_path / "a.txt"
     file.write_text("old")
 
@@ -34,7 +36,7 @@ def test_old_file_outlives_an_error_and_no_temporary_stays(tmp_path, error):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_error_before_anything_is_written_leaves_nothing(tmp_path):
+def test_an_error_before_the_first_byte_leaves_no_file(tmp_path):
     def fail():
         with atomic_write(tmp_path / "a.txt"):
             raise ValueError
@@ -44,20 +46,20 @@ def test_error_before_anything_is_written_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_old_file_is_replaced(tmp_path):
+def test_an_old_file_is_replaced(tmp_path):
     (tmp_path / "a.txt").write_text("a longer old text")
     write_text(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "new"
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.png", "a"])
-def test_temporary_keeps_the_suffixes(tmp_path, name):
+def test_the_temporary_name_keeps_the_suffixes(tmp_path, name):
     with atomic_write(tmp_path / name) as temporary:
         assert temporary.name.endswith(name)
         temporary.write_bytes(b"")
 
 
-def test_text_is_utf_8(tmp_path):
+def test_text_is_written_in_utf_8(tmp_path):
     write_text(tmp_path / "a.txt", "Brust-CT, 5 µm, 肺\n")
     assert (tmp_path / "a.txt").read_bytes() == "Brust-CT, 5 µm, 肺\n".encode()
 
@@ -73,22 +75,28 @@ with atomic_write(Path(sys.argv[1])) as temporary:
 """
 
 
-def test_what_a_kill_left_unfinished_is_cleared_and_nothing_else(tmp_path):
+def test_only_the_unfinished_files_of_a_killed_process_are_cleared(tmp_path):
     for name in ("last.ckpt", "checkpoints/best.ckpt"):
         killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], check=False)
         assert killed.returncode == -signal.SIGKILL
-    forgotten = tmp_path / ".elsewhere~1~0123abcd.last.ckpt"
-    forgotten.write_text("half")
+    abandoned = tmp_path / ".elsewhere~1~0123abcd.last.ckpt"
+    abandoned.write_text("half")
     two_days_ago = time.time() - 48 * 3600
-    os.utime(forgotten, (two_days_ago, two_days_ago))
-    # another machine's process may still be writing; and what only looks alike
-    kept = [".elsewhere~2~0123abcd.last.ckpt", ".hydra/config.yaml", "last.ckpt", ".hidden", ".12"]
-    for name in kept:
+    os.utime(abandoned, (two_days_ago, two_days_ago))
+    # a process of another machine may still be writing; other names only look alike
+    others = [
+        ".elsewhere~2~0123abcd.last.ckpt",
+        ".hydra/config.yaml",
+        "last.ckpt",
+        ".hidden",
+        ".12",
+    ]
+    for name in others:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("whole")
     with atomic_write(tmp_path / "now.ckpt") as living:
         living.write_text("half")
         assert len(list(tmp_path.rglob("*.ckpt"))) == 6
         clear_unfinished(tmp_path)
-        left = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()}
-        assert left == {*kept, living.name}
+        paths = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert paths == {*others, living.name}

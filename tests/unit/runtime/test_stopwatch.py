@@ -1,22 +1,22 @@
-"""Seconds by step."""
+"""Tests of the stopwatch."""
 
 import time
 
 from lungcam.runtime.stopwatch import Stopwatch
 
 
-def test_steps_are_reported_in_order_and_0_where_left_out():
+def test_steps_are_reported_in_order_and_a_step_that_did_not_run_as_0():
     watch = Stopwatch()
     with watch("model"):
         pass
-    with watch("unasked"):
+    with watch("write"):
         pass
     report = watch.report(("read", "model"))
     assert list(report) == ["read", "model", "total"]
     assert report["read"] == 0
 
 
-def test_a_step_taken_twice_adds_up():
+def test_the_seconds_of_a_repeated_step_add_up():
     watch = Stopwatch()
     with watch("read"):
         time.sleep(0.01)
@@ -27,7 +27,7 @@ def test_a_step_taken_twice_adds_up():
     assert watch.seconds["read"] >= once + 0.01
 
 
-def test_the_total_holds_the_steps_and_what_lies_between():
+def test_the_total_includes_the_time_between_steps():
     watch = Stopwatch()
     with watch("read"):
         time.sleep(0.01)
@@ -36,7 +36,7 @@ def test_the_total_holds_the_steps_and_what_lies_between():
     assert report["total"] >= report["read"] + 0.009  # both are rounded to milliseconds
 
 
-def test_what_was_done_before_belongs_to_the_whole():
+def test_earlier_steps_count_towards_the_total():
     report = Stopwatch({"read": 3.0}).report(("read", "model"))
     assert report["read"] == 3
     assert report["total"] >= 3

@@ -12,7 +12,7 @@ from optuna.distributions import (  # noqa: E402
     IntDistribution,
 )
 
-from lungcam.sweeps.space import override, read_space, samples  # noqa: E402
+from lungcam.sweeps.space import override, read_space, sample_overrides  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_impossible_range_is_named(typed):
 
 def test_samples_name_every_value():
     _, space = read_space({}, ["a=x,y,z", "b=interval(0,0.5)"])
-    assert samples(space) == [["a=x", "b=0.0"], ["a=y", "b=0.5"], ["a=z", "b=0.0"]]
+    assert sample_overrides(space) == [["a=x", "b=0.0"], ["a=y", "b=0.5"], ["a=z", "b=0.0"]]
 
 
 def test_a_chosen_number_keeps_its_digits():

@@ -1,4 +1,4 @@
-"""Small LIDC-IDRI trees that the tests write themselves."""
+"""Fixtures that write small LIDC-IDRI trees."""
 
 from pathlib import Path
 
@@ -17,11 +17,12 @@ NAMES += ("lobulation", "spiculation", "texture")
 
 
 def _ring(x0, y0, x1, y1):
-    """Corners of the outline around the pixels x0..x1, y0..y1 (both included)."""
+    """Return the corners of the outline around the pixels x0..x1, y0..y1 (both included)."""
     return [(x0 - 1, y0 - 1), (x1 + 1, y0 - 1), (x1 + 1, y1 + 1), (x0 - 1, y1 + 1)]
 
 
 def _roi(points, z, uid="", included=True):
+    """Return an outline on one slice as XML."""
     edges = "".join(
         f"<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>" for x, y in points
     )
@@ -32,20 +33,20 @@ def _roi(points, z, uid="", included=True):
 
 
 def _mark(rois, malignancy=None, name="1", **ratings):
-    """One unblindedReadNodule; without a malignancy, one under 3 mm."""
-    given = ""
+    """Return an unblindedReadNodule; without a malignancy, it is under 3 mm."""
+    characteristics = ""
     if malignancy is not None:
         values = dict.fromkeys(NAMES, 3) | ratings | {"malignancy": malignancy}
         inner = "".join(f"<{key}>{value}</{key}>" for key, value in values.items())
-        given = f"<characteristics>{inner}</characteristics>"
+        characteristics = f"<characteristics>{inner}</characteristics>"
     return (
-        f"<unblindedReadNodule><noduleID>{name}</noduleID>{given}{''.join(rois)}"
+        f"<unblindedReadNodule><noduleID>{name}</noduleID>{characteristics}{''.join(rois)}"
         "</unblindedReadNodule>"
     )
 
 
 def _message(series, sessions, root="LidcReadMessage", study="1.2.3"):
-    """A whole file; `sessions` holds a list of marks for each reader."""
+    """Return an XML file; `sessions` holds a list of marks for each reader."""
     body = "".join(f"<readingSession>{''.join(marks)}</readingSession>" for marks in sessions)
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="http://www.nih.gov">'
@@ -55,7 +56,7 @@ def _message(series, sessions, root="LidcReadMessage", study="1.2.3"):
 
 
 def _series(folder: Path, uid: str, patient: str, shape=SHAPE, modality="CT") -> list[str]:
-    """Write a series under names in no order; SOPInstanceUIDs in order of height."""
+    """Write a series under shuffled names; return its SOPInstanceUIDs in order of height."""
     folder.mkdir(parents=True, exist_ok=True)
     names = np.random.default_rng(len(uid)).permutation(shape[2])
     uids = []
@@ -86,29 +87,29 @@ def _series(folder: Path, uid: str, patient: str, shape=SHAPE, modality="CT") ->
 
 @pytest.fixture(scope="session")
 def ring():
-    """Function of (x0, y0, x1, y1): the outline around these pixels."""
+    """Return a function of (x0, y0, x1, y1) that gives the outline around these pixels."""
     return _ring
 
 
 @pytest.fixture(scope="session")
 def roi():
-    """Function of (points, z, uid, included): one outline as XML."""
+    """Return a function of (points, z, uid, included) that gives an outline as XML."""
     return _roi
 
 
 @pytest.fixture(scope="session")
 def mark():
-    """Function of (rois, malignancy, name, **ratings): one reader's mark as XML."""
+    """Return a function of (rois, malignancy, name, **ratings) that gives a mark as XML."""
     return _mark
 
 
 @pytest.fixture(scope="session")
 def message():
-    """Function of (series, sessions, root, study): a whole XML file."""
+    """Return a function of (series, sessions, root, study) that gives an XML file."""
     return _message
 
 
 @pytest.fixture(scope="session")
 def series():
-    """Function of (folder, uid, patient, shape, modality): write DICOM files."""
+    """Return a function of (folder, uid, patient, shape, modality) that writes DICOM files."""
     return _series

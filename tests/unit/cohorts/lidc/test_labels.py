@@ -1,4 +1,4 @@
-"""The label rule, against cases worked by hand."""
+"""Labels from ratings, against cases worked out by hand."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def rated(*malignancy: int) -> Nodule:
         ((5, 5, 5), {"least_readers": 3}, 1),
     ],
 )
-def test_a_label_follows_from_the_ratings(ratings, settings, label):
+def test_the_label_follows_from_the_ratings(ratings, settings, label):
     assert LabelRule(**settings).label(rated(*ratings)) == label
 
 
@@ -46,17 +46,17 @@ def test_a_rating_is_the_mean_or_the_median():
         nodule.rating("texture")
 
 
-def test_the_rule_says_what_it_does():
-    told = LabelRule(
+def test_the_sentence_states_the_settings():
+    sentence = LabelRule(
         statistic="median", benign_below=2.5, malignant_above=3.5, least_readers=3
     ).sentence
     for words in ("median", "above 3.5", "below 2.5", "fewer than 3 readers", "not pathology"):
-        assert words in told
+        assert words in sentence
     assert "fewer" not in LabelRule().sentence
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"statistic": "mode"}, "statistic is 'mode'; set it to mean or median"),
         ({"benign_below": 4}, "data.benign_below is 4 and data.malignant_above 3"),
@@ -65,6 +65,6 @@ def test_the_rule_says_what_it_does():
         ({"least_readers": 5}, "least_readers is 5"),
     ],
 )
-def test_an_impossible_rule_is_named(settings, told):
-    with pytest.raises(InputError, match=told):
+def test_an_impossible_setting_is_named(settings, message):
+    with pytest.raises(InputError, match=message):
         LabelRule(**settings)

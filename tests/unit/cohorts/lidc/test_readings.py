@@ -1,4 +1,4 @@
-"""XML files: what is read, what is left aside, what is refused."""
+"""Readings from XML files, folders and archives: read, skipped or refused."""
 
 import io
 import tarfile
@@ -14,15 +14,15 @@ SQUARE = [(3, 4), (8, 4), (8, 9), (3, 9)]
 
 @pytest.fixture
 def good(message, mark, roi):
-    """Bytes of a file with two readers, the first of whom marked a nodule with two outlines."""
+    """Return a file of two readers; the first marked a nodule with two outlines."""
     marks = [mark([roi(SQUARE, -12.5, "1.9"), roi(SQUARE[:3], -10, "1.8", False)], 4, "Nodule 7")]
     return message("1.2.77", [marks, []]).encode()
 
 
-def test_a_file_is_read_as_it_stands(tmp_path, good):
+def test_all_fields_of_a_file_are_read(tmp_path, good):
     (tmp_path / "069.xml").write_bytes(good)
-    found = read_readings(tmp_path / "069.xml")
-    (reading,) = found.readings.values()
+    result = read_readings(tmp_path / "069.xml")
+    (reading,) = result.readings.values()
     assert (reading.file_name, reading.series_uid, reading.study_uid) == (
         "069.xml",
         "1.2.77",
@@ -36,10 +36,10 @@ def test_a_file_is_read_as_it_stands(tmp_path, good):
     assert (outer.z_mm, outer.sop_uid, outer.included) == (-12.5, "1.9", True)
     assert np.array_equal(outer.points, SQUARE)
     assert not hole.included
-    assert found.notes == []
+    assert result.notes == []
 
 
-def test_what_is_under_3_mm_or_unrated_is_counted_and_left_aside(
+def test_marks_under_3_mm_or_without_ratings_are_counted_and_skipped(
     tmp_path, message, mark, roi, good
 ):
     one_point = roi([(5, 5)], 0)
@@ -49,22 +49,22 @@ def test_what_is_under_3_mm_or_unrated_is_counted_and_left_aside(
         [mark([one_point, roi(SQUARE, 2)], 2), mark([roi([("x", 1), (2, 2)], 0)], 2)],
     ]
     (tmp_path / "a.xml").write_text(message("1.2", sessions))
-    found = read_readings(tmp_path)
-    (annotation,) = found.readings["1.2"].annotations
+    result = read_readings(tmp_path)
+    (annotation,) = result.readings["1.2"].annotations
     assert annotation.reader == 3
-    assert [one.z_mm for one in annotation.contours] == [2]
-    (note,) = found.notes
-    for told in (
+    assert [contour.z_mm for contour in annotation.contours] == [2]
+    (note,) = result.notes
+    for count in (
         "2 mark(s) without ratings",
         "2 mark(s) with a rating of 0",
         "2 outline(s) of one point",
         "2 rated mark(s) without an outline",
-        "1 outline(s) with a value that is no number",
+        "1 outline(s) with a value that is not a number",
     ):
-        assert told in note
+        assert count in note
 
 
-def test_chest_x_rays_foreign_and_damaged_files_are_noted_and_passed_over(tmp_path, good, message):
+def test_chest_x_rays_foreign_and_damaged_files_are_noted_and_skipped(tmp_path, good, message):
     deep = tmp_path / "deep" / "er"
     deep.mkdir(parents=True)
     (deep / "good.XML").write_bytes(good)
@@ -73,14 +73,14 @@ def test_chest_x_rays_foreign_and_damaged_files_are_noted_and_passed_over(tmp_pa
     (deep / "cut.xml").write_bytes(good[:-30])
     (deep / "nameless.xml").write_text(message("", []))
     (deep / "readme.txt").write_text("<")
-    found = read_readings(tmp_path)
-    assert list(found.readings) == ["1.2.77"]
-    told = " ".join(found.notes)
-    assert "1 XML file(s) of chest X-rays" in told
-    assert "1 XML file(s) of another kind" in told
-    assert "2 damaged XML file(s)" in told
-    assert "deep/er/cut.xml is not well-formed XML" in told
-    assert "deep/er/nameless.xml names no series" in told
+    result = read_readings(tmp_path)
+    assert list(result.readings) == ["1.2.77"]
+    notes = " ".join(result.notes)
+    assert "1 XML file(s) of chest X-rays" in notes
+    assert "1 XML file(s) of another kind" in notes
+    assert "2 damaged XML file(s)" in notes
+    assert "deep/er/cut.xml is not well-formed XML" in notes
+    assert "deep/er/nameless.xml names no series" in notes
 
 
 BOMB = (
@@ -90,7 +90,7 @@ BOMB = (
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "error"),
     [
         (BOMB.encode(), "declares a DOCTYPE or an entity"),
         (BOMB.encode("utf-16"), "is not in UTF-8"),
@@ -100,42 +100,42 @@ BOMB = (
     ],
     ids=["entities", "utf-16", "utf-7", "empty", "huge"],
 )
-def test_a_file_that_could_harm_is_never_parsed(tmp_path, content, told):
+def test_a_malicious_file_is_never_parsed(tmp_path, content, error):
     (tmp_path / "bad.xml").write_bytes(content)
-    with pytest.raises(InputError, match=rf"bad\.xml .*{told}") as caught:
+    with pytest.raises(InputError, match=rf"bad\.xml .*{error}") as caught:
         read_readings(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_of_repeats_the_one_with_most_annotations_is_kept(tmp_path, message, mark, roi):
-    one, two = [mark([roi(SQUARE, 0)], 3)], [mark([roi(SQUARE, 0)], 4)]
-    (tmp_path / "a.xml").write_text(message("1.2", [one]))
-    (tmp_path / "b.xml").write_text(message("1.2", [one, two]))
-    (tmp_path / "c.xml").write_text(message("1.2", [two, one]))
+def test_the_file_with_most_annotations_of_a_series_is_used(tmp_path, message, mark, roi):
+    first, second = [mark([roi(SQUARE, 0)], 3)], [mark([roi(SQUARE, 0)], 4)]
+    (tmp_path / "a.xml").write_text(message("1.2", [first]))
+    (tmp_path / "b.xml").write_text(message("1.2", [first, second]))
+    (tmp_path / "c.xml").write_text(message("1.2", [second, first]))
     (tmp_path / "d.xml").write_text(message("1.3", []))
-    found = read_readings(tmp_path)
-    assert [one.file_name for one in found.readings.values()] == ["b.xml", "d.xml"]
-    assert any("2 XML file(s) that repeat 1 series" in note for note in found.notes)
+    result = read_readings(tmp_path)
+    assert [reading.file_name for reading in result.readings.values()] == ["b.xml", "d.xml"]
+    assert any("2 XML file(s) that repeat 1 series" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz"])
-def test_an_archive_holds_the_same_as_its_folder(tmp_path, good, message, suffix):
+def test_an_archive_gives_the_same_readings_as_its_folder(tmp_path, good, message, suffix):
     archive = tmp_path / f"all.{suffix}"
     with tarfile.open(archive, f"w:{suffix.partition('.')[2]}") as packed:
         for name, content in (("x/1.xml", good), ("x/2.xml", message("1.4", []).encode())):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             packed.addfile(member, io.BytesIO(content))
-    found = read_readings(archive)
-    assert list(found.readings) == ["1.2.77", "1.4"]
-    assert found.readings["1.2.77"].file_name == "1.xml"
+    result = read_readings(archive)
+    assert list(result.readings) == ["1.2.77", "1.4"]
+    assert result.readings["1.2.77"].file_name == "1.xml"
     cut = tmp_path / f"cut.{suffix}"
     cut.write_bytes(archive.read_bytes()[:150])
     with pytest.raises(InputError, match=r"cut\.tar.*"):
         read_readings(cut)
 
 
-def test_a_wrong_source_is_named_with_the_remedy(tmp_path):
+def test_a_wrong_source_is_named_with_a_remedy(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: there is no such file or folder; check"):
         read_readings(tmp_path / "nowhere")
     (tmp_path / "x.zip").write_text("")
