@@ -74,7 +74,7 @@ def _functions(kind: str, hu: np.ndarray, source: Grid) -> np.ndarray:
     pockets = lung_pockets(air(hu), hu, spacing_mm=source.spacing_mm)
     airway = trachea(pockets, hu, spacing_mm=source.spacing_mm)
     pockets &= ~airway
-    mask = mask_around(pockets, airway, source.spacing_mm, kind)
+    mask = mask_around(pockets, airway, spacing_mm=source.spacing_mm, kind=kind)
     target = lung_grid(pockets, source, shape=SHAPE, spacing_mm=SPACING_MM)
     shown = show_masked(hu, pockets, mask=mask, source=source, target=target)
     return zero_centre(shown, resample(pockets, source, target=target) >= 0.5)

@@ -20,7 +20,7 @@ from benchmarks.cached import cached_cohort
 from benchmarks.markdown import table
 from benchmarks.measure import ROOT, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
-from lungcam.config.schema import TrainerConfig
+from lungcam.config.options import TrainerOptions
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
@@ -160,14 +160,16 @@ def fit(
 ) -> tuple[Classifier, SimpleProfiler]:
     """Train as `train.py` does."""
     classifier = Classifier(
-        make_net(case), partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4), make_schedule
+        make_net(case),
+        optimizer=partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4),
+        scheduler=make_schedule,
     )
     checkpoint = pl.callbacks.ModelCheckpoint(
         folder, "best", monitor="val/loss", enable_version_counter=False
     )
     kept = [EpochSeed(0), LastCheckpoint(folder / "last.ckpt"), checkpoint]
     logger = pl.loggers.TensorBoardLogger(folder, name="", version="")
-    settings = TrainerConfig(
+    settings = TrainerOptions(
         gpus=0,
         devices=1,
         num_nodes=1,

@@ -14,7 +14,15 @@ from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
 
 from benchmarks.markdown import table
-from lungcam.render import RenderOptions, Scene, choose_mapper, prepare_content, save_gif, turntable
+from lungcam.render import (
+    PictureInputs,
+    RenderOptions,
+    Scene,
+    choose_mapper,
+    prepare_content,
+    save_gif,
+    turntable,
+)
 from lungcam.render.mapper import faster_mapper
 from lungcam.render.offscreen import offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import GRADIENT, heat_functions
@@ -148,12 +156,12 @@ def turn(scan: Path, ckpt: Path) -> str:
     import torch
 
     from lungcam.cohorts import Sample
+    from lungcam.evaluation.predictor import load_predictor
     from lungcam.grid import reorient
     from lungcam.inference.predict import predict_prepared
     from lungcam.inference.prepare import read_and_prepare
     from lungcam.runtime.stopwatch import Stopwatch
     from lungcam.training.checkpoint import find_checkpoint
-    from lungcam.training.predictor import load_predictor
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
     ready = read_and_prepare(
@@ -169,7 +177,10 @@ def turn(scan: Path, ckpt: Path) -> str:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "turntable.gif"
         before, busy = time.perf_counter(), time.process_time()
-        content = prepare_content(hu, answer.masks["lungs"], heat, canonical.spacing_mm, options)
+        inputs = PictureInputs(
+            hu=hu, lungs=answer.masks["lungs"], heat=heat, spacing_mm=canonical.spacing_mm
+        )
+        content = prepare_content(inputs, options)
         with Scene(content, options, size=SIZE) as scene:
             save_gif(file, list(turntable(scene, options.view)))
         seconds, cpu = time.perf_counter() - before, time.process_time() - busy

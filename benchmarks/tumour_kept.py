@@ -131,7 +131,9 @@ def all_masks(
         return masks | {kind: np.zeros(hu.shape, bool) for kind in MASKS}
     airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     lungs = pockets & ~airway
-    return masks | {kind: mask_around(lungs, airway, spacing_mm, kind) for kind in MASKS}
+    return masks | {
+        kind: mask_around(lungs, airway, spacing_mm=spacing_mm, kind=kind) for kind in MASKS
+    }
 
 
 def _cases(data: Path) -> Iterator[Case]:

@@ -20,10 +20,8 @@ from lungcam.cohorts.survival import target_table
 from lungcam.cohorts.table import read_samples
 from lungcam.grid import LPS_TO_RAS
 from lungcam.lungs import lung_mask
-from lungcam.metrics import HORIZON_YEARS, auc, auc_interval
-from lungcam.metrics.comparison import paired_difference
+from lungcam.metrics import HORIZON_YEARS, auc, auc_interval, paired_difference, year_rows
 from lungcam.metrics.resampling import bootstrap_mean, share_interval
-from lungcam.metrics.survival import year_rows
 from lungcam.scans import read_scan
 
 # beyond the radius of a pattern: a cell of the net's map and a little, 8 mm and 2 mm
@@ -99,16 +97,16 @@ def risk_table(exams: Exams) -> str:
         index, labels = year_rows(mask, happened, year=year)
         people, column = exams.people[index], year - 1
         risk, erased = exams.risks[index, column], exams.risks_erased[index, column]
-        paired = paired_difference(labels, risk, best[index, column], people)
+        paired = paired_difference(labels, risk, other_scores=best[index, column], patients=people)
         rows.append(
             [
                 str(year),
                 f"{len(labels)} ({labels.sum()})",
-                f"{paired.auc:.3f} ({_range(auc_interval(labels, risk, people))})",
+                f"{paired.auc:.3f} ({_range(auc_interval(labels, risk, patients=people))})",
                 f"{paired.other_auc:.3f}",
                 f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
                 f"{auc(labels, diameter[index]):.3f}",
-                f"{auc(labels, erased):.3f} ({_range(auc_interval(labels, erased, people))})",
+                f"{auc(labels, erased):.3f} ({_range(auc_interval(labels, erased, patients=people))})",
                 f"{auc(labels, pattern[index]):.3f}" if pattern.any() else "-",
             ]
         )

@@ -1,4 +1,4 @@
-"""Sweepers that survive a failed run. Hydra takes plugins from this namespace alone."""
+"""Hydra sweepers that survive a failed run. Hydra finds plugins only in this namespace."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +12,19 @@ from lungcam.sweeps import Trial, finish, trial_of
 
 
 class Grid(BasicSweeper):
-    """All combinations, as Hydra's own sweeper, to the end whatever fails.
+    """Sweeper over all combinations, as Hydra's own, that continues after a failed run.
 
     Args:
-        max_batch_size: The most jobs to launch at once; None: all.
-        params: What to sweep, by key, beside the command line.
+        max_batch_size: Maximum number of jobs to launch at once; None for all.
+        params: Settings to sweep, by key, in addition to the command line.
     """
 
     def sweep(self, arguments: list[str]) -> list[Trial]:
         """Run every combination.
 
         Raises:
-            InputError: A setting has a range, or every run failed of bad input.
-            HydraException: A setting does not exist, or takes no such value.
+            InputError: A setting has a range, or every run failed because of bad input.
+            HydraException: A setting does not exist, or does not accept a value.
         """
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -42,7 +42,7 @@ class Grid(BasicSweeper):
         return trials
 
     def _folder(self) -> Path:
-        """Make the sweep folder, with multirun.yaml as Hydra's own sweeper has it."""
+        """Make the sweep folder, with multirun.yaml as in Hydra's own sweeper."""
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
@@ -59,13 +59,14 @@ class Grid(BasicSweeper):
 
 
 class Tpe(Grid):
-    """Optuna's TPE search, kept in the sweep folder and taken up again from there.
+    """Optuna's TPE search, stored in the sweep folder and continued from there.
 
     Args:
-        n_trials: Of the whole search, those of earlier commands over the same folder included.
-        n_jobs: Trials that are launched at once.
-        seed: Of the proposals.
-        params: What to search, by key, in Hydra's grammar; the command line goes before it.
+        n_trials: Number of trials of the whole search, including those of earlier commands over
+            the same folder.
+        n_jobs: Number of trials to launch at once.
+        seed: Seed of the proposals.
+        params: Settings to search, by key, in Hydra's grammar; the command line overrides them.
     """
 
     def __init__(self, n_trials: int, n_jobs: int, seed: int, params: dict[str, str] | None = None):
@@ -73,12 +74,12 @@ class Tpe(Grid):
         self.n_trials, self.n_jobs, self.seed = n_trials, n_jobs, seed
 
     def sweep(self, arguments: list[str]) -> list[Trial]:
-        """Run trials until `n_trials` have finished, well or badly.
+        """Run trials until `n_trials` have finished or failed.
 
         Raises:
-            InputError: Optuna is not installed, nothing is to be searched, the folder's search
-                has other settings, or every trial failed of bad input.
-            HydraException: A setting does not exist, or takes no such value.
+            InputError: Optuna is not installed, there is no setting to search, the folder's search
+                has other settings, or every trial failed because of bad input.
+            HydraException: A setting does not exist, or does not accept a value.
         """
         try:
             from lungcam.sweeps.space import read_space, sample_overrides
@@ -102,11 +103,14 @@ class Tpe(Grid):
         study = Study(folder, fixed, space=space, seed=self.seed, parallel=self.n_jobs > 1)
         earlier = study.trials
         if earlier:
-            print(f"{folder}: goes on after {len(earlier)} of {self.n_trials} trials.", flush=True)
+            print(
+                f"{folder}: continues after {len(earlier)} of {self.n_trials} trials.", flush=True
+            )
         trials = list(earlier)
         while len(trials) < self.n_trials:
-            asked = study.ask(min(self.n_jobs, self.n_trials - len(trials)))
-            for trial in self._launch([overrides for _, overrides in asked], asked[0][0]):
+            proposals = study.ask(min(self.n_jobs, self.n_trials - len(trials)))
+            batch = [overrides for _, overrides in proposals]
+            for trial in self._launch(batch, proposals[0][0]):
                 study.tell(trial)
                 trials.append(trial)
         finish(trials, folder, search=True)

@@ -1,4 +1,4 @@
-"""lungcam: lung cancer in chest CT, and where the network looked. Research use only."""
+"""lungcam: lung cancer in chest CT, explained by Grad-CAM heat-maps. Research use only."""
 
 __version__ = "0.1.0"
 

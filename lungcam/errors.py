@@ -1,8 +1,8 @@
-"""Whose an error is: the user's to mend, or ours."""
+"""Errors that end a command: faults in the user's input and defects of lungcam."""
 
 
 class InputError(Exception):
-    """The user's input is at fault.
+    """Error in the user's input.
 
     The message is one line that names the file, row or key and the remedy. The entry scripts print
     it without a traceback and end with exit code 2.
@@ -10,7 +10,7 @@ class InputError(Exception):
 
 
 class DefectError(Exception):
-    """A defect of lungcam cost a part of the work, and the rest is done.
+    """Defect of lungcam that cost a part of the work; the rest is done.
 
     The message is one line that names the file with the traceback. The entry scripts print it and
     end with exit code 1.

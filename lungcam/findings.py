@@ -1,4 +1,4 @@
-"""What a check found, in one verdict: JSON for programs, one line for people."""
+"""Findings of a check on a scan: JSON for programs, one line for people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,15 +11,16 @@ Outcome = Literal["refused", "repaired", "skipped", "flagged"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is not as it should be.
+    """A fault or an oddity of a scan.
 
     Attributes:
-        code: Its name for programs, such as `missing_slices`.
-        outcome: `refused`: the scan cannot be used; `repaired`: by the rule that `message` states;
-            `skipped`: something beside the scan was left aside; `flagged`: usable, but a person
-            should look.
-        message: What and where, without a full stop; no patient-identifying value.
-        remedy: What the user can do, without a full stop; empty where nothing need be done.
+        code: Name for programs, such as `missing_slices`.
+        outcome: `refused`: the scan cannot be used; `repaired`: corrected by the rule in `message`;
+            `skipped`: files that do not belong to the scan were ignored; `flagged`: usable, but a
+            person should look.
+        message: Description of the fault and its place, without a full stop; no
+            patient-identifying value.
+        remedy: Advice to the user, without a full stop; empty if there is nothing to do.
     """
 
     code: str
@@ -38,35 +39,37 @@ class ScanCheck:
     """All findings about one scan.
 
     Attributes:
-        scan: The path that was checked.
-        findings: In the order found.
+        scan: Path of the scan.
+        findings: In the order in which they were added.
     """
 
     scan: str
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, code: str, outcome: Outcome, message: str, remedy: str = "") -> None:
-        """Note a finding; see `Finding`."""
+    def add(self, code: str, outcome: Outcome, *, message: str, remedy: str = "") -> None:
+        """Add a finding; see `Finding` for the arguments."""
         self.findings.append(Finding(code=code, outcome=outcome, message=message, remedy=remedy))
 
-    def of(self, *outcomes: Outcome) -> list[Finding]:
-        """Findings with one of these outcomes."""
-        return [one for one in self.findings if one.outcome in outcomes]
+    def with_outcome(self, *outcomes: Outcome) -> list[Finding]:
+        """Return the findings with any of these outcomes."""
+        return [finding for finding in self.findings if finding.outcome in outcomes]
 
     @property
     def usable(self) -> bool:
-        """Whether nothing was refused."""
-        return not self.of("refused")
+        """True if nothing was refused."""
+        return not self.with_outcome("refused")
 
     @property
     def line(self) -> str:
-        """The verdict in one line; what is refused stands first."""
+        """All findings in one line, refusals first."""
         order: Iterable[Outcome] = ("refused", "flagged", "repaired", "skipped")
-        told = [one.sentence for outcome in order for one in self.of(outcome)]
-        return f"{self.scan}: {' '.join(told) or 'no fault found.'}"
+        sentences = [
+            finding.sentence for outcome in order for finding in self.with_outcome(outcome)
+        ]
+        return f"{self.scan}: {' '.join(sentences) or 'no fault found.'}"
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Return a dictionary for JSON."""
         return {
             "scan": self.scan,
             "usable": self.usable,
@@ -76,12 +79,12 @@ class ScanCheck:
             ],
         }
 
-    def demand_usable(self) -> None:
-        """Refuse the scan if anything about it is to be refused.
+    def raise_if_unusable(self) -> None:
+        """Raise an error if any finding is a refusal.
 
         Raises:
-            InputError: Names the scan, every fault and its remedy.
+            InputError: Names the scan, every refused fault and its remedy.
         """
         if not self.usable:
-            told = " ".join(one.sentence for one in self.of("refused"))
-            raise InputError(f"{self.scan}: {told}")
+            sentences = " ".join(finding.sentence for finding in self.with_outcome("refused"))
+            raise InputError(f"{self.scan}: {sentences}")

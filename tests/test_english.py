@@ -31,6 +31,8 @@ WORDS = (
 NAMES = ("one", "told", "found", "at", "of", "law", "said", "made", "asked")
 # a file that must name what is banned, or a name that is not ours
 EXCEPTIONS = {
+    # the name from which the first version derived its UIDs
+    "lungcam/dicom/description.py": ("told",),
     "tests/test_english.py": (*WORDS, *NAMES),
 }
 

@@ -8,13 +8,13 @@ import torch
 import torchio as tio
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data import PreparedDataset
+from lungcam.data import PreparedDataset, prepare_sample
 from lungcam.explain import HeatMap, explain, method_name
 from lungcam.grid import Grid
 from lungcam.render import RenderError, RenderOptions, render_volume, save_png
 from lungcam.report.outlines import outlines_of
-from lungcam.scans import read_scan, write_volume
-from lungcam.transforms import background, prepare, shows_whole_chest
+from lungcam.scans import write_volume
+from lungcam.transforms import background, shows_whole_chest
 from lungcam.transforms.subject import grid, volume
 
 
@@ -100,18 +100,15 @@ class HeatmapExport(pl.Callback):
     def mark(self, words: str, transforms: tio.Compose) -> None:
         """Draw the pictures again with a warning: the verdict comes after the heat-maps."""
         for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
-            scan = read_scan(sample.image, sample.series, whole_chest=True)
-            subject = prepare(scan, transforms, center_mm=sample.center_mm)
-            self._draw(sample, subject, heat=heat, mark=words)
+            self._draw(sample, prepare_sample(sample, transforms).subject, heat=heat, mark=words)
 
     def _write(self, sample: Sample, heat: HeatMap, *, transforms: tio.Compose) -> None:
-        whole_chest = shows_whole_chest(transforms)
-        scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
+        prepared = prepare_sample(sample, transforms)
+        scan, subject = prepared.scan, prepared.subject
         folder = self.folder / sample.sample_id
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), grid=scan.grid)
         self.written.append(folder)
         self.heatmaps.append((sample, heat))
-        subject = prepare(scan, transforms, center_mm=sample.center_mm)
         if "lungs" not in subject:
             return  # a crop has no lungs to draw
         self._draw(sample, subject, heat=heat)
@@ -125,11 +122,11 @@ class HeatmapExport(pl.Callback):
                 volume(subject, "image"),
                 volume(subject, "lungs"),
                 # what speaks the other way is in the volume alone
-                heat.on(canonical).clip(0),
-                canonical.spacing_mm,
+                heat=heat.on(canonical).clip(0),
+                spacing_mm=canonical.spacing_mm,
                 heat_name=method_name(self.method, self.evidence),
                 mark=mark,
-                look=self.look,
+                options=self.look,
                 outlines=outlines_of(sample, canonical),
             )
         except RenderError as error:

@@ -64,20 +64,22 @@ def check(
         sources = [source.path for path in paths for source in discover(path)]
     jobs = [(source, view == "lungs", mask, series) for source in sources]
     checked = run_all(check_one, jobs, label="checking")
-    for verdict, _ in checked:
-        print(f"{_word(verdict):8} {verdict.line}")
-    bad = sum(not verdict.usable for verdict, _ in checked)
-    flagged = sum(verdict.usable and bool(verdict.of("flagged")) for verdict, _ in checked)
+    for scan_check, _ in checked:
+        print(f"{_word(scan_check):8} {scan_check.line}")
+    bad = sum(not scan_check.usable for scan_check, _ in checked)
+    flagged = sum(
+        scan_check.usable and bool(scan_check.with_outcome("flagged")) for scan_check, _ in checked
+    )
     print(f"{len(checked)} scan(s): {bad} refused, {flagged} to be looked at.")
     if out is not None:
         report = [
-            verdict.as_dict() | {"mask_quality": judged.figures or None}
-            for verdict, judged in checked
+            scan_check.as_dict() | {"mask_quality": judged.figures or None}
+            for scan_check, judged in checked
         ]
         write_text(out / "check.json", json.dumps(report, indent=2) + "\n")
         thumbnails = [
-            Thumbnail(Path(verdict.scan).name, judged.picture, [f.code for f in judged.findings])
-            for verdict, judged in checked
+            Thumbnail(Path(scan_check.scan).name, judged.picture, [f.code for f in judged.findings])
+            for scan_check, judged in checked
             if judged.picture is not None
         ]
         if thumbnails:
@@ -90,9 +92,9 @@ def check_one(
     source: Path, whole_chest: bool, mask: str, series: str | None
 ) -> tuple[ScanCheck, Quality]:
     """Read one scan and, of a whole chest, judge its mask."""
-    verdict, scan = check_scan(source, series, whole_chest=whole_chest)
+    scan_check, scan = check_scan(source, series, whole_chest=whole_chest)
     if scan is None or not whole_chest:
-        return verdict, Quality()
+        return scan_check, Quality()
     steps = {
         "threshold": HUThreshold(),
         "components": LungComponents(),
@@ -102,16 +104,16 @@ def check_one(
         judged = quality(prepare(scan, pipeline(steps)))
     except InputError as error:
         told = str(error).removeprefix(f"{scan.source}: ").rstrip(".")
-        verdict.add("no_lungs", "refused", told)
-        return verdict, Quality()
-    verdict.findings.extend(judged.findings)
-    return verdict, judged
+        scan_check.add("no_lungs", "refused", message=told)
+        return scan_check, Quality()
+    scan_check.findings.extend(judged.findings)
+    return scan_check, judged
 
 
-def _word(verdict: ScanCheck) -> str:
-    if not verdict.usable:
+def _word(scan_check: ScanCheck) -> str:
+    if not scan_check.usable:
         return "REFUSED"
-    if verdict.of("flagged"):
+    if scan_check.with_outcome("flagged"):
         return "LOOK"
     return "ok"
 

@@ -10,7 +10,7 @@ import numpy as np
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
-from lungcam.metrics.comparison import json_interval, json_number
+from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.summary import p_value, with_interval
 from lungcam.runtime.atomic import write_text
 
@@ -62,8 +62,8 @@ def compare(
         raise InputError(f"{first}: all {len(ids)} shared {split} samples have label {labels[0]}.")
     patients = np.array([answer.patient for answer in one])
     scores = [np.array([answer.probability for answer in run]) for run in (one, two)]
-    paired = paired_difference(labels, *scores, patients)
-    intervals = [json_interval(auc_interval(labels, score, patients)) for score in scores]
+    paired = paired_difference(labels, scores[0], other_scores=scores[1], patients=patients)
+    intervals = [json_interval(auc_interval(labels, score, patients=patients)) for score in scores]
     found = {
         "split": split,
         "n": len(ids),

@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 
 from lungcam.cli.app import run
 from lungcam.cli.resume import resume_arguments
+from lungcam.config.aliases import drop_removed_settings
 from lungcam.config.schema import PATH_KEYS, register_schemas
 from lungcam.runtime.distributed import rank_arguments
 from lungcam.runtime.versions import CONFIG_FOLDER
@@ -28,4 +29,4 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Run what the command line asks for, and end with lungcam's exit codes."""
-    run(job, paths=PATH_KEYS, rewrites=(resume_arguments, rank_arguments))
+    run(job, paths=PATH_KEYS, rewrites=(drop_removed_settings, resume_arguments, rank_arguments))

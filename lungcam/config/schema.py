@@ -1,11 +1,28 @@
-"""The schema of the configuration."""
+"""Schema of the configurations that `train.py` and `infer.py` compose."""
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from lungcam.config.options import (
+    AuxiliaryWeights,
+    CrossValidationOptions,
+    ExplainOptions,
+    InteractiveRenderOptions,
+    LoaderOptions,
+    LungsOptions,
+    MonitorOptions,
+    RenderOptions,
+    SplitOptions,
+    TrainerOptions,
+    ViewOptions,
+    check_choices,
+    group,
+    nullable,
+    option,
+)
 from lungcam.errors import InputError
 
 # settings of train.py that hold paths
@@ -13,184 +30,80 @@ PATH_KEYS = (
     *("cache", "data.root", "data.table", "data.tables", "data.xml", "data.nodules"),
     "split.manifest",
 )
-
-
-@dataclass(kw_only=True)
-class ViewConfig:
-    """What of the scan the network is shown."""
-
-    name: str = MISSING
-    shape: list[int] = MISSING
-    spacing_mm: float = MISSING
-    unit: str = MISSING
-
-
-@dataclass
-class LungsConfig:
-    """The mask of what the network may see."""
-
-    mask: str = MISSING
-    margin_mm: float = MISSING
-
-
-@dataclass(kw_only=True)
-class SplitConfig:
-    """Which patients train; see `lungcam.data.SplitRule`."""
-
-    val: float = MISSING
-    test: float = MISSING
-    folds: Any = MISSING
-    fold: int = MISSING
-    manifest: str | None = MISSING
-
-
-@dataclass
-class LoaderConfig:
-    """How batches are read."""
-
-    batch_size: int = MISSING
-    workers: int = MISSING
-
-
-@dataclass
-class MonitorConfig:
-    """The figure that chooses the best epoch."""
-
-    metric: str = MISSING
-    mode: str = MISSING
-
-
-@dataclass(kw_only=True)
-class ExplainConfig:
-    """How heat-maps are made, and how they are judged; each model names its own layer."""
-
-    layer: str = MISSING
-    method: str = MISSING
-    evidence: str = MISSING
-    benchmark: bool = MISSING
-    erase: bool = MISSING
-
-
-@dataclass(kw_only=True)
-class RenderConfig:
-    """How pictures look; see `lungcam.render.RenderOptions`."""
-
-    preset: str = MISSING
-    colormap: str = MISSING
-    view: str = MISSING
-    clip: str | None = MISSING
-    size: int = MISSING
-    mapper: str = MISSING
-
-
-@dataclass(kw_only=True)
-class TrainerConfig:
-    """Settings of Lightning's Trainer, under the names users know."""
-
-    gpus: int = MISSING
-    devices: int = MISSING
-    num_nodes: int = MISSING
-    max_epochs: int = MISSING
-    precision: str = MISSING
-    deterministic: Any = MISSING
-    accumulate_grad_batches: int = MISSING
-    gradient_clip_val: float | None = MISSING
-    log_every_n_steps: int = MISSING
-
-
-@dataclass
-class AuxiliaryConfig:
-    """Weights of what the net learns beside the label, in training; see `lungcam.nets.NetOutput`."""
-
-    outline: float = MISSING
-    attributes: float = MISSING
-    location: float = MISSING
-
-
-@dataclass
-class CrossValidationConfig:
-    """Whether one run trains on every fold in turn; see `lungcam.runs.cross_validate`."""
-
-    folds: Any = MISSING
-    repeats: int = MISSING
+# the checkpoint carries what infer.py leaves null
+InferExplainOptions = nullable(ExplainOptions, "layer", "method", "evidence")
 
 
 @dataclass(kw_only=True)
 class TrainConfig:
-    """Everything `train.py` composes."""
+    """Configuration of `train.py`."""
 
-    task: str = MISSING
+    task: str = option(
+        "malignancy",
+        "target: the label, or the event within 1 to 6 years",
+        choices=("malignancy", "risk"),
+    )
     data: dict[str, Any] = MISSING
-    view: ViewConfig = field(default_factory=ViewConfig)
-    lungs: LungsConfig = field(default_factory=LungsConfig)
+    view: ViewOptions = group(ViewOptions)
+    lungs: LungsOptions = group(LungsOptions)
     transforms: dict[str, Any] = MISSING
     model: dict[str, Any] = MISSING
-    explain: ExplainConfig = field(default_factory=ExplainConfig)
-    render: RenderConfig = field(default_factory=RenderConfig)
+    explain: ExplainOptions = group(ExplainOptions, "heat-maps; each model names its layer")
+    render: RenderOptions = group(RenderOptions, "pictures of heat-maps")
     augmentation: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    trainer: TrainerOptions = group(TrainerOptions)
     logger: dict[str, Any] = MISSING
     callbacks: dict[str, Any] = MISSING
-    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
-    split: SplitConfig = field(default_factory=SplitConfig)
-    cv: CrossValidationConfig = field(default_factory=CrossValidationConfig)
-    loader: LoaderConfig = field(default_factory=LoaderConfig)
-    monitor: MonitorConfig = field(default_factory=MonitorConfig)
-    seed: int = MISSING
-    resume: str | None = None
-    cache: str = MISSING
-    prepare: str | None = MISSING
-
-
-@dataclass(kw_only=True)
-class InferExplainConfig:
-    """As `ExplainConfig`; what is null is as the checkpoint carries it."""
-
-    layer: str | None = None
-    method: str | None = None
-    evidence: str | None = None
-    benchmark: bool = False
-    erase: bool = False
-
-
-@dataclass
-class InferRenderConfig(RenderConfig):
-    """As `RenderConfig`, with a window to turn the volume in."""
-
-    interactive: bool = MISSING
+    auxiliary: AuxiliaryWeights = group(
+        AuxiliaryWeights, "weights of further targets, in the training loss"
+    )
+    split: SplitOptions = group(
+        SplitOptions, "by patient; a manifest precedes folds, and folds precede shares"
+    )
+    cv: CrossValidationOptions = group(
+        CrossValidationOptions, "cross-validation: a net for each fold, and all patients tested"
+    )
+    loader: LoaderOptions = group(LoaderOptions)
+    monitor: MonitorOptions = group(MonitorOptions, "metric that chooses the best epoch")
+    seed: int = option(0, "seed of the split, the weights and the order of the samples")
+    resume: str | None = option(None, "folder of a stopped run, to continue it")
+    cache: str = option("outputs/cache", "prepared scans and phantoms; safe to delete")
+    prepare: str | None = option(
+        None, "K/N: only prepare the Kth of N parts of the cohort for the cache"
+    )
 
 
 @dataclass(kw_only=True)
 class InferConfig:
-    """Everything `infer.py` takes."""
+    """Configuration of `infer.py`."""
 
-    ckpt: str = MISSING
-    scan: str = MISSING
-    out: str = MISSING
-    series: str | None = None
-    gpus: int = MISSING
-    picture: bool | None = None
-    turntable: bool = MISSING
-    report: bool = MISSING
-    dicom: bool = MISSING
-    render: InferRenderConfig = field(default_factory=InferRenderConfig)
-    explain: InferExplainConfig = field(default_factory=InferExplainConfig)
+    ckpt: str = option(MISSING, "a checkpoint file, or the folder of a training run")
+    scan: str = option(MISSING, "a DICOM folder, a volume file, a folder of many, or a .csv table")
+    out: str = option("outputs/infer", "folder of the results, with a folder for each scan")
+    series: str | None = option(None, "SeriesInstanceUID, where a folder holds several")
+    gpus: int = option(0, "number of GPUs; 0 predicts on the CPU")
+    picture: bool | None = option(None, "render.png; by default for one scan, not for many")
+    turntable: bool = option(False, "turntable.gif: once around the patient")
+    report: bool = option(False, "report.html: one file, for any browser")
+    dicom: bool = option(False, "heat-map and masks as DICOM objects; needs lungcam[dicom]")
+    render: InteractiveRenderOptions = group(InteractiveRenderOptions, "pictures of heat-maps")
+    explain: InferExplainOptions = group(InferExplainOptions, "null: as the checkpoint has it")
 
 
 def register_schemas() -> None:
-    """Make the schemas known to Hydra, as `train_schema` and `infer_schema`."""
+    """Register the schemas with Hydra as `train_schema` and `infer_schema`."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="infer_schema", node=InferConfig)
 
 
 def refuse_missing(config: DictConfig) -> None:
-    """Refuse settings without a default that the user has not given.
+    """Refuse a configuration in which a mandatory setting has no value.
 
     Raises:
-        InputError: Names the first.
+        InputError: Names the first such key.
     """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise InputError(f"{key}: it must be set; add {key}=VALUE.")
@@ -202,7 +115,7 @@ def plain(node: Any) -> Any:
 
 
 def check_nodes(nodes: dict[str, Any], schema: type) -> None:
-    """Refuse keys that the schema does not know, which `+key=value` adds, and a wrong seed.
+    """Refuse unknown keys, which `+key=value` adds, wrong choices and a wrong seed.
 
     Args:
         nodes: Plain config.
@@ -216,14 +129,21 @@ def check_nodes(nodes: dict[str, Any], schema: type) -> None:
         raise InputError(f"seed={seed}: give 0 or more.")
     if seed >= 2**32:
         raise InputError(f"seed={seed}: give less than {2**32}.")
-    known = {one.name: one.type for one in fields(schema)}
-    for key, value in nodes.items():
-        if key not in known:
-            raise InputError(f"{key}: there is no such setting; it takes {', '.join(known)}.")
-        if is_dataclass(known[key]):
-            inner = [one.name for one in fields(known[key])]
-            for name in value:
-                if name not in inner:
-                    raise InputError(
-                        f"{key}.{name}: there is no such setting; it takes {', '.join(inner)}."
-                    )
+    _check_group(nodes, schema, prefix="")
+    types = {item.name: item.type for item in fields(schema)}
+    for key, values in nodes.items():
+        if is_dataclass(types[key]):
+            _check_group(values, types[key], prefix=f"{key}.")
+
+
+def _check_group(values: dict[str, Any], options: type, *, prefix: str) -> None:
+    names = [item.name for item in fields(options)]
+    for name in values:
+        if name not in names:
+            raise InputError(
+                f"{prefix}{name}: there is no such setting; it takes {', '.join(names)}."
+            )
+    try:
+        check_choices(options, values)
+    except ValueError as error:
+        raise InputError(f"{prefix}{error}") from error

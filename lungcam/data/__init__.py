@@ -8,6 +8,7 @@ from lungcam.data.lesion_mask import read_lesion
 from lungcam.data.manifest import read_manifest, write_manifest
 from lungcam.data.pixel_hash import pixel_hash
 from lungcam.data.prepare import Estimate, estimate, plan
+from lungcam.data.prepared_sample import PreparedSample, prepare_sample
 from lungcam.data.splits import (
     SplitRule,
     split_by_fold,
@@ -21,12 +22,14 @@ __all__ = [
     "Estimate",
     "Prepared",
     "PreparedDataset",
+    "PreparedSample",
     "ScanDataModule",
     "SplitRule",
     "content_stamp",
     "estimate",
     "pixel_hash",
     "plan",
+    "prepare_sample",
     "read_lesion",
     "read_manifest",
     "refuse_shared_scans",

@@ -151,6 +151,7 @@ CODE = (
     "data/cache_entry.py",
     "data/pixel_hash.py",
     "data/prepare.py",
+    "data/prepared_sample.py",
 )
 # whose release may change a voxel
 LIBRARIES = (

@@ -7,13 +7,13 @@ Which samples of a cohort a run works on, and on which side each stands.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torchio as tio
 
 from lungcam.cohorts.sample import Cohort, Sample
+from lungcam.config.options import SplitOptions
 from lungcam.data.leakage import refuse_shared_scans
 from lungcam.data.manifest import SPLITS, Manifest, read_manifest, split_by_manifest
 from lungcam.errors import InputError
@@ -23,23 +23,8 @@ OFFICIAL = "official"
 Splits = dict[str, list[Sample]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SplitRule:
-    """How samples are split; a manifest goes before folds, and folds before shares.
-
-    Attributes:
-        val: Share of the patients for validation; with folds, of those outside the test's fold.
-        test: Share of the patients for the test; unused with folds.
-        folds: Number of folds, or "official" for the data set's own.
-        fold: The fold that is the test, from 0.
-        manifest: A splits.csv of another run.
-    """
-
-    val: float
-    test: float
-    folds: int | str | None = None
-    fold: int = 0
-    manifest: str | None = None
+class SplitRule(SplitOptions):
+    """Rule by which samples are split; a manifest precedes folds, and folds precede shares."""
 
     @cached_property
     def told(self) -> Manifest | None:
@@ -259,7 +244,7 @@ def split_cohort(
     seed: int,
     lesions: bool = False,
     attributes: Sequence[str] = (),
-    censored: bool = False,
+    unlabelled: bool = False,
 ) -> tuple[Splits, list[str]]:
     """Split what can be used of a cohort.
 
@@ -270,26 +255,26 @@ def split_cohort(
         seed: Of the split.
         lesions: Whether lesions' masks are learnt too.
         attributes: Names of what else is learnt beside the label.
-        censored: Whether samples without a label are used too, as far as follow-up knows of them.
+        unlabelled: True if samples without a label are used on every side.
 
     Returns:
-        Samples by side, on each those with a label first. Without one are those that are censored,
-        and in training those that teach outlines or attributes. And sentences on the cohort,
-        without a full stop.
+        Samples by side, on each those with a label first. Without one are those that count all
+        the same, and in training those that teach outlines or attributes. And sentences on the
+        cohort, without a full stop.
 
     Raises:
         InputError: The cohort cannot be split, or leaks.
     """
-    samples, unused = usable_samples(cohort.samples, transforms, censored=censored)
+    samples, unused = usable_samples(cohort.samples, transforms, unlabelled=unlabelled)
     refuse_shared_scans(samples)
     splits, notes = split.split(samples, seed)
-    if censored:
+    if unlabelled:
         # figures of a label are those of a side's first samples
         splits = {
             k: sorted(found, key=lambda one: one.label is None) for k, found in splits.items()
         }
     others = []
-    if (lesions or attributes) and not censored:
+    if (lesions or attributes) and not unlabelled:
         shown = _shown(cohort.samples, transforms)
         others = unlabelled_samples(
             shown, splits, manifest=split.told, lesions=lesions, attributes=attributes
@@ -302,14 +287,14 @@ def split_cohort(
 
 
 def usable_samples(
-    samples: Sequence[Sample], transforms: tio.Compose, *, censored: bool = False
+    samples: Sequence[Sample], transforms: tio.Compose, *, unlabelled: bool = False
 ) -> tuple[list[Sample], list[str]]:
     """Samples that can be trained on, and sentences on the others.
 
-    Without a label none can, unless those that are `censored` count; where the transforms show a
+    Without a label none can, unless `unlabelled` is true; where the transforms show a
     nodule's surroundings, none without a centre, unless all are without (crops).
     """
-    labelled = [one for one in samples if censored or one.label is not None]
+    labelled = [one for one in samples if unlabelled or one.label is not None]
     used = _shown(labelled, transforms)
     notes = []
     if len(labelled) < len(samples):

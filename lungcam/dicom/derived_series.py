@@ -1,8 +1,8 @@
-"""A heat-map as a derived CT series, a file a slice (PS3.3 A.3).
+"""Heat-map as a derived CT series, one file per slice (PS3.3 A.3).
 
-Few viewers show a Parametric Map; any shows a CT series, and lays it over another one of the same
-frame of reference. What it costs is depth: 16 bits a voxel, of which the modality LUT makes units
-of the logit again.
+Few viewers show a Parametric Map. All show a CT series, and overlay it on another series of the
+same frame of reference. The cost is precision: 16 bits per voxel, which the modality LUT maps to
+units of the logit.
 """
 
 from datetime import datetime
@@ -14,105 +14,113 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungcam import __version__
-from lungcam.dicom.attributes import MAKER, derived_uid, finish
+from lungcam.dicom.attributes import EQUIPMENT, add_common_attributes, derived_uid
 from lungcam.dicom.description import ObjectDescription
-from lungcam.dicom.source import Source, decimals
+from lungcam.dicom.source import Source, decimal_strings
 from lungcam.runtime.atomic import atomic_write
 
 SERIES_NUMBER = 9002
-HIGHEST = 32767
-# (code, scheme, meaning): how the slices were made, and what the source is to them
-DERIVATION = ("112187", "DCM", "Unspecified method of calculation")
-PURPOSE = ("121322", "DCM", "Source image for image processing operation")
+MAX_STORED = 32767
+# (code, meaning) in the scheme DCM
+DERIVATION = ("112187", "Unspecified method of calculation")
+PURPOSE = ("121322", "Source image for image processing operation")
 
 
 def write_heat_slices(
     folder: Path, source: Source, *, heat: np.ndarray, description: ObjectDescription
 ) -> None:
-    """Write a heat-map as 16-bit slices with a rescale slope, 0001.dcm and on along the normal.
+    """Write a heat-map as 16-bit slices with a rescale slope: 0001.dcm, 0002.dcm, ... .
+
+    Slices are numbered along the normal. Files of an earlier result are removed.
 
     Args:
-        folder: Of the files; those of an earlier result are removed.
-        source: The slices it was made from.
+        folder: Folder of the files.
+        source: Slices of the scan.
         heat: `(W, H, D)` float32 on the scan's grid.
-        description: What it rests on.
+        description: Net and method of the heat-map.
     """
     frames = source.frames(heat)
     stored, slope = to_16_bits(frames)
-    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest(), "slices")
-    common = _common(source, description, series_uid=derived_uid(*names), slope=slope)
+    names = (
+        *source.instance_uids,
+        description.identity,
+        __version__,
+        sha256(frames).hexdigest(),
+        "slices",
+    )
+    dataset = _series_dataset(source, description, series_uid=derived_uid(*names), slope=slope)
     files = [folder / f"{k + 1:04d}.dcm" for k in range(len(stored))]
-    for old in set(folder.glob("[0-9]*.dcm")) - set(files):
-        old.unlink()
-    for k, image in enumerate(source.datasets()):
-        common.update(
+    for obsolete in set(folder.glob("[0-9]*.dcm")) - set(files):
+        obsolete.unlink()
+    for k, header in enumerate(source.headers()):
+        dataset.update(
             {
                 "SOPInstanceUID": derived_uid(*names, k),
                 "InstanceNumber": k + 1,
-                "ImagePositionPatient": image.ImagePositionPatient,
-                "SourceImageSequence": [_reference(image)],
+                "ImagePositionPatient": header.ImagePositionPatient,
+                "SourceImageSequence": [_reference(header)],
                 "PixelData": stored[k].tobytes(),
             }
         )
-        common.file_meta.MediaStorageSOPInstanceUID = common.SOPInstanceUID
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         with atomic_write(files[k]) as temporary:
-            common.save_as(temporary, enforce_file_format=True)
+            dataset.save_as(temporary, enforce_file_format=True)
 
 
 def to_16_bits(values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round to multiples of a slope; the highest value stays alone, and so does the lowest.
+    """Round values to multiples of a slope, and keep the highest and the lowest value unique.
 
-    Rounded alone, several voxels would be the highest, and a reader would find another one first.
+    Plain rounding could make several voxels the highest, and a reader would find another peak.
 
     Args:
         values: `(D, rows, columns)` float32.
 
     Returns:
-        int16, and the slope as a decimal string holds it. `stored * slope` is off by up to half a
-        slope, beside the highest and the lowest value by up to one; 0 stays 0.
+        Stored values, int16, and the slope as rounded to a decimal string. `stored * slope` is off
+        by at most half a slope, or by one next to the highest and the lowest value; 0 stays 0.
     """
     low, high = values.min(), values.max()
-    (text,) = decimals([(max(-low, high) or 1.0) / HIGHEST])
+    (text,) = decimal_strings([(max(-low, high) or 1.0) / MAX_STORED])
     slope = float(str(text))
     top, bottom = max(1, np.rint(high / slope)), min(-1, np.rint(low / slope))
     stored = np.empty(values.shape, np.int16)
-    for one, frame in zip(stored, values, strict=True):
+    for target, frame in zip(stored, values, strict=True):
         rounded = np.rint(frame / slope)
         if high > 0:
             rounded = np.where(frame < high, np.minimum(rounded, top - 1), top)
         if low < 0:
             rounded = np.where(frame > low, np.maximum(rounded, bottom + 1), bottom)
-        one[:] = np.clip(rounded, -HIGHEST, HIGHEST)
+        target[:] = np.clip(rounded, -MAX_STORED, MAX_STORED)
     return stored, slope
 
 
-def _common(
+def _series_dataset(
     source: Source, description: ObjectDescription, *, series_uid: str, slope: float
 ) -> Dataset:
-    """What all slices share."""
-    one = source.datasets()[0]
-    one.file_meta = FileMetaDataset()
-    one.file_meta.MediaStorageSOPClassUID = CTImageStorage
-    one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    """Make the dataset that all slices share."""
+    dataset = source.headers()[0]
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     now = datetime.now()
-    highest = slope * HIGHEST
-    one.update(
+    highest = slope * MAX_STORED
+    dataset.update(
         {
-            "SpecificCharacterSet": MAKER["specific_character_set"],
+            "SpecificCharacterSet": EQUIPMENT["specific_character_set"],
             "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
             "SeriesInstanceUID": series_uid,
             "SeriesNumber": SERIES_NUMBER,
-            "SeriesDescription": description.heat,
+            "SeriesDescription": description.heat_series_description,
             "ContentDate": now.strftime("%Y%m%d"),
             "ContentTime": now.strftime("%H%M%S"),
-            "Manufacturer": MAKER["manufacturer"],
-            "ManufacturerModelName": MAKER["manufacturer_model_name"],
-            "SoftwareVersions": MAKER["software_versions"],
+            "Manufacturer": EQUIPMENT["manufacturer"],
+            "ManufacturerModelName": EQUIPMENT["manufacturer_model_name"],
+            "SoftwareVersions": EQUIPMENT["software_versions"],
             "PatientPosition": "",
             "KVP": None,
             "AcquisitionNumber": None,
             "BurnedInAnnotation": "NO",
-            "DerivationDescription": description.heat,
+            "DerivationDescription": description.heat_series_description,
             "DerivationCodeSequence": [_code(*DERIVATION)],
             "SamplesPerPixel": 1,
             "PhotometricInterpretation": "MONOCHROME2",
@@ -121,30 +129,31 @@ def _common(
             "HighBit": 15,
             "PixelRepresentation": 1,
             "RescaleIntercept": "0",
-            "RescaleSlope": decimals([slope])[0],
-            # unspecified: anything but HU
+            "RescaleSlope": decimal_strings([slope])[0],
+            # unspecified, because the values are not HU
             "RescaleType": "US",
             "WindowCenter": "0",
-            "WindowWidth": decimals([2 * highest])[0],
-            # plain windows must be 1 wide at least
+            "WindowWidth": decimal_strings([2 * highest])[0],
+            # windows of the function LINEAR must be at least 1 wide
             "VOILUTFunction": "LINEAR_EXACT",
             "LossyImageCompression": "00",
         }
     )
-    finish(one, description.heat_notice)
-    return one
+    add_common_attributes(dataset, description.heat_comments)
+    return dataset
 
 
-def _reference(image: Dataset) -> Dataset:
-    one = Dataset()
-    one.ReferencedSOPClassUID = image.SOPClassUID
-    one.ReferencedSOPInstanceUID = image.SOPInstanceUID
-    one.SpatialLocationsPreserved = "YES"
-    one.PurposeOfReferenceCodeSequence = [_code(*PURPOSE)]
-    return one
+def _reference(header: Dataset) -> Dataset:
+    """Make the reference to a slice of the source."""
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = header.SOPClassUID
+    reference.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    reference.SpatialLocationsPreserved = "YES"
+    reference.PurposeOfReferenceCodeSequence = [_code(*PURPOSE)]
+    return reference
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    one = Dataset()
-    one.CodeValue, one.CodingSchemeDesignator, one.CodeMeaning = value, scheme, meaning
-    return one
+def _code(value: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
+    return code

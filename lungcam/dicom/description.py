@@ -1,25 +1,25 @@
-"""What DICOM objects say of themselves in words."""
+"""Texts that describe a result in DICOM objects: series descriptions and image comments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 
-# of the value representation LO (PS3.5 6.2)
-LONGEST = 64
+# characters in the value representation LO (PS3.5 6.2)
+MAX_LENGTH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectDescription:
-    """What a result rests on.
+    """Description of a result: the net, the method and the warning that it carries.
 
     Attributes:
-        method: Such as Grad-CAM.
-        code: The method by its key, such as gradcam.
-        evidence: Which evidence the map shows: both, for or against.
-        model: Name of the net.
+        method: Name of the explanation method, such as Grad-CAM.
+        code: Key of the method, such as gradcam.
+        evidence: Evidence in the map: both, for or against.
+        model: Class name of the net.
         checkpoint: sha256 of the checkpoint.
-        label_rule: What the positive class is.
-        mark: The warning of a net whose heat-maps failed their checks, or None.
+        label_rule: Definition of the positive class.
+        mark: Warning of a net with heat-maps that failed their checks, or None.
     """
 
     method: str
@@ -31,34 +31,44 @@ class ObjectDescription:
     mark: str | None = None
 
     @property
-    def heat(self) -> str:
-        """What a list of series shows of the heat-map."""
-        failed = "FAILED CHECKS " if self.mark else ""
-        evidence = "for+against" if self.evidence == "both" else self.evidence
-        words = f"{failed}{self.method} {evidence} {self.model}"
-        return _fitting(words, " RESEARCH ONLY")
+    def identity(self) -> str:
+        """Return all fields as a string for deriving UIDs.
 
-    def mask(self, label: str) -> str:
-        """What a list of series shows of a mask."""
-        return _fitting(f"lungcam {label}", " RESEARCH ONLY")
+        The leading name is that of the first version, so that a result keeps its UIDs.
+        """
+        values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"Told({values})"
 
     @property
-    def scale(self) -> str:
-        """What the numbers of the heat-map mean."""
+    def heat_series_description(self) -> str:
+        """Return the series description of the heat-map, as viewers list it."""
+        failed = "FAILED CHECKS " if self.mark else ""
+        evidence = "for+against" if self.evidence == "both" else self.evidence
+        text = f"{failed}{self.method} {evidence} {self.model}"
+        return _truncate(text, " RESEARCH ONLY")
+
+    def mask_series_description(self, label: str) -> str:
+        """Return the series description of a mask, as viewers list it."""
+        return _truncate(f"lungcam {label}", " RESEARCH ONLY")
+
+    @property
+    def unit_explanation(self) -> str:
+        """Return the meaning of the heat-map's values."""
         return {
             "both": "Logit units; > 0 for the positive class, < 0 against it",
-            "for": "Logit units; what speaks for the positive class",
-            "against": "Logit units; what speaks against the positive class",
+            "for": "Logit units; evidence for the positive class",
+            "against": "Logit units; evidence against the positive class",
         }[self.evidence]
 
     @property
-    def heat_notice(self) -> str:
-        """All that is to be known of the heat-map."""
+    def heat_comments(self) -> str:
+        """Return the image comments of the heat-map."""
         failed = f"{self.mark}. " if self.mark else ""
-        return f"{failed}{self.method}. {self.scale}: {self.label_rule}. {self._origin}"
+        explanation = f"{self.method}. {self.unit_explanation}: {self.label_rule}."
+        return f"{failed}{explanation} {self._origin}"
 
-    def mask_notice(self, label: str) -> str:
-        """All that is to be known of a mask."""
+    def mask_comments(self, label: str) -> str:
+        """Return the image comments of a mask."""
         return f"Mask: {label}. {self._origin}"
 
     @property
@@ -69,6 +79,6 @@ class ObjectDescription:
         )
 
 
-def _fitting(words: str, end: str) -> str:
-    """Cut words, but never their end."""
-    return words[: LONGEST - len(end)].rstrip() + end
+def _truncate(text: str, suffix: str) -> str:
+    """Shorten a text to fit, and append a suffix that is never shortened."""
+    return text[: MAX_LENGTH - len(suffix)].rstrip() + suffix

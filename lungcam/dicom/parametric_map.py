@@ -1,4 +1,4 @@
-"""A heat-map as a DICOM Parametric Map (PS3.3 A.75)."""
+"""Heat-map as a DICOM Parametric Map (PS3.3 A.75)."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +9,12 @@ from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
 
 from lungcam import __version__
-from lungcam.dicom.attributes import MAKER, derived_uid, finish, highdicom
+from lungcam.dicom.attributes import (
+    EQUIPMENT,
+    add_common_attributes,
+    derived_uid,
+    import_highdicom,
+)
 from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source
 from lungcam.runtime.atomic import atomic_write
@@ -23,34 +28,35 @@ def write_parametric_map(
 ) -> None:
     """Write a heat-map as float32 in units of the logit.
 
-    A frame for each slice, in order of position along the normal: 3D Slicer's reader takes that
-    order for granted.
+    There is one frame per slice, in order of position along the normal, as 3D Slicer's reader
+    requires.
 
     Args:
-        path: Of the file.
-        source: The slices it was made from.
+        path: The file.
+        source: Slices of the scan.
         heat: `(W, H, D)` float32 on the scan's grid.
-        description: What it rests on.
+        description: Net and method of the heat-map.
     """
-    hd = highdicom()
+    hd = import_highdicom()
     frames = source.frames(heat).astype("<f4", copy=False)
     highest = float(np.abs(frames).max()) or 1.0
-    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest())
-    occluded = description.code == "occlusion"
+    names = (*source.instance_uids, description.identity, __version__, sha256(frames).hexdigest())
     mapping = hd.pm.RealWorldValueMapping(
         lut_label=LABEL,
-        lut_explanation=description.scale,
+        lut_explanation=description.unit_explanation,
         unit=codes.UCUM.NoUnits,
         value_range=(-highest, highest),
         slope=1.0,
         intercept=0.0,
         quantity_definition=(
-            codes.DCM.Saliency if occluded else codes.DCM.GradientWeightedClassActivation
+            codes.DCM.Saliency
+            if description.code == "occlusion"
+            else codes.DCM.GradientWeightedClassActivation
         ),
     )
-    images = source.datasets()
-    made = hd.pm.ParametricMap(
-        images,
+    headers = source.headers()
+    parametric_map = hd.pm.ParametricMap(
+        headers,
         frames,
         series_instance_uid=derived_uid(*names, "heat-map series"),
         series_number=SERIES_NUMBER,
@@ -58,42 +64,42 @@ def write_parametric_map(
         instance_number=1,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
-        # grey in the middle is 0; plain windows must be 1 wide at least
+        # 0 is mid-grey; windows of the function LINEAR must be at least 1 wide
         voi_lut_transformations=[
             hd.VOILUTTransformation(0.0, 2 * highest, voi_lut_function="LINEAR_EXACT")
         ],
         plane_positions=[
-            hd.PlanePositionSequence("PATIENT", one.ImagePositionPatient) for one in images
+            hd.PlanePositionSequence("PATIENT", header.ImagePositionPatient) for header in headers
         ],
         content_label="HEATMAP",
-        content_description=description.heat,
-        series_description=description.heat,
-        **MAKER,
+        content_description=description.heat_series_description,
+        series_description=description.heat_series_description,
+        **EQUIPMENT,
     )
-    shared = made.SharedFunctionalGroupsSequence[0]
+    shared = parametric_map.SharedFunctionalGroupsSequence[0]
     shared.FrameAnatomySequence = [_chest()]
-    _in_order(made, source, frames=frames)
-    finish(made, description.heat_notice)
+    _sort_frames(parametric_map, source, frames=frames)
+    add_common_attributes(parametric_map, description.heat_comments)
     with atomic_write(path) as temporary:
-        made.save_as(temporary)
+        parametric_map.save_as(temporary)
 
 
-def _in_order(made: Dataset, source: Source, *, frames: np.ndarray) -> None:
-    """Put the frames in the source's order; highdicom lays them from the head down."""
+def _sort_frames(parametric_map: Dataset, source: Source, *, frames: np.ndarray) -> None:
+    """Sort the frames along the normal; highdicom sorts them from the head down."""
 
-    def height(group: Dataset) -> float:
-        place = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
-        return np.dot(place, source.normal)
+    def position(group: Dataset) -> float:
+        corner = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
+        return np.dot(corner, source.normal)
 
-    groups = sorted(made.PerFrameFunctionalGroupsSequence, key=height)
+    groups = sorted(parametric_map.PerFrameFunctionalGroupsSequence, key=position)
     for k, group in enumerate(groups):
         group.FrameContentSequence[0].DimensionIndexValues = k + 1
-    made.PerFrameFunctionalGroupsSequence = Sequence(groups)
-    made.FloatPixelData = frames.tobytes()
+    parametric_map.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    parametric_map.FloatPixelData = frames.tobytes()
 
 
 def _chest() -> Dataset:
     anatomy = Dataset()
     anatomy.FrameLaterality = "U"
-    anatomy.AnatomicRegionSequence = [highdicom().sr.CodedConcept.from_code(codes.SCT.Chest)]
+    anatomy.AnatomicRegionSequence = [import_highdicom().sr.CodedConcept.from_code(codes.SCT.Chest)]
     return anatomy

@@ -1,4 +1,4 @@
-"""A mask as a DICOM Segmentation (PS3.3 A.51)."""
+"""Mask as a DICOM Segmentation (PS3.3 A.51)."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +9,12 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from lungcam import __version__
-from lungcam.dicom.attributes import MAKER, derived_uid, finish, highdicom
+from lungcam.dicom.attributes import (
+    EQUIPMENT,
+    add_common_attributes,
+    derived_uid,
+    import_highdicom,
+)
 from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source
 from lungcam.runtime.atomic import atomic_write
@@ -17,14 +22,14 @@ from lungcam.runtime.atomic import atomic_write
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """What a mask shows, by words and by codes of DICOM's dictionary.
+    """Structure that a mask shows, by name and by codes of DICOM's dictionary.
 
     Attributes:
-        label: For people.
-        category: PS3.16 CID 7150.
-        kind: CID 7151.
-        color_lab: CIELab.
-        series_number: SeriesNumber.
+        label: Name for people.
+        category: Segmentation property category, PS3.16 CID 7150.
+        kind: Segmentation property type, PS3.16 CID 7151.
+        color_lab: Display colour in CIELab.
+        series_number: Series number of its file.
     """
 
     label: str
@@ -41,7 +46,7 @@ LUNGS = Segment(
     color_lab=(67.0, -14.0, -30.0),
     series_number=9003,
 )
-SHOWN = Segment(
+INPUT_REGION = Segment(
     label="region shown to the network",
     category=codes.SCT.SpatialAndRelationalConcept,
     kind=codes.NCIt.ReferenceRegion,
@@ -58,26 +63,27 @@ def write_segmentation(
     segment: Segment,
     description: ObjectDescription,
 ) -> None:
-    """Write a mask, one bit a voxel.
+    """Write a mask with one bit per voxel.
 
-    One segment a file, a frame for each slice: that is what GDCM, and with it SimpleITK, can place.
+    There is one segment per file and one frame per slice, because GDCM, and SimpleITK with it, can
+    position only those.
 
     Args:
-        path: Of the file.
-        source: The slices it was made from.
+        path: The file.
+        source: Slices of the scan.
         mask: `(W, H, D)` bool on the scan's grid.
-        segment: What it shows.
-        description: What it rests on.
+        segment: Structure that the mask shows.
+        description: Net and method of the result.
     """
-    hd = highdicom()
+    hd = import_highdicom()
     frames = source.frames(mask)
-    names = (*source.instance_uids, description, __version__, sha256(frames).hexdigest())
+    names = (*source.instance_uids, description.identity, __version__, sha256(frames).hexdigest())
     algorithm = hd.AlgorithmIdentificationSequence(
         name="lungcam", family=codes.DCM.MorphologicalOperations, version=__version__
     )
-    images = source.datasets()
-    made = hd.seg.Segmentation(
-        images,
+    headers = source.headers()
+    segmentation = hd.seg.Segmentation(
+        headers,
         frames,
         segmentation_type="BINARY",
         segment_descriptions=[
@@ -96,14 +102,14 @@ def write_segmentation(
         sop_instance_uid=derived_uid(*names, segment.label),
         instance_number=1,
         plane_positions=[
-            hd.PlanePositionSequence("PATIENT", one.ImagePositionPatient) for one in images
+            hd.PlanePositionSequence("PATIENT", header.ImagePositionPatient) for header in headers
         ],
         omit_empty_frames=False,
         content_label="MASK",
-        content_description=description.mask(segment.label),
-        series_description=description.mask(segment.label),
-        **MAKER,
+        content_description=description.mask_series_description(segment.label),
+        series_description=description.mask_series_description(segment.label),
+        **EQUIPMENT,
     )
-    finish(made, description.mask_notice(segment.label))
+    add_common_attributes(segmentation, description.mask_comments(segment.label))
     with atomic_write(path) as temporary:
-        made.save_as(temporary)
+        segmentation.save_as(temporary)

@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from scipy.special import logit
 
 from lungcam.cohorts.csv_rows import read_rows
-from lungcam.evaluation.predictions import BASELINE
 from lungcam.metrics import ScoredSamples
 from lungcam.runtime.atomic import write_text
+from lungcam.tasks.predictions import BASELINE
 
 
 @contextmanager
@@ -50,12 +50,12 @@ def read_fold(folder: Path) -> ScoredSamples:
         for name in names
     }
     return ScoredSamples(
-        np.array([row.text("sample_id") for row in rows]),
-        np.array([int(row.text("label")) for row in rows]),
+        sample_ids=np.array([row.text("sample_id") for row in rows]),
+        labels=np.array([int(row.text("label")) for row in rows]),
         # nine digits are kept: a probability may stand as 0 or 1
-        logit(probability.clip(1e-12, 1 - 1e-12)),
-        np.array([row.text("patient_id") for row in rows]),
-        known,
+        scores=logit(probability.clip(1e-12, 1 - 1e-12)),
+        patients=np.array([row.text("patient_id") for row in rows]),
+        baselines=known,
     )
 
 

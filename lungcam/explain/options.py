@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from lungcam.config.options import ExplainOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.explain.cam import EVIDENCE, METHODS
 from lungcam.explain.layers import map_layers
 from lungcam.explain.receptive_field import cell_grid
 from lungcam.grid import Grid
 
 # names that a refusal lists
 LISTED = 8
-KNOWN = {"method": METHODS, "evidence": EVIDENCE}
 
 
 def check_explanation(settings: Mapping[str, Any]) -> None:
@@ -24,9 +23,11 @@ def check_explanation(settings: Mapping[str, Any]) -> None:
     Raises:
         InputError: Names the key.
     """
-    for key, known in KNOWN.items():
-        if settings.get(key) is not None and settings[key] not in known:
-            raise InputError(f"explain.{key}={settings[key]}: choose {', '.join(known)}.")
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        check_choices(ExplainOptions, given)
+    except ValueError as error:
+        raise InputError(f"explain.{error}") from error
 
 
 def check_layer(net: nn.Module, layer: str, *, shape: Sequence[int] | None) -> None:

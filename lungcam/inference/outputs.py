@@ -3,36 +3,35 @@
 The DICOM objects of one scan.
 
 The pictures of one scan's heat-map.
-
-A map for each year's risk.
 """
 
 import json
 import resource
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.dicom import (
+    INPUT_REGION,
     LUNGS,
-    SHOWN,
-    NoSource,
     ObjectDescription,
+    SourceError,
     source_of,
     write_heat_slices,
     write_parametric_map,
     write_segmentation,
 )
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, method_name, peaks
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
 from lungcam.inference.prepare import PreparedScan
-from lungcam.nets import one_year
 from lungcam.render import (
-    Outline,
+    PictureInputs,
     RenderError,
     RenderOptions,
     Scene,
@@ -47,12 +46,11 @@ from lungcam.render import (
 from lungcam.render.turntable import SIZE
 from lungcam.runtime.atomic import atomic_write, write_text
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid
 
 # beyond that GDCM gives no spacing to an object of many frames
 GDCM_EVEN_MM = 1e-3
-SEGMENTS = {"mask": SHOWN, "lungs": LUNGS}
+SEGMENTS = {"mask": INPUT_REGION, "lungs": LUNGS}
 
 
 def write_dicom_objects(
@@ -77,7 +75,7 @@ def write_dicom_objects(
     """
     try:
         source = source_of(scan)
-    except NoSource as reason:
+    except SourceError as reason:
         return [str(reason)]
     told = ObjectDescription(
         method=method_name(predictor.method, "both"),
@@ -96,92 +94,76 @@ def write_dicom_objects(
             folder / f"{name}.dcm", source, mask=on_scan, segment=SEGMENTS[name], description=told
         )
     notes = []
-    if not source.one_frame:
+    if not source.shares_frame:
         notes.append(
             "The slices do not share one FrameOfReferenceUID; the DICOM objects carry the first "
             "one's, and some viewers will not lay them over the scan."
         )
-    if masks and source.uneven_mm > GDCM_EVEN_MM:
+    if masks and source.max_gap_deviation_mm > GDCM_EVEN_MM:
         notes.append(
-            f"The slices are uneven by up to {source.uneven_mm:.3f} mm: SimpleITK and other "
-            "readers that stand on GDCM take voxels of 1 mm for mask.dcm and lungs.dcm; give them "
-            "the NIfTI."
+            f"The slices are uneven by up to {source.max_gap_deviation_mm:.3f} mm: SimpleITK and "
+            "other readers based on GDCM assume voxels of 1 mm for mask.dcm and lungs.dcm; give "
+            "them the NIfTI."
         )
     return notes
 
 
-AS_USUAL = RenderOptions()
-
-
 def write_pictures(
     folder: Path,
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    spacing_mm: Sequence[float],
-    heat_name: str,
-    mark: str | None,
-    look: RenderOptions = AS_USUAL,
-    outlines: Sequence[Outline] = (),
+    inputs: PictureInputs,
+    *,
+    options: RenderOptions,
     picture: bool = True,
     turning: bool = False,
 ) -> list[str]:
-    """Render and save; a machine without OpenGL costs the pictures only.
+    """Draw the pictures and write them; without OpenGL only the pictures are missing.
 
     Args:
-        folder: Where the files go.
-        hu: `(W, H, D)` in HU, along right, front and head (RAS+).
-        lungs: `(W, H, D)` bool.
-        heat: `(W, H, D)`, signed.
-        spacing_mm: Of the voxels.
-        heat_name: What the colour bar calls the heat-map.
-        mark: A warning that stands in every picture.
-        look: How they look. The preset otsu adds `lungs_histogram.png`, which tells what it did.
-        outlines: Of annotated nodules.
-        picture: Whether `render.png` is wanted.
-        turning: Whether `turntable.gif` is wanted.
+        folder: Folder of the files.
+        inputs: Scan, lungs and signed heat-map.
+        options: Render options. The preset otsu adds `lungs_histogram.png`, which shows its ramp.
+        picture: Write `render.png`.
+        turning: Write `turntable.gif`.
 
     Returns:
-        What the user should know.
+        Sentences for the user.
     """
-    if look.preset == "otsu":
-        _write_histogram(folder / "lungs_histogram.png", lungs_histogram(hu, lungs))
-    # what speaks the other way is in the volume alone
-    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
-    content = prepare_content(*shown, look, heat_name, mark, outlines)
+    if options.preset == "otsu":
+        histogram = lungs_histogram(inputs.hu, inputs.lungs)
+        _write_histogram(folder / "lungs_histogram.png", histogram)
+    content = prepare_content(_positive_part(inputs), options)
     try:
         if picture:
-            with Scene(content, look) as scene:
-                save_png(folder / "render.png", scene.picture(look.view))
+            with Scene(content, options) as scene:
+                save_png(folder / "render.png", scene.render(options.view))
         if turning:
-            with Scene(content, look, size=SIZE) as scene:
-                save_gif(folder / "turntable.gif", list(turntable(scene, look.view)))
+            with Scene(content, options, size=SIZE) as scene:
+                save_gif(folder / "turntable.gif", list(turntable(scene, options.view)))
     except RenderError as error:
         return [str(error)]
     return []
 
 
-def show_window(
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    spacing_mm: Sequence[float],
-    heat_name: str,
-    mark: str | None,
-    look: RenderOptions,
-    outlines: Sequence[Outline] = (),
-) -> list[str]:
-    """Show a window to turn the volume in, until the user closes it; arguments as above.
+def show_window(inputs: PictureInputs, options: RenderOptions) -> list[str]:
+    """Show the volume in a window until the user closes it.
+
+    Args:
+        inputs: Scan, lungs and signed heat-map.
+        options: Render options.
 
     Returns:
-        What the user should know: that there is no screen.
+        Sentences for the user: that there is no screen.
     """
-    shown = hu, lungs, np.maximum(heat, 0), tuple(spacing_mm)
     try:
-        show(prepare_content(*shown, look, heat_name, mark, outlines), look)
+        show(prepare_content(_positive_part(inputs), options), options)
     except RenderError as error:
         return [str(error)]
     return []
+
+
+def _positive_part(inputs: PictureInputs) -> PictureInputs:
+    """Leave out the negative values of the heat-map, which only the volume's file holds."""
+    return replace(inputs, heat=np.maximum(inputs.heat, 0))
 
 
 def _write_histogram(path: Path, histogram: np.ndarray) -> None:
@@ -204,7 +186,7 @@ def prediction_record(
     return {
         "probability": round(probability, 6),
         "logit": answer.logit,
-        **_risk(predictor, answer),
+        **predictor.task.prediction(answer.logits, predictor.probability),
         "label": int(probability >= predictor.threshold),
         "threshold": predictor.threshold,
         "label_rule": predictor.label_rule,
@@ -257,32 +239,20 @@ def _candidates(predictor: Predictor, answer: ScanPrediction) -> dict[str, objec
     }
 
 
-def _risk(predictor: Predictor, answer: ScanPrediction) -> dict[str, object]:
-    """The risk within each year, by the year, of a net that tells them."""
-    if answer.yearly is None:
-        return {}
-    risks = {str(k): predictor.probability(one) for k, one in enumerate(answer.yearly, start=1)}
-    return {"risk": {year: round(risk, 6) for year, risk in risks.items()}}
-
-
 def peak_memory_mb() -> int:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def yearly_maps(predictor: Predictor, answer: ScanPrediction) -> Iterator[HeatMap]:
-    """Explain the cumulative risk within each year, from the first to the horizon.
-
-    A later year's logit is an earlier one's and what is added since, so what differs between two
-    maps is what speaks for the event in the years between.
+def task_maps(predictor: Predictor, answer: ScanPrediction) -> Iterable[tuple[str, HeatMap]]:
+    """Return the task's further heat-maps of a scan, by name; see `lungcam.tasks.Task.maps`.
 
     Args:
-        predictor: A net that tells risks.
-        answer: Of one place.
+        predictor: The trained net.
+        answer: Prediction of one place.
     """
     net = predictor.classifier
     image = answer.image.to(next(net.parameters()).device)
-    for year in range(len(answer.yearly)):
-        with one_year(net, year):
-            yield predictor.explainer(net, image, grid(answer.subject, "input"))
+    cells = grid(answer.subject, "input")
+    return predictor.task.maps(net, lambda: predictor.explainer(net, image, cells))

@@ -7,14 +7,15 @@ import numpy as np
 import torchio as tio
 
 from lungcam.cohorts import Sample
-from lungcam.data import pixel_hash
+from lungcam.data import pixel_hash, prepare_sample
+from lungcam.data.prepared_sample import lacks_center, read_sample
 from lungcam.errors import InputError
 from lungcam.grid import Grid, reorient
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.lungs import air, lung_pockets, mask_around, trachea
 from lungcam.runtime.stopwatch import Stopwatch
-from lungcam.scans import Scan, read_scan
-from lungcam.transforms import Quality, is_crop, place_center, prepare, quality, shows_whole_chest
+from lungcam.scans import Scan
+from lungcam.transforms import Quality
 from lungcam.transforms.subject import grid, volume
 
 # lungs with what bulges into them from the wall, so that no lesion at the pleura is passed over
@@ -82,7 +83,7 @@ def read_and_prepare(transforms: tio.Compose, sample: Sample) -> PreparedScan:
     """
     watch = Stopwatch()
     with watch("read"):
-        scan = read_scan(sample.image, sample.series, whole_chest=shows_whole_chest(transforms))
+        scan = read_sample(sample, transforms)
     with watch("lungs"):
         ready = _prepared(transforms, scan, sample=sample)
     return replace(ready, seconds=watch.seconds)
@@ -115,35 +116,33 @@ def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     airway = trachea(pockets, hu, spacing_mm=at.spacing_mm)
     lungs = pockets & ~airway
     # without a margin: centres stand in the lungs, and cubes reach beyond
-    return lungs, mask_around(lungs, airway, at.spacing_mm, SEARCHED, margin_mm=0)
+    return lungs, mask_around(lungs, airway, spacing_mm=at.spacing_mm, kind=SEARCHED, margin_mm=0)
 
 
 def _prepared(transforms: tio.Compose, scan: Scan, *, sample: Sample) -> PreparedScan:
-    center_mm, told, pixels = None, list(scan.warnings), pixel_hash(scan)
-    if not shows_whole_chest(transforms):
-        extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
-        if sample.center_mm is None and not is_crop(extent_mm):
-            return PreparedScan(
-                scan=scan,
-                subject=None,
-                searched=find_lungs(scan),
-                quality=Quality(),
-                warnings=told,
-                pixels=pixels,
-            )
-        try:
-            center_mm, misplaced = place_center(scan.grid, sample.center_mm)
-        except ValueError as error:
-            raise InputError(f"{scan.source}: {error}") from error
-        told += [one.sentence for one in misplaced]
-    subject = prepare(scan, transforms, center_mm=center_mm)
-    judged = quality(subject)
-    told += [one.sentence for one in judged.findings]
-    crop = "mask" not in subject and center_mm is None
+    pixels = pixel_hash(scan)
+    if lacks_center(sample, transforms, scan=scan):
+        return PreparedScan(
+            scan=scan,
+            subject=None,
+            searched=find_lungs(scan),
+            quality=Quality(),
+            warnings=scan.warnings,
+            pixels=pixels,
+        )
+    prepared = prepare_sample(sample, transforms, scan=scan)
+    subject = prepared.subject
+    warnings = [finding.sentence for finding in prepared.findings]
+    crop = "mask" not in subject and prepared.center_mm is None
     if crop and _beyond(grid(subject, "input"), grid(subject, "image")):
-        told.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
+        warnings.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
     return PreparedScan(
-        scan=scan, subject=subject, searched=None, quality=judged, warnings=told, pixels=pixels
+        scan=scan,
+        subject=subject,
+        searched=None,
+        quality=prepared.quality,
+        warnings=warnings,
+        pixels=pixels,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from lungcam.cohorts import Sample
 from lungcam.evaluation.lesion_erasure import erase_lesions
 from lungcam.evaluation.localisation import Localiser
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.outputs import (
@@ -15,19 +16,18 @@ from lungcam.inference.outputs import (
     peak_memory_mb,
     prediction_record,
     show_window,
+    task_maps,
     write_pictures,
     write_prediction,
-    yearly_maps,
 )
 from lungcam.inference.predict import predict_prepared
 from lungcam.inference.prepare import PreparedScan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan_report import write_scan_report
-from lungcam.render import RenderOptions
+from lungcam.render import PictureInputs
 from lungcam.report.outlines import outlines_of
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, write_volume
-from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid, volume
 
 # each is timed
@@ -117,9 +117,9 @@ def predict_scan(
                     reorient(one, canonical, target=scan.grid),
                     grid=scan.grid,
                 )
-            if answer.yearly is not None and answer.candidates is None:
-                for year, heat in enumerate(yearly_maps(predictor, answer), start=1):
-                    file = folder / f"heatmap_year_{year}.nii.gz"
+            if answer.candidates is None:
+                for name, heat in task_maps(predictor, answer):
+                    file = folder / f"heatmap_{name}.nii.gz"
                     write_volume(file, heat.on(scan.grid), grid=scan.grid)
     if wanted.dicom:
         # the codes' dictionary alone takes a fifth of a second
@@ -133,14 +133,8 @@ def predict_scan(
         with watch("render"):
             warnings += write_pictures(
                 folder,
-                *_drawn(
-                    predictor,
-                    scan,
-                    sample=sample,
-                    lungs=masks["lungs"],
-                    heat=on_scan,
-                    look=wanted.look,
-                ),
+                _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
+                options=wanted.look,
                 picture=wanted.picture,
                 turning=wanted.turntable,
             )
@@ -175,32 +169,24 @@ def predict_scan(
     write_prediction(folder, prediction)
     if wanted.interactive and masks:
         for note in show_window(
-            *_drawn(
-                predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan, look=wanted.look
-            )
+            _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
+            wanted.look,
         ):
             print(f"note: {note}")
     return prediction
 
 
-def _drawn(
-    predictor: Predictor,
-    scan: Scan,
-    *,
-    sample: Sample,
-    lungs: np.ndarray,
-    heat: np.ndarray,
-    look: RenderOptions,
-) -> tuple:
-    """What pictures are made of, as `write_pictures` takes it."""
+def _picture_inputs(
+    predictor: Predictor, scan: Scan, *, sample: Sample, lungs: np.ndarray, heat: np.ndarray
+) -> PictureInputs:
+    """Collect the inputs of the scan's pictures, on its canonical grid."""
     canonical = scan.grid.canonical
-    return (
-        reorient(scan.hu, scan.grid, target=canonical),
-        lungs,
-        reorient(heat, scan.grid, target=canonical),
-        canonical.spacing_mm,
-        method_name(predictor.method, predictor.evidence),
-        predictor.mark,
-        look,
-        outlines_of(sample, canonical),
+    return PictureInputs(
+        hu=reorient(scan.hu, scan.grid, target=canonical),
+        lungs=lungs,
+        heat=reorient(heat, scan.grid, target=canonical),
+        spacing_mm=canonical.spacing_mm,
+        heat_name=method_name(predictor.method, predictor.evidence),
+        mark=predictor.mark,
+        outlines=outlines_of(sample, canonical),
     )

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.cohorts import Sample
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
-from lungcam.render import RenderOptions, prepare_content
+from lungcam.render import PictureInputs, RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
 from lungcam.report.page import write_page
 from lungcam.report.scan_page import ScanReport, scan_page
 from lungcam.report.scan_volume import show_scan
 from lungcam.report.volume_section import volume_section
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms import is_crop, shows_whole_chest
 
 # along the longest side of the 3D view: as fine as a browser without a graphics card can turn
@@ -69,20 +69,20 @@ def write_scan_report(
         fitted_on=predictor.fitted_on,
         noun="scans" if shows_whole_chest(predictor.transforms) else "nodules",
         lesions=lesions,
+        section=predictor.task.prediction_section(prediction),
     )
     view = None
     if "lungs" in answer.masks:
-        content = prepare_content(
-            hu,
-            answer.masks["lungs"],
-            answer.heat.on(canonical).clip(0),
-            canonical.spacing_mm,
-            look,
-            method_name(predictor.method, predictor.evidence),
-            predictor.mark,
-            outlines_of(sample, canonical),
-            VOXELS,
+        inputs = PictureInputs(
+            hu=hu,
+            lungs=answer.masks["lungs"],
+            heat=answer.heat.on(canonical).clip(0),
+            spacing_mm=canonical.spacing_mm,
+            heat_name=method_name(predictor.method, predictor.evidence),
+            mark=predictor.mark,
+            outlines=outlines_of(sample, canonical),
         )
+        content = prepare_content(inputs, look, max_side=VOXELS)
         view = volume_section(content, look.view)
     write_page(folder / "report.html", scan_page(report, view))
 

@@ -1,4 +1,4 @@
-"""Figures with their rule, interval and baseline. Plain numpy and scipy."""
+"""Metrics with their rule, interval and baseline, in plain numpy and scipy."""
 
 from lungcam.metrics.calibration import (
     CALIBRATION_RULE,
@@ -48,12 +48,14 @@ from lungcam.metrics.survival import (
     CONCORDANCE_RULE,
     DAYS_PER_YEAR,
     HORIZON_YEARS,
-    calibration_by_group,
-    calibration_by_year,
     concordance,
     concordance_interval,
     follow_up,
     observed_risk,
+)
+from lungcam.metrics.yearly_risk import (
+    calibration_by_group,
+    calibration_by_year,
     year_rows,
     yearly_auc,
     yearly_baselines,

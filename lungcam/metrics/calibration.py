@@ -1,9 +1,4 @@
-"""Whether probabilities mean what they say.
-
-Platt scaling: from a net's logit to a probability that means what it says.
-
-Platt scaling of the risks of all years together.
-"""
+"""Calibration of probabilities: Brier score, calibration error and Platt scaling."""
 
 from dataclasses import dataclass
 
@@ -13,39 +8,44 @@ from scipy.special import expit
 
 from lungcam.metrics.survival import kaplan_meier
 
+CALIBRATION_RULE = (
+    "Platt scaling fitted on the validation split, with Platt's smoothed targets and a slope above "
+    "0: validation's own brier and ece are therefore optimistic, the test's are not"
+)
+YEARLY_CALIBRATION_RULE = (
+    "Platt scaling of all years' cumulative logits together, one slope above 0 and one intercept, "
+    "so that the risks of later years stay the greater; fitted on the validation split's pairs of "
+    "scan and year with a known outcome, each patient weighing alike, and known pairs standing "
+    "in for those lost to follow-up (inverse probability of censoring)"
+)
+# in standard deviations of the logits: where these are uninformative or point the wrong way, the
+# probability is nearly the same for all, and the ranks stay
+MIN_SLOPE = 0.01
+
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean squared difference of probability and label (Brier, 1950); 0 is best."""
+    """Return the mean squared difference of probability and label (Brier, 1950); 0 is best."""
     return float(np.mean((probabilities - labels) ** 2))
 
 
 def expected_calibration_error(
     labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10
 ) -> float:
-    """Mean difference of probability and frequency over bins of equal width (Naeini, 2015).
+    """Return the mean gap of probability and frequency over bins of equal width (Naeini, 2015).
 
     Args:
         labels: `(N,)` of 0 and 1.
         probabilities: `(N,)` in [0, 1].
-        bins: Number of bins; each weighs by how many samples it holds.
+        bins: Number of bins, each weighted by its number of samples.
     """
-    bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
-    gap = np.bincount(bin_of, probabilities - labels, minlength=bins)
+    bin_index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gap = np.bincount(bin_index, probabilities - labels, minlength=bins)
     return float(np.abs(gap).sum() / len(labels))
-
-
-CALIBRATION_RULE = (
-    "Platt scaling fitted on the validation split, with Platt's smoothed targets and a slope above "
-    "0: validation's own brier and ece are therefore optimistic, the test's are not"
-)
-# in standard deviations of the logits: where they tell nothing, or point the wrong way, the
-# probability is nearly the same for all, and the ranks stay
-LOWEST_SLOPE = 0.01
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`slope * logit + intercept` is the calibrated logit; the default changes nothing.
+    """Calibration of logits: `slope * logit + intercept`; the default changes nothing.
 
     Attributes:
         slope: Above 0, so that ranks are kept.
@@ -63,11 +63,11 @@ class Calibration:
             raise ValueError(f"slope {self.slope} and intercept {self.intercept} do not calibrate.")
 
     def logit(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated logits of any shape."""
+        """Return calibrated logits, of any shape."""
         return self.slope * np.asarray(logits, float) + self.intercept
 
     def probability(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities, in [0, 1]."""
+        """Return calibrated probabilities, in [0, 1]."""
         return expit(self.logit(logits))
 
 
@@ -76,25 +76,25 @@ def fit_platt(
 ) -> Calibration:
     """Fit slope and intercept by maximum likelihood on smoothed targets.
 
-    Platt, Probabilistic outputs for support vector machines, 1999: a positive's target is
-    (P + 1) / (P + 2) and a negative's 1 / (N + 2), of P positives and N negatives, so that the fit
+    Platt, Probabilistic outputs for support vector machines, 1999: with P positives and N
+    negatives a positive's target is (P + 1) / (P + 2) and a negative's 1 / (N + 2), so that the fit
     stays finite where the logits separate the labels.
 
     Args:
         labels: `(N,)` of 0 and 1, of samples that were not trained on.
         logits: `(N,)`.
-        weights: `(N,)` above 0, as how many samples each counts; None: one each.
+        weights: `(N,)` above 0, the number of samples that each counts as; None: 1 for each.
 
     Returns:
-        The calibration; one that changes nothing where a class is missing or all logits are equal.
+        The calibration; the identity where a class is missing or all logits are equal.
     """
     logits = np.asarray(logits, float)
     weights = np.ones(len(logits)) if weights is None else weights
-    middle = float(np.average(logits, weights=weights))
-    spread = float(np.sqrt(np.average((logits - middle) ** 2, weights=weights)))
+    center = float(np.average(logits, weights=weights))
+    spread = float(np.sqrt(np.average((logits - center) ** 2, weights=weights)))
     if labels.min() == labels.max() or not spread > 0:
         return Calibration()
-    z = (logits - middle) / spread
+    z = (logits - center) / spread
     positive, negative = weights[labels == 1].sum(), weights[labels == 0].sum()
     targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
 
@@ -105,73 +105,68 @@ def fit_platt(
         mean = np.average(np.stack([entropy, gap * z, gap]), axis=1, weights=weights)
         return float(mean[0]), mean[1:]
 
-    found = minimize(
+    result = minimize(
         loss,
         np.array([1.0, 0.0]),
         jac=True,
         method="L-BFGS-B",
-        bounds=((LOWEST_SLOPE, None), (None, None)),
+        bounds=((MIN_SLOPE, None), (None, None)),
         options={"ftol": 1e-15, "gtol": 1e-9},
     )
-    slope = float(found.x[0]) / spread
-    return Calibration(slope, float(found.x[1]) - slope * middle)
-
-
-YEARLY_CALIBRATION_RULE = (
-    "Platt scaling of all years' cumulative logits together, one slope above 0 and one intercept, "
-    "so that the risks of later years stay the greater; fitted on the validation split's pairs of "
-    "scan and year whose outcome is known, each patient weighing alike, and known pairs standing "
-    "in for those lost to follow-up (inverse probability of censoring)"
-)
+    slope = float(result.x[0]) / spread
+    return Calibration(slope, float(result.x[1]) - slope * center)
 
 
 def fit_yearly_platt(
-    logits: np.ndarray, happened: np.ndarray, in_follow_up: np.ndarray, patients: np.ndarray
+    logits: np.ndarray, *, happened: np.ndarray, in_follow_up: np.ndarray, patients: np.ndarray
 ) -> Calibration:
     """Fit one calibration to the cumulative logits of all years, by maximum likelihood.
 
-    A pair of a row and a year is known where the event came by then, or where `y_mask` is 1: that
-    ends with the year of the event, and without the later years, of which the outcome is as well
-    known, late risks would come out too low. Left at that they would come out too high, since rows
-    that are lost to follow-up have no late pairs, and those with an event before have. So each pair
-    weighs by the inverse of the share of rows still followed (Graf et al., Stat Med
+    A pair of a row and a year is known where the event came by then, or where `y_mask` is 1. The
+    mask alone ends with the year of the event: without the later years, which are known as well,
+    late risks would come out too low. With them and no weights they would come out too high, since
+    rows that are lost to follow-up have no late pairs, and those with an event before have. So each
+    pair weighs by the inverse of the share of rows still followed (Graf et al., Stat Med
     1999;18:2529-2545), estimated by Kaplan-Meier from the masks.
 
     Args:
         logits: `(N, Y)` cumulative logits of samples that were not trained on.
         happened: `(N, Y)`, y_seq of `risk_targets`.
         in_follow_up: `(N, Y)`, y_mask of `risk_targets`.
-        patients: `(N,)` patient of each row; the weight of one is shared out to the rows.
+        patients: `(N,)` patient of each row; the weight of a patient is shared among the rows.
 
     Returns:
-        The calibration; one that changes nothing where nothing, or one outcome alone, is known.
+        The calibration; the identity where no outcome, or only one of the two, is known.
     """
     happened = np.asarray(happened) == 1
     mask = np.asarray(in_follow_up) == 1
     known = mask | happened
     if not known.any():
         return Calibration()
-    _, person, scans = np.unique(patients, return_inverse=True, return_counts=True)
-    rows = 1 / scans[person]
-    weights = rows[:, None] / _followed(happened, mask, rows=rows) / logits.shape[1]
+    _, patient_index, scans = np.unique(patients, return_inverse=True, return_counts=True)
+    row_weights = 1 / scans[patient_index]
+    followed = _followed_share(happened, mask, row_weights=row_weights)
+    weights = row_weights[:, None] / followed / logits.shape[1]
     return fit_platt(happened[known].astype(int), logits[known], weights=weights[known])
 
 
-def _followed(happened: np.ndarray, mask: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
-    """Share of rows followed into each year `(N, Y)`, or into that of a row's event.
+def _followed_share(
+    happened: np.ndarray, mask: np.ndarray, *, row_weights: np.ndarray
+) -> np.ndarray:
+    """Return the share of rows followed into each year `(N, Y)`, or into that of a row's event.
 
-    Where nobody is left that could be known the share is 1: no pair asks for it.
+    Where nobody is left that could be known the share is 1: no pair uses it.
 
     Args:
         happened: `(N, Y)` bool.
         mask: `(N, Y)` bool.
-        rows: `(N,)` weight of each.
+        row_weights: `(N,)`.
     """
     # free and followed all through the year before, so that this one might have been known
-    before = np.c_[np.ones(len(rows), bool), (mask & ~happened)[:, :-1]]
+    before = np.c_[np.ones(len(row_weights), bool), (mask & ~happened)[:, :-1]]
     lost = before & ~mask
-    left = kaplan_meier((rows @ lost)[None], (rows @ before)[None])[0, 1:]
-    # a row with the event is known ever after by how it was followed until then
+    left = kaplan_meier((row_weights @ lost)[None], (row_weights @ before)[None])[0, 1:]
+    # a row with the event is known ever after, by its follow-up until then
     at_event = np.where(mask, left, np.inf).min(axis=1, keepdims=True)
     share = np.where(happened, at_event, left)
     return np.where((share > 0) & np.isfinite(share), share, 1)

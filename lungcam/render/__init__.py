@@ -2,7 +2,7 @@
 
 from lungcam.render.annotations import Outline
 from lungcam.render.camera import VIEWS, View
-from lungcam.render.content import Content, prepare_content
+from lungcam.render.content import PictureInputs, SceneContent, prepare_content
 from lungcam.render.interactive import show
 from lungcam.render.mapper import choose_mapper
 from lungcam.render.offscreen import RenderError
@@ -17,21 +17,22 @@ from lungcam.render.transfer_functions import (
     to_display,
 )
 from lungcam.render.turntable import save_gif, turntable
-from lungcam.render.volume import lungs_and_heat
+from lungcam.render.volume import build_volume
 
 __all__ = [
     "VIEWS",
-    "Content",
     "Outline",
+    "PictureInputs",
     "Ramp",
     "RenderError",
     "RenderOptions",
     "Scene",
+    "SceneContent",
     "TransferFunctions",
     "View",
+    "build_volume",
     "check_options",
     "choose_mapper",
-    "lungs_and_heat",
     "lungs_histogram",
     "otsu_ramp",
     "prepare_content",

@@ -1,6 +1,6 @@
-"""Where the camera stands around the patient, who faces +y with the head along +z (RAS+).
+"""Views of the patient, the camera that takes them and the cube that names the patient's sides.
 
-A small cube in the corner that turns with the patient and names the sides.
+In RAS+ the patient faces +y with the head along +z.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,11 @@ from vtkmodules.vtkRenderingCore import vtkCamera, vtkRenderer
 
 
 class View(NamedTuple):
-    """Angles in degrees from straight in front.
+    """Direction of a camera, as angles in degrees from straight in front of the patient.
 
-    `azimuth` carries the camera to the patient's left, `elevation` above.
+    Attributes:
+        azimuth: Angle towards the patient's left.
+        elevation: Angle upwards.
     """
 
     azimuth: float
@@ -29,11 +31,16 @@ VIEWS = {
     "superior": View(0, 90),
     "three_quarter": View(50, 25),
 }
-"""Named views. Those from the front and the back stand a little aside, which shows the depth."""
+"""Views by name. The anterior and posterior views are slightly oblique, which shows depth."""
+
+CUBE_VIEWPORT = (0.865, 0.845, 0.985, 0.965)
+"""Viewport of the cube as (left, bottom, right, top), each a share of the picture."""
+
+CUBE_FACE_COLOR, CUBE_LETTER_COLOR = (0.20, 0.24, 0.30), (0.86, 0.88, 0.92)
 
 
 def named_view(view: str | View) -> View:
-    """Look a view up by its name; a `View` is taken as it is.
+    """Look up a view by its name; a `View` is returned unchanged.
 
     Raises:
         ValueError: If there is no view of that name.
@@ -45,8 +52,12 @@ def named_view(view: str | View) -> View:
     return VIEWS[view]
 
 
-def axes_of(view: View) -> np.ndarray:
-    """Unit vectors of a view in RAS+, one a row: the picture's right, its top, to the camera."""
+def view_axes(view: View) -> np.ndarray:
+    """Return the axes of a view in RAS+.
+
+    Returns:
+        `(3, 3)` unit vectors as rows: the picture's right, its top, towards the camera.
+    """
     azimuth, elevation = np.radians(view)
     right = np.array([-np.cos(azimuth), -np.sin(azimuth), 0.0])
     behind = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
@@ -55,7 +66,7 @@ def axes_of(view: View) -> np.ndarray:
 
 
 def camera_axes(camera: vtkCamera) -> np.ndarray:
-    """Likewise of a camera, wherever it was turned to."""
+    """Return the axes of a camera in RAS+, as `view_axes` returns those of a view."""
     toward = -np.array(camera.GetDirectionOfProjection())
     right = np.cross(camera.GetViewUp(), toward)
     right /= np.linalg.norm(right)
@@ -63,10 +74,10 @@ def camera_axes(camera: vtkCamera) -> np.ndarray:
 
 
 def side_letters(right: np.ndarray) -> tuple[str, str]:
-    """Letters for the left and right side of a picture, the patient's.
+    """Return the letters of the patient's sides at the left and right edge of a picture.
 
     Args:
-        right: `(3,)`, the picture's right in RAS+.
+        right: `(3,)` direction of the picture's right in RAS+.
     """
     axis = int(np.abs(right).argmax())
     letters = ("LR", "PA", "IS")[axis]
@@ -81,52 +92,46 @@ def aim(
     aspect: float,
     frame: tuple[float, float, float, float],
 ) -> None:
-    """Set a parallel camera so that a body just fits a part of the picture.
+    """Set a parallel camera so that an object just fits a part of the picture.
 
-    The room is that of the body turned about its upright axis, so the scale does not change when
-    the camera goes round.
+    The scale leaves room for the object turned about its vertical axis, so it does not change when
+    the azimuth does.
 
     Args:
-        camera: The camera to set.
-        view: Where it stands.
-        points: `(n, 3)` surface of the body, in mm.
+        camera: Camera to set.
+        view: Direction of the camera.
+        points: `(n, 3)` surface of the object, in mm.
         aspect: Width of the whole picture over its height.
-        frame: The part to fill as (left, right, bottom, top), each a share of the picture.
+        frame: Part to fill as (left, right, bottom, top), each a share of the picture.
     """
-    axes = axes_of(view)
+    axes = view_axes(view)
     center = (points.min(axis=0) + points.max(axis=0)) / 2
     x, y, z = (points - center).T
     radius = np.hypot(x, y)
-    # A turn brings each point to where it is lowest and highest in the picture.
-    sideways, upright = np.hypot(*axes[1, :2]), axes[1, 2]
-    lowest = (z * upright - radius * sideways).min()
-    highest = (z * upright + radius * sideways).max()
+    # a full turn takes each point through its lowest and highest position in the picture
+    horizontal, vertical = np.hypot(*axes[1, :2]), axes[1, 2]
+    lowest = (z * vertical - radius * horizontal).min()
+    highest = (z * vertical + radius * horizontal).max()
 
     left, right, bottom, top = frame
     scale = max((highest - lowest) / (top - bottom), 2 * radius.max() / (right - left) / aspect)
-    # The frame's middle is not the picture's: the camera looks past the body by the difference.
+    # the frame is not centred in the picture: shift the focal point by the difference
     middle = [(side.min() + side.max()) / 2 for side in ((points - center) @ axes[:2].T).T]
-    aside = middle[0] - (left + right - 1) / 2 * aspect * scale
-    above = middle[1] - (bottom + top - 1) / 2 * scale
-    focus = center + aside * axes[0] + above * axes[1]
-    reach = 2 * np.linalg.norm(points - center, axis=1).max()
+    shift_right = middle[0] - (left + right - 1) / 2 * aspect * scale
+    shift_up = middle[1] - (bottom + top - 1) / 2 * scale
+    focus = center + shift_right * axes[0] + shift_up * axes[1]
+    distance = 2 * np.linalg.norm(points - center, axis=1).max()
     camera.ParallelProjectionOn()
     camera.SetParallelScale(scale / 2)
     camera.SetFocalPoint(*focus)
-    camera.SetPosition(*(focus + axes[2] * reach))
+    camera.SetPosition(*(focus + axes[2] * distance))
     camera.SetViewUp(*axes[1])
 
 
-CORNER = (0.865, 0.845, 0.985, 0.965)
-"""Its place as (left, bottom, right, top), each a share of the picture."""
-
-FACE, LETTER = (0.20, 0.24, 0.30), (0.86, 0.88, 0.92)
-
-
 class OrientationCube:
-    """A renderer of its own, in front of the scene's.
+    """Cube in a corner of the picture that turns with the patient, in a renderer of its own.
 
-    The letters are the patient's: Right, Left, Anterior, Posterior, Superior, Inferior.
+    Its letters name the patient's sides: Right, Left, Anterior, Posterior, Superior, Inferior.
     """
 
     def __init__(self) -> None:
@@ -136,30 +141,30 @@ class OrientationCube:
             getattr(cube, f"Set{axis}MinusFaceText")(minus)
             for sign in ("Plus", "Minus"):
                 letter = getattr(cube, f"Get{axis}{sign}FaceProperty")()
-                letter.SetColor(*LETTER)
+                letter.SetColor(*CUBE_LETTER_COLOR)
                 letter.SetAmbient(1.0)
                 letter.SetDiffuse(0.0)
         cube.SetFaceTextScale(0.62)
-        # upright, seen from its side
+        # keep the letters upright in a view of their face
         cube.SetXFaceTextRotation(0)
         cube.SetYFaceTextRotation(0)
         cube.SetZFaceTextRotation(-90)
-        cube.GetCubeProperty().SetColor(*FACE)
+        cube.GetCubeProperty().SetColor(*CUBE_FACE_COLOR)
         cube.GetCubeProperty().SetAmbient(0.5)
-        cube.GetTextEdgesProperty().SetColor(*LETTER)
+        cube.GetTextEdgesProperty().SetColor(*CUBE_LETTER_COLOR)
         cube.GetTextEdgesProperty().SetLineWidth(1)
         self.renderer = vtkRenderer()
-        self.renderer.SetViewport(*CORNER)
+        self.renderer.SetViewport(*CUBE_VIEWPORT)
         self.renderer.SetLayer(1)
         self.renderer.InteractiveOff()
         self.renderer.AddActor(cube)
 
-    def turn(self, camera: vtkCamera) -> None:
-        """Show the cube from the side that a camera looks from."""
-        own = self.renderer.GetActiveCamera()
-        own.ParallelProjectionOn()
-        own.SetParallelScale(0.9)
-        own.SetFocalPoint(0, 0, 0)
-        own.SetPosition(*(-4 * x for x in camera.GetDirectionOfProjection()))
-        own.SetViewUp(*camera.GetViewUp())
+    def update(self, camera: vtkCamera) -> None:
+        """Turn the cube to the direction of the scene's camera."""
+        cube_camera = self.renderer.GetActiveCamera()
+        cube_camera.ParallelProjectionOn()
+        cube_camera.SetParallelScale(0.9)
+        cube_camera.SetFocalPoint(0, 0, 0)
+        cube_camera.SetPosition(*(-4 * x for x in camera.GetDirectionOfProjection()))
+        cube_camera.SetViewUp(*camera.GetViewUp())
         self.renderer.ResetCameraClippingRange()

@@ -1,4 +1,4 @@
-"""What a scene shows: the volume, its tables, what is written beside it."""
+"""Contents of a scene: the reduced volume, its transfer functions and its captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,22 +9,46 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from lungcam.render.annotations import Outline
 from lungcam.render.options import RenderOptions, check_options, transfer_functions
 from lungcam.render.transfer_functions import TransferFunctions, lungs_histogram
-from lungcam.render.volume import MAX_SIDE, check_volumes, lungs_and_heat
+from lungcam.render.volume import MAX_SIDE, build_volume, check_volumes
 
 
-@dataclass(frozen=True, eq=False)
-class Content:
-    """What a scene shows.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PictureInputs:
+    """Scan, lungs and heat-map of a picture, with the texts and rings drawn over them.
 
     Attributes:
-        image: Lungs and heat, as `lungcam.render.volume.lungs_and_heat` makes them.
-        lungs: How the lungs are drawn.
-        heat: How the heat-map is drawn.
-        peak: Highest value of the heat-map, in its own unit; 0 where there is none.
-        peak_mm: Where that is, from the centre of the scan's voxel (0, 0, 0); None where none is.
-        heat_name: What the colour bar calls the heat-map.
-        outlines: Of annotated nodules.
-        mark: A warning that stands in every picture, or None.
+        hu: `(W, H, D)` scan in HU, its axes along the patient's right, front and head (RAS+).
+        lungs: `(W, H, D)` bool, the lungs alone; the scan is not drawn outside them.
+        heat: `(W, H, D)`, finite and at least 0, or None for the lungs alone.
+        spacing_mm: Size of a voxel along each axis, in mm.
+        heat_name: Title of the heat-map's colour bar; its numbers are the map's own.
+        mark: Warning along the upper edge, such as that the heat-map failed its checks, or None.
+        outlines: Annotated nodules, each drawn as a ring.
+    """
+
+    hu: np.ndarray
+    lungs: np.ndarray
+    heat: np.ndarray | None
+    spacing_mm: tuple[float, float, float]
+    heat_name: str = "Grad-CAM"
+    mark: str | None = None
+    outlines: Sequence[Outline] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SceneContent:
+    """Contents of a scene, reduced to what is drawn.
+
+    Attributes:
+        image: Lungs and heat-map, as `lungcam.render.volume.build_volume` returns them.
+        lungs: Transfer functions of the lungs.
+        heat: Transfer functions of the heat-map.
+        peak: Highest value of the heat-map, in its own unit; 0 without a heat-map.
+        peak_mm: Position of the peak in mm from the centre of the scan's voxel (0, 0, 0); None if
+            the peak is 0.
+        heat_name: Title of the colour bar.
+        mark: Warning in every picture, or None.
+        outlines: Annotated nodules.
     """
 
     image: vtkImageData
@@ -33,37 +57,48 @@ class Content:
     peak: float
     peak_mm: tuple[float, float, float] | None
     heat_name: str
-    outlines: Sequence[Outline] = ()
     mark: str | None = None
+    outlines: Sequence[Outline] = ()
 
 
 def prepare_content(
-    hu: np.ndarray,
-    lungs: np.ndarray,
-    heat: np.ndarray | None,
-    spacing_mm: tuple[float, float, float],
-    look: RenderOptions,
-    heat_name: str = "Grad-CAM",
-    mark: str | None = None,
-    outlines: Sequence[Outline] = (),
-    most: int = MAX_SIDE,
-) -> Content:
-    """Reduce a scan and its heat-map to what is drawn.
+    inputs: PictureInputs, options: RenderOptions, *, max_side: int = MAX_SIDE
+) -> SceneContent:
+    """Reduce a scan and its heat-map to the contents of a scene.
 
-    Arguments as of `render_volume`, and `most` as of `lungs_and_heat`.
+    Args:
+        inputs: Scan, lungs and heat-map.
+        options: Transfer functions and colours.
+        max_side: Voxels along the longest side, at most.
 
     Raises:
-        ValueError: As `render_volume`.
+        ValueError: If the arrays do not fit together, the lung mask is empty, the heat-map is
+            negative or not finite, or the options do not exist.
     """
-    check_options(look)
+    check_options(options)
+    hu, lungs, heat, spacing_mm = inputs.hu, inputs.lungs, inputs.heat, inputs.spacing_mm
     check_volumes(hu, lungs, heat=heat, spacing_mm=spacing_mm)
-    functions = transfer_functions(look, lungs_histogram(hu, lungs))
-    image = lungs_and_heat(
-        hu, lungs, heat=heat, spacing_mm=spacing_mm, functions=functions[0], most=most
+    lung_functions, heat_functions = transfer_functions(options, lungs_histogram(hu, lungs))
+    image = build_volume(
+        hu,
+        lungs,
+        heat=heat,
+        spacing_mm=spacing_mm,
+        functions=lung_functions,
+        max_side=max_side,
     )
     peak = 0.0 if heat is None else float(heat.max())
-    place = None
+    peak_mm = None
     if peak > 0:
         voxel = np.unravel_index(int(heat.argmax()), heat.shape)
-        place = tuple(float(i * mm) for i, mm in zip(voxel, spacing_mm, strict=True))
-    return Content(image, *functions, peak, place, heat_name, tuple(outlines), mark)
+        peak_mm = tuple(float(i * mm) for i, mm in zip(voxel, spacing_mm, strict=True))
+    return SceneContent(
+        image=image,
+        lungs=lung_functions,
+        heat=heat_functions,
+        peak=peak,
+        peak_mm=peak_mm,
+        heat_name=inputs.heat_name,
+        mark=inputs.mark,
+        outlines=tuple(inputs.outlines),
+    )

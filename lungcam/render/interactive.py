@@ -1,36 +1,36 @@
-"""A window in which the volume is turned with the mouse."""
+"""Window in which the volume is turned with the mouse."""
 
 import os
 import sys
 
 import vtkmodules.vtkInteractionStyle
-import vtkmodules.vtkRenderingUI  # noqa: F401  both register what takes mouse and keys
+import vtkmodules.vtkRenderingUI  # noqa: F401  both register event handlers
 from vtkmodules.vtkInteractionStyle import vtkInteractorStyleTrackballCamera
 from vtkmodules.vtkRenderingCore import vtkRenderWindow, vtkRenderWindowInteractor
 
-from lungcam.render.content import Content
+from lungcam.render.content import SceneContent
 from lungcam.render.offscreen import RenderError, quiet_vtk
 from lungcam.render.options import RenderOptions
 from lungcam.render.scene import Scene
 
 TITLE = "lungcam: drag turns, Shift+drag moves, the wheel zooms, R resets, Q closes"
 NO_SCREEN = (
-    "There is no screen for the window of render.interactive=true; all else is written. "
+    "There is no screen for the window of render.interactive=true; all files are written. "
     "Over ssh, log in with -X, or look at turntable.gif (turntable=true)."
 )
-# off a screen VTK falls back on these
-UNSEEN = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
+# windows that VTK falls back on without a screen
+OFFSCREEN_CLASSES = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 
 
-def show(content: Content, look: RenderOptions) -> None:
-    """Show a scene in a window, until the user closes it.
+def show(content: SceneContent, options: RenderOptions) -> None:
+    """Show a scene in a window until the user closes it.
 
-    VTK's keys hold: R resets the camera, F flies to what the mouse points at, J and T change
-    between joystick and trackball, Q or E ends.
+    VTK's keys apply: R resets the camera, F flies to the point under the mouse, J and T switch
+    between joystick and trackball, Q or E closes the window.
 
     Args:
-        content: What it shows.
-        look: How.
+        content: Contents of the scene.
+        options: Render options.
 
     Raises:
         RenderError: If there is no screen.
@@ -39,10 +39,10 @@ def show(content: Content, look: RenderOptions) -> None:
         raise RenderError(NO_SCREEN)
     with quiet_vtk():
         window = vtkRenderWindow()
-    if window.GetClassName() in UNSEEN:
+    if window.GetClassName() in OFFSCREEN_CLASSES:
         raise RenderError(NO_SCREEN)
     window.SetWindowName(TITLE)
-    with Scene(content, look, window=window) as scene:
+    with Scene(content, options, window=window) as scene:
         interactor = vtkRenderWindowInteractor()
         interact(scene, interactor)
         with quiet_vtk():
@@ -52,11 +52,11 @@ def show(content: Content, look: RenderOptions) -> None:
 
 
 def interact(scene: Scene, interactor: vtkRenderWindowInteractor) -> None:
-    """Let mouse and keys turn a scene; it is drawn coarsely while it moves.
+    """Let mouse and keys turn a scene, which is drawn coarsely while it moves.
 
     Args:
-        scene: An open one.
-        interactor: What takes the events; it is to be initialised and started.
+        scene: Open scene.
+        interactor: Interactor to connect; the caller initialises and starts it.
     """
     scene.mapper.SetAutoAdjustSampleDistances(True)
     interactor.SetRenderWindow(scene.window)

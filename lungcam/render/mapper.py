@@ -1,4 +1,4 @@
-"""The volume mapper that suits the OpenGL at hand, by measurement."""
+"""Choice of the volume mapper that is faster on this machine's OpenGL."""
 
 import time
 from functools import cache
@@ -19,50 +19,53 @@ from lungcam.render.offscreen import RenderError, offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import FIRE, GRADIENT, heat_functions
 from lungcam.render.volume_property import volume_property
 
-MAPPERS = {"software": vtkFixedPointVolumeRayCastMapper, "hardware": vtkGPUVolumeRayCastMapper}
-# large enough that casting rays outweighs what each frame costs anyway, small enough for software
-SIDE, PIXELS = 32, 64
+MAPPER_CLASSES = {
+    "software": vtkFixedPointVolumeRayCastMapper,
+    "hardware": vtkGPUVolumeRayCastMapper,
+}
+# large enough that ray casting dominates the time of a frame, small enough for software rendering
+BALL_SIDE, WINDOW_SIDE = 32, 64
 FRAMES = 3
 
 
 def choose_mapper(mapper: str = "auto") -> vtkVolumeMapper:
-    """Make a volume mapper; all of them blend independent components alike.
+    """Make a volume mapper; both kinds blend independent components alike.
 
     Args:
         mapper: 'software', 'hardware', or 'auto' for the faster of the two, see `faster_mapper`.
 
     Raises:
-        RenderError: If no OpenGL can be had.
+        RenderError: If no OpenGL is available.
     """
-    return MAPPERS[faster_mapper() if mapper == "auto" else mapper]()
+    return MAPPER_CLASSES[faster_mapper() if mapper == "auto" else mapper]()
 
 
 @cache
 def faster_mapper() -> str:
-    """Time both mappers on a small volume of lungs and heat, once a process.
+    """Time both mappers on a small volume of lungs and heat, once per process.
 
-    Where OpenGL runs in software, casting rays on the processor beats an emulated graphics card
-    some ten to thirty times; a graphics card beats the processor as clearly. A driver's name tells
-    neither of those that are not on a list, nor that a card cannot draw volumes at all. The first
-    frame of each, which compiles shaders, does not count; the fastest of the next does, for other
-    work on the machine can only slow a frame down.
+    With OpenGL in software, ray casting on the processor is ten to thirty times as fast as on the
+    emulated graphics card; a real graphics card is faster than the processor by as much. Drivers
+    are not recognised by name: a list would be incomplete, and a name does not say if the card can
+    draw volumes. The first frame compiles shaders and is not counted. The fastest of the following
+    frames is, because other work on the machine can only slow a frame down.
 
     Returns:
         'software' or 'hardware'.
 
     Raises:
-        RenderError: If no OpenGL can be had.
+        RenderError: If no OpenGL is available.
     """
-    seconds = {name: _seconds(name) for name in MAPPERS}
+    seconds = {name: _frame_seconds(name) for name in MAPPER_CLASSES}
     return min(seconds, key=seconds.get)
 
 
-def _seconds(mapper: str) -> float:
-    """How long a frame takes; infinite where OpenGL is there but the mapper cannot draw."""
+def _frame_seconds(mapper: str) -> float:
+    """Measure the time of a frame; infinite if the mapper cannot draw with this OpenGL."""
     with quiet_vtk():
-        window = offscreen_window((PIXELS, PIXELS))
+        window = offscreen_window((WINDOW_SIDE, WINDOW_SIDE))
     renderer, volume = vtkRenderer(), vtkVolume()
-    caster = MAPPERS[mapper]()
+    caster = MAPPER_CLASSES[mapper]()
     caster.SetInputData(_ball())
     caster.SetAutoAdjustSampleDistances(False)
     caster.SetSampleDistance(1.0)
@@ -71,29 +74,30 @@ def _seconds(mapper: str) -> float:
     renderer.AddVolume(volume)
     renderer.ResetCamera()
     window.AddRenderer(renderer)
-    taken = []
+    seconds = []
     try:
         for _ in repeat(None, 1 + FRAMES):
             renderer.GetActiveCamera().Azimuth(10)
-            before = time.perf_counter()
+            start = time.perf_counter()
             with quiet_vtk():
                 window.Render()
                 window.WaitForCompletion()
-            taken.append(time.perf_counter() - before)
+            seconds.append(time.perf_counter() - start)
     except RenderError:
         return float("inf")
     finally:
         with quiet_vtk():
             window.Finalize()
-    return min(taken[1:])
+    return min(seconds[1:])
 
 
 def _ball() -> vtkImageData:
-    """A ball that grows denser toward its middle, as lungs and as heat."""
-    away = np.sqrt(((np.indices((SIDE,) * 3) - (SIDE - 1) / 2) ** 2).sum(axis=0))
-    values = (255 * (1 - 2 * away / SIDE)).clip(0, 255).astype(np.uint8)
+    """Make a ball that grows denser towards its centre, both as lungs and as heat."""
+    side = BALL_SIDE
+    distance = np.sqrt(((np.indices((side,) * 3) - (side - 1) / 2) ** 2).sum(axis=0))
+    values = (255 * (1 - 2 * distance / side)).clip(0, 255).astype(np.uint8)
     image = vtkImageData()
-    image.SetDimensions(SIDE, SIDE, SIDE)
+    image.SetDimensions(side, side, side)
     voxels = np.stack([values, values], axis=-1).reshape(-1, 2)
     image.GetPointData().SetScalars(numpy_to_vtk(voxels, deep=True))
     return image

@@ -1,16 +1,13 @@
-"""How a picture looks: choices by name, refused in one line before any work.
+"""Render options: choices by name, checked before any work, and their transfer functions."""
 
-How pictures look, from the configuration.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from lungcam.config.options import RenderOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.render.camera import VIEWS
 from lungcam.render.transfer_functions import (
     FIRE,
     PRESETS,
@@ -20,90 +17,59 @@ from lungcam.render.transfer_functions import (
 )
 
 CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""Planes that cut the volume open, and the axis that each stands across."""
+"""Planes that clip the volume, with the axis normal to each."""
 
-MAPPERS = ("auto", "software", "hardware")
+# pixels along each side
 SIZES = (64, 4096)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RenderOptions:
-    """How pictures look; `check_options` refuses what does not exist.
+def read_options(node: Mapping[str, Any]) -> RenderOptions:
+    """Read the configuration's node `render` and check its values.
 
-    Attributes:
-        preset: How the lungs are drawn: 'linear', 'gradient', 'otsu' or 'classic'; see
-            `lungcam.render.transfer_functions`.
-        colormap: Of the heat-map: 'fire', or a name of matplotlib's.
-        view: A name from `VIEWS`.
-        clip: 'axial', 'coronal' or 'sagittal' cuts the volume open at the heat-map's peak and takes
-            away the part toward the camera; None leaves it whole.
-        size: Of the picture along each side, in pixels.
-        mapper: 'software' casts rays on the processor, 'hardware' on the graphics card; 'auto'
-            takes the one that a measurement finds faster.
-    """
-
-    preset: str = "gradient"
-    colormap: str = "fire"
-    view: str = "anterior"
-    clip: str | None = None
-    size: int = 768
-    mapper: str = "auto"
-
-
-def check_options(look: RenderOptions) -> None:
-    """Refuse a look that cannot be drawn.
+    Args:
+        node: Value of each field of `RenderOptions`, by name; other keys are ignored.
 
     Raises:
-        ValueError: In one line that begins with the field and its value, 'view=frontal: ...'.
+        InputError: If a value does not exist; the message names the key.
     """
-    for name, known in (("preset", PRESETS), ("view", VIEWS), ("mapper", MAPPERS)):
-        if getattr(look, name) not in known:
-            raise ValueError(f"{name}={getattr(look, name)}: choose {_or(tuple(known))}.")
-    if look.clip is not None and look.clip not in CLIPS:
-        raise ValueError(f"clip={look.clip}: choose {_or(tuple(CLIPS))}, or null for none.")
-    if not is_colormap(look.colormap):
+    options = RenderOptions(**{field.name: node[field.name] for field in fields(RenderOptions)})
+    try:
+        check_options(options)
+    except ValueError as error:
+        raise InputError(f"render.{error}") from error
+    return options
+
+
+def check_options(options: RenderOptions) -> None:
+    """Refuse options that cannot be drawn.
+
+    Raises:
+        ValueError: If a value does not exist; one line that begins with the field and its value,
+            such as 'view=frontal: ...'.
+    """
+    check_choices(RenderOptions, vars(options))
+    if not is_colormap(options.colormap):
         raise ValueError(
-            f"colormap={look.colormap}: choose {FIRE}, or a name of matplotlib's such as hot, "
+            f"colormap={options.colormap}: choose {FIRE}, or a name of matplotlib's such as hot, "
             "inferno, magma or viridis."
         )
-    least, most = SIZES
-    if isinstance(look.size, bool) or not isinstance(look.size, int):
-        raise ValueError(f"size={look.size}: give a whole number of pixels.")
-    if not least <= look.size <= most:
-        raise ValueError(f"size={look.size}: give {least} to {most} pixels.")
+    low, high = SIZES
+    if isinstance(options.size, bool) or not isinstance(options.size, int):
+        raise ValueError(f"size={options.size}: give a whole number of pixels.")
+    if not low <= options.size <= high:
+        raise ValueError(f"size={options.size}: give {low} to {high} pixels.")
 
 
 def transfer_functions(
-    look: RenderOptions, histogram: np.ndarray
+    options: RenderOptions, histogram: np.ndarray
 ) -> tuple[TransferFunctions, TransferFunctions]:
-    """Tables of the lungs and of the heat.
+    """Return the transfer functions of the lungs and of the heat-map.
 
     Args:
-        look: One that `check_options` lets pass.
-        histogram: `(256,)` counts of the lungs' values, as `lungs_histogram` makes them.
+        options: Options that `check_options` accepts.
+        histogram: `(256,)` counts of the lungs' values, from `lungs_histogram`.
 
     Returns:
-        Of the lungs, on the display scale; of the heat, with 255 at its peak.
+        Functions of the lungs on the display scale, and of the heat-map with 255 at its peak.
     """
-    return PRESETS[look.preset](histogram), heat_functions(look.colormap)
-
-
-def _or(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def read_options(told: Mapping[str, Any]) -> RenderOptions:
-    """Read the node `render`, and refuse what cannot be drawn before any work.
-
-    Args:
-        told: With a key for each field of `RenderOptions`; others are left alone.
-
-    Raises:
-        InputError: Names the key.
-    """
-    look = RenderOptions(**{field.name: told[field.name] for field in fields(RenderOptions)})
-    try:
-        check_options(look)
-    except ValueError as error:
-        raise InputError(f"render.{error}") from error
-    return look
+    return PRESETS[options.preset](histogram), heat_functions(options.colormap)

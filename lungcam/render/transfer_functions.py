@@ -1,19 +1,12 @@
-"""What is drawn in which colour and how densely, as plain tables.
+"""Transfer functions: the colour and opacity of each value of the lungs and of the heat-map.
 
-Tables are on the 0-255 display scale. A row of an opacity table is (value, opacity for one
-millimetre of path), of a gradient table (change of value from voxel to voxel, factor on the
-opacity), of a colour table (value, red, green, blue); opacities, factors and colours run from 0 to
-1. Between rows everything is linear, beyond the ends constant.
+They are plain tables on the display scale from 0 to 255, which serves pictures only: no number
+that is reported passes through it. A row of an opacity table is (value, opacity for one millimetre
+of path), of a gradient table (change of value from voxel to voxel, factor on the opacity), of a
+colour table (value, red, green, blue); opacities, factors and colours run from 0 to 1. Tables are
+linear between rows and constant beyond the ends.
 
-Colours of the heat-map by name.
-
-The 0-255 display scale. For pictures only: no number that is reported passes through it.
-
-The lungs' intensities on the display scale, and the valley between their modes.
-
-How the lungs are drawn, by name.
-
-On the default window -850 HU is 50, -500 HU is 99, water is 170.
+In the default display window -850 HU is 50, -500 HU is 99 and water is 170.
 """
 
 from collections.abc import Callable
@@ -25,35 +18,21 @@ import numpy as np
 Curve = tuple[tuple[float, float], ...]
 Colors = tuple[tuple[float, float, float, float], ...]
 
+AIR_TO_SOFT_TISSUE_HU = (-1200.0, 600.0)
+BINS = 256
 
-class TransferFunctions(NamedTuple):
-    """How one component of the volume is drawn. `gradient` None: evenly, whatever the slope."""
+FIRST_MODE, SECOND_MODE = (5, 80), (120, 200)
+"""Typical display values of aerated tissue, and of vessels and nodules."""
 
-    opacity: Curve
-    color: Colors
-    gradient: Curve | None = None
+MODE_MIDPOINT = (FIRST_MODE[1] + SECOND_MODE[0]) / 2
+MIN_RAMP_WIDTH = 20.0
+"""Smallest width of the opacity ramp; a narrower one draws ragged edges."""
 
-
-def at(table: Curve | Colors, values: np.ndarray) -> np.ndarray:
-    """Read a table between its rows.
-
-    Args:
-        table: A curve or colours.
-        values: `(N,)` on the table's scale.
-
-    Returns:
-        `(N,)` of a curve, `(N, 3)` of colours.
-    """
-    rows = np.asarray(table, dtype=float)
-    columns = [np.interp(values, rows[:, 0], column) for column in rows[:, 1:].T]
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
-
-
-FIRE = "fire"
 HEAT_FLOOR = 0.2
-"""Share of its peak below which the heat-map is not drawn, or the picture would be fogged."""
+"""Share of its peak below which the heat-map is not drawn, because it would fog the picture."""
 
 HEAT_OPACITY = ((0, 0.0), (255 * HEAT_FLOOR, 0.0), (110, 0.08), (180, 0.3), (255, 0.7))
+FIRE = "fire"
 FIRE_COLORS = (
     (0, 0.40, 0.0, 0.10),
     (255 * HEAT_FLOOR, 0.60, 0.0, 0.10),
@@ -61,47 +40,50 @@ FIRE_COLORS = (
     (180, 1.0, 0.55, 0.08),
     (255, 1.0, 0.95, 0.60),
 )
-# matplotlib's maps are smooth between so many steps
-STEPS = 17
+# rows taken from a colour map of matplotlib, which is smooth between them
+COLORMAP_ROWS = 17
 
 
-def is_colormap(name: str) -> bool:
-    """Whether there are colours of that name."""
-    if name == FIRE:
-        return True
-    import matplotlib  # late: it takes a while, and most pictures do without
+class TransferFunctions(NamedTuple):
+    """Transfer functions of one component of the volume.
 
-    return name in matplotlib.colormaps
-
-
-def heat_colors(name: str) -> Colors:
-    """Colours from 0 to 255, by the name 'fire' or one of matplotlib's.
-
-    Raises:
-        KeyError: If there is no such name.
+    Attributes:
+        opacity: Opacity by value.
+        color: Colour by value.
+        gradient: Factor on the opacity by gradient, or None for none.
     """
-    if name == FIRE:
-        return FIRE_COLORS
-    import matplotlib
 
-    shares = np.linspace(0, 1, STEPS)
-    colors = matplotlib.colormaps[name](shares)[:, :3]
-    return tuple(
-        (float(255 * share), *map(float, color))
-        for share, color in zip(shares, colors, strict=True)
-    )
+    opacity: Curve
+    color: Colors
+    gradient: Curve | None = None
 
 
-def heat_functions(name: str) -> TransferFunctions:
-    """How the heat-map is drawn, as a share of its peak from 0 to 255.
+@dataclass(frozen=True)
+class Ramp:
+    """Linear ramp of opacity above Otsu's threshold.
 
-    Raises:
-        KeyError: If there are no colours of that name.
+    Attributes:
+        low: Otsu's threshold, the highest value of the first mode; the opacity is 0 up to here.
+        high: Value from which the opacity is 1.
     """
-    return TransferFunctions(HEAT_OPACITY, heat_colors(name))
+
+    low: float
+    high: float
 
 
-AIR_TO_SOFT_TISSUE_HU = (-1200.0, 600.0)
+def interpolate_table(table: Curve | Colors, values: np.ndarray) -> np.ndarray:
+    """Interpolate a table linearly between its rows.
+
+    Args:
+        table: Curve or colours.
+        values: `(N,)` on the table's scale.
+
+    Returns:
+        `(N,)` for a curve, `(N, 3)` for colours.
+    """
+    rows = np.asarray(table, dtype=float)
+    columns = [np.interp(values, rows[:, 0], column) for column in rows[:, 1:].T]
+    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
 def to_display(
@@ -114,8 +96,8 @@ def to_display(
 
     Args:
         hu: Array of any shape, in HU.
-        low: HU shown as 0; everything below is 0 too.
-        high: HU shown as 255; everything above is 255 too.
+        low: HU shown as 0; lower values are 0 too.
+        high: HU shown as 255; higher values are 255 too.
 
     Returns:
         Array of the same shape, uint8, rounded to the nearest step.
@@ -127,28 +109,6 @@ def to_display(
         raise ValueError(f"The display window must rise, but low is {low} HU and high {high} HU.")
     scaled = (np.asarray(hu, dtype=np.float32) - np.float32(low)) * np.float32(255 / (high - low))
     return np.rint(scaled.clip(0, 255, out=scaled), out=scaled).astype(np.uint8)
-
-
-BINS = 256
-FIRST_MODE, SECOND_MODE = (5, 80), (120, 200)
-"""Where aerated tissue lies as a rule, and vessels and nodules, on the display scale."""
-
-MIDWAY = (FIRST_MODE[1] + SECOND_MODE[0]) / 2
-LEAST_RAMP = 20.0
-"""Least width of the ramp, which keeps edges from being torn."""
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """A linear ramp of opacity above Otsu's threshold.
-
-    Attributes:
-        low: The threshold, the highest value of the first mode: there the ramp leaves 0.
-        high: Where it reaches 1.
-    """
-
-    low: float
-    high: float
 
 
 def lungs_histogram(hu: np.ndarray, lungs: np.ndarray) -> np.ndarray:
@@ -167,26 +127,62 @@ def lungs_histogram(hu: np.ndarray, lungs: np.ndarray) -> np.ndarray:
 def otsu_ramp(histogram: np.ndarray) -> Ramp:
     """Find the ramp that makes the first of two modes transparent and the second opaque.
 
-    It leaves 0 at Otsu's threshold, and reaches 1 where the second mode begins as a rule, or a
-    little above the threshold where that is higher.
+    The ramp leaves 0 at Otsu's threshold. It reaches 1 where the second mode typically begins, or
+    a little above the threshold if that is higher.
 
     Args:
-        histogram: `(256,)` counts; where fewer than two values occur, the threshold is midway
-            between the modes.
+        histogram: `(256,)` counts; if fewer than two values occur, the threshold is midway
+            between the typical modes.
 
-    Source: N. Otsu, A threshold selection method from gray-level histograms, 1979, as scikit-image
-    computes it.
+    Source: N. Otsu, A threshold selection method from gray-level histograms, 1979, as implemented
+    by scikit-image.
     """
     if np.count_nonzero(histogram) < 2:
-        threshold = MIDWAY
+        threshold = MODE_MIDPOINT
     else:
         from skimage.filters import threshold_otsu  # late: it loads half of scipy
 
         threshold = float(threshold_otsu(hist=(histogram, np.arange(BINS))))
-    return Ramp(threshold, max(SECOND_MODE[0], threshold + LEAST_RAMP))
+    return Ramp(threshold, max(SECOND_MODE[0], threshold + MIN_RAMP_WIDTH))
 
 
-COLORS = (
+def is_colormap(name: str) -> bool:
+    """Return True if the heat-map can be drawn in colours of this name."""
+    if name == FIRE:
+        return True
+    import matplotlib  # late: it is slow to import, and the default colours do not need it
+
+    return name in matplotlib.colormaps
+
+
+def heat_colors(name: str) -> Colors:
+    """Return the colours from 0 to 255 of 'fire' or of a colour map of matplotlib.
+
+    Raises:
+        KeyError: If there is no such name.
+    """
+    if name == FIRE:
+        return FIRE_COLORS
+    import matplotlib
+
+    shares = np.linspace(0, 1, COLORMAP_ROWS)
+    colors = matplotlib.colormaps[name](shares)[:, :3]
+    return tuple(
+        (float(255 * share), *map(float, color))
+        for share, color in zip(shares, colors, strict=True)
+    )
+
+
+def heat_functions(name: str) -> TransferFunctions:
+    """Return the transfer functions of the heat-map, with 255 at its peak.
+
+    Raises:
+        KeyError: If there are no colours of that name.
+    """
+    return TransferFunctions(HEAT_OPACITY, heat_colors(name))
+
+
+LUNG_COLORS = (
     (0, 0.35, 0.55, 0.75),
     (60, 0.45, 0.65, 0.85),
     (110, 0.80, 0.80, 0.85),
@@ -194,21 +190,21 @@ COLORS = (
     (255, 1.0, 1.0, 1.0),
 )
 
-# a fog through which one still sees across a chest
-LINEAR = TransferFunctions(((0, 0.0), (255, 0.05)), COLORS)
+# a fog thin enough to see across the chest
+LINEAR = TransferFunctions(((0, 0.0), (255, 0.05)), LUNG_COLORS)
 
-# Lung tissue itself stays all but clear; what is drawn is where it ends: faintly at the pleura,
+# Lung tissue itself stays almost transparent; its borders are drawn, faintly at the pleura and
 # densely at vessels and nodules.
 GRADIENT = TransferFunctions(
     opacity=((0, 0.0), (20, 0.0), (40, 0.04), (80, 0.05), (115, 0.25), (170, 0.8), (255, 0.9)),
-    color=COLORS,
+    color=LUNG_COLORS,
     gradient=((0, 0.0), (4, 0.02), (14, 0.5), (35, 1.0)),
 )
 
-# a band of soft tissue, and its edges
+# soft tissue and its edges
 CLASSIC = TransferFunctions(
     opacity=((0, 0.0), (150, 0.05), (180, 1.0), (210, 0.1), (255, 0.001)),
-    color=COLORS,
+    color=LUNG_COLORS,
     gradient=((1, 0.0), (5, 0.1), (50, 1.0)),
 )
 
@@ -217,7 +213,7 @@ def otsu(histogram: np.ndarray) -> TransferFunctions:
     """Make the first mode of the lungs' histogram transparent and the second opaque."""
     ramp = otsu_ramp(histogram)
     opacity: Curve = ((ramp.low, 0.0), (ramp.high, 1.0))
-    return TransferFunctions(opacity, COLORS)
+    return TransferFunctions(opacity, LUNG_COLORS)
 
 
 PRESETS: dict[str, Callable[[np.ndarray], TransferFunctions]] = {
@@ -226,4 +222,4 @@ PRESETS: dict[str, Callable[[np.ndarray], TransferFunctions]] = {
     "otsu": otsu,
     "classic": lambda _: CLASSIC,
 }
-"""Functions of the lungs' histogram, `(256,)` counts as `lungs_histogram` makes them."""
+"""Transfer functions of the lungs by name, from their histogram: `(256,)` counts."""

@@ -1,4 +1,4 @@
-"""Once around the patient, as an animated GIF."""
+"""Turntable: pictures once around the patient, as an animated GIF."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,57 +13,57 @@ from lungcam.runtime.atomic import atomic_write
 FRAMES = 36
 SIZE = (512, 512)
 SECONDS = 3.6
-PIXELS_A_RAY = 1.5
-"""A ray for every other pixel or so, and smooth in between: in motion nobody sees it, and it takes
-half the time."""
+PIXELS_PER_RAY = 1.5
+"""Distance of rays in pixels, with interpolation between them: it takes half the time, and the
+difference is not visible in motion."""
 
-# so many frames, spread over the turn, hold all colours that occur
-SAMPLED = 6
-# of a palette of 256: for what is frequent, and for what those colours miss, as the heat's
+# frames from which the palette is made, spread over the turn
+PALETTE_FRAMES = 6
+# colours of the palette for frequent colours, and for rare ones that they do not match
 FREQUENT, RARE = 160, 96
-# most that a colour may be missed by
-MISSED = 12
+# largest difference, of 255, at which a colour matches
+MAX_DIFFERENCE = 12
 
 
 def turntable(scene: Scene, view: str | View, *, frames: int = FRAMES) -> Iterator[np.ndarray]:
-    """Picture a scene from all around, beginning at a view, the camera going to the patient's left.
+    """Draw a scene from all around, from a view on towards the patient's left.
 
     Args:
-        scene: An open scene.
-        view: A name from `VIEWS`, or a `View`.
-        frames: How many pictures make a turn.
+        scene: Open scene.
+        view: Name from `VIEWS`, or a `View`.
+        frames: Number of pictures per turn.
 
     Yields:
-        `(H, W, 3)` uint8 each.
+        Pictures, `(H, W, 3)` uint8.
 
     Raises:
         RenderError: If VTK reports an error.
     """
     azimuth, elevation = named_view(view)
-    before = scene.mapper.GetImageSampleDistance()
-    scene.mapper.SetImageSampleDistance(PIXELS_A_RAY)
+    previous = scene.mapper.GetImageSampleDistance()
+    scene.mapper.SetImageSampleDistance(PIXELS_PER_RAY)
     try:
         for frame in range(frames):
-            yield scene.picture(View(azimuth + 360 * frame / frames, elevation))
+            yield scene.render(View(azimuth + 360 * frame / frames, elevation))
     finally:
-        scene.mapper.SetImageSampleDistance(before)
+        scene.mapper.SetImageSampleDistance(previous)
 
 
 def save_gif(path: str | Path, pictures: Sequence[np.ndarray], *, seconds: float = SECONDS) -> None:
-    """Write pictures as a GIF that runs for ever, whole or not at all.
+    """Write pictures as a GIF that loops forever, whole or not at all.
 
-    All frames share one palette, or still parts would flicker.
+    All frames share one palette, because still parts would flicker otherwise.
 
     Args:
-        path: The file; one that is there already is replaced.
-        pictures: `(H, W, 3)` uint8 each, at least one, of one size.
-        seconds: That a round takes.
+        path: The file; an existing one is replaced.
+        pictures: At least one picture, each `(H, W, 3)` uint8 and of the same size.
+        seconds: Duration of a loop.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    palette = _palette(np.concatenate(pictures[:: max(1, len(pictures) // SAMPLED)]))
-    frames = [_reduced(one, palette) for one in pictures]
+    palette = _palette(np.concatenate(pictures[:: max(1, len(pictures) // PALETTE_FRAMES)]))
+    frames = [_quantize(picture, palette) for picture in pictures]
     with atomic_write(Path(path)) as temporary:
         frames[0].save(
             temporary,
@@ -76,20 +76,20 @@ def save_gif(path: str | Path, pictures: Sequence[np.ndarray], *, seconds: float
 
 
 def _palette(rgb: np.ndarray) -> Image.Image:
-    """An image whose palette suits frequent colours and, where they are far from those, rare ones.
+    """Make an image with a palette of frequent colours and of rare ones that differ from them.
 
-    By frequency alone a few hot pixels among many blue ones would get hardly a colour.
+    By frequency alone, a few hot pixels among many blue ones would hardly get a colour.
     """
-    first = Image.fromarray(rgb).quantize(FREQUENT)
-    found = np.asarray(_reduced(rgb, first).convert("RGB")).astype(int)
-    missed = rgb[np.abs(found - rgb).max(axis=2) > MISSED]
-    if not missed.size:
-        return first
-    second = Image.fromarray(missed[None]).quantize(RARE)
-    both = Image.new("P", (1, 1))
-    both.putpalette(first.getpalette()[: 3 * FREQUENT] + second.getpalette()[: 3 * RARE])
-    return both
+    frequent = Image.fromarray(rgb).quantize(FREQUENT)
+    matched = np.asarray(_quantize(rgb, frequent).convert("RGB")).astype(int)
+    unmatched = rgb[np.abs(matched - rgb).max(axis=2) > MAX_DIFFERENCE]
+    if not unmatched.size:
+        return frequent
+    rare = Image.fromarray(unmatched[None]).quantize(RARE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(frequent.getpalette()[: 3 * FREQUENT] + rare.getpalette()[: 3 * RARE])
+    return palette
 
 
-def _reduced(rgb: np.ndarray, palette: Image.Image) -> Image.Image:
+def _quantize(rgb: np.ndarray, palette: Image.Image) -> Image.Image:
     return Image.fromarray(rgb).quantize(palette=palette, dither=Image.Dither.NONE)

@@ -1,12 +1,6 @@
 """Lungs and heat-map as one volume of two components, small enough to draw quickly.
 
 Two separate volumes in one scene would be blended one after the other instead of voxel by voxel.
-
-The rim of chest wall that a lung mask may hold, which would hide the lungs like a shell.
-
-Tissue around the heat, made glassy so that it does not hide what glows inside.
-
-A volume on a coarser or finer grid over the same box, one axis after the other.
 """
 
 import cc3d
@@ -19,149 +13,56 @@ from lungcam.render.transfer_functions import (
     GRADIENT,
     HEAT_FLOOR,
     TransferFunctions,
-    at,
+    interpolate_table,
     to_display,
 )
-
-RIM_MM = 6.0
-DENSE = 106
-"""About -450 HU on the default window: between aerated lung and soft tissue."""
-
-
-def wall_rim(
-    shown: np.ndarray, share: np.ndarray, *, side_mm: float, dense: float = DENSE
-) -> np.ndarray:
-    """Find the soft tissue that a lung mask holds along its surface.
-
-    Masks are often dilated by a few millimetres, or have gaps filled slice by slice. What is
-    reached from outside through soft tissue alone, up to 6 mm deep, is chest wall, heart or
-    diaphragm; vessels and nodules lie deeper or behind aerated lung.
-
-    Args:
-        shown: `(W, H, D)` lungs on the display scale, 0 outside.
-        share: `(W, H, D)` share of each voxel that is in the mask, 0 to 1.
-        side_mm: Size of a voxel.
-        dense: Display value from which tissue is soft tissue.
-
-    Returns:
-        `(W, H, D)` bool: outside, and the rim.
-    """
-    outside = share < 0.5
-    soft = shown > dense * share
-    for _ in range(round(RIM_MM / side_mm)):
-        grown = outside.copy(order="K")  # in the order of its neighbours: mixed is slow
-        for axis in range(3):
-            new, old = np.moveaxis(grown, axis, 0), np.moveaxis(outside, axis, 0)
-            new[1:] |= old[:-1]
-            new[:-1] |= old[1:]
-        outside |= grown & soft
-    return outside
-
-
-LUMP_MM = 6.0
-"""Least width of a dense lump: thinner are vessels, which hide little."""
-
-AROUND_MM = 3.0
-"""How far beyond the heat, and beyond the lumps that hold it, tissue is made glassy."""
-
-WITHIN_MM = 25.0
-"""How far from the heat a lump may reach."""
-
-
-def fade_around_heat(shown: np.ndarray, share: np.ndarray, *, side_mm: float, haze: float) -> None:
-    """Cap the lungs' display values where there is heat, and in dense lumps that hold heat.
-
-    A nodule is all but opaque: heat inside would show as a pale tint of its surface or not at all.
-
-    Args:
-        shown: `(W, H, D)` lungs on the display scale; changed in place.
-        share: `(W, H, D)` heat as a share of its peak.
-        side_mm: Size of a voxel.
-        haze: Highest display value that is translucent.
-    """
-    hot = share > HEAT_FLOOR
-    found = ndimage.find_objects(hot.astype(np.uint8))
-    if not found:
-        return
-    margin = round(WITHIN_MM / side_mm)
-    near = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in found[0])
-    hot = hot[near]
-    cleared = _grown(hot | _lumps(shown[near] > DENSE, hot, side_mm=side_mm), AROUND_MM / side_mm)
-    # without a sharp edge, which would be drawn as one
-    edge = ndimage.uniform_filter(cleared.astype(np.float32), 2 * round(1.5 / side_mm) + 1)
-    np.minimum(shown[near], 255 - (255 - haze) * edge, out=shown[near])
-
-
-def _lumps(dense: np.ndarray, hot: np.ndarray, *, side_mm: float) -> np.ndarray:
-    """The lumps of dense tissue that hold heat, without the vessels that lead to them."""
-    width = max(1, round(LUMP_MM / side_mm))
-    cores = cc3d.connected_components(ndimage.minimum_filter(dense, width), connectivity=6)
-    held = np.zeros(cores.max() + 1, dtype=bool)
-    held[cores[_grown(hot, width / 2)]] = True
-    held[0] = False
-    return _grown(held[cores], width / 2)
-
-
-def _grown(mask: np.ndarray, voxels: float) -> np.ndarray:
-    return ndimage.maximum_filter(mask, 2 * round(voxels) + 1)
-
-
-def resampling_weights(n: int, m: int) -> np.ndarray:
-    """`(m, n)` weights from n voxels to m over the same length.
-
-    Fewer voxels are averages under a triangle. More voxels follow a quadratic B-spline: between
-    thick slices its slope is continuous, where linear interpolation would draw a contour at each.
-    """
-    centre = (np.arange(m) + 0.5) * n / m - 0.5
-    away = np.abs(np.arange(n) - centre[:, None])
-    if n >= m:
-        weights = np.maximum(0.0, 1 - away * m / n)
-    else:
-        weights = np.where(away < 0.5, 0.75 - away**2, 0.5 * np.maximum(0.0, 1.5 - away) ** 2)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def resample(values: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
-    """Apply such weights along each axis of `(W, H, D)` values; float32."""
-    values = np.asarray(values, dtype=np.float32)
-    for along in weights:
-        # One large product an axis: many small ones wait for each other on a busy machine.
-        n, *rest = values.shape
-        values = (along @ values.reshape(n, -1)).reshape(-1, *rest).transpose(1, 2, 0)
-    return values
-
 
 MAX_SIDE = 256
 LUNG_MARGIN_MM = 4.0
 HEAT_MARGIN_MM = 25.0
-HAZE, HIDES = 0.06, 0.2
-"""Opacities of a millimetre that still lets what lies behind be seen, and that hides it soon."""
+TRANSLUCENT, OPAQUE = 0.06, 0.2
+"""Opacity per millimetre up to which tissue behind is visible, and from which it is soon hidden."""
+
+DENSE = 106
+"""Display value of about -450 HU: between aerated lung and soft tissue."""
+
+RIM_MM = 6.0
+"""Depth to which soft tissue along the mask's surface is removed."""
+
+LUMP_MM = 6.0
+"""Smallest width of a dense lump: narrower tissue is vessels, which hide little."""
+
+FADE_MM = 3.0
+"""Distance from the heat, and from lumps that hold it, up to which tissue is faded."""
+
+LUMP_REACH_MM = 25.0
+"""Distance from the heat up to which a lump is followed."""
 
 
-def lungs_and_heat(
+def build_volume(
     hu: np.ndarray,
     lungs: np.ndarray,
     *,
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
     functions: TransferFunctions = GRADIENT,
-    most: int = MAX_SIDE,
+    max_side: int = MAX_SIDE,
 ) -> vtkImageData:
-    """Crop, mask and reduce a scan and its heat-map to what is drawn.
+    """Crop, mask and resample a scan and its heat-map to a volume for drawing.
 
     Args:
         hu: `(W, H, D)` scan in HU, its axes along the patient's right, front and head (RAS+).
         lungs: `(W, H, D)` bool. Neither the scan outside it nor a rim of soft tissue inside it is
             drawn; the heat-map is, up to 25 mm beyond the lungs' bounding box.
-        heat: `(W, H, D)`, finite and at least 0, or None. Shown as a share of its own maximum.
+        heat: `(W, H, D)`, finite and at least 0, or None. Drawn as a share of its own maximum.
         spacing_mm: Size of a voxel along each axis.
-        functions: How the lungs will be drawn, which tells what would hide what.
-        most: Voxels along the longest side.
+        functions: Transfer functions of the lungs, which decide what would hide the heat.
+        max_side: Voxels along the longest side, at most.
 
     Returns:
-        Image of so many voxels along each side at most, uint8, in millimetres from the centre of
+        Image of at most `max_side` voxels along each side, uint8, in millimetres from the centre of
         voxel (0, 0, 0) of `hu`. Component 0: the lungs on the display scale, 0 outside. Component
-        1: the heat, 0-255 for 0-1 of its maximum. The topmost layer, one more, is not to be drawn.
+        1: the heat, 0-255 for 0-1 of its maximum. One more layer at the top must not be drawn.
 
     Raises:
         ValueError: If shapes differ, the spacing is not positive, no voxel is lung, or the heat has
@@ -171,59 +72,25 @@ def lungs_and_heat(
     spacing = np.asarray(spacing_mm, dtype=float)
     peak = 0.0 if heat is None else float(heat.max())
     hot = heat > HEAT_FLOOR * peak if peak > 0 else None
-    start, stop = _box(lungs, hot, spacing=spacing)
+    start, stop = _crop_box(lungs, hot, spacing=spacing)
     crop = tuple(map(slice, start, stop))
 
     count = stop - start
-    side_mm = max((count * spacing).max() / most, spacing.min() / 2)
+    side_mm = max((count * spacing).max() / max_side, spacing.min() / 2)
     weights = [
         resampling_weights(n, round(n * mm / side_mm) or 1)
         for n, mm in zip(count, spacing, strict=True)
     ]
-    shown = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
-    dense = min(DENSE, _reaching(functions, HIDES))
-    shown[wall_rim(shown, resample(lungs[crop], weights), side_mm=side_mm, dense=dense)] = 0
-    components = [shown]
+    display = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
+    dense = min(DENSE, _value_of_opacity(functions, OPAQUE))
+    display[wall_rim(display, resample(lungs[crop], weights), side_mm=side_mm, dense=dense)] = 0
+    components = [display]
     if peak > 0:
         share = resample(np.asarray(heat[crop], np.float32) / np.float32(peak), weights)
-        fade_around_heat(shown, share, side_mm=side_mm, haze=_reaching(functions, HAZE))
+        cap = _value_of_opacity(functions, TRANSLUCENT)
+        fade_around_heat(display, share, side_mm=side_mm, cap=cap)
         components.append(255 * share)
-
-    reduced = np.array([len(w) for w in weights])
-    scale = count / reduced
-    # The graphics card's mapper scales both components by the range of values it finds, so the
-    # full range has to occur in each: in a corner of a layer of its own, which is cropped away.
-    voxels = np.zeros((reduced[2] + 1, reduced[1], reduced[0], 2), dtype=np.uint8)
-    voxels[-1, 0, 0] = 255
-    for index, component in enumerate(components):
-        voxels[:-1, ..., index] = np.rint(component).clip(0, 255).transpose(2, 1, 0)
-    image = vtkImageData()
-    image.SetDimensions(*voxels.shape[2::-1])
-    image.SetSpacing(*(spacing * scale))
-    image.SetOrigin(*((start + (scale - 1) / 2) * spacing))
-    image.GetPointData().SetScalars(numpy_to_vtk(voxels.reshape(-1, 2), deep=True))
-    return image
-
-
-def surface_points(image: vtkImageData) -> np.ndarray:
-    """Find where what is drawn begins and ends along each row of voxels from right to left.
-
-    Args:
-        image: As `lungs_and_heat` makes it.
-
-    Returns:
-        `(n, 3)` in mm; of the whole box if nothing is drawn.
-    """
-    shape = (*image.GetDimensions()[::-1], 2)
-    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)[:-1]
-    drawn = (voxels[..., 0] > 0) | (voxels[..., 1] > 255 * HEAT_FLOOR)
-    if not drawn.any():
-        drawn[:] = True
-    z, y = np.nonzero(drawn.any(axis=2))
-    rows = drawn[z, y]
-    first, last = rows.argmax(axis=1), rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([first, y, z], 1), np.stack([last, y, z], 1)])
-    return ends * image.GetSpacing() + image.GetOrigin()
+    return _to_image(components, start, size=count, spacing=spacing)
 
 
 def check_volumes(
@@ -233,10 +100,16 @@ def check_volumes(
     heat: np.ndarray | None,
     spacing_mm: tuple[float, float, float],
 ) -> None:
-    """Refuse volumes that cannot be drawn; arguments as of `lungs_and_heat`.
+    """Refuse volumes that cannot be drawn.
+
+    Args:
+        hu: See `build_volume`, as the other arguments.
+        lungs: See `build_volume`.
+        heat: See `build_volume`.
+        spacing_mm: See `build_volume`.
 
     Raises:
-        ValueError: As there.
+        ValueError: As `build_volume`.
     """
     if hu.ndim != 3 or hu.shape != lungs.shape or (heat is not None and heat.shape != hu.shape):
         shapes = [a.shape for a in (hu, lungs, heat) if a is not None]
@@ -249,15 +122,134 @@ def check_volumes(
         raise ValueError("The heat-map must be finite and nowhere negative.")
 
 
-def _reaching(functions: TransferFunctions, opacity: float) -> float:
-    """The least display value that is drawn so densely; 255 if none is."""
+def surface_points(image: vtkImageData) -> np.ndarray:
+    """Find the first and last visible voxel of each row from right to left.
+
+    Args:
+        image: Volume from `build_volume`.
+
+    Returns:
+        `(n, 3)` in mm; those of the whole box if nothing is visible.
+    """
+    shape = (*image.GetDimensions()[::-1], 2)
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)[:-1]
+    visible = (voxels[..., 0] > 0) | (voxels[..., 1] > 255 * HEAT_FLOOR)
+    if not visible.any():
+        visible[:] = True
+    z, y = np.nonzero(visible.any(axis=2))
+    rows = visible[z, y]
+    first, last = rows.argmax(axis=1), rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([first, y, z], 1), np.stack([last, y, z], 1)])
+    return ends * image.GetSpacing() + image.GetOrigin()
+
+
+def resampling_weights(n: int, m: int) -> np.ndarray:
+    """Return `(m, n)` weights that resample n voxels to m over the same length.
+
+    Fewer voxels are averages under a triangle. More voxels follow a quadratic B-spline: between
+    thick slices its slope is continuous, where linear interpolation would draw a contour at each.
+    """
+    centre = (np.arange(m) + 0.5) * n / m - 0.5
+    distance = np.abs(np.arange(n) - centre[:, None])
+    if n >= m:
+        weights = np.maximum(0.0, 1 - distance * m / n)
+    else:
+        weights = np.where(
+            distance < 0.5, 0.75 - distance**2, 0.5 * np.maximum(0.0, 1.5 - distance) ** 2
+        )
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def resample(values: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
+    """Apply the weights of each axis to `(W, H, D)` values; float32."""
+    values = np.asarray(values, dtype=np.float32)
+    for matrix in weights:
+        # one large product per axis: many small ones wait for each other on a busy machine
+        n, *rest = values.shape
+        values = (matrix @ values.reshape(n, -1)).reshape(-1, *rest).transpose(1, 2, 0)
+    return values
+
+
+def wall_rim(
+    display: np.ndarray, share: np.ndarray, *, side_mm: float, dense: float = DENSE
+) -> np.ndarray:
+    """Find the soft tissue that a lung mask holds along its surface, which would hide the lungs.
+
+    Masks are often dilated by a few millimetres, or have gaps filled slice by slice. Tissue that is
+    reached from outside through soft tissue alone, up to 6 mm deep, is chest wall, heart or
+    diaphragm; vessels and nodules lie deeper or behind aerated lung.
+
+    Args:
+        display: `(W, H, D)` lungs on the display scale, 0 outside.
+        share: `(W, H, D)` share of each voxel that is in the mask, 0 to 1.
+        side_mm: Size of a voxel.
+        dense: Display value from which tissue is soft tissue.
+
+    Returns:
+        `(W, H, D)` bool: outside, and the rim.
+    """
+    outside = share < 0.5
+    soft = display > dense * share
+    for _ in range(round(RIM_MM / side_mm)):
+        grown = outside.copy(order="K")  # in the memory order of the others: mixed is slow
+        for axis in range(3):
+            new, old = np.moveaxis(grown, axis, 0), np.moveaxis(outside, axis, 0)
+            new[1:] |= old[:-1]
+            new[:-1] |= old[1:]
+        outside |= grown & soft
+    return outside
+
+
+def fade_around_heat(display: np.ndarray, share: np.ndarray, *, side_mm: float, cap: float) -> None:
+    """Cap the lungs' display values at the heat and in dense lumps that hold heat.
+
+    A nodule is almost opaque: heat inside would show as a pale tint of its surface or not at all.
+
+    Args:
+        display: `(W, H, D)` lungs on the display scale; changed in place.
+        share: `(W, H, D)` heat as a share of its peak.
+        side_mm: Size of a voxel.
+        cap: Highest display value that is translucent.
+    """
+    hot = share > HEAT_FLOOR
+    boxes = ndimage.find_objects(hot.astype(np.uint8))
+    if not boxes:
+        return
+    margin = round(LUMP_REACH_MM / side_mm)
+    near = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in boxes[0])
+    hot = hot[near]
+    lumps = _lumps_with_heat(display[near] > DENSE, hot, side_mm=side_mm)
+    faded = _dilate(hot | lumps, FADE_MM / side_mm)
+    # smooth: a sharp edge would be drawn as a surface
+    smooth = ndimage.uniform_filter(faded.astype(np.float32), 2 * round(1.5 / side_mm) + 1)
+    np.minimum(display[near], 255 - (255 - cap) * smooth, out=display[near])
+
+
+def _lumps_with_heat(dense: np.ndarray, hot: np.ndarray, *, side_mm: float) -> np.ndarray:
+    """Find the lumps of dense tissue that hold heat, without the vessels that lead to them."""
+    width = max(1, round(LUMP_MM / side_mm))
+    cores = cc3d.connected_components(ndimage.minimum_filter(dense, width), connectivity=6)
+    holds_heat = np.zeros(cores.max() + 1, dtype=bool)
+    holds_heat[cores[_dilate(hot, width / 2)]] = True
+    holds_heat[0] = False
+    return _dilate(holds_heat[cores], width / 2)
+
+
+def _dilate(mask: np.ndarray, voxels: float) -> np.ndarray:
+    return ndimage.maximum_filter(mask, 2 * round(voxels) + 1)
+
+
+def _value_of_opacity(functions: TransferFunctions, opacity: float) -> float:
+    """Return the lowest display value of at least this opacity; 255 if there is none."""
     values = np.arange(256)
-    reached = at(functions.opacity, values) >= opacity
+    reached = interpolate_table(functions.opacity, values) >= opacity
     return float(values[reached.argmax()]) if reached.any() else 255.0
 
 
-def _box(lungs: np.ndarray, hot: np.ndarray | None, *, spacing: np.ndarray):
-    """First and end voxel of the lungs with a margin, and of the heat not far beyond them."""
+def _crop_box(
+    lungs: np.ndarray, hot: np.ndarray | None, *, spacing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return first and end voxel of the lungs with a margin, and of the heat not far beyond."""
     shape = np.array(lungs.shape)
     start, stop = _bounds(lungs)
     start, stop = start - LUNG_MARGIN_MM / spacing, stop + LUNG_MARGIN_MM / spacing
@@ -269,7 +261,35 @@ def _box(lungs: np.ndarray, hot: np.ndarray | None, *, spacing: np.ndarray):
 
 
 def _bounds(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return first and end voxel of a mask along each axis."""
     planes = mask.any(axis=2)
     sides = [planes.any(axis=1), planes.any(axis=0), mask.any(axis=(0, 1))]
-    found = [np.flatnonzero(side) for side in sides]
-    return np.array([f[0] for f in found]), np.array([f[-1] + 1 for f in found])
+    occupied = [np.flatnonzero(side) for side in sides]
+    return np.array([i[0] for i in occupied]), np.array([i[-1] + 1 for i in occupied])
+
+
+def _to_image(
+    components: list[np.ndarray], start: np.ndarray, *, size: np.ndarray, spacing: np.ndarray
+) -> vtkImageData:
+    """Make VTK's image of the lungs and, if there is any, the heat.
+
+    Args:
+        components: Each `(w, h, d)`, 0 to 255.
+        start: First voxel of the crop in the scan.
+        size: Voxels of the crop in the scan.
+        spacing: Size of the scan's voxels in mm.
+    """
+    reduced = np.array(components[0].shape)
+    scale = size / reduced
+    # The graphics card's mapper scales both components by the range of values that occur, so the
+    # full range has to occur in each: in a corner of an additional layer, which is cropped away.
+    voxels = np.zeros((reduced[2] + 1, reduced[1], reduced[0], 2), dtype=np.uint8)
+    voxels[-1, 0, 0] = 255
+    for index, component in enumerate(components):
+        voxels[:-1, ..., index] = np.rint(component).clip(0, 255).transpose(2, 1, 0)
+    image = vtkImageData()
+    image.SetDimensions(*voxels.shape[2::-1])
+    image.SetSpacing(*(spacing * scale))
+    image.SetOrigin(*((start + (scale - 1) / 2) * spacing))
+    image.GetPointData().SetScalars(numpy_to_vtk(voxels.reshape(-1, 2), deep=True))
+    return image

@@ -1,4 +1,4 @@
-"""VTK's objects from plain tables."""
+"""VTK's functions and properties from the tables of the transfer functions."""
 
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolumeProperty
@@ -7,7 +7,7 @@ from lungcam.render.transfer_functions import Colors, Curve, TransferFunctions
 
 
 def piecewise_function(curve: Curve) -> vtkPiecewiseFunction:
-    """Turn rows of (value, opacity) into VTK's function."""
+    """Make VTK's function of rows (value, opacity)."""
     function = vtkPiecewiseFunction()
     for value, opacity in curve:
         function.AddPoint(value, opacity)
@@ -15,7 +15,7 @@ def piecewise_function(curve: Curve) -> vtkPiecewiseFunction:
 
 
 def color_function(colors: Colors, scale: float = 1.0) -> vtkColorTransferFunction:
-    """Turn rows of (value, red, green, blue) into VTK's function, with the values times `scale`."""
+    """Make VTK's function of rows (value, red, green, blue), with the values times `scale`."""
     function = vtkColorTransferFunction()
     for value, red, green, blue in colors:
         function.AddRGBPoint(value * scale, red, green, blue)
@@ -23,9 +23,9 @@ def color_function(colors: Colors, scale: float = 1.0) -> vtkColorTransferFuncti
 
 
 def volume_property(lungs: TransferFunctions, heat: TransferFunctions) -> vtkVolumeProperty:
-    """Give each component of the volume its own functions.
+    """Make the property that gives each component of the volume its own functions.
 
-    The lungs are lit as a surface; the heat glows by itself.
+    The lungs are shaded like a surface; the heat-map glows without light.
     """
     prop = vtkVolumeProperty()
     prop.SetIndependentComponents(True)
@@ -37,7 +37,7 @@ def volume_property(lungs: TransferFunctions, heat: TransferFunctions) -> vtkVol
         if functions.gradient is not None:
             prop.SetGradientOpacity(index, piecewise_function(functions.gradient))
         prop.SetDisableGradientOpacity(index, functions.gradient is None)
-        # The mappers shade all components or none: full ambient light is what switches it off.
+        # the mappers shade all components or none: full ambient light switches shading off
         prop.SetShade(index, True)
         prop.SetAmbient(index, 0.35 if lit else 1.0)
         prop.SetDiffuse(index, 0.75 if lit else 0.0)

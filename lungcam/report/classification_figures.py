@@ -21,8 +21,8 @@ from lungcam.metrics.discrimination import (
     precision_recall_curve,
     roc_band,
     roc_curve,
-    wilson_interval,
 )
+from lungcam.metrics.resampling import wilson_interval
 from lungcam.metrics.summary import p_value
 from lungcam.report.figure import (
     GREY,

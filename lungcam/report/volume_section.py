@@ -4,8 +4,8 @@ import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.render import VIEWS, Content, TransferFunctions
-from lungcam.render.transfer_functions import HEAT_FLOOR, at
+from lungcam.render import VIEWS, SceneContent, TransferFunctions
+from lungcam.render.transfer_functions import HEAT_FLOOR, interpolate_table
 from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
 
 # name, label, highest value and the one it begins with
@@ -23,7 +23,7 @@ SLIDER = (
 )
 
 
-def volume_section(content: Content, view: str) -> Html:
+def volume_section(content: SceneContent, view: str) -> Html:
     """Write HTML that draws a volume in the browser itself, by WebGL 2 and without any network.
 
     Args:
@@ -73,19 +73,22 @@ def _tables(lungs: TransferFunctions, heat: TransferFunctions) -> list:
     """Three rows of 256 colours with an opacity: lungs, heat, and the factor by slope."""
     steps = np.arange(256)
     rows = [
-        np.column_stack([at(one.color, steps), at(one.opacity, steps)]) for one in (lungs, heat)
+        np.column_stack(
+            [interpolate_table(one.color, steps), interpolate_table(one.opacity, steps)]
+        )
+        for one in (lungs, heat)
     ]
     factor = np.ones((256, 4))
     if lungs.gradient is not None:
-        factor[:, 3] = at(lungs.gradient, steps)
+        factor[:, 3] = interpolate_table(lungs.gradient, steps)
     return np.round([*rows, factor], 4).tolist()
 
 
-def _bar(content: Content) -> Html:
+def _bar(content: SceneContent) -> Html:
     """The heat's colours and the logit at either end."""
     if content.peak <= 0:
         return Html()
-    stops = at(content.heat.color, np.linspace(255 * HEAT_FLOOR, 255, 9))
+    stops = interpolate_table(content.heat.color, np.linspace(255 * HEAT_FLOOR, 255, 9))
     colors = ", ".join(f"rgb({' '.join(str(round(255 * x)) for x in row)})" for row in stops)
     return tag(
         '<div class="volume-bar">$name, logit<i style="background: linear-gradient(to right, '

@@ -1,7 +1,7 @@
-"""A DICOM file's header: what places and scales a slice, and nothing of the patient.
+"""Header of a DICOM slice: its position and scale, and nothing about the patient.
 
-The values are taken from the raw bytes and not through pydicom's conversion, which warns of odd
-values by citing them, and is several times slower.
+The values are taken from the raw bytes instead of pydicom's conversion, which quotes odd values in
+its warnings and is several times slower.
 """
 
 import math
@@ -15,8 +15,8 @@ import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-# only these are read: no tag that identifies a person enters the program
-NAMES = (
+# only these are read: no attribute that identifies a person enters the program
+KEYWORDS = (
     "ImageType",
     "SOPClassUID",
     "SOPInstanceUID",
@@ -43,48 +43,57 @@ NAMES = (
     "RescaleType",
     "LossyImageCompression",
 )
-TAGS = {name: tag_for_keyword(name) for name in NAMES}
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-DEFLATED = "1.2.840.10008.1.2.1.99"
-LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
-UNDEFINED = 0xFFFFFFFF
+TAGS = {keyword: tag_for_keyword(keyword) for keyword in KEYWORDS}
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+# transfer syntaxes
+IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG = NATIVE_SYNTAXES = (
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.2",
+)
+DEFLATED_SYNTAX = "1.2.840.10008.1.2.1.99"
+LOSSY_SYNTAXES = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+UNDEFINED_LENGTH = 0xFFFFFFFF
+PIXEL_DATA_GROUP = 0x7FE0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Header:
-    """What one DICOM file says of itself; what is missing or cannot be understood is None or "".
+    """Header of a DICOM file; missing or invalid values are None or "".
 
     Attributes:
-        file: The file.
-        modality: Such as CT.
-        sop_class: UID of the kind of object.
+        file: DICOM file.
+        modality: Modality, such as CT.
+        sop_class: SOPClassUID.
         sop_uid: SOPInstanceUID.
-        image_type: Upper-case values of ImageType.
-        uid: SeriesInstanceUID.
+        image_type: Values of ImageType in upper case.
+        series_uid: SeriesInstanceUID.
         study_uid: StudyInstanceUID.
         frame_uid: FrameOfReferenceUID.
         kernel: ConvolutionKernel.
-        position: LPS mm of the first pixel.
-        orientation: Six direction cosines, LPS: of growing column index, of growing row index.
-        pixel_spacing: mm between rows, between columns.
-        rows: Pixels down the image.
-        columns: Pixels across the image.
-        frames: Images in the file.
-        colour: Whether a pixel is anything but one grey value.
-        bits: BitsAllocated, BitsStored, HighBit.
-        signed: Whether stored values are in two's complement.
+        position: Position of the first pixel in LPS mm.
+        orientation: Six LPS direction cosines: of growing column index, of growing row index.
+        pixel_spacing: Distance between rows and between columns in mm.
+        rows: Number of pixels down the image.
+        columns: Number of pixels across the image.
+        frames: Number of images in the file.
+        colour: True if a pixel holds anything but a single grey value.
+        bits_allocated: BitsAllocated.
+        bits_stored: BitsStored.
+        high_bit: HighBit.
+        signed: True if stored values are in two's complement.
         padding: PixelPaddingValue, a stored value.
         slope: RescaleSlope.
         intercept: RescaleIntercept.
         rescale_type: RescaleType.
-        lossy: Whether the pixels were ever compressed with loss.
+        lossy: True if the pixels were ever compressed with loss.
         syntax: Transfer syntax UID.
         big_endian: Byte order of the pixels.
-        pixels_at: Offset in the file of the first byte of the pixel data's value.
-        pixel_bytes: Its length by the header, `UNDEFINED` for encapsulated frames.
-        file_bytes: Length of the file.
-        cut: Whether the file ends within its header.
+        pixel_offset: Offset in the file of the first byte of the pixel data's value.
+        pixel_length: Length of the value in bytes by the header, `UNDEFINED_LENGTH` for
+            encapsulated frames.
+        file_size: Length of the file in bytes.
+        truncated: True if the file ends within its header.
     """
 
     file: Path
@@ -92,7 +101,7 @@ class Header:
     sop_class: str
     sop_uid: str
     image_type: tuple[str, ...]
-    uid: str
+    series_uid: str
     study_uid: str
     frame_uid: str
     kernel: str
@@ -103,7 +112,9 @@ class Header:
     columns: int | None
     frames: int
     colour: bool
-    bits: tuple[int, int, int]
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
     signed: bool
     padding: int | None
     slope: float | None
@@ -112,38 +123,44 @@ class Header:
     lossy: bool
     syntax: str
     big_endian: bool
-    pixels_at: int | None
-    pixel_bytes: int
-    file_bytes: int
-    cut: bool
+    pixel_offset: int | None
+    pixel_length: int
+    file_size: int
+    truncated: bool
 
     @property
     def native(self) -> bool:
-        """Whether the pixels stand in the file as they are, 16 bits each."""
-        return self.syntax in NATIVE and self.bits[0] == 16 and self.pixel_bytes != UNDEFINED
+        """True if the pixels are stored uncompressed, 16 bits each."""
+        return (
+            self.syntax in NATIVE_SYNTAXES
+            and self.bits_allocated == 16
+            and self.pixel_length != UNDEFINED_LENGTH
+        )
 
 
 class DamagedHeader(Exception):
-    """A file that bears the marks of DICOM and cannot be understood."""
+    """A file starts like DICOM and cannot be parsed."""
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its first bytes; one that may not be read could be.
+    """Return True if a file's first bytes are DICOM; an unreadable file is judged by its suffix.
 
-    PS3.10 puts 'DICM' after 128 bytes; files of old exports begin at once with group 2 or 8. A
-    DICOMDIR, the table of contents of a disc, is no image.
+    A DICOMDIR, the table of contents of a disc, is no image.
     """
     if not path.is_file() or path.name.upper() == "DICOMDIR" or path.name.startswith("."):
         return False
     try:
         with path.open("rb") as stream:
-            return begins_dicom(stream.read(132))
+            return starts_like_dicom(stream.read(132))
     except OSError:
         return path.suffix.lower() in ("", ".dcm")
 
 
-def begins_dicom(start: bytes) -> bool:
-    """Whether a file's first 132 bytes are those of a DICOM file."""
+def starts_like_dicom(start: bytes) -> bool:
+    """Return True if the first 132 bytes of a file are those of a DICOM file.
+
+    PS3.10 puts 'DICM' after 128 bytes; files of old exports begin with group 2 or 8 at once.
+    """
     if start[128:132] == b"DICM":
         return True
     if start[:2] not in (b"\x02\0", b"\x08\0") or start[3:4] not in (b"\0", b"\x01"):
@@ -155,127 +172,190 @@ def begins_dicom(start: bytes) -> bool:
 
 
 def read_header(file: Path) -> Header:
-    """Read a DICOM file's header.
+    """Read the header of a DICOM file.
 
     Raises:
         OSError: The file cannot be opened or read.
-        DamagedHeader: Its header cannot be understood.
+        DamagedHeader: The header cannot be parsed.
     """
     with file.open("rb") as stream:
         try:
             dataset = pydicom.dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=list(TAGS.values())
             )
-            return _header(file, stream, dataset=dataset)
+            return _parse(file, stream, dataset=dataset)
         except OSError:
             raise
-        # pydicom raises nearly anything for nearly anything
+        # pydicom raises nearly any error for damaged bytes
         except Exception as error:
             raise DamagedHeader(str(file)) from error
 
 
-def _header(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Header:
-    file_bytes = os.fstat(stream.fileno()).st_size
-    implicit, little = dataset.original_encoding
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Elements:
+    """Raw data elements by keyword, and the encoding of the file.
+
+    Attributes:
+        raw: Elements in the file.
+        implicit: True for implicit VR.
+        little_endian: Byte order.
+    """
+
+    raw: dict[str, RawDataElement]
+    implicit: bool
+    little_endian: bool
+
+    @property
+    def byte_order(self) -> str:
+        return "little" if self.little_endian else "big"
+
+    @property
+    def truncated(self) -> bool:
+        """True if the file ends within a value."""
+        return any(
+            len(element.value or b"") < element.length != UNDEFINED_LENGTH
+            for element in self.raw.values()
+        )
+
+    def _value(self, keyword: str) -> bytes:
+        return (self.raw[keyword].value if keyword in self.raw else None) or b""
+
+    def text(self, keyword: str) -> str:
+        """Return a value as text, "" if it is missing."""
+        return self._value(keyword).decode("latin-1").strip(" \0")
+
+    def uid(self, keyword: str) -> str:
+        """Return a valid UID, or ""."""
+        text = self.text(keyword)
+        return text if re.fullmatch(r"[0-9.]{1,64}", text) else ""
+
+    def decimals(self, keyword: str, count: int) -> tuple[float, ...] | None:
+        """Return a decimal string's values, None unless they are `count` finite numbers."""
+        try:
+            values = tuple(float(part) for part in self.text(keyword).split("\\"))
+        except ValueError:
+            return None
+        return values if len(values) == count and all(map(math.isfinite, values)) else None
+
+    def decimal(self, keyword: str) -> float | None:
+        """Return a single decimal value."""
+        values = self.decimals(keyword, 1)
+        return values[0] if values else None
+
+    def short(self, keyword: str) -> int | None:
+        """Return an unsigned short."""
+        value = self._value(keyword)
+        return int.from_bytes(value, self.byte_order) if len(value) == 2 else None
+
+
+@dataclass(frozen=True)
+class _PixelData:
+    """Place of the pixel data in a file; the offset is None if there is none."""
+
+    offset: int | None
+    length: int
+    truncated: bool = False
+
+
+def _parse(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Header:
+    """Build the header from a data set that was read up to the pixel data."""
+    file_size = os.fstat(stream.fileno()).st_size
+    elements = _raw_elements(dataset)
+    syntax = _transfer_syntax(dataset, elements)
+    pixel_data = _find_pixel_data(stream, syntax, elements=elements, file_size=file_size)
+    truncated = pixel_data.truncated or elements.truncated
+    if pixel_data.offset is None and "Rows" not in elements.raw:
+        # Rows comes shortly before the pixels, and an image has both
+        truncated |= elements.text("SOPClassUID") in ("", CT_IMAGE_STORAGE)
+    bits_allocated = elements.short("BitsAllocated") or 0
+    bits_stored = elements.short("BitsStored") or bits_allocated
+    high_bit = elements.short("HighBit")
+    photometric = elements.text("PhotometricInterpretation") or "MONOCHROME"
+    return Header(
+        file=file,
+        modality=elements.text("Modality").upper(),
+        sop_class=elements.text("SOPClassUID"),
+        image_type=tuple(value.strip().upper() for value in elements.text("ImageType").split("\\")),
+        # the UID of a truncated file may be cut, too
+        sop_uid="" if truncated else elements.uid("SOPInstanceUID"),
+        series_uid="" if truncated else elements.uid("SeriesInstanceUID"),
+        study_uid="" if truncated else elements.uid("StudyInstanceUID"),
+        frame_uid="" if truncated else elements.uid("FrameOfReferenceUID"),
+        kernel=elements.text("ConvolutionKernel"),
+        position=elements.decimals("ImagePositionPatient", 3),
+        orientation=elements.decimals("ImageOrientationPatient", 6),
+        pixel_spacing=elements.decimals("PixelSpacing", 2),
+        rows=elements.short("Rows"),
+        columns=elements.short("Columns"),
+        frames=int(elements.decimal("NumberOfFrames") or 1),
+        colour=(elements.short("SamplesPerPixel") or 1) != 1
+        or not photometric.startswith("MONOCHROME"),
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=bits_stored - 1 if high_bit is None else high_bit,
+        signed=_is_signed(elements),
+        padding=_padding_value(elements),
+        slope=elements.decimal("RescaleSlope"),
+        intercept=elements.decimal("RescaleIntercept"),
+        rescale_type=elements.text("RescaleType").upper(),
+        lossy=elements.text("LossyImageCompression") == "01" or syntax in LOSSY_SYNTAXES,
+        syntax=syntax,
+        big_endian=not elements.little_endian,
+        pixel_offset=pixel_data.offset,
+        pixel_length=pixel_data.length,
+        file_size=file_size,
+        truncated=truncated,
+    )
+
+
+def _raw_elements(dataset: pydicom.FileDataset) -> _Elements:
+    implicit, little_endian = dataset.original_encoding
     present = dataset.keys()
     raw = {
-        name: element
-        for name, tag in TAGS.items()
+        keyword: element
+        for keyword, tag in TAGS.items()
         if tag in present and isinstance(element := dataset.get_item(tag), RawDataElement)
     }
     if raw:
-        # some files are encoded otherwise than they say, which pydicom has noticed
+        # some files declare another encoding than they use, which pydicom has noticed
         element = next(iter(raw.values()))
-        implicit, little = element.is_implicit_VR, element.is_little_endian
+        implicit, little_endian = element.is_implicit_VR, element.is_little_endian
+    return _Elements(raw=raw, implicit=implicit, little_endian=little_endian)
+
+
+def _transfer_syntax(dataset: pydicom.FileDataset, elements: _Elements) -> str:
+    """Return the transfer syntax UID, from the encoding if the file does not give it."""
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-    if not syntax:
-        syntax = NATIVE[0 if implicit else 1 if little else 2]
-    order = "little" if little else "big"
+    if syntax:
+        return syntax
+    if elements.implicit:
+        return IMPLICIT_LITTLE
+    return EXPLICIT_LITTLE if elements.little_endian else EXPLICIT_BIG
 
-    def text(name: str) -> str:
-        value = raw[name].value if name in raw else None
-        return (value or b"").decode("latin-1").strip(" \0")
 
-    def numbers(name: str, count: int) -> tuple[float, ...] | None:
-        try:
-            found = tuple(float(one) for one in text(name).split("\\"))
-        except ValueError:
-            return None
-        return found if len(found) == count and all(map(math.isfinite, found)) else None
+def _find_pixel_data(
+    stream: BinaryIO, syntax: str, *, elements: _Elements, file_size: int
+) -> _PixelData:
+    """Read the tag and length of the pixel data, at which the stream stands."""
+    if syntax == DEFLATED_SYNTAX:
+        # the rest of the file is one compressed stream, which the decoder will check
+        return _PixelData(0, UNDEFINED_LENGTH)
+    order = elements.byte_order
+    start = stream.tell()
+    head = stream.read(12)
+    if len(head) < 8 or int.from_bytes(head[:2], order) != PIXEL_DATA_GROUP:
+        return _PixelData(None, 0, truncated=start > file_size)
+    if elements.implicit:
+        return _PixelData(start + 8, int.from_bytes(head[4:8], order))
+    return _PixelData(start + 12, int.from_bytes(head[8:12], order), truncated=len(head) < 12)
 
-    def number(name: str) -> float | None:
-        found = numbers(name, 1)
-        return found[0] if found else None
 
-    def whole(name: str) -> int | None:
-        value = raw[name].value if name in raw else None
-        return int.from_bytes(value, order) if value and len(value) == 2 else None
+def _is_signed(elements: _Elements) -> bool:
+    return elements.short("PixelRepresentation") == 1
 
-    signed = whole("PixelRepresentation") == 1
-    padding = whole("PixelPaddingValue")
-    if padding is not None and signed and padding >= 1 << 15:
+
+def _padding_value(elements: _Elements) -> int | None:
+    padding = elements.short("PixelPaddingValue")
+    if padding is not None and _is_signed(elements) and padding >= 1 << 15:
         padding -= 1 << 16
-    allocated = whole("BitsAllocated") or 0
-    stored = whole("BitsStored") or allocated
-    high = whole("HighBit")
-    pixels_at, pixel_bytes, cut = _pixels(
-        stream, syntax, implicit=implicit, order=order, file_bytes=file_bytes
-    )
-    cut |= any(len(one.value or b"") < one.length != UNDEFINED for one in raw.values())
-    if pixels_at is None and "Rows" not in raw:
-        # the rows stand shortly before the pixels, and an image has both
-        cut |= text("SOPClassUID") in ("", CT_IMAGE)
-
-    def uid(name: str) -> str:
-        # of a file that is cut, the UID may be
-        value = text(name)
-        return value if re.fullmatch(r"[0-9.]{1,64}", value) and not cut else ""
-
-    return Header(
-        file=file,
-        modality=text("Modality").upper(),
-        sop_class=text("SOPClassUID"),
-        sop_uid=uid("SOPInstanceUID"),
-        image_type=tuple(one.strip().upper() for one in text("ImageType").split("\\")),
-        uid=uid("SeriesInstanceUID"),
-        study_uid=uid("StudyInstanceUID"),
-        frame_uid=uid("FrameOfReferenceUID"),
-        kernel=text("ConvolutionKernel"),
-        position=numbers("ImagePositionPatient", 3),
-        orientation=numbers("ImageOrientationPatient", 6),
-        pixel_spacing=numbers("PixelSpacing", 2),
-        rows=whole("Rows"),
-        columns=whole("Columns"),
-        frames=int(number("NumberOfFrames") or 1),
-        colour=(whole("SamplesPerPixel") or 1) != 1
-        or not (text("PhotometricInterpretation") or "MONOCHROME").startswith("MONOCHROME"),
-        bits=(allocated, stored, stored - 1 if high is None else high),
-        signed=signed,
-        padding=padding,
-        slope=number("RescaleSlope"),
-        intercept=number("RescaleIntercept"),
-        rescale_type=text("RescaleType").upper(),
-        lossy=text("LossyImageCompression") == "01" or syntax in LOSSY,
-        syntax=syntax,
-        big_endian=not little,
-        pixels_at=pixels_at,
-        pixel_bytes=pixel_bytes,
-        file_bytes=file_bytes,
-        cut=cut,
-    )
-
-
-def _pixels(
-    stream: BinaryIO, syntax: str, *, implicit: bool, order: str, file_bytes: int
-) -> tuple[int | None, int, bool]:
-    """Offset and length of the pixel data, and whether the file ends before it."""
-    if syntax == DEFLATED:
-        # the rest of the file is one compressed stream: the decoder will see
-        return 0, UNDEFINED, False
-    at = stream.tell()
-    start = stream.read(12)
-    if len(start) < 8 or int.from_bytes(start[:2], order) != 0x7FE0:
-        return None, 0, at > file_bytes
-    if implicit:
-        return at + 8, int.from_bytes(start[4:8], order), False
-    return at + 12, int.from_bytes(start[8:12], order), len(start) < 12
+    return padding

@@ -1,202 +1,216 @@
-"""A DICOM series: checked, chosen, read and placed."""
+"""Reading of a DICOM series: its slices are checked, grouped, read and placed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lungcam.findings import Outcome, ScanCheck
-from lungcam.grid import Grid
 from lungcam.scans.dicom_header import Header
 from lungcam.scans.hounsfield import fill_corners
 from lungcam.scans.pixels import PADDING_ABOVE, PADDING_BELOW, padding_hu, read_pixels
+from lungcam.scans.scan import Volume
 from lungcam.scans.slice_checks import (
-    PLACING,
-    UNSCALED,
+    PIXEL_FAULTS,
+    POSITION_FAULTS,
     Contents,
-    contents_of,
-    faults_of,
-    note_contents,
-    note_faults,
+    check_contents,
+    check_headers,
+    classify_files,
+    header_faults,
 )
-from lungcam.scans.slice_geometry import SAME_POSITION_MM, Stack, difference, note_places, stacks_of
+from lungcam.scans.slice_geometry import (
+    SAME_POSITION_MM,
+    Stack,
+    check_positions,
+    describe_difference,
+    group_into_stacks,
+)
+
+ONE_RECONSTRUCTION = "keep one reconstruction per folder"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Volume:
-    """What was read from one source.
+def read_series(
+    check: ScanCheck, files: Iterable[Path], *, series_uid: str | None
+) -> Volume | None:
+    """Read a series from a set of files.
 
-    Attributes:
-        hu: `(W, H, D)` int16.
-        grid: Its place, RAS mm.
-        uid: SeriesInstanceUID, None for other formats.
-        study_uid: StudyInstanceUID, None for other formats and where the headers differ.
-        folder: Of the files, None for other formats.
-        slices: Headers of the slices in order of D, none for other formats.
-    """
-
-    hu: np.ndarray
-    grid: Grid
-    uid: str | None = None
-    study_uid: str | None = None
-    folder: Path | None = None
-    slices: tuple[Header, ...] = ()
-
-
-def read_series(verdict: ScanCheck, files: Iterable[Path], *, wanted: str | None) -> Volume | None:
-    """Read the wanted series among some files, or the largest stack.
-
-    Slices are ordered, and their spacing taken, from ImagePositionPatient along the normal of
+    Slices are ordered, and their spacing computed, from ImagePositionPatient along the normal of
     ImageOrientationPatient (DICOM PS3.3 C.7.6.2): never from file names, InstanceNumber,
     SliceThickness or SpacingBetweenSlices.
 
     Args:
-        verdict: Takes all findings.
-        files: Any files; what is no CT slice is left aside.
-        wanted: SeriesInstanceUID.
+        check: Receives all findings.
+        files: Any files; those that are no CT slices are ignored.
+        series_uid: SeriesInstanceUID; None for the largest stack.
 
     Returns:
-        The volume, None if it cannot be made; even if it is given, the verdict may refuse it.
+        The volume, None if it cannot be built. The findings may refuse a returned volume, too.
     """
-    found = contents_of(files)
-    if wanted is not None and not _narrow(verdict, found, wanted=wanted):
+    contents = classify_files(files)
+    if series_uid is not None and not _select_series(check, contents, series_uid=series_uid):
         return None
-    note_contents(verdict, found)
-    if not found.slices:
+    check_contents(check, contents)
+    if not contents.slices:
         return None
-    placed = [one for one in found.slices if not (one.cut or faults_of(one) & PLACING)]
-    stacks = stacks_of(placed)
+    placed = [
+        header
+        for header in contents.slices
+        if not (header.truncated or header_faults(header) & POSITION_FAULTS)
+    ]
+    stacks = group_into_stacks(placed)
     if not stacks:
-        note_faults(verdict, found.slices)
+        check_headers(check, contents.slices)
         return None
-    taken = stacks[0]
-    misplaced = set(found.slices) - set(placed)
-    misplaced = [one for one in found.slices if one in misplaced and one.uid in ("", taken.uid)]
-    note_faults(verdict, taken.slices + misplaced)
-    volume = _assemble(verdict, taken)
-    _note_others(verdict, stacks, found=found)
+    chosen = stacks[0]
+    unplaced = set(contents.slices) - set(placed)
+    unplaced = [
+        header
+        for header in contents.slices
+        if header in unplaced and header.series_uid in ("", chosen.series_uid)
+    ]
+    check_headers(check, chosen.slices + unplaced)
+    volume = _read_stack(check, chosen)
+    _report_other_stacks(check, stacks, contents=contents)
     return volume
 
 
-def _narrow(verdict: ScanCheck, found: Contents, *, wanted: str) -> bool:
-    """Keep the wanted series only; refuse if there is none."""
-    uids = sorted({one.uid for one in found.slices if one.uid})
-    if wanted not in uids:
-        choice = f"choose series= from {', '.join(uids[:20])}" if uids else "there is no CT series"
-        verdict.add("no_such_series", "refused", "no CT series of the UID given as series=", choice)
+def _select_series(check: ScanCheck, contents: Contents, *, series_uid: str) -> bool:
+    """Keep only the files of a series; refuse if there are no slices of it."""
+    uids = sorted({header.series_uid for header in contents.slices if header.series_uid})
+    if series_uid not in uids:
+        check.add(
+            "no_such_series",
+            "refused",
+            message="no CT series of the UID given as series=",
+            remedy=f"choose series= from {', '.join(uids[:20])}"
+            if uids
+            else "there is no CT series",
+        )
         return False
-    folders = {one.file.parent for one in found.slices if one.uid == wanted}
-    # a slice without a UID that lies beside the wanted ones may be one of them
-    found.slices = [
-        one
-        for one in found.slices
-        if one.uid == wanted or (not one.uid and one.file.parent in folders)
+    folders = {h.file.parent for h in contents.slices if h.series_uid == series_uid}
+    # a slice without a UID in a folder of the series may belong to it
+    contents.slices = [
+        header
+        for header in contents.slices
+        if header.series_uid == series_uid
+        or (not header.series_uid and header.file.parent in folders)
     ]
-    found.others = []
-    for files in (found.strays, found.empty, found.damaged, found.unreadable):
+    contents.others = []
+    for files in (contents.strays, contents.empty, contents.damaged, contents.unreadable):
         files[:] = [file for file in files if file.parent in folders]
     return True
 
 
-def _assemble(verdict: ScanCheck, taken: Stack) -> Volume | None:
+def _read_stack(check: ScanCheck, stack: Stack) -> Volume | None:
     """Read a stack's pixels, drop repeated slices and place the rest."""
-    readable = [one for one in taken.slices if not faults_of(one) & UNSCALED]
-    values: dict[Header, np.ndarray] = {}
-    hu = None
+    readable = [header for header in stack.slices if not header_faults(header) & PIXEL_FAULTS]
+    hu: np.ndarray | None = None
+    read: list[Header] = []
     if readable:
-        hu, read = read_pixels(verdict, readable)
-        values = {readable[k]: hu[at] for at, k in enumerate(read)}
-    kept = _without_repeats(verdict, taken, values=values)
-    if len(kept) == 1:
-        verdict.add(
-            "image_2d", "refused", "1 slice(s) are no volume", "give the folder of a whole series"
+        hu, indices = read_pixels(check, readable)
+        read = [readable[k] for k in indices]
+    pixels = {} if hu is None else dict(zip(read, hu, strict=True))
+    _check_repeats(check, stack, pixels=pixels)
+    unique = stack.unique
+    if len(unique) == 1:
+        check.add(
+            "image_2d",
+            "refused",
+            message="1 slice(s) are no volume",
+            remedy="give the folder of a whole series",
         )
-    slices = [taken.slices[k] for k in kept]
-    places = taken.places[kept]
-    note_places(verdict, slices, places=places, spacing=taken.spacing)
-    if hu is None or len(kept) < 2 or not values.keys() >= set(slices):
+    slices = [stack.slices[k] for k in unique]
+    check_positions(check, slices, positions=stack.positions[unique], spacing=stack.spacing)
+    if hu is None or len(slices) < 2 or not pixels.keys() >= set(slices):
         return None
-    if len(kept) < len(hu):
-        hu = hu[[at for at, k in enumerate(read) if readable[k] in slices]]
+    if len(slices) < len(hu):
+        hu = hu[[k for k, header in enumerate(read) if header in slices]]
     hu = hu.transpose(2, 1, 0)
-    paddings = {padding_hu(one) for one in slices}
-    if len(paddings) == 1:
-        (padding,) = paddings
-        if padding is not None and PADDING_BELOW < padding < PADDING_ABOVE:
-            fill_corners(verdict, hu, padding=round(padding))
-    folders = {one.file.parent for one in slices}
-    folder = folders.pop() if len(folders) == 1 else None
-    studies = {one.study_uid for one in slices}
-    study_uid = (studies.pop() or None) if len(studies) == 1 else None
+    _fill_padding(check, hu, slices=slices)
+    folders = {header.file.parent for header in slices}
+    study_uids = {header.study_uid for header in slices}
     return Volume(
         hu=hu,
-        grid=taken.grid(kept),
-        uid=taken.uid,
-        study_uid=study_uid,
-        folder=folder,
+        grid=stack.grid(unique),
+        series_uid=stack.series_uid,
+        study_uid=(study_uids.pop() or None) if len(study_uids) == 1 else None,
+        folder=folders.pop() if len(folders) == 1 else None,
         slices=tuple(slices),
     )
 
 
-def _without_repeats(
-    verdict: ScanCheck, taken: Stack, *, values: dict[Header, np.ndarray]
-) -> list[int]:
-    """Indices of the slices, the first only of those that stand at one position."""
-    kept, repeats, different = taken.without_repeats, [], []
-    for k, last in enumerate(taken.stands_for):
-        if k == last:
-            continue
-        one, other = (values.get(taken.slices[at]) for at in (last, k))
-        aside = np.abs(taken.places[k] - taken.places[last]).max() > SAME_POSITION_MM
-        same = not aside and one is not None and other is not None and np.array_equal(one, other)
-        (repeats if same else different).append((last, k))
-    for outcome, pairs, words, remedy in (
-        ("repaired", repeats, "repeat another one's position and pixels; the first was kept", ""),
-        (
-            "refused",
-            different,
-            "stand at another one's position with other pixels",
-            "keep one reconstruction in a folder, or choose it by series=",
-        ),
-    ):
-        if pairs:
-            first, second = (taken.slices[at] for at in pairs[0])
-            height = taken.places[pairs[0][0], 2]
-            verdict.add(
-                "duplicate_positions",
-                outcome,
-                f"{len(pairs)} slice(s) {words}: {second.file.name} at the position of "
-                f"{first.file.name}, {height:.2f} mm",
-                remedy,
-            )
-    return kept
+def _check_repeats(check: ScanCheck, stack: Stack, *, pixels: dict[Header, np.ndarray]) -> None:
+    """Report slices at the position of an earlier slice.
 
-
-def _note_others(verdict: ScanCheck, stacks: Sequence[Stack], *, found: Contents) -> None:
-    """Note the stacks that were not taken.
-
-    Where the one that was taken has holes, what its series holds besides is refused with it.
+    Args:
+        check: Receives the finding duplicate_positions.
+        stack: Stack of slices.
+        pixels: `(H, W)` HU of the slices that could be read.
     """
-    taken = stacks[0]
-    holes = any(one.code == "missing_slices" for one in verdict.findings)
+    repeats, conflicts = [], []
+    for k, first in enumerate(stack.first_at_position):
+        if k == first:
+            continue
+        kept, other = (pixels.get(stack.slices[i]) for i in (first, k))
+        shifted = np.abs(stack.positions[k] - stack.positions[first]).max() > SAME_POSITION_MM
+        same = (
+            not shifted and kept is not None and other is not None and np.array_equal(kept, other)
+        )
+        (repeats if same else conflicts).append((first, k))
+
+    def describe(pairs: list[tuple[int, int]], description: str) -> str:
+        first, second = (stack.slices[k] for k in pairs[0])
+        return (
+            f"{len(pairs)} slice(s) {description}: {second.file.name} at the position of "
+            f"{first.file.name}, {stack.positions[pairs[0][0], 2]:.2f} mm"
+        )
+
+    if repeats:
+        message = describe(repeats, "repeat the position and pixels of another; the first was kept")
+        check.add("duplicate_positions", "repaired", message=message)
+    if conflicts:
+        check.add(
+            "duplicate_positions",
+            "refused",
+            message=describe(conflicts, "have the position of another with other pixels"),
+            remedy=f"{ONE_RECONSTRUCTION}, or choose it by series=",
+        )
+
+
+def _fill_padding(check: ScanCheck, hu: np.ndarray, *, slices: Sequence[Header]) -> None:
+    """Fill padding around the image if all slices share a PixelPaddingValue within tissue."""
+    paddings = {padding_hu(header) for header in slices}
+    if len(paddings) == 1:
+        (padding,) = paddings
+        if padding is not None and PADDING_BELOW < padding < PADDING_ABOVE:
+            fill_corners(check, hu, padding=round(padding))
+
+
+def _report_other_stacks(check: ScanCheck, stacks: Sequence[Stack], *, contents: Contents) -> None:
+    """Report the stacks that were not chosen.
+
+    If slices are missing from the chosen stack, other stacks of its series are refused with it.
+    """
+    chosen = stacks[0]
+    incomplete = any(finding.code == "missing_slices" for finding in check.findings)
     counts: dict[tuple[str, str], int] = {}
     for stack in stacks[1:]:
-        what = difference(stack, taken)
-        counts[what] = counts.get(what, 0) + len(stack.slices)
-    lost = {one.uid for stack in stacks for one in stack.slices} | {""}
-    stray = [one for one in found.slices if one.uid not in lost]
-    if stray:
-        what = ("mixed_series", "of another series")
-        counts[what] = counts.get(what, 0) + len(stray)
-    uids = {one.uid for one in found.slices if one.uid}
-    for (code, words), count in counts.items():
-        outcome: Outcome = "refused" if holes and code != "mixed_series" else "skipped"
-        message = f"{count} slice(s) {words} left aside"
+        kind = describe_difference(stack, chosen)
+        counts[kind] = counts.get(kind, 0) + len(stack.slices)
+    stacked_uids = {header.series_uid for stack in stacks for header in stack.slices} | {""}
+    unstacked = [h for h in contents.slices if h.series_uid not in stacked_uids]
+    if unstacked:
+        kind = ("mixed_series", "of another series")
+        counts[kind] = counts.get(kind, 0) + len(unstacked)
+    uids = {header.series_uid for header in contents.slices if header.series_uid}
+    for (code, description), count in counts.items():
+        outcome: Outcome = "refused" if incomplete and code != "mixed_series" else "skipped"
+        message = f"{count} slice(s) {description} ignored"
         if code == "mixed_series":
             message += (
-                f": {len(uids)} CT series in the folder, took {taken.uid} with the most slices"
-                f" ({len(taken.slices)})"
+                f": {len(uids)} CT series in the folder, read {chosen.series_uid} with the most "
+                f"slices ({len(chosen.slices)})"
             )
-        remedy = "" if outcome == "skipped" else "keep one reconstruction in a folder"
-        verdict.add(code, outcome, message, remedy)
+        remedy = "" if outcome == "skipped" else ONE_RECONSTRUCTION
+        check.add(code, outcome, message=message, remedy=remedy)

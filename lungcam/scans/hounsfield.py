@@ -1,6 +1,6 @@
-"""Hounsfield units: rounding, padding, and whether values are HU at all.
+"""Hounsfield units: rounding, padding, and a check that values are HU.
 
-A padded voxel is no matter: what lies at or below -1500 HU is set to air, -1024 HU.
+Values at or below -1500 HU are padding, not matter; they are set to air, -1024 HU.
 """
 
 import numpy as np
@@ -10,11 +10,12 @@ from lungcam.findings import ScanCheck
 
 AIR = -1024
 HIGHEST_PADDING = -1500
-# a whole chest holds both: bands in HU, and the least share of what is not padding
+# bands in HU that a whole chest covers, and the least share of the unpadded voxels in each
 AIR_AND_LUNG = (-1100, -600)
 SOFT_TISSUE = (-200, 300)
 LEAST_SHARE = 0.05
-# padding is one value, or few: more voxels than this share at other low values are no padding
+# padding has one value or a few: if more voxels than this share have other low values, they are
+# not padding
 MOST_ODD_PADDING = 0.05
 PADDING_VALUES = 4
 NARROWEST_RANGE = 50
@@ -23,51 +24,54 @@ ENOUGH_VOXELS = 2_000_000
 REMEDY = "convert the values to HU, or export the CT again"
 
 
-def rounded(values: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Round to int16.
+def round_to_int16(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Round values to int16.
 
     Args:
-        values: Any real type and shape, finite.
+        values: Finite values of any real type and shape.
 
     Returns:
-        int16 of the same shape, a view where nothing was to be done; and whether any value lies
-        above int16. What lies below is padding and is clipped.
+        int16 array of the same shape, the input itself if it is int16; and True if any value lies
+        above int16. Values below are padding and are clipped.
     """
     if values.dtype == np.int16:
         return values, False
     limits = np.iinfo(np.int16)
-    too_high = bool(values.size and values.max() > limits.max)
+    overflow = bool(values.size and values.max() > limits.max)
     if values.dtype.kind == "f":
         values = np.rint(values)
-    return np.clip(values, limits.min, limits.max).astype(np.int16), too_high
+    return np.clip(values, limits.min, limits.max).astype(np.int16), overflow
 
 
-def note_overflow(verdict: ScanCheck, where: str) -> None:
+def refuse_overflow(check: ScanCheck, place: str) -> None:
     """Refuse values above int16, which no CT reaches."""
-    verdict.add("int16_overflow", "refused", f"values above 32767 HU in {where}", REMEDY)
+    message = f"values above 32767 HU in {place}"
+    check.add("int16_overflow", "refused", message=message, remedy=REMEDY)
 
 
-def check_values(verdict: ScanCheck, hu: np.ndarray, *, whole_chest: bool) -> None:
+def check_values(check: ScanCheck, hu: np.ndarray, *, whole_chest: bool) -> None:
     """Refuse values that are not HU.
 
-    For a whole chest a fair share of what is not padding must be air or lung, and a fair share
-    soft tissue. A crop may lack either; it is refused if it is never below 0, hardly varies, or is
+    In a whole chest, a fair share of the unpadded voxels must be air or lung, and a fair share
+    soft tissue. A crop may lack either; it is refused if it is never below 0, hardly varies or is
     nearly all padding.
 
     Args:
-        verdict: Takes the finding `not_hu`.
-        hu: `(W, H, D)` int16, with its padding.
-        whole_chest: Whether a whole chest is expected.
+        check: Receives the finding not_hu.
+        hu: `(W, H, D)` int16 with its padding.
+        whole_chest: True if a whole chest is expected.
     """
     step = max(1, int(np.ceil(np.sqrt(hu.size / ENOUGH_VOXELS))))
-    some = hu[::step, ::step]
-    matter = some[some > HIGHEST_PADDING]
-    odd = _odd_padding(some[some <= HIGHEST_PADDING]) / some.size
+    sample = hu[::step, ::step]
+    matter = sample[sample > HIGHEST_PADDING]
+    odd_share = _count_odd_padding(sample[sample <= HIGHEST_PADDING]) / sample.size
     fault = None
     if not matter.size:
         fault = f"no value above {HIGHEST_PADDING} HU"
-    elif odd > MOST_ODD_PADDING:
-        fault = f"{odd:.0%} of the voxels have differing values at or below {HIGHEST_PADDING} HU"
+    elif odd_share > MOST_ODD_PADDING:
+        fault = (
+            f"{odd_share:.0%} of the voxels have differing values at or below {HIGHEST_PADDING} HU"
+        )
     elif hu.max() > HIGHEST:
         fault = f"the highest value is {hu.max()}"
     elif whole_chest:
@@ -83,47 +87,48 @@ def check_values(verdict: ScanCheck, hu: np.ndarray, *, whole_chest: bool) -> No
     elif matter.min() >= 0 or int(matter.max()) - int(matter.min()) < NARROWEST_RANGE:
         fault = f"the values lie in {matter.min()}..{matter.max()}"
     if fault:
-        verdict.add("not_hu", "refused", f"the values are not HU: {fault}", REMEDY)
+        message = f"the values are not HU: {fault}"
+        check.add("not_hu", "refused", message=message, remedy=REMEDY)
 
 
-def _odd_padding(low: np.ndarray) -> int:
-    """How many of the low values are not among the commonest few."""
+def _count_odd_padding(low: np.ndarray) -> int:
+    """Count the low values that are not among the few most common."""
     _, counts = np.unique(low, return_counts=True)
     return int(np.sort(counts)[:-PADDING_VALUES].sum())
 
 
-def fill_padding(verdict: ScanCheck, hu: np.ndarray) -> None:
-    """Set what lies at or below -1500 HU to air, in place.
+def fill_padding(check: ScanCheck, hu: np.ndarray) -> None:
+    """Set values at or below -1500 HU to air, in place.
 
     Args:
-        verdict: Takes the finding `padding`.
+        check: Receives the finding padding.
         hu: `(W, H, D)` int16, writable.
     """
     count, lowest = 0, 0
     for k in range(hu.shape[2]):
-        one = hu[:, :, k]
-        least = int(one.min())
-        if least <= HIGHEST_PADDING:
-            padding = one <= HIGHEST_PADDING
+        plane = hu[:, :, k]
+        minimum = int(plane.min())
+        if minimum <= HIGHEST_PADDING:
+            padding = plane <= HIGHEST_PADDING
             count += int(np.count_nonzero(padding))
-            lowest = min(lowest, least)
-            np.copyto(one, AIR, where=padding)
+            lowest = min(lowest, minimum)
+            np.copyto(plane, AIR, where=padding)
     if count:
-        verdict.add(
+        check.add(
             "padding",
             "repaired",
-            f"{count} voxels ({count / hu.size:.1%}) at or below {HIGHEST_PADDING} HU, lowest "
-            f"{lowest}, were set to {AIR} HU",
+            message=f"{count} voxels ({count / hu.size:.1%}) at or below {HIGHEST_PADDING} HU, "
+            f"lowest {lowest}, were set to {AIR} HU",
         )
 
 
-def fill_corners(verdict: ScanCheck, hu: np.ndarray, *, padding: int) -> None:
-    """Set to air what is joined to the corners by a padding value that could also be tissue.
+def fill_corners(check: ScanCheck, hu: np.ndarray, *, padding: int) -> None:
+    """Set a padding value that could also be tissue to air where it is connected to the corners.
 
-    Nothing is done unless the four corner columns hold just that value, in every slice.
+    Nothing is changed unless all voxels of the four corner columns hold the value.
 
     Args:
-        verdict: Takes the finding `padding`.
+        check: Receives the finding padding.
         hu: `(W, H, D)` int16, writable.
         padding: PixelPaddingValue in HU.
     """
@@ -132,13 +137,13 @@ def fill_corners(verdict: ScanCheck, hu: np.ndarray, *, padding: int) -> None:
         return
     count = 0
     for k in range(hu.shape[2]):
-        parts, _ = ndimage.label(hu[:, :, k] == padding)
-        outside = np.isin(parts, np.unique(parts[np.ix_([0, -1], [0, -1])]))
+        components, _ = ndimage.label(hu[:, :, k] == padding)
+        outside = np.isin(components, np.unique(components[np.ix_([0, -1], [0, -1])]))
         count += int(np.count_nonzero(outside))
         np.copyto(hu[:, :, k], AIR, where=outside)
-    verdict.add(
+    check.add(
         "padding",
         "repaired",
-        f"{count} voxels ({count / hu.size:.1%}) around the image held the padding value and were "
-        f"set to {AIR} HU",
+        message=f"{count} voxels ({count / hu.size:.1%}) around the image held the padding value "
+        f"and were set to {AIR} HU",
     )

@@ -1,4 +1,4 @@
-"""Libraries that speak past the caller."""
+"""Context managers that keep libraries from writing to the terminal."""
 
 import logging
 import os
@@ -11,42 +11,42 @@ import SimpleITK as sitk
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep what pydicom, nibabel and ITK remark on odd files from the user's terminal.
+    """Suppress warnings and log messages of pydicom, nibabel and ITK.
 
-    Their remarks may hold header values, which may name a patient; what is wrong with a file says
-    the verdict. All is as before when the block ends.
+    They may quote header values that identify a patient; faults are reported as findings instead.
+    All settings are restored at the end of the block.
     """
-    nibabel = logging.getLogger("nibabel.global")
-    itk_speaks = sitk.ProcessObject.GetGlobalWarningDisplay()
+    logger = logging.getLogger("nibabel.global")
+    itk_display = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    nibabel.addFilter(_nothing)
+    logger.addFilter(_reject)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        nibabel.removeFilter(_nothing)
-        sitk.ProcessObject.SetGlobalWarningDisplay(itk_speaks)
+        logger.removeFilter(_reject)
+        sitk.ProcessObject.SetGlobalWarningDisplay(itk_display)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
+def _reject(record: logging.LogRecord) -> bool:
     return False
 
 
 @contextmanager
-def silent_decoders() -> Iterator[None]:
-    """Keep what GDCM's decoders print of damaged pixels from the terminal.
+def silence_decoders() -> Iterator[None]:
+    """Suppress messages of GDCM's decoders about damaged pixels.
 
-    They write to the process' standard error itself, past Python, and cannot be asked not to.
+    The decoders write to file descriptor 2, past Python, and have no setting against it.
     """
     try:
         terminal = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # the process has no standard error
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    os.close(devnull)
     try:
         yield
     finally:

@@ -1,10 +1,8 @@
-"""Stacks: which slices of a folder form one volume.
+"""Stacks of slices that form a volume, and checks of their positions.
 
-The slices of a stack share SeriesInstanceUID, size, pixel spacing, orientation and kernel. Without
-a wanted series, the stack with the most slices is taken; of equal ones that with the thinnest
-spacing, then that with the smallest UID.
-
-Where the slices of a stack stand: evenly, upright, none missing.
+The slices of a stack share SeriesInstanceUID, size, pixel spacing, orientation and kernel. Unless a
+series is requested, the stack with the most slices is chosen; among equals the stack with the
+smallest spacing, then with the smallest UID.
 """
 
 from collections.abc import Sequence
@@ -17,110 +15,33 @@ from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.dicom_header import Header
 
+# tolerances within a stack
+SAME_SPACING_MM = 1e-3
+SAME_COSINE = 1e-3
+SAME_POSITION_MM = 0.01
 # gaps may differ from the spacing by this share, or by this much where positions are rounded
 UNEVEN_SHARE = 0.1
 UNEVEN_MM = 0.1
-# a slice may stand off its even place by this share of the spacing
+# a slice may lie off its even position by this share of the spacing
 DRIFT_SHARE = 0.5
 SIDEWAYS_MM = 1.0
 COMPLETE = "complete the series or export it again"
 
 
-def note_places(
-    verdict: ScanCheck, slices: list[Header], *, places: np.ndarray, spacing: float
-) -> None:
-    """Refuse slices that are not the evenly spaced planes of an upright box.
-
-    Args:
-        verdict: Takes the findings missing_slices, uneven_spacing, gantry_tilt, shifted_slices.
-        slices: In order of position, no two at one position.
-        places: `(D, 3)` mm along row, column and normal.
-        spacing: mm between neighbours.
-    """
-    heights = places[:, 2]
-    gaps = np.diff(heights)
-    if not len(gaps):
-        return
-    steps = np.maximum(1, np.rint(gaps / spacing))
-    off = np.abs(gaps - steps * spacing)
-    uneven = (off > np.maximum(UNEVEN_SHARE * spacing, UNEVEN_MM)) & (steps < 2)
-    # a long gap need not be a whole multiple: positions are rounded
-    uneven |= (steps >= 2) & (off > np.maximum(UNEVEN_SHARE * spacing * steps, UNEVEN_MM))
-
-    def between(at: int) -> str:
-        return (
-            f"{gaps[at]:.2f} mm between {slices[at].file.name} and {slices[at + 1].file.name} "
-            f"({heights[at]:.2f} and {heights[at + 1]:.2f} mm), elsewhere {spacing:.2f} mm"
-        )
-
-    holes = np.flatnonzero((steps >= 2) & ~uneven)
-    if len(holes):
-        told = "; ".join(between(int(at)) for at in holes[:3])
-        count = int((steps[holes] - 1).sum())
-        more = f"; and {len(holes) - 3} more gaps" if len(holes) > 3 else ""
-        verdict.add(
-            "missing_slices", "refused", f"{count} slice(s) missing: {told}{more}", COMPLETE
-        )
-    if uneven.any():
-        at = int(np.argmax(np.where(uneven, off, 0)))
-        count = int(uneven.sum())
-        verdict.add("uneven_spacing", "refused", f"{count} uneven gap(s): {between(at)}", COMPLETE)
-    elif not len(holes):
-        even = np.linspace(heights[0], heights[-1], len(heights))
-        at = int(np.argmax(np.abs(heights - even)))
-        drift = abs(float(heights[at] - even[at]))
-        if drift > max(DRIFT_SHARE * spacing, UNEVEN_MM):
-            verdict.add(
-                "uneven_spacing",
-                "refused",
-                f"{slices[at].file.name} stands {drift:.2f} mm off its even place",
-                COMPLETE,
-            )
-    _note_sideways(verdict, slices, places=places)
-
-
-def _note_sideways(verdict: ScanCheck, slices: list[Header], *, places: np.ndarray) -> None:
-    """Refuse slices whose first pixels do not stand above each other."""
-    aside = places[:, :2] - places[0, :2]
-    most = float(np.linalg.norm(aside, axis=1).max())
-    if most <= SIDEWAYS_MM:
-        return
-    along = (places[:, 2] - places[0, 2]) / (places[-1, 2] - places[0, 2])
-    bent = np.linalg.norm(aside - along[:, None] * aside[-1], axis=1)
-    if bent.max() <= 0.5 * most:
-        angle = np.degrees(np.arctan2(np.linalg.norm(aside[-1]), places[-1, 2] - places[0, 2]))
-        verdict.add(
-            "gantry_tilt",
-            "refused",
-            f"the slices are sheared by {most:.1f} mm from first to last (gantry tilt of "
-            f"{angle:.1f} degrees)",
-            "resample the series upright first",
-        )
-    else:
-        at = int(np.argmax(bent))
-        verdict.add(
-            "shifted_slices",
-            "refused",
-            f"{slices[at].file.name} stands {bent[at]:.1f} mm sideways of the others",
-            "keep one acquisition in a folder",
-        )
-
-
-SAME_SPACING_MM = 1e-3
-SAME_COSINE = 1e-3
-SAME_POSITION_MM = 0.01
-
-
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Well-placed slices that fit together, in order of position along their normal."""
+    """Slices that form a volume, in order of position along their normal.
+
+    Attributes:
+        slices: Headers without a fault in UID, size or position.
+    """
 
     slices: list[Header]
 
     @property
-    def uid(self) -> str:
+    def series_uid(self) -> str:
         """SeriesInstanceUID."""
-        return self.slices[0].uid
+        return self.slices[0].series_uid
 
     @cached_property
     def axes(self) -> np.ndarray:
@@ -128,101 +49,206 @@ class Stack:
         return _axes(self.slices[0])
 
     @cached_property
-    def places(self) -> np.ndarray:
-        """`(D, 3)` mm: positions along the three axes."""
-        return np.array([one.position for one in self.slices]) @ self.axes.T
+    def positions(self) -> np.ndarray:
+        """`(D, 3)` positions of the first pixels along the three axes in mm."""
+        return np.array([header.position for header in self.slices]) @ self.axes.T
 
     @cached_property
-    def stands_for(self) -> list[int]:
-        """For each slice the first one at its position: mostly itself."""
+    def first_at_position(self) -> list[int]:
+        """Index of the first slice at each slice's position: usually the slice's own index."""
         first = []
-        for k, height in enumerate(self.places[:, 2]):
+        for k, height in enumerate(self.positions[:, 2]):
             last = first[-1] if first else k
-            first.append(last if height - self.places[last, 2] < SAME_POSITION_MM else k)
+            first.append(last if height - self.positions[last, 2] < SAME_POSITION_MM else k)
         return first
 
     @property
-    def without_repeats(self) -> list[int]:
-        """Indices of the slices, the first only of those that stand at one position."""
-        return [k for k, first in enumerate(self.stands_for) if k == first]
-
-    def grid(self, kept: Sequence[int]) -> Grid:
-        """The grid of a volume of some slices: spacing is the mean from the first to the last.
-
-        Args:
-            kept: Indices of at least two slices, in their order.
-        """
-        first = self.slices[kept[0]]
-        row, column, normal = self.axes
-        between_rows, between_columns = first.pixel_spacing
-        depth = self.places[kept[-1], 2] - self.places[kept[0], 2]
-        lps = np.eye(4)
-        lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
-        lps[:3, 2] = normal * depth / (len(kept) - 1)
-        lps[:3, 3] = first.position
-        return Grid((int(first.columns), int(first.rows), len(kept)), LPS_TO_RAS @ lps)
+    def unique(self) -> list[int]:
+        """Indices of the slices without repeats: only the first slice at each position."""
+        return [k for k, first in enumerate(self.first_at_position) if k == first]
 
     @property
     def spacing(self) -> float:
-        """Distance from slice to slice in mm: the lower median; 0 for a single slice."""
-        gaps = np.diff(self.places[:, 2])
+        """Distance between slices in mm: the lower median; 0 for a single slice."""
+        gaps = np.diff(self.positions[:, 2])
         gaps = np.sort(gaps[gaps >= SAME_POSITION_MM])
         return float(gaps[(len(gaps) - 1) // 2]) if len(gaps) else 0.0
 
+    def grid(self, indices: Sequence[int]) -> Grid:
+        """Return the grid of some slices; the spacing is the mean from the first to the last.
 
-def stacks_of(slices: Sequence[Header]) -> list[Stack]:
-    """Sort slices that have a UID, a size and a place into stacks, the one to take first."""
+        Args:
+            indices: Indices of at least two slices in ascending order.
+        """
+        first = self.slices[indices[0]]
+        row, column, normal = self.axes
+        between_rows, between_columns = first.pixel_spacing
+        depth = self.positions[indices[-1], 2] - self.positions[indices[0], 2]
+        lps = np.eye(4)
+        lps[:3, 0], lps[:3, 1] = row * between_columns, column * between_rows
+        lps[:3, 2] = normal * depth / (len(indices) - 1)
+        lps[:3, 3] = first.position
+        return Grid((int(first.columns), int(first.rows), len(indices)), LPS_TO_RAS @ lps)
+
+
+def group_into_stacks(slices: Sequence[Header]) -> list[Stack]:
+    """Group slices into stacks, the preferred stack first.
+
+    Args:
+        slices: Headers without a fault in UID, size or position.
+    """
     exact: dict[tuple, list[Header]] = {}
     # by position, so that file names decide nothing
-    for one in sorted(slices, key=lambda one: (one.position, one.file.name)):
-        key = (one.uid, one.rows, one.columns, one.kernel, one.pixel_spacing, one.orientation)
-        exact.setdefault(key, []).append(one)
+    for header in sorted(slices, key=lambda header: (header.position, header.file.name)):
+        key = (
+            header.series_uid,
+            header.rows,
+            header.columns,
+            header.kernel,
+            header.pixel_spacing,
+            header.orientation,
+        )
+        exact.setdefault(key, []).append(header)
     groups: list[list[Header]] = []
     for group in exact.values():
-        like = next((other for other in groups if _alike(other[0], group[0])), None)
-        if like is None:
+        similar = next((other for other in groups if _is_similar(other[0], group[0])), None)
+        if similar is None:
             groups.append(list(group))
         else:
-            like.extend(group)
+            similar.extend(group)
     stacks = []
     for group in groups:
         normal = _axes(group[0])[2]
-        stacks.append(Stack(sorted(group, key=lambda one, n=normal: _height(one, n))))
-    return sorted(stacks, key=lambda one: (-len(one.slices), one.spacing, one.uid))
+        stacks.append(Stack(sorted(group, key=lambda header, n=normal: _height(header, n))))
+    return sorted(stacks, key=lambda stack: (-len(stack.slices), stack.spacing, stack.series_uid))
 
 
-def difference(one: Stack, taken: Stack) -> tuple[str, str]:
-    """Code and words for what sets a stack apart from the one that is taken."""
-    a, b = one.slices[0], taken.slices[0]
-    if a.uid != b.uid:
+def describe_difference(stack: Stack, chosen: Stack) -> tuple[str, str]:
+    """Return code and description of the difference between a stack and the chosen stack."""
+    a, b = stack.slices[0], chosen.slices[0]
+    if a.series_uid != b.series_uid:
         return "mixed_series", "of another series"
     if (a.rows, a.columns) != (b.rows, b.columns):
         return "mixed_size", "of the same series with another size"
-    if not _close(a.orientation, b.orientation, by=SAME_COSINE):
+    if not _is_close(a.orientation, b.orientation, tolerance=SAME_COSINE):
         return "mixed_orientation", "of the same series with another orientation"
-    if not _close(a.pixel_spacing, b.pixel_spacing, by=SAME_SPACING_MM):
+    if not _is_close(a.pixel_spacing, b.pixel_spacing, tolerance=SAME_SPACING_MM):
         return "mixed_spacing", "of the same series with another pixel spacing"
     return "mixed_kernel", "of the same series with another kernel"
 
 
-def _axes(one: Header) -> np.ndarray:
-    row, column = np.array(one.orientation).reshape(2, 3)
+def _axes(header: Header) -> np.ndarray:
+    row, column = np.array(header.orientation).reshape(2, 3)
     row, column = row / np.linalg.norm(row), column / np.linalg.norm(column)
     normal = np.cross(row, column)
     return np.stack([row, column, normal / np.linalg.norm(normal)])
 
 
-def _height(one: Header, normal: np.ndarray) -> tuple[float, str]:
-    return float(np.array(one.position) @ normal), one.file.name
+def _height(header: Header, normal: np.ndarray) -> tuple[float, str]:
+    return float(np.array(header.position) @ normal), header.file.name
 
 
-def _close(a: tuple[float, ...] | None, b: tuple[float, ...] | None, *, by: float) -> bool:
-    return bool(np.abs(np.subtract(a, b)).max() <= by)
+def _is_close(
+    a: tuple[float, ...] | None, b: tuple[float, ...] | None, *, tolerance: float
+) -> bool:
+    return bool(np.abs(np.subtract(a, b)).max() <= tolerance)
 
 
-def _alike(a: Header, b: Header) -> bool:
+def _is_similar(a: Header, b: Header) -> bool:
     return (
-        (a.uid, a.rows, a.columns, a.kernel) == (b.uid, b.rows, b.columns, b.kernel)
-        and _close(a.pixel_spacing, b.pixel_spacing, by=SAME_SPACING_MM)
-        and _close(a.orientation, b.orientation, by=SAME_COSINE)
+        (a.series_uid, a.rows, a.columns, a.kernel) == (b.series_uid, b.rows, b.columns, b.kernel)
+        and _is_close(a.pixel_spacing, b.pixel_spacing, tolerance=SAME_SPACING_MM)
+        and _is_close(a.orientation, b.orientation, tolerance=SAME_COSINE)
     )
+
+
+def check_positions(
+    check: ScanCheck, slices: list[Header], *, positions: np.ndarray, spacing: float
+) -> None:
+    """Refuse slices that are not the evenly spaced planes of an upright box.
+
+    Args:
+        check: Receives the findings missing_slices, uneven_spacing, gantry_tilt, shifted_slices.
+        slices: Headers in order of position, no two at the same position.
+        positions: `(D, 3)` positions along row, column and normal in mm.
+        spacing: Distance between neighbours in mm.
+    """
+    if len(slices) < 2:
+        return
+    _check_gaps(check, slices, heights=positions[:, 2], spacing=spacing)
+    _check_sideways(check, slices, positions=positions)
+
+
+def _check_gaps(
+    check: ScanCheck, slices: list[Header], *, heights: np.ndarray, spacing: float
+) -> None:
+    """Refuse missing slices and uneven gaps along the normal."""
+    gaps = np.diff(heights)
+    steps = np.maximum(1, np.rint(gaps / spacing))
+    error = np.abs(gaps - steps * spacing)
+    uneven = (error > np.maximum(UNEVEN_SHARE * spacing, UNEVEN_MM)) & (steps < 2)
+    # a long gap need not be an exact multiple: positions are rounded
+    uneven |= (steps >= 2) & (error > np.maximum(UNEVEN_SHARE * spacing * steps, UNEVEN_MM))
+
+    def describe_gap(k: int) -> str:
+        return (
+            f"{gaps[k]:.2f} mm between {slices[k].file.name} and {slices[k + 1].file.name} "
+            f"({heights[k]:.2f} and {heights[k + 1]:.2f} mm), elsewhere {spacing:.2f} mm"
+        )
+
+    holes = np.flatnonzero((steps >= 2) & ~uneven)
+    if len(holes):
+        places = "; ".join(describe_gap(int(k)) for k in holes[:3])
+        if len(holes) > 3:
+            places += f"; and {len(holes) - 3} more gaps"
+        count = int((steps[holes] - 1).sum())
+        message = f"{count} slice(s) missing: {places}"
+        check.add("missing_slices", "refused", message=message, remedy=COMPLETE)
+    if uneven.any():
+        worst = int(np.argmax(np.where(uneven, error, 0)))
+        message = f"{int(uneven.sum())} uneven gap(s): {describe_gap(worst)}"
+        check.add("uneven_spacing", "refused", message=message, remedy=COMPLETE)
+    elif not len(holes):
+        _check_drift(check, slices, heights=heights, spacing=spacing)
+
+
+def _check_drift(
+    check: ScanCheck, slices: list[Header], *, heights: np.ndarray, spacing: float
+) -> None:
+    """Refuse small deviations of the gaps that add up."""
+    even = np.linspace(heights[0], heights[-1], len(heights))
+    worst = int(np.argmax(np.abs(heights - even)))
+    drift = abs(float(heights[worst] - even[worst]))
+    if drift > max(DRIFT_SHARE * spacing, UNEVEN_MM):
+        message = f"{slices[worst].file.name} lies {drift:.2f} mm off its even position"
+        check.add("uneven_spacing", "refused", message=message, remedy=COMPLETE)
+
+
+def _check_sideways(check: ScanCheck, slices: list[Header], *, positions: np.ndarray) -> None:
+    """Refuse slices that do not lie straight above each other."""
+    offsets = positions[:, :2] - positions[0, :2]
+    largest = float(np.linalg.norm(offsets, axis=1).max())
+    if largest <= SIDEWAYS_MM:
+        return
+    height = positions[-1, 2] - positions[0, 2]
+    along = (positions[:, 2] - positions[0, 2]) / height
+    # distance from the line through the first and the last slice
+    bend = np.linalg.norm(offsets - along[:, None] * offsets[-1], axis=1)
+    if bend.max() <= 0.5 * largest:
+        angle = np.degrees(np.arctan2(np.linalg.norm(offsets[-1]), height))
+        check.add(
+            "gantry_tilt",
+            "refused",
+            message=f"the slices are sheared by {largest:.1f} mm from first to last (gantry tilt "
+            f"of {angle:.1f} degrees)",
+            remedy="resample the series upright first",
+        )
+    else:
+        worst = int(np.argmax(bend))
+        check.add(
+            "shifted_slices",
+            "refused",
+            message=f"{slices[worst].file.name} is shifted sideways by {bend[worst]:.1f} mm "
+            "compared with the others",
+            remedy="keep one acquisition per folder",
+        )

@@ -1,4 +1,4 @@
-"""A sweep: many runs of one application, their outcomes, table and figure, and a search."""
+"""Sweeps: many runs of one application, their results, table and figure, and a search."""
 
 from lungcam.sweeps.report import finish
 from lungcam.sweeps.trial import Trial, refuse_single_run, trial_of

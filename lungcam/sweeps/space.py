@@ -1,4 +1,4 @@
-"""The settings that a search may choose, in Hydra's own grammar."""
+"""Search space: the settings that a search may choose, in Hydra's own grammar."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,16 +21,16 @@ Space = dict[str, BaseDistribution]
 def read_space(
     params: Mapping[str, str], arguments: Sequence[str], *, loader: ConfigLoader | None = None
 ) -> tuple[list[str], Space]:
-    """Part the settings that stay from those to be searched.
+    """Separate the fixed settings from those to search.
 
-    `interval(a,b)` is a range of numbers, `int(interval(a,b))` of whole ones; `tag(log, ...)` makes
-    either logarithmic. `range(a,b,step)` leaves out its end. `choice(a,b)`, `a,b` and `glob(*)` are
+    `interval(a,b)` is a range of numbers, `int(interval(a,b))` of integers; `tag(log, ...)` makes
+    either logarithmic. `range(a,b,step)` excludes its end. `choice(a,b)`, `a,b` and `glob(*)` are
     named values.
 
     Args:
-        params: Settings by key; what they name may also be a single value.
-        arguments: The command line, `key=value`; it goes before `params`.
-        loader: For `glob`.
+        params: Settings by key; a single value is allowed too.
+        arguments: Command line, `key=value` each; it overrides `params`.
+        loader: Config loader for `glob`.
 
     Returns:
         Overrides that are the same in every run, and the distribution of each other key.
@@ -39,11 +39,11 @@ def read_space(
         InputError: A range is empty, or logarithmic and not above 0.
     """
     parser = OverridesParser.create(config_loader=loader)
-    overrides = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-    given = parser.parse_overrides(list(arguments))
+    defaults = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+    typed = parser.parse_overrides(list(arguments))
     fixed: dict[str, str] = {}
     space: Space = {}
-    for override in (*overrides, *given):
+    for override in (*defaults, *typed):
         key = override.get_key_element()
         fixed.pop(key, None)
         space.pop(key, None)
@@ -52,6 +52,26 @@ def read_space(
         else:
             fixed[key] = override.input_line or ""
     return list(fixed.values()), space
+
+
+def format_override(key: str, value: object) -> str:
+    """Write a chosen value as an override; numbers keep all their digits."""
+    return f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
+
+
+def sample_overrides(space: Space) -> list[list[str]]:
+    """Return lists of overrides that together name every key and every named value."""
+    values = {
+        key: list(distribution.choices)
+        if isinstance(distribution, CategoricalDistribution)
+        else [distribution.low, distribution.high]
+        for key, distribution in space.items()
+    }
+    count = max((len(named) for named in values.values()), default=1)
+    return [
+        [format_override(key, named[i % len(named)]) for key, named in values.items()]
+        for i in range(count)
+    ]
 
 
 def _distribution(override: Override) -> BaseDistribution:
@@ -72,21 +92,3 @@ def _distribution(override: Override) -> BaseDistribution:
         return CategoricalDistribution(tuple(override.sweep_string_iterator()))
     except ValueError as error:
         raise InputError(f"{override.input_line}: {' '.join(str(error).split())}") from error
-
-
-def override(key: str, value: object) -> str:
-    """Write a chosen value as an override; numbers keep all their digits."""
-    return f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
-
-
-def sample_overrides(space: Space) -> list[list[str]]:
-    """Overrides that between them name every key and every named value at least once."""
-    values = {
-        key: list(one.choices) if isinstance(one, CategoricalDistribution) else [one.low, one.high]
-        for key, one in space.items()
-    }
-    count = max((len(named) for named in values.values()), default=1)
-    return [
-        [override(key, named[i % len(named)]) for key, named in values.items()]
-        for i in range(count)
-    ]

@@ -1,4 +1,4 @@
-"""A search that is kept on disk: Optuna's study, asked for settings and told what came of them."""
+"""A search on disk: an Optuna study that proposes settings and records their results."""
 
 import json
 import os
@@ -13,26 +13,27 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from lungcam.errors import InputError
-from lungcam.sweeps.space import Space, override
+from lungcam.sweeps.space import Space, format_override
 from lungcam.sweeps.trial import Trial, split_overrides
 
 FILE = "study.db"
+# user attributes of Optuna's trials
 INTERRUPTED, INSTEAD_OF = "interrupted", "instead_of"
 
 
 class Study:
     """A search for settings that maximise an objective, in FOLDER/study.db (SQLite).
 
-    A process may be killed at any moment. The next one over the same folder takes what the killed
-    one was trying up again, under new numbers, and proposes what that one would have proposed:
+    A process may be killed at any moment. The next one over the same folder repeats the trials that
+    were running then, under new numbers, and proposes what the killed one would have proposed:
     every proposal has a seed of its own, from `seed` and the number of trials finished before.
 
     Args:
-        folder: The sweep folder.
+        folder: Sweep folder.
         fixed: Overrides that are the same in every trial.
-        space: What may be chosen.
-        seed: Of the proposals.
-        parallel: Whether trials run side by side; proposals then keep away from the others'.
+        space: Distribution of each key to search.
+        seed: Seed of the proposals.
+        parallel: True if trials run at the same time; each proposal then avoids the running ones.
 
     Raises:
         InputError: The folder's study has other settings.
@@ -44,7 +45,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder, self.fixed, self.space = folder, list(fixed), space
         self.seed, self.parallel = seed, parallel
-        self._asked: dict[int, optuna.Trial] = {}
+        self._running: dict[int, optuna.Trial] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._study = optuna.create_study(
             storage=f"sqlite:///{folder / FILE}",
@@ -53,36 +54,42 @@ class Study:
             load_if_exists=True,
         )
         self._check_settings()
-        self._take_up()
+        self._requeue_interrupted()
 
     @property
     def trials(self) -> list[Trial]:
-        """All finished trials; those that were interrupted are not."""
-        return [self._trial(one) for one in self._finished()]
+        """All finished trials, without the interrupted ones."""
+        return [self._trial(record) for record in self._finished()]
 
     def ask(self, count: int) -> list[tuple[int, list[str]]]:
-        """Propose settings: the number and overrides of each trial; numbers follow one another.
+        """Propose settings: number and overrides of each trial; the numbers are consecutive.
 
         Args:
-            count: Of trials that will run side by side.
+            count: Number of trials that will run at the same time.
         """
         seed = np.random.SeedSequence([self.seed, len(self._finished())]).generate_state(1)[0]
         with warnings.catch_warnings():
             # constant_liar is experimental by name
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = TPESampler(seed=int(seed), constant_liar=self.parallel)
-        asked = [self._study.ask(self.space) for _ in range(count)]
-        self._asked |= {one.number: one for one in asked}
+        proposals = [self._study.ask(self.space) for _ in range(count)]
+        self._running |= {proposal.number: proposal for proposal in proposals}
         return [
-            (one.number, [*self.fixed, *(override(key, one.params[key]) for key in self.space)])
-            for one in asked
+            (
+                proposal.number,
+                [
+                    *self.fixed,
+                    *(format_override(key, proposal.params[key]) for key in self.space),
+                ],
+            )
+            for proposal in proposals
         ]
 
     def tell(self, trial: Trial) -> None:
-        """Record what came of a trial."""
-        asked = self._asked.pop(trial.number)
-        asked.set_user_attr("folder", os.path.relpath(trial.folder, self.folder))
-        asked.set_user_attr("reason", trial.reason)
+        """Record the result of a trial."""
+        proposal = self._running.pop(trial.number)
+        proposal.set_user_attr("folder", os.path.relpath(trial.folder, self.folder))
+        proposal.set_user_attr("reason", trial.reason)
         if trial.objective is None:
             self._study.tell(trial.number, state=TrialState.FAIL)
         else:
@@ -90,46 +97,48 @@ class Study:
 
     def _finished(self) -> list[FrozenTrial]:
         return [
-            one
-            for one in self._study.get_trials(deepcopy=False)
-            if one.state.is_finished() and not one.user_attrs.get(INTERRUPTED)
+            record
+            for record in self._study.get_trials(deepcopy=False)
+            if record.state.is_finished() and not record.user_attrs.get(INTERRUPTED)
         ]
 
-    def _trial(self, one: FrozenTrial) -> Trial:
-        chosen = [override(key, value) for key, value in one.params.items()]
+    def _trial(self, record: FrozenTrial) -> Trial:
+        chosen = [format_override(key, value) for key, value in record.params.items()]
         return Trial(
-            number=one.number,
+            number=record.number,
             overrides=split_overrides([*self.fixed, *chosen]),
-            folder=self.folder / one.user_attrs.get("folder", str(one.number)),
-            objective=one.value if one.state == TrialState.COMPLETE else None,
-            reason=one.user_attrs.get("reason", ""),
+            folder=self.folder / record.user_attrs.get("folder", str(record.number)),
+            objective=record.value if record.state == TrialState.COMPLETE else None,
+            reason=record.user_attrs.get("reason", ""),
         )
 
     def _check_settings(self) -> None:
-        """Refuse to go on with other settings: objectives would not compare."""
+        """Refuse to continue with other settings: the objectives could not be compared."""
         settings = split_overrides(self.fixed) | {
-            key: json.loads(distribution_to_json(one)) for key, one in self.space.items()
+            key: json.loads(distribution_to_json(distribution))
+            for key, distribution in self.space.items()
         }
-        known = self._study.user_attrs.get("settings")
-        if known is None:
+        stored = self._study.user_attrs.get("settings")
+        if stored is None:
             self._study.set_user_attr("settings", settings)
             return
-        for key in sorted(known.keys() | settings.keys()):
-            if known.get(key) != settings.get(key):
+        for key in sorted(stored.keys() | settings.keys()):
+            if stored.get(key) != settings.get(key):
                 raise InputError(
-                    f"{key}: the search in {self.folder} was begun with another setting; give the "
-                    "same, or another hydra.sweep.dir."
+                    f"{key}: the search in {self.folder} was started with another setting; give "
+                    "the same, or another hydra.sweep.dir."
                 )
 
-    def _take_up(self) -> None:
-        """Mark what an earlier process left running as failed, and queue its settings again."""
-        for one in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            # Optuna has no public way to note anything on another process's trial
-            self._study._storage.set_trial_user_attr(one._trial_id, INTERRUPTED, True)
-            self._study.tell(one.number, state=TrialState.FAIL)
-        trials = self._study.get_trials(deepcopy=False)
-        replaced = {one.user_attrs.get(INSTEAD_OF) for one in trials}
-        for one in trials:
-            # this process may be killed here as well: what is queued already is not queued twice
-            if one.user_attrs.get(INTERRUPTED) and one.params and one.number not in replaced:
-                self._study.enqueue_trial(one.params, user_attrs={INSTEAD_OF: one.number})
+    def _requeue_interrupted(self) -> None:
+        """Mark the running trials of an earlier process as failed and queue their settings."""
+        for record in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            # Optuna has no public way to set an attribute of another process's trial
+            self._study._storage.set_trial_user_attr(record._trial_id, INTERRUPTED, True)
+            self._study.tell(record.number, state=TrialState.FAIL)
+        records = self._study.get_trials(deepcopy=False)
+        replaced = {record.user_attrs.get(INSTEAD_OF) for record in records}
+        for record in records:
+            # this process may be killed here as well: nothing is queued twice
+            interrupted = record.user_attrs.get(INTERRUPTED)
+            if interrupted and record.params and record.number not in replaced:
+                self._study.enqueue_trial(record.params, user_attrs={INSTEAD_OF: record.number})

@@ -1,9 +1,4 @@
-"""One run of a sweep and what came of it.
-
-The choice of a search, which needs a sweep.
-
-A failed run of a sweep says so at once.
-"""
+"""Runs of a sweep: their settings and results, and the handling of a failed one."""
 
 import json
 import math
@@ -24,6 +19,46 @@ from lungcam.errors import InputError
 from lungcam.runtime.atomic import write_text
 
 TPE = "hydra_plugins.lungcam_sweepers.Tpe"
+# parts of metrics.json that are not the metrics of a split
+NOT_METRICS = ("versions",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A run of a sweep.
+
+    Attributes:
+        number: Number of the job.
+        overrides: Settings as typed, by key.
+        folder: Run folder.
+        objective: Return value of the run, the validation AUC; None if it failed or only prepared.
+        error: Cause of the failure, if it failed in this process's sweep.
+        reason: The same in one line.
+    """
+
+    number: int
+    overrides: dict[str, str]
+    folder: Path
+    objective: float | None = None
+    error: Exception | None = field(default=None, compare=False)
+    reason: str = ""
+
+
+class ReportFailure(Callback):
+    """Hydra callback that prints one line for a sweep's failed run and keeps its traceback.
+
+    The traceback goes into error.txt in the run folder. The callback runs in the process of the
+    run: a launcher's workers return the error without its traceback.
+    """
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Print and store the error of a failed job."""
+        if config.hydra.mode != RunMode.MULTIRUN or job_return.status is not JobStatus.FAILED:
+            return
+        error = job_return._return_value  # its property raises it
+        file = Path(config.hydra.runtime.output_dir) / "error.txt"
+        write_text(file, "".join(traceback.format_exception(error)))
+        print(f"job {config.hydra.job.num} failed: {one_line(error)}", file=sys.stderr, flush=True)
 
 
 def refuse_single_run() -> None:
@@ -37,118 +72,80 @@ def refuse_single_run() -> None:
         raise InputError("hparams_search=tpe: a search is a sweep; add -m, or leave it out.")
 
 
-# of metrics.json: not figures of a split
-NO_FIGURES = ("versions",)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A run of a sweep.
-
-    Attributes:
-        number: The job's number.
-        overrides: Its settings as typed, by key.
-        folder: Its run folder.
-        objective: What the run gave, the validation AUC; None where it failed, or only prepared.
-        error: What it failed of, where it failed in this process's sweep.
-        reason: The same in one line.
-    """
-
-    number: int
-    overrides: dict[str, str]
-    folder: Path
-    objective: float | None = None
-    error: Exception | None = field(default=None, compare=False)
-    reason: str = ""
-
-
 def trial_of(number: int, overrides: Iterable[str], *, folder: Path, job: JobReturn) -> Trial:
-    """Read a finished job, whatever came of it.
+    """Return the trial of a finished job, successful or failed.
 
     Args:
-        number: The job's number.
-        overrides: `key=value`.
-        folder: Its run folder.
-        job: As a launcher gives it.
+        number: Number of the job.
+        overrides: `key=value` each.
+        folder: Run folder.
+        job: Result of the launcher.
     """
-    settings = split_overrides(overrides)
+    objective = error = None
     try:
         value = job.return_value
-    except Exception as error:
-        return Trial(
-            number=number, overrides=settings, folder=folder, error=error, reason=one_line(error)
-        )
-    if value is None:
-        return Trial(number=number, overrides=settings, folder=folder)
-    number_given = isinstance(value, int | float) and not isinstance(value, bool)
-    if number_given and math.isfinite(value):
-        return Trial(number=number, overrides=settings, folder=folder, objective=float(value))
-    error = InputError(f"the objective is {value}, not a number.")
+    except Exception as raised:
+        error = raised
+    else:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and math.isfinite(value):
+            objective = float(value)
+        elif value is not None:
+            error = InputError(f"the objective is {value}, not a number.")
     return Trial(
-        number=number, overrides=settings, folder=folder, error=error, reason=one_line(error)
+        number=number,
+        overrides=split_overrides(overrides),
+        folder=folder,
+        objective=objective,
+        error=error,
+        reason="" if error is None else one_line(error),
     )
 
 
 def split_overrides(overrides: Iterable[str]) -> dict[str, str]:
-    """Part `key=value`; `~key` has no value."""
-    return {key: value for key, _, value in (one.partition("=") for one in overrides)}
+    """Split `key=value` into key and value; `~key` has an empty value."""
+    return {key: value for key, _, value in (text.partition("=") for text in overrides)}
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """Return the message of an error in one line, with its type unless it is an InputError."""
     text = " ".join(str(error).split())
     return text if isinstance(error, InputError) and text else f"{type(error).__name__}: {text}"
 
 
 def best_first(trials: Iterable[Trial]) -> list[Trial]:
-    """Order the trials that have a result from the best; equals stay in the order of their jobs."""
-    found = [trial for trial in trials if trial.objective is not None]
-    return sorted(found, key=lambda trial: (-trial.objective, trial.number))
+    """Sort the trials that have a result, best first; ties stay in the order of their jobs."""
+    done = [trial for trial in trials if trial.objective is not None]
+    return sorted(done, key=lambda trial: (-trial.objective, trial.number))
 
 
 def failed(trials: Iterable[Trial]) -> list[Trial]:
-    """Those that failed, in the order of their jobs."""
+    """Return the failed trials, in the order of their jobs."""
     return sorted((trial for trial in trials if trial.reason), key=lambda trial: trial.number)
 
 
 def varied_keys(trials: Iterable[Trial]) -> list[str]:
-    """The keys whose value is not the same in all trials, in the order typed."""
-    overrides = [trial.overrides for trial in trials]
-    keys = list(dict.fromkeys(key for one in overrides for key in one))
-    return [key for key in keys if len({one.get(key) for one in overrides}) > 1]
+    """Return the keys that have different values in different trials, in the order typed."""
+    settings = [trial.overrides for trial in trials]
+    keys = list(dict.fromkeys(key for overrides in settings for key in overrides))
+    return [key for key in keys if len({overrides.get(key) for overrides in settings}) > 1]
 
 
 def read_figures(folder: Path) -> dict[str, float]:
-    """Read the numbers of a run's metrics.json, `test_auc` and so on; none where there is none.
+    """Read the numbers in a run's metrics.json as `test_auc` and so on; empty without the file.
 
     An interval `auc_ci95` becomes `auc_ci95_low` and `auc_ci95_high`.
     """
     file = folder / "metrics.json"
     if not file.exists():
         return {}
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for split, values in json.loads(file.read_text(encoding="utf-8")).items():
-        if not isinstance(values, dict) or split in NO_FIGURES:
+        if not isinstance(values, dict) or split in NOT_METRICS:
             continue
         for name, value in values.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                found[f"{split}_{name}"] = value
+                figures[f"{split}_{name}"] = value
             elif isinstance(value, list) and len(value) == 2 and None not in value:
-                found[f"{split}_{name}_low"], found[f"{split}_{name}_high"] = value
-    return found
-
-
-class ReportFailure(Callback):
-    """Tells a sweep's failed run in one line and keeps its traceback as error.txt in its folder.
-
-    It runs where the run does: a launcher's workers bring back the error, but not its traceback.
-    """
-
-    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Tell and keep what went wrong, if anything did."""
-        if config.hydra.mode != RunMode.MULTIRUN or job_return.status is not JobStatus.FAILED:
-            return
-        error = job_return._return_value  # its property raises it
-        file = Path(config.hydra.runtime.output_dir) / "error.txt"
-        write_text(file, "".join(traceback.format_exception(error)))
-        print(f"job {config.hydra.job.num} failed: {one_line(error)}", file=sys.stderr, flush=True)
+                figures[f"{split}_{name}_low"], figures[f"{split}_{name}_high"] = value
+    return figures

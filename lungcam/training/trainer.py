@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from lungcam.config.schema import TrainerConfig
+from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
 from lungcam.runtime.distributed import rank, world_size
 
@@ -71,7 +71,7 @@ def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
 
 
 def make_trainer(
-    config: TrainerConfig,
+    config: TrainerOptions,
     run_folder: Path,
     *,
     logger: Sequence[pl.loggers.Logger],

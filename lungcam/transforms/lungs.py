@@ -55,7 +55,9 @@ class LungMask(tio.Transform):
         """Add `mask`."""
         lungs, airway = volume(subject, "lungs"), volume(subject, "airway")
         spacing_mm = grid(subject, "lungs").spacing_mm
-        mask = mask_around(lungs, airway, spacing_mm, self.kind, self.margin_mm)
+        mask = mask_around(
+            lungs, airway, spacing_mm=spacing_mm, kind=self.kind, margin_mm=self.margin_mm
+        )
         add_mask(subject, "mask", mask=mask, at=grid(subject, "lungs"))
         return subject
 

@@ -96,7 +96,7 @@ def quality(subject: tio.Subject) -> Quality:
         return Quality()
     hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
     spacing_mm = grid(subject, "image").spacing_mm
-    figures = mask_quality(hu, lungs, mask, spacing_mm)
+    figures = mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm)
     return Quality(
         figures, mask_findings(figures), thumbnail(hu, lungs, mask=mask, spacing_mm=spacing_mm)
     )

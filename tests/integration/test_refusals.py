@@ -30,7 +30,7 @@ def refused(done) -> str:
         ("explain.layer=conv9", "some that it has: conv1, norm1"),
         ("explain.layer=fc1", "no map with cells"),
         ("explain.method=gradcan", "gradcampp"),
-        ("explain.evidence=all", "both, for, against"),
+        ("explain.evidence=all", "both, for or against"),
         ("model.pool=median", "median"),
         ("data.n=3", "n"),
         ("optimizer._target_=os.system", "os.system"),

@@ -1,4 +1,4 @@
-"""A verdict for programs and for people."""
+"""Tests of a check's findings: JSON for programs, one line for people."""
 
 import json
 
@@ -9,37 +9,39 @@ from lungcam.findings import ScanCheck
 
 
 @pytest.fixture
-def verdict():
-    found = ScanCheck("a/b")
-    found.add("padding", "repaired", "5 voxels were set to air")
-    found.add("missing_slices", "refused", "1 slice missing", "complete the series")
-    found.add("lossy", "flagged", "compressed with loss", "look at it")
-    return found
+def check():
+    check = ScanCheck("a/b")
+    check.add("padding", "repaired", message="5 voxels were set to air")
+    check.add("missing_slices", "refused", message="1 slice missing", remedy="complete the series")
+    check.add("lossy", "flagged", message="compressed with loss", remedy="look at it")
+    return check
 
 
-def test_line_tells_what_is_refused_first(verdict):
-    assert verdict.line == (
+def test_line_begins_with_refusals(check):
+    assert check.line == (
         "a/b: 1 slice missing; complete the series. compressed with loss; look at it. "
         "5 voxels were set to air."
     )
     assert ScanCheck("c").line == "c: no fault found."
 
 
-def test_only_a_refusal_makes_it_unusable(verdict):
-    assert not verdict.usable
+def test_only_a_refusal_makes_a_scan_unusable(check):
+    assert not check.usable
     with pytest.raises(InputError, match=r"^a/b: 1 slice missing; complete the series\.$"):
-        verdict.demand_usable()
-    verdict.findings.pop(1)
-    assert verdict.usable
-    verdict.demand_usable()
+        check.raise_if_unusable()
+    check.findings.pop(1)
+    assert check.usable
+    check.raise_if_unusable()
 
 
-def test_json_holds_all_findings(verdict):
-    told = json.loads(json.dumps(verdict.as_dict()))
-    assert (told["scan"], told["usable"]) == ("a/b", False)
-    assert [one["code"] for one in told["findings"]] == ["padding", "missing_slices", "lossy"]
-    assert set(told["findings"][0]) == {"code", "outcome", "message", "remedy"}
+def test_json_holds_all_findings(check):
+    values = json.loads(json.dumps(check.as_dict()))
+    assert (values["scan"], values["usable"]) == ("a/b", False)
+    codes = [finding["code"] for finding in values["findings"]]
+    assert codes == ["padding", "missing_slices", "lossy"]
+    assert set(values["findings"][0]) == {"code", "outcome", "message", "remedy"}
 
 
-def test_findings_by_outcome(verdict):
-    assert [one.code for one in verdict.of("flagged", "repaired")] == ["padding", "lossy"]
+def test_findings_are_selected_by_outcome(check):
+    findings = check.with_outcome("flagged", "repaired")
+    assert [finding.code for finding in findings] == ["padding", "lossy"]

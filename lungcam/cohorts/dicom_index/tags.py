@@ -15,7 +15,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_partial
 
-from lungcam.scans.dicom_header import DamagedHeader, begins_dicom
+from lungcam.scans.dicom_header import DamagedHeader, starts_like_dicom
 
 # StudyDate is fictitious in NLST: these years stand for the screens T0, T1 and T2
 YEARS = {"1999": 0, "2000": 1, "2001": 2}
@@ -162,7 +162,7 @@ def read_image(file: Path) -> Image | None:
         DamagedHeader: Its header cannot be understood or names no series.
     """
     with file.open("rb") as stream:
-        if not begins_dicom(stream.read(132)):
+        if not starts_like_dicom(stream.read(132)):
             return None
         stream.seek(0)
         try:

@@ -76,19 +76,13 @@ def lidc_cohort(
     source = root if xml is None else as_path("xml", xml)
     series, notes = _ct_series(root, cache, workers=workers)
     index = ReadingIndex(source, cache)
-    annotated = [item for item in series if item.series_uid in index.summaries]
-    if not annotated:
-        raise InputError(
-            f"{root}: none of its {len(series)} CT series is among the {len(index.summaries)} that "
-            f"{index.source} has readings of; give the XML files of these series as xml=."
-        )
-    scans = _locate(annotated, index, cache=cache, workers=workers)
+    scans = _locate(series, index, root=root, cache=cache, workers=workers)
     options = SampleOptions(unit=unit, rule=rule, features=names, cache=cache)
     samples = make_samples(scans, options)
     counts = cohort_notes(series, index, scans=scans, samples=samples, options=options)
     if not samples:
         raise InputError(
-            f"{root}: no {unit} of its {len(annotated)} CT series with a reading can be used; "
+            f"{root}: no {unit} of its {len(scans)} CT series with a reading can be used; "
             f"{' '.join(counts)}"
         )
     sentence = rule.sentence if unit == "nodule" else rule.scan_sentence
@@ -121,10 +115,16 @@ def _ct_series(
 
 
 def _locate(
-    series: Sequence[Series], index: ReadingIndex, *, cache: Path, workers: int | None
+    series: Sequence[Series], index: ReadingIndex, *, root: Path, cache: Path, workers: int | None
 ) -> list[AnnotatedSeries]:
-    """Locate the nodules of the series that have marks."""
-    marked = [item for item in series if index.summaries[item.series_uid].marks]
+    """Return the series that have a reading, with their nodules located."""
+    annotated = [item for item in series if item.series_uid in index.summaries]
+    if not annotated:
+        raise InputError(
+            f"{root}: none of its {len(series)} CT series is among the {len(index.summaries)} that "
+            f"{index.source} has readings of; give the XML files of these series as xml=."
+        )
+    marked = [item for item in annotated if index.summaries[item.series_uid].marks]
     digests = [index.summaries[item.series_uid].digest for item in marked]
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -141,5 +141,5 @@ def _locate(
         AnnotatedSeries(
             item, index.summaries[item.series_uid], by_uid.get(item.series_uid, SeriesLesions([]))
         )
-        for item in series
+        for item in annotated
     ]

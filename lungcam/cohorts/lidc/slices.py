@@ -12,14 +12,14 @@ from lungcam.scans.dicom_header import Header
 from lungcam.scans.discover import list_files
 from lungcam.scans.silence import silence
 from lungcam.scans.slice_checks import (
-    PLACING,
+    POSITION_FAULTS,
     Contents,
-    contents_of,
-    faults_of,
-    note_contents,
-    note_faults,
+    check_contents,
+    check_headers,
+    classify_files,
+    header_faults,
 )
-from lungcam.scans.slice_geometry import note_places, stacks_of
+from lungcam.scans.slice_geometry import check_positions, group_into_stacks
 
 # largest distance between a contour and its slice, as a fraction of the slice spacing
 Z_SHARE = 0.25
@@ -80,10 +80,10 @@ def read_headers(folder: Path) -> Headers:
     """Read the headers of all DICOM files directly in a folder, without their pixels."""
     listed = ScanCheck(str(folder))
     with silence():
-        contents = contents_of(list_files(listed, folder, deep=False))
+        contents = classify_files(list_files(listed, folder, deep=False))
     by_uid: dict[str, list[Header]] = {}
     for header in contents.slices:
-        by_uid.setdefault(header.uid, []).append(header)
+        by_uid.setdefault(header.series_uid, []).append(header)
     return Headers(
         folder=folder,
         contents=replace(contents, slices=[], others=[]),
@@ -105,15 +105,21 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
             [*headers.by_uid.get(series_uid, ()), *headers.by_uid.get("", ())],
             key=lambda header: header.file,
         )
-        note_contents(check, replace(headers.contents, slices=slices))
-        placeable = [header for header in slices if not (header.cut or faults_of(header) & PLACING)]
-        note_faults(check, slices)
-        stacks = stacks_of(placeable)
+        check_contents(check, replace(headers.contents, slices=slices))
+        placeable = [
+            header
+            for header in slices
+            if not (header.truncated or header_faults(header) & POSITION_FAULTS)
+        ]
+        check_headers(check, slices)
+        stacks = group_into_stacks(placeable)
         if stacks:
-            unique = stacks[0].without_repeats
+            unique = stacks[0].unique
             slices = [stacks[0].slices[k] for k in unique]
-            note_places(check, slices, places=stacks[0].places[unique], spacing=stacks[0].spacing)
-    refused = check.of("refused")
+            check_positions(
+                check, slices, positions=stacks[0].positions[unique], spacing=stacks[0].spacing
+            )
+    refused = check.with_outcome("refused")
     if refused or not stacks or len(unique) < 2:
         message = refused[0].sentence if refused else "fewer than 2 slices."
         # the message becomes a note in the run's files, which must not name the user's folders
@@ -122,7 +128,7 @@ def place_slices(headers: Headers, series_uid: str) -> Slices:
     index_of = {first: k for k, first in enumerate(unique)}
     index = {
         header.sop_uid: index_of[first]
-        for header, first in zip(stacks[0].slices, stacks[0].stands_for, strict=True)
+        for header, first in zip(stacks[0].slices, stacks[0].first_at_position, strict=True)
     }
     heights = np.array([header.position[2] for header in slices])
     return Slices(stacks[0].grid(unique), index, heights)

@@ -1,28 +1,83 @@
-"""The rule malignancy: LUNA16 has none, and takes it from LIDC-IDRI's XML by series UID.
+"""Samples of LUNA16 under its three label rules: scan, candidate and malignancy.
 
-The rule candidate: is a location a nodule? LUNA16's false-positive reduction track.
-
-The rule scan: whether LUNA16 annotates a nodule in the scan.
+- scan: LUNA16 annotates a nodule in the scan.
+- candidate: a location is a nodule, as in LUNA16's false-positive reduction track.
+- malignancy: LUNA16 has none; it comes from LIDC-IDRI's XML by series UID.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
 from lungcam.cohorts.lidc import LabelRule, Nodule, Reading
 from lungcam.cohorts.luna16.folder import LunaFolder, LunaScan
-from lungcam.cohorts.luna16.matching import Join, hits, join
+from lungcam.cohorts.luna16.matching import NoduleMatch, hits, match_nodules
 from lungcam.cohorts.luna16.tables import Points
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 
+LEAST_MM = 3.0
+PRESENCE_SENTENCE = (
+    "label 1: a nodule of 3 mm or more, marked by at least 3 of 4 readers, is annotated in the "
+    "scan; 0: none is; a nodule may be benign"
+)
 CANDIDATE_SENTENCE = (
     "label 1: the location lies in a nodule of 3 mm or more that at least 3 of 4 readers marked "
     "({table}, class); 0: it does not; a nodule may be benign"
 )
+# notes, to be preceded by a count
+EXCLUDED = "candidate(s) are in an excluded finding and are left out"
+NOT_NEGATIVE = "candidate(s) of class 0 are in a nodule and are left out"
+NEAR_COPIES = "positive candidate(s) are in a nodule that another one hits too: near copies"
+NO_DIAMETER = "positive candidate(s) are in no annotation and have no diameter"
+NO_READING = "scan(s) have no reading in the XML and no label"
+NO_NODULE = "annotation(s) of LUNA16 contain no nodule of LIDC-IDRI's readers and have no label"
+UNDECIDED = "are left without a label by the rule"
+AMBIGUOUS = "nodule(s) touch another one and were separated since one reader drew both"
+
+
+def presence_samples(folder: LunaFolder, annotations: Points) -> list[Sample]:
+    """Label each scan; its centre and diameter are those of its largest nodule.
+
+    A scan without a nodule has no diameter: fewer than 3 readers may have marked something in it.
+    """
+    samples = []
+    for uid, scan in folder.scans.items():
+        index = annotations.of(uid)
+        index = index[annotations.values[index] >= LEAST_MM]
+        if not len(index):
+            source = f"{annotations.name}: no nodule"
+            samples.append(scan.sample(folder.names[uid], 0, source=source))
+            continue
+        largest = index[annotations.values[index].argmax()]
+        samples.append(
+            scan.sample(
+                folder.names[uid],
+                1,
+                source=f"{annotations.source(largest)}: the largest of {len(index)}",
+                center_mm=annotations.center(largest),
+                diameter_mm=float(annotations.values[largest]),
+            )
+        )
+    return samples
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Candidates:
+    """Candidates of the scans, matched to the annotations.
+
+    Attributes:
+        nodule: `(N,)` row of the annotation that a candidate hits, -1 for none.
+        number: `(N,)` number of a candidate in its scan, from 1.
+        usable: `(N,)` False if a candidate must be left out.
+    """
+
+    nodule: np.ndarray
+    number: np.ndarray
+    usable: np.ndarray
 
 
 def candidate_samples(
@@ -34,73 +89,87 @@ def candidate_samples(
     negatives: int | None,
     seed: int,
 ) -> tuple[list[Sample], list[str]]:
-    """Make a sample of each candidate of class 1, and of some of class 0.
+    """Return a sample for each candidate of class 1 and for some of class 0.
 
     Args:
-        folder: Candidates of scans that are not in it are left out.
-        candidates: Values are classes, 1 or 0.
-        annotations: A candidate takes the diameter of the one it hits.
-        excluded: Findings that count neither way: who hits one, and no annotation, is left out.
+        folder: Scans; candidates of other scans are left out.
+        candidates: Points with a class, 1 or 0.
+        annotations: Nodules; a candidate takes the diameter of the nodule it hits.
+        excluded: Findings that count neither way: a candidate that hits one, and no annotation, is
+            left out.
         negatives: Candidates of class 0 to keep for each of class 1, drawn over all scans; None
             for all.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         The samples in the table's order, and notes.
 
     Raises:
-        InputError: No candidate of class 1 lies in any of the scans.
+        InputError: No candidate of class 1 is in any of the scans.
     """
-    nodule = np.full(len(candidates.uids), -1)
-    number = np.zeros(len(candidates.uids), int)
-    kept = np.zeros(len(candidates.uids), bool)
     counts: Counter[str] = Counter()
     positive = candidates.values == 1
-    for uid in folder.scans:
-        index = candidates.of(uid)
-        number[index] = np.arange(1, len(index) + 1)
-        hit = _hits(candidates.centers_mm[index], annotations, uid=uid)
-        nodule[index] = hit
-        neither = (hit < 0) & (_hits(candidates.centers_mm[index], excluded, uid=uid) >= 0)
-        within = ~positive[index] & (hit >= 0)
-        kept[index] = ~neither & ~within
-        counts["candidate(s) lie in an excluded finding and are left out"] += int(neither.sum())
-        counts["candidate(s) of class 0 lie in a nodule and are left out"] += int(within.sum())
-    chosen = np.flatnonzero(kept & positive)
-    if not len(chosen):
+    matched = _match_candidates(
+        folder, candidates, annotations=annotations, excluded=excluded, counts=counts
+    )
+    nodule = matched.nodule
+    positives = np.flatnonzero(matched.usable & positive)
+    if not len(positives):
         raise InputError(
             f"{folder.root}: {candidates.name} has no candidate of class 1 in the scans there; add "
             "more of LUNA16's subsets."
         )
-    in_a_nodule = nodule[chosen][nodule[chosen] >= 0]
-    counts["positive candidate(s) lie in a nodule that another one hits too: near copies"] += int(
-        len(in_a_nodule) - len(np.unique(in_a_nodule))
-    )
-    counts["positive candidate(s) lie in no annotation and have no diameter"] += int(
-        (nodule[chosen] < 0).sum()
-    )
-    others = np.flatnonzero(kept & ~positive)
-    if negatives is not None and len(others) > negatives * len(chosen):
-        drawn = np.random.default_rng(seed).permutation(len(others))[: negatives * len(chosen)]
-        counts[f"candidate(s) of class 0 left out by lot: {negatives} a positive one are kept"] += (
-            len(others) - len(drawn)
-        )
+    in_nodule = nodule[positives][nodule[positives] >= 0]
+    counts[NEAR_COPIES] += int(len(in_nodule) - len(np.unique(in_nodule)))
+    counts[NO_DIAMETER] += int((nodule[positives] < 0).sum())
+    others = np.flatnonzero(matched.usable & ~positive)
+    if negatives is not None and len(others) > negatives * len(positives):
+        drawn = np.random.default_rng(seed).permutation(len(others))[: negatives * len(positives)]
+        note = f"candidate(s) of class 0 left out at random: {negatives} per positive are kept"
+        counts[note] += len(others) - len(drawn)
         others = others[drawn]
     samples = [
         folder.scans[candidates.uids[k]].sample(
-            f"{folder.names[candidates.uids[k]]}_{number[k]}",
+            f"{folder.names[candidates.uids[k]]}_{matched.number[k]}",
             int(positive[k]),
-            f"{candidates.source(k)}: class {positive[k]:d}",
-            candidates.center(k),
-            float(annotations.values[nodule[k]]) if nodule[k] >= 0 else None,
+            source=f"{candidates.source(k)}: class {positive[k]:d}",
+            center_mm=candidates.center(k),
+            diameter_mm=float(annotations.values[nodule[k]]) if nodule[k] >= 0 else None,
         )
-        for k in np.sort(np.concatenate([chosen, others]))
+        for k in np.sort(np.concatenate([positives, others]))
     ]
-    return samples, [f"{count} {what}." for what, count in counts.items() if count]
+    return samples, [f"{count} {note}." for note, count in counts.items() if count]
 
 
-def _hits(points: np.ndarray, findings: Points | None, *, uid: str) -> np.ndarray:
-    """Row of the finding of a scan that each point hits, -1 for none."""
+def _match_candidates(
+    folder: LunaFolder,
+    candidates: Points,
+    *,
+    annotations: Points,
+    excluded: Points | None,
+    counts: Counter[str],
+) -> _Candidates:
+    """Match the candidates to the annotations, scan by scan, and count those to be left out."""
+    nodule = np.full(len(candidates.uids), -1)
+    number = np.zeros(len(candidates.uids), int)
+    usable = np.zeros(len(candidates.uids), bool)
+    positive = candidates.values == 1
+    for uid in folder.scans:
+        index = candidates.of(uid)
+        number[index] = np.arange(1, len(index) + 1)
+        hit = _hit_rows(candidates.centers_mm[index], annotations, uid=uid)
+        nodule[index] = hit
+        hit_excluded = _hit_rows(candidates.centers_mm[index], excluded, uid=uid)
+        neither = (hit < 0) & (hit_excluded >= 0)
+        not_negative = ~positive[index] & (hit >= 0)
+        usable[index] = ~neither & ~not_negative
+        counts[EXCLUDED] += int(neither.sum())
+        counts[NOT_NEGATIVE] += int(not_negative.sum())
+    return _Candidates(nodule=nodule, number=number, usable=usable)
+
+
+def _hit_rows(points: np.ndarray, findings: Points | None, *, uid: str) -> np.ndarray:
+    """Return the row of the finding of a scan that each point hits, -1 for none."""
     if findings is None:
         return np.full(len(points), -1)
     index = findings.of(uid)
@@ -108,149 +177,137 @@ def _hits(points: np.ndarray, findings: Points | None, *, uid: str) -> np.ndarra
     return np.where(hit >= 0, np.append(index, -1)[hit], -1)
 
 
-UNREAD = "scan(s) have no reading in the XML and no label"
-APART = "annotation(s) of LUNA16 hold no nodule of LIDC-IDRI's readers and have no label"
-UNDECIDED = "are left without a label by the rule"
-AMBIGUOUS = "nodule(s) meet another one, and were told apart only because one reader drew both"
-
-
-def nodule_samples(
-    folder: LunaFolder, annotations: Points, readings: Mapping[str, Reading], rule: LabelRule
+def malignant_nodule_samples(
+    folder: LunaFolder,
+    annotations: Points,
+    *,
+    readings: Mapping[str, Reading],
+    rule: LabelRule,
 ) -> tuple[list[Sample], list[str]]:
-    """Give each annotated nodule the readers' malignancy; the samples, and notes."""
+    """Label each annotated nodule by the readers' malignancy; return samples and notes."""
     samples: list[Sample] = []
     counts: Counter[str] = Counter()
-    wanted = [scan for uid, scan in folder.scans.items() if len(annotations.of(uid))]
-    for scan, joined in _joins(wanted, annotations, readings=readings, counts=counts):
-        for number, index in enumerate(annotations.of(scan.uid)):
-            label, told = None, "no reading of LIDC-IDRI"
-            if joined is not None and joined.nodule_of[number] < 0:
-                told = f"{readings[scan.uid].file_name}: no nodule there"
-                counts[APART] += 1
-            elif joined is not None:
-                nodule = joined.nodules[joined.nodule_of[number]]
-                label, told = rule.label(nodule), _told(readings[scan.uid], nodule, rule=rule)
+    annotated = [scan for uid, scan in folder.scans.items() if len(annotations.of(uid))]
+    for scan, match in _matches(annotated, annotations, readings=readings, counts=counts):
+        for position, index in enumerate(annotations.of(scan.uid)):
+            label, source = None, "no reading of LIDC-IDRI"
+            if match is not None and match.nodule_of[position] < 0:
+                source = f"{readings[scan.uid].file_name}: no nodule there"
+                counts[NO_NODULE] += 1
+            elif match is not None:
+                nodule = match.nodules[match.nodule_of[position]]
+                label, source = rule.label(nodule), _source(readings[scan.uid], nodule, rule=rule)
                 counts[f"nodule(s) {UNDECIDED}"] += label is None
             samples.append(
                 scan.sample(
-                    f"{folder.names[scan.uid]}_{number + 1}",
+                    f"{folder.names[scan.uid]}_{position + 1}",
                     label,
-                    f"{annotations.source(index)}; {told}",
-                    annotations.center(index),
-                    float(annotations.values[index]),
+                    source=f"{annotations.source(index)}; {source}",
+                    center_mm=annotations.center(index),
+                    diameter_mm=float(annotations.values[index]),
                 )
             )
     return samples, _sentences(counts)
 
 
-def scan_samples(
-    folder: LunaFolder, annotations: Points, readings: Mapping[str, Reading], rule: LabelRule
+def malignant_scan_samples(
+    folder: LunaFolder,
+    annotations: Points,
+    *,
+    readings: Mapping[str, Reading],
+    rule: LabelRule,
 ) -> tuple[list[Sample], list[str]]:
-    """Label each scan by its nodules, and give its most suspicious one's centre.
+    """Label each scan by its nodules, with the centre of the most suspicious one.
 
-    1 if any nodule is malignant; 0 if there is a reading and each nodule that enough readers marked
-    is benign; else none. The nodules are all those of the XML, also such as LUNA16 does not
-    annotate: then the centre is the readers', and there is no diameter.
+    The label is 1 if any nodule is malignant; 0 if there is a reading and each nodule with enough
+    readers is benign; else None. All nodules of the XML count, including those that LUNA16 does not
+    annotate: the centre of these is the readers', and there is no diameter.
     """
     samples: list[Sample] = []
     counts: Counter[str] = Counter()
-    for scan, joined in _joins(
-        list(folder.scans.values()), annotations, readings=readings, counts=counts
-    ):
-        found: dict[str, Any] = {"label": None, "label_source": "no reading of LIDC-IDRI"}
-        if joined is not None:
-            found = _of_scan(
-                scan, joined, annotations=annotations, reading=readings[scan.uid], rule=rule
-            )
-            counts[f"scan(s) {UNDECIDED}"] += found["label"] is None
-        samples.append(scan.sample(folder.names[scan.uid], **found))
+    scans = list(folder.scans.values())
+    for scan, match in _matches(scans, annotations, readings=readings, counts=counts):
+        name = folder.names[scan.uid]
+        if match is None:
+            samples.append(scan.sample(name, None, source="no reading of LIDC-IDRI"))
+            continue
+        sample = _malignant_scan(
+            name,
+            scan,
+            match=match,
+            annotations=annotations,
+            reading=readings[scan.uid],
+            rule=rule,
+        )
+        counts[f"scan(s) {UNDECIDED}"] += sample.label is None
+        samples.append(sample)
     return samples, _sentences(counts)
 
 
-def _of_scan(
-    scan: LunaScan, joined: Join, *, annotations: Points, reading: Reading, rule: LabelRule
-) -> dict[str, Any]:
-    """A scan's label, and centre and diameter of its most suspicious nodule."""
-    counted = [k for k, one in enumerate(joined.nodules) if rule.has_enough_readers(one)]
+def _malignant_scan(
+    name: str,
+    scan: LunaScan,
+    *,
+    match: NoduleMatch,
+    annotations: Points,
+    reading: Reading,
+    rule: LabelRule,
+) -> Sample:
+    """Return a scan with a reading, with centre and diameter of its most suspicious nodule."""
+    counted = [k for k, nodule in enumerate(match.nodules) if rule.has_enough_readers(nodule)]
     if not counted:
-        none = not joined.nodules
-        told = f"{reading.file_name}: no nodule that {rule.least_readers} reader(s) marked"
-        return {"label": 0, "label_source": told, "diameter_mm": 0.0 if none else None}
-    labels = [rule.label(joined.nodules[k]) for k in counted]
-    worst = max(counted, key=lambda k: joined.nodules[k].rating("malignancy", rule.statistic))
-    x, y, z = joined.centers_mm[worst]
+        source = f"{reading.file_name}: no nodule that {rule.least_readers} reader(s) marked"
+        diameter = None if match.nodules else 0.0
+        return scan.sample(name, 0, source=source, diameter_mm=diameter)
+    labels = [rule.label(match.nodules[k]) for k in counted]
+    worst = max(counted, key=lambda k: rule.rating(match.nodules[k]))
+    x, y, z = match.centers_mm[worst]
     center, diameter = (float(x), float(y), float(z)), None
-    if worst in joined.nodule_of:
-        index = annotations.of(scan.uid)[joined.nodule_of.index(worst)]
+    if worst in match.nodule_of:
+        index = annotations.of(scan.uid)[match.nodule_of.index(worst)]
         center, diameter = annotations.center(index), float(annotations.values[index])
-    return {
-        "label": 1 if 1 in labels else None if None in labels else 0,
-        "label_source": _told(reading, joined.nodules[worst], rule=rule),
-        "center_mm": center,
-        "diameter_mm": diameter,
-    }
+    return scan.sample(
+        name,
+        1 if 1 in labels else None if None in labels else 0,
+        source=_source(reading, match.nodules[worst], rule=rule),
+        center_mm=center,
+        diameter_mm=diameter,
+    )
 
 
-def _joins(
+def _matches(
     scans: list[LunaScan],
     annotations: Points,
     *,
     readings: Mapping[str, Reading],
     counts: Counter[str],
-) -> Iterator[tuple[LunaScan, Join | None]]:
-    """Join scan by scan; None for one without a reading."""
+) -> Iterator[tuple[LunaScan, NoduleMatch | None]]:
+    """Yield each scan with its matched nodules; None for a scan without a reading."""
     for scan in tqdm(scans, desc="readings"):
         if scan.uid not in readings:
-            counts[UNREAD] += 1
+            counts[NO_READING] += 1
             yield scan, None
             continue
         index = annotations.of(scan.uid)
-        centers, diameters = annotations.centers_mm[index], annotations.values[index]
-        joined = join(
-            readings[scan.uid].annotations, scan.grid, centers_mm=centers, diameters_mm=diameters
+        match = match_nodules(
+            readings[scan.uid].annotations,
+            scan.grid,
+            centers_mm=annotations.centers_mm[index],
+            diameters_mm=annotations.values[index],
         )
-        counts[AMBIGUOUS] += sum(one.ambiguous for one in joined.nodules)
-        yield scan, joined
+        counts[AMBIGUOUS] += sum(nodule.ambiguous for nodule in match.nodules)
+        yield scan, match
 
 
-def _told(reading: Reading, nodule: Nodule, *, rule: LabelRule) -> str:
-    """File, readers, their ratings and what the rule makes of them."""
-    given = ", ".join(
-        f"reader {one.reader}: {one.ratings['malignancy']}" for one in nodule.annotations
+def _source(reading: Reading, nodule: Nodule, *, rule: LabelRule) -> str:
+    """Return file, readers, their ratings and the value of the rule."""
+    ratings = ", ".join(
+        f"reader {annotation.reader}: {annotation.ratings['malignancy']}"
+        for annotation in nodule.annotations
     )
-    rating = nodule.rating("malignancy", rule.statistic)
-    return f"{reading.file_name}, malignancy by {given}; {rule.statistic} {rating:.3g}"
+    value = rule.rating(nodule)
+    return f"{reading.file_name}, malignancy by {ratings}; {rule.statistic} {value:.3g}"
 
 
 def _sentences(counts: Counter[str]) -> list[str]:
-    return [f"{count} {what}." for what, count in sorted(counts.items()) if count]
-
-
-LEAST_MM = 3.0
-PRESENCE_SENTENCE = (
-    "label 1: a nodule of 3 mm or more, marked by at least 3 of 4 readers, is annotated in the "
-    "scan; 0: none is; a nodule may be benign"
-)
-
-
-def presence_samples(folder: LunaFolder, annotations: Points) -> list[Sample]:
-    """Label each scan; its centre and diameter are those of its largest nodule.
-
-    A scan without one has no diameter: fewer than 3 readers may have marked something in it.
-    """
-    samples = []
-    for uid, scan in folder.scans.items():
-        index = annotations.of(uid)
-        index = index[annotations.values[index] >= LEAST_MM]
-        if len(index):
-            largest = index[annotations.values[index].argmax()]
-            found = (
-                1,
-                f"{annotations.source(largest)}: the largest of {len(index)}",
-                annotations.center(largest),
-                float(annotations.values[largest]),
-            )
-        else:
-            found = 0, f"{annotations.name}: no nodule", None, None
-        samples.append(scan.sample(folder.names[uid], *found))
-    return samples
+    return [f"{count} {note}." for note, count in sorted(counts.items()) if count]

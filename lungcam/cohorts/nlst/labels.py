@@ -232,8 +232,8 @@ RULES = {
             ("last_screen_studyyr", *SCREENS),
         ),
         sentence="NLST, T0 scans of the CT arm; label 1: lung cancer that the T0 screen found "
-        "(lung_cancer = canc_rpt_link = can_scr = 1, cancyr = 0); 0: no lung cancer and no screen after T0; "
-        "all others have no label",
+        "(lung_cancer = canc_rpt_link = can_scr = 1, cancyr = 0); 0: no lung cancer and no screen "
+        "after T0; all others have no label",
     ),
     "risk": Rule(
         label=risk_label,

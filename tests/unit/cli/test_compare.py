@@ -41,7 +41,7 @@ def test_two_runs_are_compared_on_what_both_predicted(tmp_path, cases, capsys):
     assert main(["compare", str(first), str(second), f"out={out}"]) == 0
     found = json.loads((out / "compare.json").read_text())
     people = np.array([f"p{i // 2}" for i in range(10, 60)])
-    paired = paired_difference(labels[10:], good[10:], poor[10:], people)
+    paired = paired_difference(labels[10:], good[10:], other_scores=poor[10:], patients=people)
     assert (found["n"], found["only_in_first"], found["only_in_second"]) == (50, 10, 0)
     assert found["first"]["auc"] == auc(labels[10:], good[10:])
     assert found["difference"] == paired.difference

@@ -1,4 +1,4 @@
-"""What a config may name, and that every choice the project ships composes."""
+"""Targets of the configuration, and composition of every choice in conf/."""
 
 from collections.abc import Iterator
 from pathlib import Path

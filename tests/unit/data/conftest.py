@@ -21,6 +21,10 @@ from lungcam.transforms import (
     pipeline,
 )
 
+from ..scans.conftest import hu, write_series
+
+__all__ = ["hu", "write_series"]
+
 
 def make_transforms(margin_mm: float = 4) -> tio.Compose:
     return pipeline(
@@ -98,3 +102,20 @@ def outlined(crops, tmp_path_factory) -> list[Sample]:
         features = {"margin": float(i % 5)} if i % 3 else {}
         found.append(replace(one, lesion_mask=file if i % 4 else None, features=features))
     return found
+
+
+@pytest.fixture
+def two_series(tmp_path, write_series, hu) -> tuple[Path, str, Grid]:
+    """Folder with two series of different geometry, and UID and grid of the smaller one."""
+    folder, shape = tmp_path / "scan", (7, 8, 6)
+    write_series(folder, hu, uid="1.2.1")
+    uid, affine, files = write_series(
+        tmp_path / "other",
+        hu[2:9, :8, :6],
+        spacing=(5, 6, 7),
+        origin=(-40, 30, 50),
+        uid="1.2.2",
+    )
+    for file in files:
+        file.rename(folder / f"other-{file.name}")
+    return folder, uid, Grid(shape, affine)

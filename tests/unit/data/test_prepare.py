@@ -15,7 +15,7 @@ from lungcam.data.cache_entry import read
 from lungcam.data.cache_key import code_version
 from lungcam.data.lesion_mask import lesion_share
 from lungcam.data.pixel_hash import pixel_hash
-from lungcam.data.prepare import Place, plan, prepare_cohort, prepare_scan
+from lungcam.data.prepare import Job, PlannedInput, plan, prepare_cohort, prepare_scan
 from lungcam.errors import InputError
 from lungcam.grid import Grid
 from lungcam.scans import read_scan, write_volume
@@ -183,7 +183,7 @@ def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
     (file,) = prepared(crops[:1], nodule, tmp_path).files.values()
     stamp = file.stat().st_mtime_ns
     (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
-    assert job.samples == ["crop-01"]
+    assert job.sample_ids == ["crop-01"]
     both = prepared(crops[:2], nodule, tmp_path).files
     assert len(list(tmp_path.glob("*.prepared"))) == 2
     assert both["crop-00"] == file
@@ -197,7 +197,7 @@ def test_a_damaged_entry_is_prepared_again(crops, nodule, tmp_path, damage):
     harmed = {"empty": b"", "short": whole[0][:-1], "header": b"x" + whole[0][1:]}[damage]
     files[0].write_bytes(harmed)
     (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
-    assert job.samples == ["crop-00"]
+    assert job.sample_ids == ["crop-00"]
     assert list(prepared(crops[:2], nodule, tmp_path).files.values()) == files
     assert [file.read_bytes() for file in files] == whole
 
@@ -220,7 +220,7 @@ def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
     two = replace(one, sample_id="other", center_mm=(x + 3, y, z))
     same = replace(one, sample_id="same")
     (job,) = plan([one, two, same], nodule, root=tmp_path).jobs
-    assert job.samples == ["crop-00", "other", "same"]
+    assert job.sample_ids == ["crop-00", "other", "same"]
     files = prepared([one, two, same], nodule, tmp_path).files
     assert files["same"] == files["crop-00"] != files["other"]
     middles = [
@@ -295,8 +295,9 @@ def test_the_lungs_view_does_not_mind_where_a_nodule_is(phantoms, transforms, tm
 
 
 def test_one_scan_by_itself(phantoms, transforms, tmp_path):
-    places = [Place(None, tmp_path / "one.prepared")]
-    assert prepare_scan(phantoms.samples[0].image, None, places, transforms) == [None]
+    sample = replace(phantoms.samples[0], center_mm=None)
+    job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
+    assert prepare_scan(job, transforms) == [None]
     entry = read(tmp_path / "one.prepared")
     assert set(entry.places) == {"input", "lungs", "picture"}
     assert set(entry.facts) == {
@@ -379,8 +380,8 @@ def test_a_mask_that_is_gone_or_broken_leaves_its_sample_out_and_told(outlined, 
 def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     sample = next(one for one in phantoms.samples if one.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    places = [Place(sample.center_mm, tmp_path / "one.prepared")]
-    assert prepare_scan(sample.image, None, places, nodule) == [None]
+    job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
+    assert prepare_scan(job, nodule) == [None]
     entry = read(tmp_path / "one.prepared")
     assert "picture" not in entry.places
     assert entry.facts["quality"] == {}
@@ -394,8 +395,7 @@ def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
 def test_a_whole_scan_without_a_centre_is_not_shown_as_a_nodule(phantoms, tmp_path):
     """The middle of a chest is no nodule: nothing may be trained on it in silence."""
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
-    (reason,) = prepare_scan(
-        phantoms.samples[0].image, None, [Place(None, tmp_path / "a.prepared")], nodule
-    )
+    sample = replace(phantoms.samples[0], center_mm=None)
+    (reason,) = prepare_scan(Job([PlannedInput(sample, tmp_path / "a.prepared")]), nodule)
     assert "no centre of a nodule is known" in reason
     assert not (tmp_path / "a.prepared").exists()

@@ -1,4 +1,4 @@
-"""Series with all that DICOM lets them say of a patient, and readers to look at the results."""
+"""Fixtures: DICOM series with all UIDs, a heat-map, and a reader of the results."""
 
 from pathlib import Path
 
@@ -19,19 +19,19 @@ pytest.importorskip("highdicom", reason="needs the extra dicom")
 
 @pytest.fixture
 def series(write_series, hu):
-    """Function of (folder, ...) that writes a series with all UIDs and reads it."""
+    """Function of (folder, ...): write a series with all UIDs and read it."""
 
-    def make(folder: Path, **settings):
+    def write_and_read(folder: Path, **settings):
         uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
         write_series(folder, hu, **(uids | settings))
         return read_scan(folder)
 
-    return make
+    return write_and_read
 
 
 @pytest.fixture
 def heat(hu):
-    """`(W, H, D)` float32 with one peak on either side of 0, mostly 0, as maps are."""
+    """`(W, H, D)` float32, mostly 0 like a heat-map, with one peak on either side of 0."""
     rng = np.random.default_rng(1)
     values = rng.normal(size=hu.shape).clip(0).astype(np.float32)
     values[3, 7, 2], values[8, 2, 6] = 7.25, -4.5
@@ -39,7 +39,7 @@ def heat(hu):
 
 
 @pytest.fixture
-def told():
+def description():
     return ObjectDescription(
         method="Grad-CAM",
         code="gradcam",
@@ -52,7 +52,7 @@ def told():
 
 @pytest.fixture
 def read_slices():
-    """Function of a folder that reads it as SimpleITK reads a series."""
+    """Function of a folder: read its series with SimpleITK."""
 
     def read(folder: Path) -> sitk.Image:
         reader = sitk.ImageSeriesReader()

@@ -1,4 +1,4 @@
-"""What the objects say, that they are what the standard asks for, and what they are called."""
+"""Attributes of the DICOM objects, their conformance to the standard, and their UIDs."""
 
 import dataclasses
 import shutil
@@ -17,16 +17,17 @@ from pydicom.uid import UID, generate_uid
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.dicom import (
+    INPUT_REGION,
     LUNGS,
-    SHOWN,
-    NoSource,
     ObjectDescription,
+    SourceError,
     require_highdicom,
     source_of,
     write_heat_slices,
     write_parametric_map,
     write_segmentation,
 )
+from lungcam.dicom.attributes import derived_uid
 from lungcam.dicom.derived_series import to_16_bits
 from lungcam.errors import InputError
 from lungcam.explain.cam import METHOD_NAMES
@@ -38,18 +39,22 @@ from lungcam.scans import Scan, read_scan
 
 @pytest.fixture
 def write_all(tmp_path, series, heat, hu):
-    """Function of a `ObjectDescription` that writes all objects, below a name, and reads them."""
+    """Function of (description, name): write all objects into a folder and read them."""
     source = source_of(series(tmp_path / "scan"))
 
-    def write(told: ObjectDescription, name: str = "out") -> dict[str, pydicom.Dataset]:
+    def write(description: ObjectDescription, name: str = "out") -> dict[str, pydicom.Dataset]:
         folder = tmp_path / name
-        write_parametric_map(folder / "heatmap.dcm", source, heat=heat, description=told)
-        write_heat_slices(folder / "slices", source, heat=heat, description=told)
+        write_parametric_map(folder / "heatmap.dcm", source, heat=heat, description=description)
+        write_heat_slices(folder / "slices", source, heat=heat, description=description)
         write_segmentation(
-            folder / "lungs.dcm", source, mask=hu > 0, segment=LUNGS, description=told
+            folder / "lungs.dcm", source, mask=hu > 0, segment=LUNGS, description=description
         )
         write_segmentation(
-            folder / "mask.dcm", source, mask=hu > 100, segment=SHOWN, description=told
+            folder / "mask.dcm",
+            source,
+            mask=hu > 100,
+            segment=INPUT_REGION,
+            description=description,
         )
         files = sorted(file for file in folder.rglob("*.dcm"))
         return {str(file.relative_to(folder)): pydicom.dcmread(file) for file in files}
@@ -60,27 +65,27 @@ def write_all(tmp_path, series, heat, hu):
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="needs Debian's dicom3tools")
 @pytest.mark.parametrize("mark", [None, FAILED])
 @pytest.mark.parametrize("code", ["gradcam", "occlusion"])
-def test_dciodvfy_finds_no_error(tmp_path, write_all, told, mark, code):
-    told = dataclasses.replace(told, mark=mark, code=code, method=METHOD_NAMES[code])
-    for name in write_all(told):
-        said = subprocess.run(
+def test_dciodvfy_reports_no_error(tmp_path, write_all, description, mark, code):
+    description = dataclasses.replace(description, mark=mark, code=code, method=METHOD_NAMES[code])
+    for name in write_all(description):
+        result = subprocess.run(
             ["dciodvfy", "-new", tmp_path / "out" / name], capture_output=True, text=True
         )
-        # no directory can be made of it while patient and study are nameless
-        lines = [line for line in said.stderr.splitlines() if "DICOMDIR" not in line]
+        # a DICOMDIR needs the names of patient and study, which are empty
+        lines = [line for line in result.stderr.splitlines() if "DICOMDIR" not in line]
         assert lines
         assert not [line for line in lines if line.startswith(("Error", "Abort"))], name
 
 
-def test_objects_say_what_they_are(write_all, told):
-    made = write_all(told)
-    for name, one in made.items():
-        assert RESEARCH_USE_ONLY in one.ImageComments
-        assert told.checkpoint in one.ImageComments
-        assert one.SeriesDescription.endswith("RESEARCH ONLY")
-        assert "FAILED" not in one.SeriesDescription
-        assert one.Modality == {"h": "OT", "s": "CT"}.get(name[0], "SEG")
-    heat = made["heatmap.dcm"]
+def test_attributes_describe_the_objects(write_all, description):
+    objects = write_all(description)
+    for name, dataset in objects.items():
+        assert RESEARCH_USE_ONLY in dataset.ImageComments
+        assert description.checkpoint in dataset.ImageComments
+        assert dataset.SeriesDescription.endswith("RESEARCH ONLY")
+        assert "FAILED" not in dataset.SeriesDescription
+        assert dataset.Modality == {"h": "OT", "s": "CT"}.get(name[0], "SEG")
+    heat = objects["heatmap.dcm"]
     assert heat.SeriesDescription == "Grad-CAM for+against Small3D RESEARCH ONLY"
     assert heat.ContentQualification == "RESEARCH"
     shared = heat.SharedFunctionalGroupsSequence[0]
@@ -93,31 +98,37 @@ def test_objects_say_what_they_are(write_all, told):
     window = shared.FrameVOILUTSequence[0]
     assert (window.WindowCenter, window.WindowWidth) == (0, 14.5)
     for name, kind in (("lungs.dcm", "39607008"), ("mask.dcm", "C94970")):
-        (segment,) = made[name].SegmentSequence
+        (segment,) = objects[name].SegmentSequence
         assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == kind
         algorithm = segment.SegmentationAlgorithmIdentificationSequence[0]
         assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("lungcam", __version__)
 
 
-def test_a_net_that_failed_its_checks_is_marked(write_all, told):
-    made = write_all(dataclasses.replace(told, mark=FAILED))
+def test_objects_of_a_net_that_failed_its_checks_are_marked(write_all, description):
+    objects = write_all(dataclasses.replace(description, mark=FAILED))
     for name in ("heatmap.dcm", "slices/0001.dcm"):
-        assert made[name].SeriesDescription.startswith("FAILED CHECKS Grad-CAM")
-        assert FAILED in made[name].ImageComments
-    assert made["heatmap.dcm"].ContentDescription.startswith("FAILED CHECKS")
+        assert objects[name].SeriesDescription.startswith("FAILED CHECKS Grad-CAM")
+        assert FAILED in objects[name].ImageComments
+    assert objects["heatmap.dcm"].ContentDescription.startswith("FAILED CHECKS")
 
 
-def test_the_same_result_has_the_same_uids_and_another_one_others(write_all, told):
-    def uids(made):
-        return [one.SOPInstanceUID for one in made.values()] + [
-            made[name].SeriesInstanceUID for name in ("heatmap.dcm", "lungs.dcm", "slices/0001.dcm")
+def test_uids_are_equal_for_the_same_result_and_different_for_another(write_all, description):
+    def uids(objects):
+        return [dataset.SOPInstanceUID for dataset in objects.values()] + [
+            objects[name].SeriesInstanceUID
+            for name in ("heatmap.dcm", "lungs.dcm", "slices/0001.dcm")
         ]
 
-    first, again = uids(write_all(told)), uids(write_all(told, "again"))
-    other = uids(write_all(dataclasses.replace(told, checkpoint="cd" * 32), "other"))
-    assert first == again
+    first, second = uids(write_all(description)), uids(write_all(description, "second"))
+    other = uids(write_all(dataclasses.replace(description, checkpoint="cd" * 32), "other"))
+    assert first == second
     assert len({*first, *other}) == 2 * len(first)
-    assert all(UID(one).is_valid for one in first)
+    assert all(UID(uid).is_valid for uid in first)
+
+
+def test_uids_are_those_of_earlier_versions(description):
+    names = ("1.2.3", "1.2.4", description.identity, "0.1", "cd" * 32, "slices", 0)
+    assert derived_uid(*names) == "2.25.75333793428143961948038108296878490365"
 
 
 @given(
@@ -126,8 +137,10 @@ def test_the_same_result_has_the_same_uids_and_another_one_others(write_all, tol
     evidence=st.sampled_from(["both", "for", "against"]),
     mark=st.sampled_from([None, FAILED]),
 )
-def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
-    told = ObjectDescription(
+def test_series_description_and_unit_explanation_fit_their_attributes(
+    model, method, evidence, mark
+):
+    description = ObjectDescription(
         method=METHOD_NAMES[method],
         code=method,
         evidence=evidence,
@@ -136,12 +149,12 @@ def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
         label_rule="",
         mark=mark,
     )
-    assert len(told.heat) <= 64
-    assert told.heat.endswith("RESEARCH ONLY")
-    assert METHOD_NAMES[method] in told.heat
-    assert len(told.scale) <= 64
-    assert "against" in told.scale or evidence == "for"
-    assert told.heat.startswith("FAILED") == (mark is not None)
+    assert len(description.heat_series_description) <= 64
+    assert description.heat_series_description.endswith("RESEARCH ONLY")
+    assert METHOD_NAMES[method] in description.heat_series_description
+    assert len(description.unit_explanation) <= 64
+    assert "against" in description.unit_explanation or evidence == "for"
+    assert description.heat_series_description.startswith("FAILED") == (mark is not None)
 
 
 @given(
@@ -151,7 +164,7 @@ def test_what_a_list_of_series_shows_fits(model, method, evidence, mark):
         elements=st.just(0.0) | st.floats(-1e3, 1e3, width=32).filter(lambda x: abs(x) > 1e-6),
     )
 )
-def test_sixteen_bits_keep_the_peaks_alone_and_zero_at_zero(values):
+def test_sixteen_bits_keep_the_peaks_unique_and_zero_at_zero(values):
     stored, slope = to_16_bits(values)
     assert np.abs(stored * slope - values).max() <= 1.001 * slope
     assert (stored[values == 0] == 0).all()
@@ -161,38 +174,38 @@ def test_sixteen_bits_keep_the_peaks_alone_and_zero_at_zero(values):
         assert np.array_equal(stored == stored.min(), values == values.min())
 
 
-def test_a_scan_of_another_format_is_told_and_nothing_is_written(tmp_path, hu, heat):
+def test_scan_of_another_format_gives_a_note_and_no_file(tmp_path, hu, heat):
     scan = Scan(name="a", source=tmp_path / "a.nii.gz", hu=hu, grid=Grid(hu.shape, np.eye(4)))
     (note,) = write_dicom_objects(tmp_path / "out", scan, heat=heat, masks={}, predictor=None)
     assert "not read from a DICOM series" in note
     assert not (tmp_path / "out").exists()
 
 
-def test_slices_without_a_study_cannot_be_referred_to(tmp_path, write_series, series, edit):
+def test_slices_without_a_common_study_are_refused(tmp_path, write_series, series, edit):
     scan = series(tmp_path / "scan")
     edit(next((tmp_path / "scan").iterdir()), StudyInstanceUID=generate_uid())
 
-    with pytest.raises(NoSource, match="StudyInstanceUID"):
+    with pytest.raises(SourceError, match="StudyInstanceUID"):
         source_of(read_scan(tmp_path / "scan"))
-    assert source_of(scan).one_frame
+    assert source_of(scan).shares_frame
 
 
-@pytest.mark.parametrize("frames", ["one a slice", "none"])
-def test_frames_of_reference_that_slices_do_not_share(tmp_path, series, edit, frames):
+@pytest.mark.parametrize("frames", ["one per slice", "none"])
+def test_slices_without_a_common_frame_of_reference_are_accepted(tmp_path, series, edit, frames):
     series(tmp_path / "scan")
     for file in (tmp_path / "scan").iterdir():
         edit(file, FrameOfReferenceUID=None if frames == "none" else generate_uid())
 
     scan = read_scan(tmp_path / "scan")
     source = source_of(scan)
-    assert not source.one_frame
+    assert not source.shares_frame
     assert UID(source.frame_uid).is_valid
     assert source.frame_uid == source_of(scan).frame_uid
     if frames != "none":
         assert source.frame_uid == scan.slices[0].frame_uid
 
 
-def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
+def test_missing_highdicom_is_an_error_that_names_the_extra(monkeypatch):
     require_highdicom()
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(InputError, match=r"pip install 'lungcam\[dicom\]'"):
@@ -201,11 +214,13 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
 
 def test_highdicom_is_imported_late():
     code = "import sys, lungcam.dicom; print('highdicom' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "False"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
 
 
-def test_a_note_tells_of_frames_of_reference_and_of_uneven_slices(tmp_path, write_series, hu, heat):
+def test_notes_report_frames_of_reference_and_uneven_slices(tmp_path, write_series, hu, heat):
     write_series(tmp_path / "scan", hu, StudyInstanceUID=generate_uid())
     for k, file in enumerate(sorted((tmp_path / "scan").iterdir())):
         item = pydicom.dcmread(file)
@@ -222,6 +237,6 @@ def test_a_note_tells_of_frames_of_reference_and_of_uneven_slices(tmp_path, writ
     )
     assert ["FrameOfReferenceUID" in notes[0], "uneven by up to 0.0" in notes[1]] == [True, True]
     volume = sitk.ReadImage(str(tmp_path / "out" / "lungs.dcm"))
-    # should GDCM learn to place them, the note can go
+    # if GDCM reads the spacing one day, the note can go
     assert volume.GetSpacing() == (1, 1, 1)
     assert sitk.GetArrayViewFromImage(volume).sum() == 255 * (hu > 0).sum()

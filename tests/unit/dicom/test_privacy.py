@@ -1,4 +1,4 @@
-"""Nothing that a header says of a patient is in any byte of what is written."""
+"""No byte of the written files holds data of the patient."""
 
 import pydicom
 import pytest
@@ -14,9 +14,9 @@ from lungcam.dicom import (
     write_segmentation,
 )
 from lungcam.scans import read_scan
-from lungcam.scans.dicom_header import NAMES
+from lungcam.scans.dicom_header import KEYWORDS
 
-# what every attribute of a kind holds; none can come about by itself
+# value of every attribute by its value representation; none occurs by chance
 PLANTED = {
     **dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC"), "Jane4711"),
     **dict.fromkeys(("AE", "CS"), "JANE4711"),
@@ -36,13 +36,13 @@ SEARCHED = (b"4711", b"jane", b"doe^", b"19031104", b"047y", b"77.77")
 
 
 def plant(item: Dataset) -> int:
-    """Fill all attributes of the dictionary that do not place or scale a slice."""
+    """Fill all attributes of the dictionary that do not position or scale a slice."""
     count = 0
     for tag, (kind, many, _, retired, keyword) in DicomDictionary.items():
         group = tag >> 16
         if group in (0, 2, 4, 0x28, 0x7FE0) or group >= 0x5000 or retired or not keyword:
             continue
-        if keyword in NAMES or keyword == "SpecificCharacterSet" or kind not in PLANTED:
+        if keyword in KEYWORDS or keyword == "SpecificCharacterSet" or kind not in PLANTED:
             continue
         if many in ("1", "1-n"):
             item.add_new(tag, kind, PLANTED[kind])
@@ -55,9 +55,9 @@ def plant(item: Dataset) -> int:
     return count
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, while odd values are planted
-def test_a_series_full_of_names_dates_and_numbers(
-    tmp_path, write_series, hu, heat, told, caplog, capfd
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns of the odd values
+def test_no_planted_name_date_or_number_is_written(
+    tmp_path, write_series, hu, heat, description, caplog, capfd
 ):
     frame = generate_uid(prefix="1.2.3.")
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": frame}
@@ -71,21 +71,23 @@ def test_a_series_full_of_names_dates_and_numbers(
     caplog.clear()
     caplog.set_level(0)
     source = source_of(scan)
-    write_parametric_map(tmp_path / "out" / "heatmap.dcm", source, heat=heat, description=told)
-    write_segmentation(
-        tmp_path / "out" / "mask.dcm", source, mask=hu > 0, segment=LUNGS, description=told
+    write_parametric_map(
+        tmp_path / "out" / "heatmap.dcm", source, heat=heat, description=description
     )
-    write_heat_slices(tmp_path / "out" / "slices", source, heat=heat, description=told)
-    # UIDs are numbers in which anything may stand by chance
+    write_segmentation(
+        tmp_path / "out" / "mask.dcm", source, mask=hu > 0, segment=LUNGS, description=description
+    )
+    write_heat_slices(tmp_path / "out" / "slices", source, heat=heat, description=description)
+    # UIDs are long numbers, which may contain the planted digits by chance
     known = {source.study_uid, source.series_uid, *source.instance_uids, source.frame_uid}
     written = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
     assert len(written) == 12
     for file in written:
-        made = pydicom.dcmread(file)
+        dataset = pydicom.dcmread(file)
         for keyword in ("FloatPixelData", "PixelData"):
-            if keyword in made:
-                del made[keyword]
-        known |= {str(one.value) for one in made.iterall() if one.VR == "UI"}
+            if keyword in dataset:
+                del dataset[keyword]
+        known |= {str(item.value) for item in dataset.iterall() if item.VR == "UI"}
         text = file.read_bytes().lower()
         for pixels in ("FloatPixelData", "PixelData"):
             whole = pydicom.dcmread(file)
@@ -97,7 +99,7 @@ def test_a_series_full_of_names_dates_and_numbers(
         for word in SEARCHED:
             assert word not in text, (file.name, word)
         for keyword in ("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyID"):
-            assert not made[keyword].value
-        assert made.PatientIdentityRemoved == "YES"
+            assert not dataset[keyword].value
+        assert dataset.PatientIdentityRemoved == "YES"
     assert "4711" not in caplog.text
     assert capfd.readouterr() == ("", "")

@@ -197,7 +197,7 @@ def densenet_methods():
 def nodule():
     torch.manual_seed(1)
     net = NoduleNet(shape=(16, 16, 16), width=4, hidden=8).eval()
-    nn.init.normal_(net.judge.weight)
+    nn.init.normal_(net.classifier.weight)
     return net, (16, 16, 16), "joined"
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from lungcam.inference.outputs import write_pictures
-from lungcam.render import Outline, RenderError, RenderOptions, choose_mapper
+from lungcam.render import Outline, PictureInputs, RenderError, RenderOptions, choose_mapper
 
-LOOK = RenderOptions(size=160)
+OPTIONS = RenderOptions(size=160)
 SPACING_MM = (5.0, 5.0, 6.0)
 
 
@@ -26,8 +26,12 @@ def chest():
     return hu, lungs, heat.astype(np.float32)
 
 
-def write(folder, look=LOOK, mark=None, **wanted):
-    return write_pictures(folder, *chest(), SPACING_MM, "Grad-CAM", mark, look, **wanted)
+def write(folder, options=OPTIONS, *, mark=None, outlines=(), **wanted):
+    hu, lungs, heat = chest()
+    inputs = PictureInputs(
+        hu=hu, lungs=lungs, heat=heat, spacing_mm=SPACING_MM, mark=mark, outlines=outlines
+    )
+    return write_pictures(folder, inputs, options=options, **wanted)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_what_is_asked_for_is_written_and_nothing_else(opengl, tmp_path):
 
 
 def test_otsu_tells_what_it_did(opengl, tmp_path):
-    write(tmp_path, replace(LOOK, preset="otsu"))
+    write(tmp_path, replace(OPTIONS, preset="otsu"))
     assert names(tmp_path) == ["lungs_histogram.png", "render.png"]
 
 
@@ -84,8 +88,8 @@ def test_without_opengl_all_else_is_written(tmp_path):
         "import importlib.util, sys; from dataclasses import replace; from pathlib import Path\n"
         f"spec = importlib.util.spec_from_file_location('here', {__file__!r})\n"
         "here = importlib.util.module_from_spec(spec); spec.loader.exec_module(here)\n"
-        "look = replace(here.LOOK, preset='otsu')\n"
-        f"print(here.write(Path({str(folder)!r}), look, turning=True))\n"
+        "options = replace(here.OPTIONS, preset='otsu')\n"
+        f"print(here.write(Path({str(folder)!r}), options, turning=True))\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     ran = subprocess.run(

@@ -43,7 +43,8 @@ CASES = [
 def shares_kept(phantom, found, seed: int, kind: str) -> dict[str, float]:
     case = phantom(seed, kind, 1.0)
     masks = {
-        name: mask_around(*found(seed, kind, 1.0), case.grid.spacing_mm, name) for name in MASKS
+        name: mask_around(*found(seed, kind, 1.0), spacing_mm=case.grid.spacing_mm, kind=name)
+        for name in MASKS
     }
     return {name: float(mask[case.nodule].mean()) for name, mask in masks.items()}
 
@@ -73,10 +74,10 @@ def test_every_mask_holds_the_lungs_and_the_margin_around_them(phantom, found, s
     lungs, airway = found(seed)
     near = ndimage.distance_transform_edt(~lungs, sampling=spacing) <= 4
     for kind in MASKS:
-        mask = mask_around(lungs, airway, spacing, kind, 4)
+        mask = mask_around(lungs, airway, spacing_mm=spacing, kind=kind, margin_mm=4)
         assert mask.dtype == bool
         assert mask[near].all()
-        wider = mask_around(lungs, airway, spacing, kind, 9)
+        wider = mask_around(lungs, airway, spacing_mm=spacing, kind=kind, margin_mm=9)
         assert wider[mask].all()
         assert wider.sum() > 1.05 * mask.sum()
 
@@ -87,7 +88,10 @@ def test_masks_are_what_they_are_said_to_be(phantom, found):
     assert airway.any()
     both = lungs | airway
     both = np.stack([ndimage.binary_fill_holes(one) for one in both.transpose(2, 0, 1)], axis=2)
-    made = {kind: mask_around(lungs, airway, spacing, kind, 5) for kind in MASKS}
+    made = {
+        kind: mask_around(lungs, airway, spacing_mm=spacing, kind=kind, margin_mm=5)
+        for kind in MASKS
+    }
     assert np.array_equal(made["recipe"], dilate(both, spacing, distance_mm=5))
     assert np.array_equal(
         made["closed"], dilate(close(both, spacing, radius_mm=20), spacing, distance_mm=5)
@@ -101,7 +105,9 @@ def test_cavity_leaves_out_the_trachea_above_the_lungs(phantom, found):
     top = np.flatnonzero(lungs.any(axis=(0, 1)))[-1]
     above = top + int(10 / case.grid.spacing_mm[2]) + 1
     assert airway[:, :, above:].any()
-    masks = [mask_around(lungs, airway, case.grid.spacing_mm, kind) for kind in MASKS]
+    masks = [
+        mask_around(lungs, airway, spacing_mm=case.grid.spacing_mm, kind=kind) for kind in MASKS
+    ]
     assert [bool(mask[:, :, above:].any()) for mask in masks] == [True, True, False]
 
 
@@ -113,7 +119,9 @@ def test_mask_of_a_scan_is_its_parts(phantom, kind, threshold, margin_mm):
     spacing = case.grid.spacing_mm
     pockets = lung_pockets(air(case.hu, threshold), case.hu, spacing_mm=spacing)
     airway = trachea(pockets, case.hu, spacing_mm=spacing)
-    expected = mask_around(pockets & ~airway, airway, spacing, kind, margin_mm)
+    expected = mask_around(
+        pockets & ~airway, airway, spacing_mm=spacing, kind=kind, margin_mm=margin_mm
+    )
     assert np.array_equal(
         lung_mask(case.hu, spacing, kind=kind, threshold=threshold, margin_mm=margin_mm), expected
     )
@@ -133,7 +141,7 @@ def test_volume_without_lungs_is_refused(kind):
 
 def test_unknown_mask_is_refused_with_the_choices(found):
     with pytest.raises(ValueError, match=r"lungs\.mask=hull: choose recipe, closed, cavity"):
-        mask_around(*found(2), (1, 1, 1), "hull")
+        mask_around(*found(2), spacing_mm=(1, 1, 1), kind="hull")
 
 
 SPACINGS = st.tuples(*[st.sampled_from([0.6, 0.7, 1.0, 1.3, 2.5, 4.0])] * 3)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lungcam.lungs import dilate, fill_axial_slices
-from lungcam.lungs.morphology import as_laid_out, bounding_box, in_memory_order
+from lungcam.lungs.morphology import bounding_box, from_memory_order, in_memory_order
 from lungcam.lungs.segment import body_middle
 
 SHAPES = st.tuples(*[st.integers(1, 9)] * 3)
@@ -46,9 +46,9 @@ def test_memory_order_is_c_order_and_leads_back(laid_out, shape, order, backward
     memory = in_memory_order(volume)
     assert np.shares_memory(memory, volume)
     assert memory.flags.c_contiguous
-    assert np.array_equal(as_laid_out(memory, volume), volume)
+    assert np.array_equal(from_memory_order(memory, volume), volume)
     # what is made from it, such as labels, leads back too
-    assert np.array_equal(as_laid_out(memory * 2, volume), volume * 2)
+    assert np.array_equal(from_memory_order(memory * 2, volume), volume * 2)
 
 
 def body(shape=(40, 30, 10), left=6, right=27) -> np.ndarray:

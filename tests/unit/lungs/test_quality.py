@@ -32,7 +32,8 @@ def measured():
 
 
 def test_figures_by_hand(measured):
-    assert mask_quality(*measured) == {
+    hu, lungs, mask, spacing = measured
+    assert mask_quality(hu, lungs, mask=mask, spacing_mm=spacing) == {
         "lungs_ml": 3.2,
         "mask_ml": 11.2,
         "left_share": 0.375,
@@ -49,7 +50,7 @@ def test_cut_areas_by_hand(measured):
     lungs[2:4, 2:6, 8:] = True  # 8 voxels of 2 x 2.5 mm in the last slice
     lungs[2:4, 2:5, :3] = True  # 6 in the first
     lungs[11, 2:7, 3:8] = True  # 25 of 2.25 x 4 mm at the side
-    quality = mask_quality(hu, lungs, mask, spacing)
+    quality = mask_quality(hu, lungs, mask=mask, spacing_mm=spacing)
     assert quality["cut_top_cm2"] == 0.4
     assert quality["cut_bottom_cm2"] == 0.3
     assert quality["cut_sides_cm2"] == pytest.approx(2.25, abs=0.06)
@@ -59,10 +60,12 @@ def test_cut_areas_by_hand(measured):
 def test_lungs_beside_padding_count_as_cut_at_the_sides(measured):
     hu, lungs, mask, spacing = measured
     hu[:1] = -1024
-    assert mask_quality(hu, lungs, mask, spacing)["cut_sides_cm2"] == 1.8  # 20 voxels
+    assert (
+        mask_quality(hu, lungs, mask=mask, spacing_mm=spacing)["cut_sides_cm2"] == 1.8
+    )  # 20 voxels
     # as dark in one slice only, it is no padding but air
     hu[:1, :, 5] = -1000
-    assert mask_quality(hu, lungs, mask, spacing)["cut_sides_cm2"] == 0
+    assert mask_quality(hu, lungs, mask=mask, spacing_mm=spacing)["cut_sides_cm2"] == 0
 
 
 @pytest.mark.parametrize("axis", range(3))
@@ -72,9 +75,9 @@ def test_lungs_at_a_face_are_told(axis, end):
     lungs[2:6, 2:6, 2:6] = True
     whole = np.ones_like(lungs)
     # a mask at a face does not count
-    assert not mask_quality(hu, lungs, whole, (9, 9, 9))["touches_border"]
+    assert not mask_quality(hu, lungs, mask=whole, spacing_mm=(9, 9, 9))["touches_border"]
     np.moveaxis(lungs, axis, 0)[end, 3, 3] = True
-    quality = mask_quality(hu, lungs, whole, (9, 9, 9))
+    quality = mask_quality(hu, lungs, mask=whole, spacing_mm=(9, 9, 9))
     assert quality["touches_border"]
     told = ("cut_sides_cm2", "cut_bottom_cm2" if end == 0 else "cut_top_cm2")[axis == 2]
     cut = {name for name, value in quality.items() if name.startswith("cut") and value}
@@ -86,7 +89,7 @@ def test_pieces_below_a_millilitre_do_not_count():
     lungs[2:20, 2:20, 2:20] = True
     lungs[30:33, 30:33, 2:39] = True  # 1.2 mL, rounded to what lies on the coarse grid
     lungs[30:33, 2:5, 2:20] = True  # 0.5 mL
-    assert mask_quality(hu, lungs, lungs, (1.5, 1.5, 1.5))["pieces"] == 2
+    assert mask_quality(hu, lungs, mask=lungs, spacing_mm=(1.5, 1.5, 1.5))["pieces"] == 2
 
 
 def test_left_share_is_that_of_the_patients_left(phantom):
@@ -95,7 +98,7 @@ def test_left_share_is_that_of_the_patients_left(phantom):
     middle = (world[:, 0].min() + world[:, 0].max()) / 2
     # in RAS mm the patient's left is where x is small
     share = float((world[:, 0] < middle).mean())
-    quality = mask_quality(case.hu, case.lungs, case.lungs, case.grid.spacing_mm)
+    quality = mask_quality(case.hu, case.lungs, mask=case.lungs, spacing_mm=case.grid.spacing_mm)
     assert quality["left_share"] == pytest.approx(share, abs=0.03)
     ml = case.lungs.sum() * np.prod(case.grid.spacing_mm) / 1e3
     assert quality["lungs_ml"] == pytest.approx(ml, 1e-4)
@@ -105,8 +108,10 @@ def codes(hu: np.ndarray, spacing_mm, kind: str = "cavity") -> list[str]:
     pockets = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
     airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     lungs = pockets & ~airway
-    mask = mask_around(lungs, airway, spacing_mm, kind)
-    return [one.code for one in mask_findings(mask_quality(hu, lungs, mask, spacing_mm))]
+    mask = mask_around(lungs, airway, spacing_mm=spacing_mm, kind=kind)
+    return [
+        one.code for one in mask_findings(mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm))
+    ]
 
 
 @pytest.mark.parametrize("kind", ["malignant", "benign", "healthy"])
@@ -182,7 +187,7 @@ def test_large_lungs_are_flagged(phantom, found):
     case = phantom(1)
     lungs, _ = found(1)
     spacing = tuple(1.5 * mm for mm in case.grid.spacing_mm)
-    quality = mask_quality(case.hu, lungs, lungs, spacing)
+    quality = mask_quality(case.hu, lungs, mask=lungs, spacing_mm=spacing)
     assert [one.code for one in mask_findings(quality)] == ["large_lungs"]
 
 
@@ -191,7 +196,7 @@ def test_many_pieces_are_flagged(painted):
     levels = np.flatnonzero(lungs.any(axis=(0, 1)))
     pieces = lungs.copy()
     pieces[:, :, levels[:: levels.size // 5]] = False
-    quality = mask_quality(hu, pieces, pieces, spacing)
+    quality = mask_quality(hu, pieces, mask=pieces, spacing_mm=spacing)
     assert quality["pieces"] > 6
     assert "many_pieces" in [one.code for one in mask_findings(quality)]
 
@@ -199,7 +204,7 @@ def test_many_pieces_are_flagged(painted):
 def test_mask_much_larger_than_the_lungs_is_flagged(painted):
     """What is left of both lungs is small, and far apart."""
     hu, lungs, spacing = painted
-    quality = mask_quality(hu, lungs, np.ones_like(lungs), spacing)
+    quality = mask_quality(hu, lungs, mask=np.ones_like(lungs), spacing_mm=spacing)
     assert [one.code for one in mask_findings(quality)] == ["large_mask"]
 
 
@@ -208,7 +213,7 @@ def test_every_flag_says_what_and_asks_to_look(painted):
     levels = np.flatnonzero(lungs.any(axis=(0, 1)))
     cut = np.s_[:, :, levels[0] + levels.size // 3 :]
     lungs = lungs[cut]
-    found = mask_findings(mask_quality(hu[cut], lungs, lungs, spacing))
+    found = mask_findings(mask_quality(hu[cut], lungs, mask=lungs, spacing_mm=spacing))
     assert [one.outcome for one in found] == ["flagged"]
     assert found[0].sentence.startswith("the field of view cuts the lungs below (")
     assert found[0].remedy == "look at the lung mask"
@@ -292,7 +297,7 @@ def test_distances_are_the_same_along_all_axes(phantom, found, seed):
             voxels = np.flatnonzero(plane.any(axis=1 - axis))
             drawn_mm, true_mm = np.ptp(pixels) * 3.0, np.ptp(voxels) * mm[axis]
             assert drawn_mm == pytest.approx(true_mm, abs=3 + mm[axis])
-    mask = mask_around(lungs, airway, spacing)
+    mask = mask_around(lungs, airway, spacing_mm=spacing)
     assert (thumbnail(case.hu, lungs, mask=mask, spacing_mm=spacing) == MASK).all(
         axis=2
     ).sum() > 150

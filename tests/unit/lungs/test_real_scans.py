@@ -33,8 +33,8 @@ def test_lungs_are_of_usual_size_and_raise_no_flag(real_scan, name, low_ml, high
     airway_ml = airway.sum() * np.prod(grid.spacing_mm) / 1e3
     assert 5 < airway_ml < 60
     for kind in MASKS:
-        mask = mask_around(lungs, airway, grid.spacing_mm, kind)
-        quality = mask_quality(hu, lungs, mask, grid.spacing_mm)
+        mask = mask_around(lungs, airway, spacing_mm=grid.spacing_mm, kind=kind)
+        quality = mask_quality(hu, lungs, mask=mask, spacing_mm=grid.spacing_mm)
         assert low_ml < quality["lungs_ml"] < high_ml
         assert mask_findings(quality) == []
 
@@ -67,7 +67,9 @@ def test_nodule_at_the_pleura_is_in_the_cavity(real_scan, sample_data):
     nodule = apart < float(row["diameter_mm"]) / 2
     assert -100 < np.median(hu[apart < 4]) < 200
     kept = {
-        kind: mask_around(*segment(hu, grid.spacing_mm), grid.spacing_mm, kind)[nodule].mean()
+        kind: mask_around(*segment(hu, grid.spacing_mm), spacing_mm=grid.spacing_mm, kind=kind)[
+            nodule
+        ].mean()
         for kind in MASKS
     }
     assert kept["cavity"] == 1

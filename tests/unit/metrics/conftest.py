@@ -6,15 +6,15 @@ import pytest
 
 @pytest.fixture
 def few_resamples(monkeypatch):
-    """Enough to be drawn and told, not to be believed."""
+    """Draw few resamples: fast, and too few for real conclusions."""
     monkeypatch.setattr("lungcam.metrics.resampling.RESAMPLES", 200)
 
 
 @pytest.fixture(scope="session")
 def targets() -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """y_mask and y_seq `(N, 6)` of times and events, by Sybil's rule."""
+    """Function from times and events to y_mask and y_seq `(N, 6)`, by Sybil's rule."""
 
-    def of(time_days: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def make(time_days: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mask, happened = np.zeros((len(event), 6)), np.zeros((len(event), 6))
         for row, (days, came) in enumerate(zip(time_days, event, strict=True)):
             year = int(days // 365)
@@ -22,4 +22,4 @@ def targets() -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray
             happened[row, year:] = came
         return mask, happened
 
-    return of
+    return make

@@ -1,12 +1,7 @@
-"""The AUC and its interval, against torchmetrics, an independent solver and simulation.
+"""AUROC, PR-AUC, sensitivity and operating threshold, by hand and against torchmetrics.
 
-PR-AUC by hand; against torchmetrics it stands in test_resampling.
-
-The curves that are drawn have the areas that are told.
-
-Sensitivity at fixed specificity, by hand and against every cut-off.
-
-The operating threshold, by hand and against torchmetrics.
+Intervals are checked against an independent solver and by simulation, sensitivities against every
+cut-off. The PR-AUC is compared with torchmetrics in test_resampling.
 """
 
 import numpy as np
@@ -15,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 from torchmetrics.functional.classification import (
     binary_accuracy,
     binary_auroc,
@@ -40,11 +35,10 @@ from lungcam.metrics.discrimination import (
     precision_recall_curve,
     roc_band,
     roc_curve,
-    wilson_interval,
 )
 
 # few distinct scores, so that ties are the rule
-cases = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40)
+CASES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40)
 
 
 def split(case: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -54,13 +48,13 @@ def split(case: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def binormal(generator: np.random.Generator, n: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
-    """`n` negatives from N(0, 1) and as many positives from N(shift, 1)."""
+    """Draw `n` negatives from N(0, 1) and as many positives from N(shift, 1)."""
     labels = np.repeat([0, 1], n)
     return labels, generator.normal(size=2 * n) + shift * labels
 
 
 @settings(deadline=None)
-@given(cases)
+@given(CASES)
 def test_auc_is_that_of_torchmetrics(case):
     labels, scores = split(case)
     theirs = binary_auroc(torch.tensor(scores), torch.tensor(labels))
@@ -68,8 +62,8 @@ def test_auc_is_that_of_torchmetrics(case):
 
 
 @settings(deadline=None)
-@given(cases)
-def test_auc_hangs_on_the_order_alone(case):
+@given(CASES)
+def test_auc_depends_on_the_order_alone(case):
     labels, scores = split(case)
     assert auc(labels, np.exp(5 * scores) - 100) == auc(labels, scores)
     assert auc(labels, -scores) == pytest.approx(1 - auc(labels, scores))
@@ -85,15 +79,15 @@ def test_auc_by_hand():
 def test_one_class_has_no_auc(label):
     labels, scores = np.full(5, label), np.arange(5.0)
     assert np.isnan(auc(labels, scores))
-    assert np.isnan(auc_interval(labels, scores, np.arange(5))).all()
+    assert np.isnan(auc_interval(labels, scores, patients=np.arange(5))).all()
 
 
 def test_interval_is_reproducible_and_holds_the_estimate():
     labels, scores = binormal(np.random.default_rng(3), 25, 1.0)
     patients = np.arange(50)
-    low, high = auc_interval(labels, scores, patients, seed=1)
-    assert (low, high) == auc_interval(labels, scores, patients, seed=1)
-    assert (low, high) != auc_interval(labels, scores, patients, seed=2)
+    low, high = auc_interval(labels, scores, patients=patients, seed=1)
+    assert (low, high) == auc_interval(labels, scores, patients=patients, seed=1)
+    assert (low, high) != auc_interval(labels, scores, patients=patients, seed=2)
     assert 0 <= low < auc(labels, scores) < high <= 1
 
 
@@ -101,10 +95,12 @@ def test_interval_resamples_patients_not_rows():
     labels, scores = binormal(np.random.default_rng(4), 25, 1.0)
     copies = 6
     many_labels, many_scores = np.repeat(labels, copies), np.repeat(scores, copies)
-    once = np.ptp(auc_interval(labels, scores, np.arange(50)))
-    by_patient = np.ptp(auc_interval(many_labels, many_scores, np.repeat(np.arange(50), copies)))
-    by_row = np.ptp(auc_interval(many_labels, many_scores, np.arange(50 * copies)))
-    # copies tell nothing new; taken for people, they would narrow it by sqrt(6)
+    once = np.ptp(auc_interval(labels, scores, patients=np.arange(50)))
+    by_patient = np.ptp(
+        auc_interval(many_labels, many_scores, patients=np.repeat(np.arange(50), copies))
+    )
+    by_row = np.ptp(auc_interval(many_labels, many_scores, patients=np.arange(50 * copies)))
+    # copies add no information; taken for people, they would narrow it by sqrt(6)
     assert by_patient == pytest.approx(once, rel=0.1)
     assert by_row < 0.6 * by_patient
 
@@ -112,20 +108,22 @@ def test_interval_resamples_patients_not_rows():
 def test_patients_may_be_named_by_strings():
     labels, scores = binormal(np.random.default_rng(5), 10, 1.0)
     names = np.array([f"person-{i:02d}" for i in range(20)])
-    assert auc_interval(labels, scores, names) == auc_interval(labels, scores, np.arange(20))
+    assert auc_interval(labels, scores, patients=names) == auc_interval(
+        labels, scores, patients=np.arange(20)
+    )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_without_an_error_newcombe_gives_the_interval(sign):
+def test_without_an_error_the_interval_is_newcombes(sign):
     labels = np.repeat([0, 1], [12, 8])
-    low, high = auc_interval(labels, sign * (labels + 0.0), np.arange(20))
+    low, high = auc_interval(labels, sign * (labels + 0.0), patients=np.arange(20))
     estimate = 1.0 if sign == 1 else 0.0
     assert (low, high) == newcombe_interval(estimate, 8, n_negative=12)
     assert high - low > 0.1
 
 
 def newcombe_by_roots(estimate: float, m: int, n: int) -> tuple[float, float]:
-    """Newcombe's method 5 from the paper's formula, with a root finder."""
+    """Solve Newcombe's method 5 from the paper's formula, with a root finder."""
     star = (m + n) / 2 - 1
 
     def standard_error(theta: float) -> float:
@@ -160,7 +158,7 @@ def test_newcombe_by_hand():
     assert high == 1
 
 
-def test_newcombe_is_the_same_seen_from_the_other_class():
+def test_newcombe_is_symmetric_in_the_classes():
     low, high = newcombe_interval(0.83, 12, n_negative=31)
     assert newcombe_interval(0.17, 31, n_negative=12) == pytest.approx(
         (1 - high, 1 - low), abs=1e-5
@@ -168,7 +166,7 @@ def test_newcombe_is_the_same_seen_from_the_other_class():
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "newcombe"])
-def test_coverage(method, monkeypatch):
+def test_interval_has_its_nominal_coverage(method, monkeypatch):
     # 2000 resamples cost seven times as much
     monkeypatch.setattr("lungcam.metrics.resampling.RESAMPLES", 300)
     generator = np.random.default_rng(6)
@@ -177,7 +175,7 @@ def test_coverage(method, monkeypatch):
     for _ in range(runs):
         labels, scores = binormal(generator, n, np.sqrt(2) * norm.ppf(truth))
         if method == "bootstrap":
-            low, high = auc_interval(labels, scores, np.arange(2 * n))
+            low, high = auc_interval(labels, scores, patients=np.arange(2 * n))
         else:
             low, high = newcombe_interval(auc(labels, scores), n, n_negative=n)
         covered += low <= truth <= high
@@ -194,7 +192,7 @@ def test_one_score_for_all_gives_the_share_of_positives():
     assert average_precision(np.array([1, 0, 0, 0]), np.zeros(4)) == 0.25
 
 
-def test_interval_holds_the_estimate_and_widens_with_fewer_patients():
+def test_average_precision_interval_holds_the_estimate_and_draws_patients():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], [80, 40])
     scores = generator.normal(size=120) + labels
@@ -204,7 +202,7 @@ def test_interval_holds_the_estimate_and_widens_with_fewer_patients():
     assert few != (low, high)
 
 
-def test_without_an_error_or_a_class_there_is_no_interval():
+def test_average_precision_without_an_error_or_a_class_has_no_interval():
     labels = np.array([0, 0, 1, 1])
     assert np.isnan(average_precision_interval(labels, labels, patients=np.arange(4))).all()
     assert np.isnan(average_precision(np.ones(4, int), labels))
@@ -214,8 +212,8 @@ def test_without_an_error_or_a_class_there_is_no_interval():
 
 
 @settings(deadline=None)
-@given(cases)
-def test_areas_under_the_curves(case):
+@given(CASES)
+def test_areas_under_the_curves_are_auc_and_average_precision(case):
     labels, scores = np.array(case).T
     assume(0 < labels.sum() < len(labels))
     false, true = roc_curve(labels, scores)
@@ -237,32 +235,24 @@ def test_the_band_holds_the_curve():
     assert (high - low).max() > 0.1
 
 
-def test_wilson_is_scipys():
-    hits, among = np.array([0, 3, 9, 10]), np.array([4, 10, 10, 10])
-    low, high = wilson_interval(hits, among)
-    for i, (k, n) in enumerate(zip(hits, among, strict=True)):
-        theirs = binomtest(int(k), int(n)).proportion_ci(method="wilson")
-        assert (low[i], high[i]) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
-
-
-cases_sensitivity = st.lists(
+SENSITIVITY_CASES = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=40
 )
 
 
 @settings(deadline=None)
-@given(cases_sensitivity, st.sampled_from([0.0, 0.5, 0.8, 0.9, 0.95, 1.0]))
-def test_no_cut_off_does_better(case, specificity):
+@given(SENSITIVITY_CASES, st.sampled_from([0.0, 0.5, 0.8, 0.9, 0.95, 1.0]))
+def test_no_cut_off_has_a_higher_sensitivity(case, specificity):
     labels, scores = np.array(case).T
     if len(set(labels)) < 2:
         return
     # called: at or above the cut-off; integers keep the comparison exact
     called = scores >= np.arange(0, 11)[:, None]
     false = called[:, labels == 0].sum(axis=1)
-    kept = (labels == 0).sum() - false >= round(specificity * 100) * (labels == 0).sum() / 100
+    enough = (labels == 0).sum() - false >= round(specificity * 100) * (labels == 0).sum() / 100
     assert sensitivity_at(labels, scores, specificity=specificity) == called[:, labels == 1].mean(
         axis=1
-    )[kept].max(initial=0)
+    )[enough].max(initial=0)
 
 
 def test_one_of_ten_negatives_may_be_called_at_90_percent():
@@ -273,11 +263,11 @@ def test_one_of_ten_negatives_may_be_called_at_90_percent():
     assert sensitivity_at(labels, scores, specificity=0.95) == 2 / 4
 
 
-def test_a_tie_at_the_top_calls_nobody():
+def test_sensitivity_is_0_where_the_top_scores_tie():
     assert sensitivity_at(np.array([0, 0, 1]), np.array([1, 1, 1]), specificity=0.9) == 0
 
 
-def test_interval():
+def test_sensitivity_interval_holds_the_estimate():
     generator = np.random.default_rng(1)
     labels = np.repeat([0, 1], 60)
     scores = generator.normal(size=120) + 1.5 * labels
@@ -291,14 +281,14 @@ def test_interval():
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_has_none(label):
+def test_sensitivity_of_one_class_has_no_interval(label):
     labels = np.full(4, label)
     assert np.isnan(
         sensitivity_interval(labels, np.arange(4), patients=np.arange(4), specificity=0.9)
     ).all()
 
 
-cases_threshold = st.lists(
+THRESHOLD_CASES = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 10).map(lambda i: i / 10)), min_size=2, max_size=30
 )
 
@@ -307,7 +297,7 @@ def test_youden_by_hand():
     # 0.3 | 0.4: sensitivity 1, specificity 2/3; 0.4 | 0.6: 2/3 and 2/3; 0.6 | 0.8: 2/3 and 1
     labels = np.array([0, 0, 1, 0, 1, 1])
     probabilities = np.array([0.1, 0.3, 0.4, 0.6, 0.8, 0.9])
-    # the first and the last are equally good: of two, the lower stands in the middle
+    # the first and the last are equally good: of two, the lower is taken
     assert youden_threshold(labels, probabilities) == pytest.approx(0.35)
 
 
@@ -322,23 +312,23 @@ def test_of_equally_good_thresholds_the_middle_one_is_taken():
     assert youden_threshold(labels, probabilities) == pytest.approx(0.35)
 
 
-def test_tied_scores_are_never_parted():
+def test_the_threshold_never_separates_tied_scores():
     labels = np.array([0, 1, 0, 1])
     probabilities = np.array([0.2, 0.6, 0.6, 0.6])
     assert youden_threshold(labels, probabilities) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1]])
-def test_one_class_leaves_a_half(labels):
+def test_threshold_of_one_class_is_a_half(labels):
     assert youden_threshold(np.array(labels), np.array([0.1, 0.7, 0.9])) == 0.5
 
 
-def test_one_score_leaves_a_half():
+def test_threshold_of_a_single_score_is_a_half():
     assert youden_threshold(np.array([0, 1]), np.array([0.7, 0.7])) == 0.5
 
 
 @settings(deadline=None)
-@given(cases_threshold)
+@given(THRESHOLD_CASES)
 def test_no_other_cut_between_the_scores_is_better(case):
     labels, probabilities = np.array(case).T
     scores = np.unique(probabilities)
@@ -354,11 +344,11 @@ def test_no_other_cut_between_the_scores_is_better(case):
 
 
 @settings(deadline=None)
-@given(cases_threshold, st.sampled_from([0.05, 0.35, 0.5, 0.95]))
-def test_figures_are_those_of_torchmetrics(case, threshold):
+@given(THRESHOLD_CASES, st.sampled_from([0.05, 0.35, 0.5, 0.95]))
+def test_metrics_at_threshold_are_those_of_torchmetrics(case, threshold):
     labels, probabilities = np.array(case).T
     figures = metrics_at_threshold(labels, probabilities, threshold=threshold)
-    # torchmetrics calls p > threshold: bring in a threshold between two scores
+    # torchmetrics calls p > threshold: take a threshold between two scores
     p, y = torch.tensor(probabilities), torch.tensor(labels).long()
     between = threshold - 1e-4
     theirs = {
@@ -368,7 +358,7 @@ def test_figures_are_those_of_torchmetrics(case, threshold):
         "specificity": binary_specificity(p, y, between),
     }
     for name, value in figures.items():
-        # where there is no denominator torchmetrics says 0
+        # torchmetrics returns 0 where there is no denominator
         assert (0 if value is None else value) == pytest.approx(float(theirs[name]), abs=1e-6)
 
 

@@ -1,5 +1,6 @@
-"""The rule of LUNA16, worked by hand, and against MONAI's FROC."""
+"""FROC by the rule of LUNA16, worked by hand and against MONAI's."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -12,7 +13,7 @@ from lungcam.metrics import RATES, Marks, froc, match, random_sensitivity, withi
 
 
 def scan(candidates=(), nodules=(), excluded=()) -> Marks:
-    """Candidates `(x, score)`, nodules and excluded findings `(x, diameter)`, all on one line."""
+    """Put candidates `(x, score)`, nodules and excluded findings `(x, diameter)` on one line."""
 
     def places(pairs):
         return np.array([(x, 0.0, 0.0) for x, _ in pairs]).reshape(-1, 3)
@@ -20,8 +21,14 @@ def scan(candidates=(), nodules=(), excluded=()) -> Marks:
     def numbers(pairs):
         return np.array([number for _, number in pairs], float)
 
-    groups = (candidates, nodules, excluded)
-    return Marks(*(part for one in groups for part in (places(one), numbers(one))))
+    return Marks(
+        points=places(candidates),
+        scores=numbers(candidates),
+        centers=places(nodules),
+        diameters=numbers(nodules),
+        excluded_centers=places(excluded),
+        excluded_diameters=numbers(excluded),
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,8 +42,8 @@ def scan(candidates=(), nodules=(), excluded=()) -> Marks:
 )
 def test_a_point_on_the_surface_hits_only_if_the_surface_is_included(margin_mm, inclusive, hits):
     distances = np.array([np.nextafter(4, 0), 4, 9, np.nan])
-    found = within_radius(distances, 8, margin_mm=margin_mm, inclusive=inclusive)
-    assert found.tolist() == hits
+    inside = within_radius(distances, 8, margin_mm=margin_mm, inclusive=inclusive)
+    assert inside.tolist() == hits
 
 
 def test_each_distance_is_compared_with_its_own_nodule():
@@ -45,7 +52,7 @@ def test_each_distance_is_compared_with_its_own_nodule():
 
 
 @pytest.mark.parametrize(
-    ("marks", "found", "false"),
+    ("marks", "best", "false"),
     [
         pytest.param(scan(), [], [], id="nothing at all"),
         pytest.param(scan(nodules=[(0, 10)]), [-np.inf], [], id="no candidate"),
@@ -69,35 +76,35 @@ def test_each_distance_is_compared_with_its_own_nodule():
         ),
     ],
 )
-def test_candidates_hit_miss_or_are_ignored(marks, found, false):
-    best, alarms = match(marks)
-    assert best.tolist() == found
-    assert alarms.tolist() == false
+def test_candidates_hit_miss_or_are_ignored(marks, best, false):
+    scores, false_positives = match(marks)
+    assert scores.tolist() == best
+    assert false_positives.tolist() == false
 
 
-def test_other_sizes_are_excluded_findings():
+def test_nodules_may_be_turned_into_excluded_findings():
     marks = scan([(0, 0.9), (50, 0.8), (90, 0.7)], [(0, 4), (50, 20)])
-    best, alarms = match(marks.excluding(np.array([True, False])))
-    assert (best.tolist(), alarms.tolist()) == ([0.8], [0.7])
+    best, false_positives = match(marks.excluding(np.array([True, False])))
+    assert (best.tolist(), false_positives.tolist()) == ([0.8], [0.7])
 
 
-def test_curve_and_score_worked_by_hand():
-    """Two scans, three nodules. From the surest: hit, false, hit, false, false.
+def test_curve_and_score_by_hand():
+    """Two scans with three nodules; from the surest: hit, false, hit, false, false.
 
     Points (false positives a scan, sensitivity): (0, 1/3), (1/2, 1/3), (1/2, 2/3), (1, 2/3),
-    (3/2, 2/3). Between them lines, behind the last one a level.
+    (3/2, 2/3). Lines join them, and the last level continues.
     """
-    found = froc(
+    result = froc(
         [
             scan([(0, 0.9), (90, 0.6), (91, 0.5)], [(0, 10), (40, 10)]),
             scan([(0, 0.8), (20, 0.7)], [(20, 10)]),
         ]
     )
-    false, sensitivity = found.curve()
+    false, sensitivity = result.curve()
     assert false.tolist() == [0, 0, 0.5, 0.5, 1, 1.5]
     np.testing.assert_allclose(sensitivity, np.array([0, 1, 1, 2, 2, 2]) / 3)
-    np.testing.assert_allclose(found.sensitivity(), np.array([1, 1, 2, 2, 2, 2, 2]) / 3)
-    assert found.cpm() == pytest.approx(12 / 21)
+    np.testing.assert_allclose(result.sensitivity(), np.array([1, 1, 2, 2, 2, 2, 2]) / 3)
+    assert result.cpm() == pytest.approx(12 / 21)
 
 
 def test_the_first_false_positive_is_joined_to_the_origin():
@@ -115,11 +122,11 @@ def test_equal_scores_are_one_threshold():
 
 def test_scans_without_candidates_or_nodules_count():
     busy = scan([(0, 0.9), (90, 0.95)], [(0, 10)])
-    alone, beside = froc([busy]), froc([busy, *[scan()] * 7])
+    alone, among_empty = froc([busy]), froc([busy, *[scan()] * 7])
     assert alone.curve()[0][-1] == 1
-    assert beside.curve()[0][-1] == 1 / 8
+    assert among_empty.curve()[0][-1] == 1 / 8
     assert alone.sensitivity()[0] == 0
-    assert beside.sensitivity()[0] == 1
+    assert among_empty.sensitivity()[0] == 1
     # a nodule in a scan without candidates is missed
     assert froc([busy, scan(nodules=[(0, 10)])]).sensitivity().max() == 0.5
 
@@ -139,25 +146,28 @@ def test_an_oracle_scores_1():
     scans = []
     for count in rng.integers(0, 4, 40):
         centers = rng.uniform(0, 300, (count, 3))
-        scans.append(Marks(centers, np.ones(count), centers, rng.uniform(3, 30, count)))
+        diameters = rng.uniform(3, 30, count)
+        scans.append(
+            Marks(points=centers, scores=np.ones(count), centers=centers, diameters=diameters)
+        )
     assert froc(scans).cpm() == 1
 
 
 def test_random_points_score_their_closed_form():
-    """A nodule takes the share p of its scan; m points are uniform, their scores too.
+    """Draw m uniform points with uniform scores; a nodule takes the share p of its scan.
 
     Above a threshold that lets the share q of the points pass, the sensitivity is
-    1 - (1 - q p)^m at q m (1 - p) false positives a scan. With m without end, and L = q m points a
-    scan, it is 1 - exp(-L p) at L (1 - p): `random_sensitivity`.
+    1 - (1 - q p)^m at q m (1 - p) false positives a scan. As m grows without limit, with L = q m
+    points a scan, it is 1 - exp(-L p) at L (1 - p): `random_sensitivity`.
     """
     rng = np.random.default_rng(0)
     n, m, side, diameter = 1500, 40, 100.0, 50.0
     scans = [
         Marks(
-            rng.uniform(0, side, (m, 3)),
-            rng.random(m),
-            rng.uniform(diameter / 2, side - diameter / 2, (1, 3)),
-            np.array([diameter]),
+            points=rng.uniform(0, side, (m, 3)),
+            scores=rng.random(m),
+            centers=rng.uniform(diameter / 2, side - diameter / 2, (1, 3)),
+            diameters=np.array([diameter]),
         )
         for _ in range(n)
     ]
@@ -166,12 +176,12 @@ def test_random_points_score_their_closed_form():
     expected = 1 - (1 - passed * share) ** m
     # three standard errors of the largest, .43 of 1,500
     np.testing.assert_allclose(froc(scans).sensitivity(), expected, atol=0.04)
-    endless = random_sensitivity([np.array([share])] * n, [0.0] * n)
-    np.testing.assert_allclose(endless, expected, atol=0.004)
+    limit = random_sensitivity([np.array([share])] * n, [0.0] * n)
+    np.testing.assert_allclose(limit, expected, atol=0.004)
 
 
 def test_random_points_ignore_excluded_findings():
-    # half the volume counts neither way: twice the points fall before as many are false
+    # half the volume counts neither way: twice as many points fall for the same false positives
     plain = random_sensitivity([np.array([0.01])], [0.0])
     ignoring = random_sensitivity([np.array([0.01])], [0.5])
     np.testing.assert_allclose(1 - (1 - plain) ** (0.99 / 0.49), ignoring)
@@ -179,14 +189,14 @@ def test_random_points_ignore_excluded_findings():
 
 
 # places on a line of 40 mm, nodules of 8 mm, few scores: hits, ties and overlaps are the rule
-places = st.integers(0, 40)
-scores = st.integers(1, 5)
-scans = st.lists(
+PLACES = st.integers(0, 40)
+SCORES = st.integers(1, 5)
+SCANS = st.lists(
     st.builds(
         scan,
-        st.lists(st.tuples(places, scores), max_size=6),
-        st.lists(st.tuples(places, st.just(8)), max_size=2),
-        st.lists(st.tuples(places, st.just(8)), max_size=1),
+        st.lists(st.tuples(PLACES, SCORES), max_size=6),
+        st.lists(st.tuples(PLACES, st.just(8)), max_size=2),
+        st.lists(st.tuples(PLACES, st.just(8)), max_size=1),
     ),
     min_size=1,
     max_size=5,
@@ -194,19 +204,19 @@ scans = st.lists(
 
 
 def has_nodules(cases):
-    return any(len(one.centers) for one in cases)
+    return any(len(marks.centers) for marks in cases)
 
 
 @settings(deadline=None)
-@given(scans.filter(has_nodules))
+@given(SCANS.filter(has_nodules))
 def test_the_curve_is_that_of_monai(cases):
-    matched = [match(one) for one in cases]
-    found = np.concatenate([best for best, _ in matched])
-    false = np.concatenate([alarms for _, alarms in matched])
-    hits = found[np.isfinite(found)]
-    # MONAI leaves the lowest threshold out: let it be one that is nobody's
+    matched = [match(marks) for marks in cases]
+    best = np.concatenate([scores for scores, _ in matched])
+    false = np.concatenate([false_positives for _, false_positives in matched])
+    hits = best[np.isfinite(best)]
+    # MONAI leaves the lowest threshold out: add one below all scores
     per_scan, sensitivity = compute_froc_curve_data(
-        np.append(false, -1.0), hits, len(found), len(cases)
+        np.append(false, -1.0), hits, len(best), len(cases)
     )
     ours = froc(cases)
     np.testing.assert_allclose(ours.curve(), [per_scan[::-1], sensitivity[::-1]])
@@ -217,43 +227,30 @@ def test_the_curve_is_that_of_monai(cases):
 
 
 @settings(deadline=None)
-@given(scans.filter(has_nodules), scores)
+@given(SCANS.filter(has_nodules), SCORES)
 def test_one_more_false_positive_never_raises_the_score(cases, score):
     first = cases[0]
-    far = Marks(
-        np.vstack([first.points, [[1000.0, 0, 0]]]),
-        np.append(first.scores, score),
-        first.centers,
-        first.diameters,
-        first.excluded_centers,
-        first.excluded_diameters,
+    far = replace(
+        first,
+        points=np.vstack([first.points, [[1000.0, 0, 0]]]),
+        scores=np.append(first.scores, score),
     )
     before, after = froc(cases).sensitivity(), froc([far, *cases[1:]]).sensitivity()
     assert np.all(after <= before + 1e-12)
 
 
 @settings(deadline=None)
-@given(scans.filter(has_nodules))
-def test_the_score_hangs_on_the_order_alone(cases):
-    squared = [
-        Marks(
-            one.points,
-            one.scores**2 + 7,
-            one.centers,
-            one.diameters,
-            one.excluded_centers,
-            one.excluded_diameters,
-        )
-        for one in cases
-    ]
+@given(SCANS.filter(has_nodules))
+def test_the_score_depends_on_the_order_alone(cases):
+    squared = [replace(marks, scores=marks.scores**2 + 7) for marks in cases]
     assert np.array_equal(froc(squared).sensitivity(), froc(cases).sensitivity())
 
 
 @settings(deadline=None, max_examples=30)
-@given(scans.filter(has_nodules), st.lists(st.integers(0, 3), min_size=5, max_size=5))
-def test_a_weight_is_a_scan_that_stands_there_so_often(cases, weights):
+@given(SCANS.filter(has_nodules), st.lists(st.integers(0, 3), min_size=5, max_size=5))
+def test_a_weight_counts_as_repeated_scans(cases, weights):
     weights = np.array(weights[: len(cases)], float)
-    repeated = [one for one, w in zip(cases, weights, strict=True) for _ in range(int(w))]
+    repeated = [marks for marks, w in zip(cases, weights, strict=True) for _ in range(int(w))]
     if has_nodules(repeated):
         weighted = froc(cases).weighted()(weights[None])[0]
         np.testing.assert_allclose(weighted, froc(repeated).sensitivity())
@@ -267,7 +264,7 @@ def test_many_candidates_are_resampled_in_blocks(monkeypatch):
     ]
     weights = rng.integers(1, 4, (9, 12)).astype(float)
     at_once = froc(cases).weighted()(weights)
-    # the package's name for the module is the function's
+    # `lungcam.metrics.froc` is the function
     monkeypatch.setattr(import_module("lungcam.metrics.froc"), "MAX_WEIGHTS", 100)
     assert np.array_equal(froc(cases).weighted()(weights), at_once)
 
@@ -278,8 +275,8 @@ def test_intervals_hold_the_score_and_draw_patients_together():
         scan([(0, rng.random()), (90, rng.random())], [(0, 10)] if rng.random() < 0.7 else [])
         for _ in range(40)
     ]
-    found = froc(cases)
-    low, high = found.intervals()[-1]
-    assert low < found.cpm() < high
-    pairs = found.intervals(np.repeat(np.arange(20), 2))[-1]
+    result = froc(cases)
+    low, high = result.intervals()[-1]
+    assert low < result.cpm() < high
+    pairs = result.intervals(np.repeat(np.arange(20), 2))[-1]
     assert pairs.tolist() != [low, high]

@@ -1,7 +1,4 @@
-"""Means and medians with intervals over patients.
-
-Weights stand for repeated rows, and resamples for people.
-"""
+"""The bootstrap over patients, and the intervals of means, medians and shares."""
 
 import math
 
@@ -31,12 +28,13 @@ from lungcam.metrics.resampling import (
     share_difference_interval,
     share_interval,
     weighted_median,
+    wilson_interval,
 )
 
-numbers = st.lists(st.integers(0, 5), min_size=1, max_size=12)
+NUMBERS = st.lists(st.integers(0, 5), min_size=1, max_size=12)
 
 
-@given(numbers, st.lists(st.integers(1, 3), min_size=12, max_size=12))
+@given(NUMBERS, st.lists(st.integers(1, 3), min_size=12, max_size=12))
 def test_a_weighted_median_is_that_of_repeated_values(values, weights):
     values, weights = np.array(values, float), np.array(weights[: len(values)])
     expected = np.percentile(np.repeat(values, weights), 50, method="inverted_cdf")
@@ -60,7 +58,7 @@ def test_a_share_that_no_resample_moves_takes_wilson_s_interval(k):
     assert (low, high) == pytest.approx(expected, abs=1e-6)
 
 
-def test_equal_values_that_are_no_share_have_no_interval():
+def test_equal_values_other_than_0_and_1_have_no_interval():
     assert all(map(math.isnan, mean_interval(np.full(5, 0.3), np.arange(5))))
     assert all(map(math.isnan, median_interval(np.full(5, 7.0), np.arange(5))))
 
@@ -68,24 +66,24 @@ def test_equal_values_that_are_no_share_have_no_interval():
 def test_lesions_of_one_patient_are_drawn_together():
     values = np.tile([1.0, 1, 0, 0], 10)
     alone = mean_interval(values, np.arange(40))
-    # whole patients that are all hits or all misses: as if there were half as many
+    # patients with hits only or misses only: as if there were half as many lesions
     pairs = mean_interval(np.repeat([1.0, 0], 20), np.repeat(np.arange(20), 2))
     assert alone[0] == pytest.approx(0.35, abs=0.03)
     assert pairs[1] - pairs[0] > 1.25 * (alone[1] - alone[0])
 
 
-def test_interval_of_a_mean_is_the_percentile_bootstraps():
+def test_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap():
     values = np.random.default_rng(0).gamma(2, size=40)
     mean, low, high = bootstrap_mean(values, np.arange(40))
     generator = np.random.default_rng(1)
-    told = stats.bootstrap(
+    reference = stats.bootstrap(
         (values,), np.mean, method="percentile", rng=generator
     ).confidence_interval
     assert mean == values.mean()
-    assert (low, high) == pytest.approx((told.low, told.high), abs=0.04)
+    assert (low, high) == pytest.approx((reference.low, reference.high), abs=0.04)
 
 
-def test_whole_patients_are_drawn():
+def test_values_of_a_patient_are_drawn_together():
     values = np.repeat([0.0, 1.0, 2.0, 3.0], 10)
     _, low, high = bootstrap_mean(values, np.repeat(np.arange(4), 10))
     _, alone_low, alone_high = bootstrap_mean(values, np.arange(40))
@@ -112,33 +110,40 @@ def test_wilsons_interval_by_hand():
 )
 def test_difference_of_shares_is_newcombes(first, second, low, high):
     # table II of the paper
-    found = share_difference_interval(first / 10, second / 10, n=10)
-    assert found == pytest.approx((low, high), abs=1e-4)
+    bounds = share_difference_interval(first / 10, second / 10, n=10)
+    assert bounds == pytest.approx((low, high), abs=1e-4)
 
 
-# label, score and how often the row counts; few scores, so that ties are the rule
-rows = st.lists(
+def test_wilson_interval_is_scipys():
+    successes, trials = np.array([0, 3, 9, 10]), np.array([4, 10, 10, 10])
+    low, high = wilson_interval(successes, trials)
+    for i, (k, n) in enumerate(zip(successes, trials, strict=True)):
+        reference = stats.binomtest(int(k), int(n)).proportion_ci(method="wilson")
+        assert (low[i], high[i]) == pytest.approx((reference.low, reference.high), abs=1e-6)
+
+
+# label, score and weight of a row; few scores, so that ties are the rule
+ROWS = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=25
 )
 
 
 @settings(deadline=None)
-@given(rows)
-def test_a_weighted_figure_is_that_of_repeated_rows(case):
+@given(ROWS)
+def test_weights_count_as_repeated_rows(case):
     labels, scores, weights = np.array(case).T
-    again, repeated = np.repeat(labels, weights), np.repeat(scores / 6, weights)
-    assume(len(set(again)) == 2)
-    held = weights[None].astype(float)
-    assert weighted_auc(labels, scores)(held)[0] == pytest.approx(auc(again, repeated))
-    precision = binary_average_precision(torch.tensor(repeated), torch.tensor(again))
-    assert weighted_average_precision(labels, scores)(held)[0] == pytest.approx(
-        float(precision), abs=1e-6
-    )
-    assert average_precision(again, repeated) == pytest.approx(float(precision), abs=1e-6)
+    repeated = np.repeat(labels, weights), np.repeat(scores / 6, weights)
+    assume(len(set(repeated[0])) == 2)
+    weights = weights[None].astype(float)
+    assert weighted_auc(labels, scores)(weights)[0] == pytest.approx(auc(*repeated))
+    reference = binary_average_precision(*(torch.tensor(values) for values in repeated[::-1]))
+    expected = pytest.approx(float(reference), abs=1e-6)
+    assert weighted_average_precision(labels, scores)(weights)[0] == expected
+    assert average_precision(*repeated) == expected
     for specificity in (0.5, 0.9):
-        assert weighted_sensitivity(labels, scores, specificity=specificity)(held)[
-            0
-        ] == pytest.approx(sensitivity_at(again, repeated, specificity=specificity))
+        statistic = weighted_sensitivity(labels, scores, specificity=specificity)
+        expected = pytest.approx(sensitivity_at(*repeated, specificity=specificity))
+        assert statistic(weights)[0] == expected
 
 
 def test_weights_of_one_class_have_no_auc():
@@ -148,21 +153,21 @@ def test_weights_of_one_class_have_no_auc():
     assert values[1] == 0.5
 
 
-def test_whole_patients_are_drawn_as_many_as_there_are():
+def test_as_many_patients_are_drawn_as_there_are():
     labels, patients = np.array([0, 1, 0, 1, 0]), np.array(["b", "b", "a", "c", "c"])
-    weights = bootstrap(labels, patients, statistic=lambda drawn: drawn)
+    weights = bootstrap(labels, patients, statistic=lambda weights: weights)
     assert weights.shape == (RESAMPLES, 5)
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 4]).all()
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
-    # a resample of "a" alone has no positive and is drawn anew
+    # a resample of "a" alone has no positive and is drawn again
     assert (weights[:, 2] < 3).all()
-    # each person is drawn once a resample in the mean; without "a" alone a little more for others
+    # each patient is drawn once on average; without "a" alone the others a little more often
     expected = (27 * 1 - 1 * 3) / 26
     assert weights[:, 2].mean() == pytest.approx(expected, abs=0.06)
 
 
-def test_little_memory_gives_as_many_resamples(monkeypatch):
+def test_the_memory_limit_does_not_change_the_number_of_resamples(monkeypatch):
     monkeypatch.setattr("lungcam.metrics.resampling.MAX_WEIGHTS", 7)
     labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.9])
     assert bootstrap(labels, np.arange(4), statistic=weighted_auc(labels, scores)).shape == (
@@ -170,11 +175,11 @@ def test_little_memory_gives_as_many_resamples(monkeypatch):
     )
 
 
-def test_one_label_cannot_be_resampled():
+def test_a_single_label_is_refused():
     with pytest.raises(ValueError, match="both labels"):
         bootstrap(np.ones(3, int), np.arange(3), statistic=lambda weights: weights)
 
 
-def test_what_nothing_moves_has_no_interval():
+def test_equal_resamples_have_no_interval():
     assert np.isnan(percentile_interval(np.ones(9))).all()
     assert percentile_interval(np.arange(101.0)) == (2.5, 97.5)

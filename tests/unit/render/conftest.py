@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lungcam.render import RenderError, choose_mapper
+from lungcam.render import PictureInputs, RenderError, choose_mapper
 
 
 @pytest.fixture
@@ -25,12 +25,24 @@ def chest():
 
 
 @pytest.fixture
-def ball():
-    """Function of (shape, at, spacing, radius_mm): heat that fades around a voxel."""
+def make_heat():
+    """Function of (shape, center, spacing, radius_mm): heat that fades around a voxel."""
 
-    def heat(shape, at, spacing, radius_mm=11):
+    def heat(shape, center, spacing, radius_mm=11):
         grid = np.meshgrid(*[np.arange(n) for n in shape], indexing="ij")
-        squares = [((g - c) * mm) ** 2 for g, c, mm in zip(grid, at, spacing, strict=True)]
+        squares = [((g - c) * mm) ** 2 for g, c, mm in zip(grid, center, spacing, strict=True)]
         return (0.003 * np.exp(-sum(squares) / (2 * radius_mm**2))).astype(np.float32)
 
     return heat
+
+
+@pytest.fixture
+def make_inputs(chest, make_heat):
+    """Function of (center, outlines): inputs of a picture with heat around a voxel."""
+    hu, lungs, spacing = chest
+
+    def inputs(center, outlines=()):
+        heat = make_heat(hu.shape, center, spacing)
+        return PictureInputs(hu=hu, lungs=lungs, heat=heat, spacing_mm=spacing, outlines=outlines)
+
+    return inputs

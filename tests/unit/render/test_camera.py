@@ -3,41 +3,41 @@ import pytest
 from vtkmodules.vtkRenderingCore import vtkCamera
 
 from lungcam.render import VIEWS, View
-from lungcam.render.camera import aim, axes_of, camera_axes, named_view, side_letters
+from lungcam.render.camera import aim, camera_axes, named_view, side_letters, view_axes
 
 
-def test_straight_in_front_the_patients_left_is_on_the_right():
-    right, top, toward = axes_of(View(0, 0))
+def test_patients_left_is_on_the_right_in_a_view_from_the_front():
+    right, top, toward = view_axes(View(0, 0))
     assert right == pytest.approx([-1, 0, 0])
     assert top == pytest.approx([0, 0, 1])
     assert toward == pytest.approx([0, 1, 0])
 
 
 def test_azimuth_goes_to_the_patients_left_and_elevation_up():
-    assert axes_of(View(90, 0))[2] == pytest.approx([-1, 0, 0])
-    assert axes_of(View(0, 30))[2] == pytest.approx([0, np.sqrt(0.75), 0.5])
+    assert view_axes(View(90, 0))[2] == pytest.approx([-1, 0, 0])
+    assert view_axes(View(0, 30))[2] == pytest.approx([0, np.sqrt(0.75), 0.5])
 
 
 @pytest.mark.parametrize("view", [*VIEWS.values(), View(130, -40)])
 def test_axes_are_a_right_handed_frame(view):
-    axes = axes_of(view)
+    axes = view_axes(view)
     assert axes @ axes.T == pytest.approx(np.eye(3))
     assert np.linalg.det(axes) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("view", [*VIEWS.values(), View(130, -40)])
-def test_a_camera_that_was_aimed_has_the_axes_of_its_view(view):
+def test_aimed_camera_has_the_axes_of_its_view(view):
     camera = vtkCamera()
     aim(camera, view, points=np.array([[0, 0, 0], [300, 200, 250]]), aspect=1.0, frame=(0, 1, 0, 1))
-    assert camera_axes(camera) == pytest.approx(axes_of(view), abs=1e-6)
+    assert camera_axes(camera) == pytest.approx(view_axes(view), abs=1e-6)
 
 
-def test_letters_of_a_patient_who_lies_on_the_side():
+def test_letters_of_a_patient_on_the_side():
     assert side_letters(np.array([0.1, 0.2, -0.9])) == ("S", "I")
 
 
-def test_letters_beside_the_named_views():
-    letters = {name: side_letters(axes_of(view)[0]) for name, view in VIEWS.items()}
+def test_letters_of_the_named_views():
+    letters = {name: side_letters(view_axes(view)[0]) for name, view in VIEWS.items()}
     assert letters == {
         "anterior": ("R", "L"),
         "posterior": ("L", "R"),
@@ -48,6 +48,6 @@ def test_letters_beside_the_named_views():
     }
 
 
-def test_unknown_view_is_refused_with_the_choice():
+def test_unknown_view_is_refused_with_the_choices():
     with pytest.raises(ValueError, match="anterior, posterior"):
         named_view("frontal")

@@ -7,19 +7,18 @@ from vtkmodules.vtkRenderingUI import vtkGenericRenderWindowInteractor
 from lungcam.render import RenderError, RenderOptions, Scene, prepare_content, show
 from lungcam.render.interactive import interact
 
-LOOK = RenderOptions(size=200)
+OPTIONS = RenderOptions(size=200)
 
 
 @pytest.fixture
-def content(opengl, chest, ball):
-    hu, lungs, spacing = chest
-    return prepare_content(hu, lungs, ball(hu.shape, (47, 20, 16), spacing), spacing, LOOK)
+def content(opengl, make_inputs):
+    return prepare_content(make_inputs((47, 20, 16)), OPTIONS)
 
 
 @pytest.fixture
-def turned(content):
-    """(scene, interactor): a scene that takes events, off the screen."""
-    with Scene(content, LOOK) as scene:
+def interactive(content):
+    """(scene, interactor): offscreen scene that receives events."""
+    with Scene(content, OPTIONS) as scene:
         interactor = vtkGenericRenderWindowInteractor()
         interact(scene, interactor)
         interactor.Initialize()
@@ -40,8 +39,8 @@ def press(interactor, key):
     interactor.InvokeEvent("CharEvent")
 
 
-def test_dragging_turns_the_camera_and_what_hangs_on_it(turned):
-    scene, interactor = turned
+def test_dragging_turns_the_camera_the_letters_and_the_cube(interactive):
+    scene, interactor = interactive
     before = "".join(side.GetInput() for side in scene._sides)
     drag(interactor, (20, 100), (110, 100))  # 90 degrees of a window of 200
     after = "".join(side.GetInput() for side in scene._sides)
@@ -52,44 +51,44 @@ def test_dragging_turns_the_camera_and_what_hangs_on_it(turned):
     assert cube.GetDirectionOfProjection() == pytest.approx(camera.GetDirectionOfProjection())
 
 
-def test_the_usual_keys_hold(turned):
-    scene, interactor = turned
-    ended = []
-    interactor.AddObserver("ExitEvent", lambda *_: ended.append(True))
+def test_keys_of_vtk_reset_and_quit(interactive):
+    scene, interactor = interactive
+    exits = []
+    interactor.AddObserver("ExitEvent", lambda *_: exits.append(True))
     scene._renderer.GetActiveCamera().Zoom(9)
     press(interactor, "r")
     assert scene._renderer.GetActiveCamera().GetParallelScale() > 60
-    assert not ended
+    assert not exits
     press(interactor, "q")
-    assert ended
+    assert exits
 
 
-def test_the_scale_follows_the_zoom(turned):
-    scene, interactor = turned
-    label = scene._scale.actors[1]
+def test_scale_bar_follows_the_zoom(interactive):
+    scene, interactor = interactive
+    label = scene._scale_bar.actors[1]
     before = float(label.GetInput().split()[0])
     scene._renderer.GetActiveCamera().Zoom(10)
     interactor.Render()
     assert float(label.GetInput().split()[0]) == pytest.approx(before / 10, rel=0.6)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
 @pytest.mark.parametrize("display", [None, ":987"])
-def test_without_a_screen_one_line_says_so(content, monkeypatch, capfd, display):
+def test_without_a_screen_the_error_is_a_single_line(content, monkeypatch, capfd, display):
     monkeypatch.delenv("DISPLAY", raising=False)
     if display is not None:
         monkeypatch.setenv("DISPLAY", display)
         monkeypatch.delenv("VTK_DEFAULT_OPENGL_WINDOW", raising=False)
-    with pytest.raises(RenderError, match="no screen") as caught:
-        show(content, LOOK)
-    assert "\n" not in str(caught.value)
+    with pytest.raises(RenderError, match="no screen") as error:
+        show(content, OPTIONS)
+    assert "\n" not in str(error.value)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_picture_after_turning_is_as_before(turned):
-    scene, interactor = turned
+def test_picture_after_turning_is_unchanged(interactive):
+    scene, interactor = interactive
     scene.mapper.SetAutoAdjustSampleDistances(False)
-    one = scene.picture("left")
+    before = scene.render("left")
     drag(interactor, (100, 100), (130, 80))
-    assert (scene.picture("left") == one).mean() > 0.99
-    assert np.isfinite(one).all()
+    assert (scene.render("left") == before).mean() > 0.99
+    assert np.isfinite(before).all()

@@ -17,7 +17,7 @@ from lungcam.render.transfer_functions import PRESETS
     + [("mapper", name) for name in ("auto", "software", "hardware")]
     + [("colormap", "fire"), ("colormap", "plasma"), ("size", 64), ("size", 4096)],
 )
-def test_what_exists_passes(field, value):
+def test_valid_options_are_accepted(field, value):
     check_options(dataclasses.replace(RenderOptions(), **{field: value}))
 
 
@@ -35,14 +35,14 @@ def test_what_exists_passes(field, value):
         ("size", 99.5, "whole number"),
     ],
 )
-def test_what_does_not_exist_is_refused_in_one_line(field, value, remedy):
-    with pytest.raises(ValueError, match=remedy) as caught:
+def test_invalid_options_are_refused_in_one_line(field, value, remedy):
+    with pytest.raises(ValueError, match=remedy) as error:
         check_options(dataclasses.replace(RenderOptions(), **{field: value}))
-    assert str(caught.value).startswith(f"{field}={value}: ")
-    assert "\n" not in str(caught.value)
+    assert str(error.value).startswith(f"{field}={value}: ")
+    assert "\n" not in str(error.value)
 
 
-TOLD = {
+NODE = {
     "preset": "otsu",
     "colormap": "magma",
     "view": "left",
@@ -52,11 +52,11 @@ TOLD = {
 }
 
 
-def test_each_key_is_a_field_and_others_are_left_alone():
-    assert read_options(TOLD) == RenderOptions(
+def test_keys_of_the_configuration_are_fields_and_other_keys_are_ignored():
+    assert read_options(NODE) == RenderOptions(
         preset="otsu", colormap="magma", view="left", clip="axial", size=512, mapper="software"
     )
-    assert read_options(OmegaConf.create({**TOLD, "interactive": True})) == read_options(TOLD)
+    assert read_options(OmegaConf.create({**NODE, "interactive": True})) == read_options(NODE)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_each_key_is_a_field_and_others_are_left_alone():
         ("mapper", "gpu"),
     ],
 )
-def test_a_wrong_value_is_the_users_fault_and_its_key_is_named(key, value):
-    with pytest.raises(InputError, match=rf"^render\.{key}={value}: .*\.$") as caught:
-        read_options({**TOLD, key: value})
-    assert "\n" not in str(caught.value)
+def test_invalid_value_is_an_input_error_that_names_the_key(key, value):
+    with pytest.raises(InputError, match=rf"^render\.{key}={value}: .*\.$") as error:
+        read_options({**NODE, key: value})
+    assert "\n" not in str(error.value)

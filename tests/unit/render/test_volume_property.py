@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from lungcam.render.transfer_functions import CLASSIC, GRADIENT, LINEAR, heat_functions
+from lungcam.render.transfer_functions import (
+    CLASSIC,
+    GRADIENT,
+    LINEAR,
+    heat_functions,
+    interpolate_table,
+)
 from lungcam.render.volume_property import color_function, piecewise_function, volume_property
 
 HEAT = heat_functions("fire")
@@ -31,21 +37,21 @@ def test_each_component_has_its_own_functions():
     assert prop.GetDisableGradientOpacity(1)
 
 
-@pytest.mark.parametrize(("lungs", "without"), [(LINEAR, True), (CLASSIC, False)])
-def test_gradients_count_where_the_preset_has_them(lungs, without):
+@pytest.mark.parametrize(("lungs", "disabled"), [(LINEAR, True), (CLASSIC, False)])
+def test_gradient_opacity_is_used_if_the_preset_has_it(lungs, disabled):
     prop = volume_property(lungs, HEAT)
-    assert prop.GetDisableGradientOpacity(0) == without
+    assert prop.GetDisableGradientOpacity(0) == disabled
     assert prop.GetShade(0)
-    # heat glows: no lamp has a part in it
+    # heat glows without light
     assert (prop.GetAmbient(1), prop.GetDiffuse(1), prop.GetSpecular(1)) == (1, 0, 0)
 
 
-def test_values_between_rows_are_linear_as_vtk_has_them():
-    from lungcam.render.transfer_functions import at
-
+def test_values_between_rows_are_linear_as_in_vtk():
     values = np.linspace(-10, 300, 63)
     function, colors = piecewise_function(GRADIENT.opacity), color_function(GRADIENT.color)
-    assert at(GRADIENT.opacity, values) == pytest.approx([function.GetValue(v) for v in values])
-    assert at(GRADIENT.color, values) == pytest.approx(
+    assert interpolate_table(GRADIENT.opacity, values) == pytest.approx(
+        [function.GetValue(v) for v in values]
+    )
+    assert interpolate_table(GRADIENT.color, values) == pytest.approx(
         np.array([colors.GetColor(v) for v in values]), abs=1e-6
     )

@@ -24,7 +24,15 @@ def summary(monkeypatch):
         mask = ~event[:, None] | (time[:, None] >= ends - 365)
         risks = np.random.default_rng(0).random((n, 1)) * np.linspace(0.1, 0.5, 6)
         baselines = {"nodule_size": np.arange(n)[::-1] * 1.0, "unknown": np.full(n, np.nan)}
-        return risk_summary(risks, mask, happened, time, event, np.arange(n) // 2, baselines)
+        return risk_summary(
+            risks,
+            in_follow_up=mask,
+            happened=happened,
+            time_days=time,
+            event=event,
+            patients=np.arange(n) // 2,
+            baselines=baselines,
+        )
 
     return of
 

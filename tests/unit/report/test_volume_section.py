@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.render import VIEWS, Outline, RenderOptions, prepare_content
+from lungcam.render import VIEWS, Outline, PictureInputs, RenderOptions, prepare_content
 from lungcam.report.page import asset
 from lungcam.report.volume_section import volume_section
 
@@ -27,8 +27,15 @@ def page(browser, tmp_path_factory):
     ]
     heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
     ring = Outline(tuple(np.multiply(HOT, SPACING).tolist()), 15.0)
-    told = RenderOptions(), "Grad-CAM", "Do not rely on <this>", [ring]
-    fragment = volume_section(prepare_content(hu, lungs, heat, SPACING, *told), "anterior")
+    inputs = PictureInputs(
+        hu=hu,
+        lungs=lungs,
+        heat=heat,
+        spacing_mm=SPACING,
+        mark="Do not rely on <this>",
+        outlines=[ring],
+    )
+    fragment = volume_section(prepare_content(inputs, RenderOptions()), "anterior")
     file = tmp_path_factory.mktemp("volume") / "page.html"
     head = "<!doctype html><meta charset=utf-8><title>3D</title>"
     head += f"<script>{asset('inflate.js')}</script>"

@@ -9,9 +9,9 @@ from lungcam.scans.dicom_header import read_header
 
 
 def codes(path, **settings):
-    verdict, scan = check_scan(path, **settings)
-    assert scan is not None, verdict.line
-    return {(one.code, one.outcome) for one in verdict.findings}
+    check, scan = check_scan(path, **settings)
+    assert scan is not None, check.line
+    return {(one.code, one.outcome) for one in check.findings}
 
 
 def test_lidc(lidc_series):
@@ -41,8 +41,8 @@ def test_real_series_with_a_slice_missing(lidc_series, tmp_path, removed):
     for k, file in enumerate(files):
         if k != removed:
             (tmp_path / file.name).symlink_to(file)
-    verdict, _ = check_scan(tmp_path)
-    holes = [one.message for one in verdict.findings if one.code == "missing_slices"]
+    check, _ = check_scan(tmp_path)
+    holes = [one.message for one in check.findings if one.code == "missing_slices"]
     if removed == 60:
         (hole,) = holes
         assert files[59].name in hole
@@ -58,8 +58,8 @@ def test_real_series_with_a_slice_cut(lidc_series, tmp_path):
     (tmp_path / "000007.dcm").unlink()
     content = (lidc_series / "000007.dcm").read_bytes()
     (tmp_path / "000007.dcm").write_bytes(content[:300_000])
-    verdict, scan = check_scan(tmp_path)
+    check, scan = check_scan(tmp_path)
     assert scan is None
-    (finding,) = verdict.of("refused")
+    (finding,) = check.with_outcome("refused")
     assert finding.code == "truncated_file"
     assert "000007.dcm" in finding.message

@@ -152,7 +152,7 @@ def test_other_objects_are_left_aside(tmp_path, hu, write_series, edit):
     kinds = ("RTSTRUCT", "SR", "localizer", "another series", ".txt", "zero bytes")
     assert all(kind in warned for kind in kinds)
     assert len(scan.warnings) == 6
-    assert scan.verdict.usable
+    assert scan.check.usable
 
 
 def test_nothing_of_the_patient_is_kept(tmp_path, hu, write_series):

@@ -163,7 +163,7 @@ def test_folders_without_ct_are_left_aside(patient, hu):
     told = " ".join(scan.warnings)
     assert "SEG" in told
     assert "RTSTRUCT" in told
-    assert {one.code for one in scan.verdict.findings} == {"skipped_folder"}
+    assert {one.code for one in scan.check.findings} == {"skipped_folder"}
 
 
 def test_series_is_found_in_any_folder(patient, hu, write_series):
@@ -178,10 +178,10 @@ def test_series_is_found_in_any_folder(patient, hu, write_series):
         assert np.array_equal(scan.hu, expected)
         assert scan.warnings == []
     assert scan.source == folder / "more" / "ct"
-    verdict, scan = check_scan(folder, series="1.2.3")
+    check, scan = check_scan(folder, series="1.2.3")
     assert scan is None
-    assert first in verdict.line
-    assert second in verdict.line
+    assert first in check.line
+    assert second in check.line
 
 
 def test_series_over_several_folders_is_put_together(tmp_path, hu, write_series):
@@ -205,8 +205,8 @@ def test_damage_in_another_folder_is_not_the_series_fault(patient, hu):
 def test_folder_of_other_objects_only_is_refused_by_kind(tmp_path, hu, write_series):
     for modality in ("MR", "SEG"):
         write_series(tmp_path / modality, hu, Modality=modality)
-    verdict, scan = check_scan(tmp_path)
+    check, scan = check_scan(tmp_path)
     assert scan is None
-    assert [one.code for one in verdict.findings] == ["wrong_modality"]
-    assert "MR" in verdict.line
+    assert [one.code for one in check.findings] == ["wrong_modality"]
+    assert "MR" in check.line
     assert len(discover(tmp_path)) == 2

@@ -28,23 +28,23 @@ def series(tmp_path, hu, write_series):
 
 def examine(path, code, outcome, **settings):
     """Check that a fault is found, and nothing but refusal or a reading comes of it."""
-    verdict, scan = check_scan(path, **settings)
-    found = {(one.code, one.outcome) for one in verdict.findings}
-    assert (code, outcome) in found, verdict.line
-    assert "\n" not in verdict.line
-    assert (scan is not None) == verdict.usable == (not verdict.of("refused"))
+    check, scan = check_scan(path, **settings)
+    found = {(one.code, one.outcome) for one in check.findings}
+    assert (code, outcome) in found, check.line
+    assert "\n" not in check.line
+    assert (scan is not None) == check.usable == (not check.with_outcome("refused"))
     if scan is None:
         with pytest.raises(InputError) as caught:
             read_scan(path, **settings)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
-        for one in verdict.of("refused"):
+        for one in check.with_outcome("refused"):
             assert one.message in str(caught.value)
             assert one.remedy in str(caught.value)
             assert one.remedy
     else:
         assert read_scan(path, **settings).warnings == scan.warnings
-    return verdict, scan
+    return check, scan
 
 
 DECIMAL = ("ImagePositionPatient", "PixelSpacing", "RescaleSlope")
@@ -98,8 +98,8 @@ def test_faulty_attribute(series, edit, plant, attributes, code, every):
                 plant(file, name, value)
             else:
                 edit(file, **{name: value})
-    verdict, _ = examine(folder, code, "refused")
-    (finding,) = (one for one in verdict.findings if one.code == code)
+    check, _ = examine(folder, code, "refused")
+    (finding,) = (one for one in check.findings if one.code == code)
     assert f"{10 if every else 1} file(s)" in finding.message
     assert (min(files) if every else files[3]).name in finding.message
 
@@ -384,8 +384,8 @@ def test_all_faults_are_named(series, edit):
     edit(files[5], PixelData=bytes(4))
     files[7].unlink()
     (folder / "z.dcm").touch()
-    verdict, _ = examine(folder, "no_rescale", "refused")
-    codes = {one.code for one in verdict.of("refused")}
+    check, _ = examine(folder, "no_rescale", "refused")
+    codes = {one.code for one in check.with_outcome("refused")}
     assert codes == {"no_rescale", "no_position", "truncated_file", "missing_slices", "empty_file"}
 
 
@@ -673,8 +673,8 @@ def test_every_missing_slice_inside_is_counted(tmp_path_factory, hu, write_serie
     _, _, files = write_series(folder, np.tile(hu[:4, :4], (1, 1, 2))[:, :, :15])
     for k in missing:
         files[k].unlink()
-    verdict, _ = examine(folder, "missing_slices", "refused")
-    (finding,) = verdict.of("refused")
+    check, _ = examine(folder, "missing_slices", "refused")
+    (finding,) = check.with_outcome("refused")
     assert finding.message.startswith(f"{len(missing)} slice(s) missing")
     assert files[min(missing) - 1].name in finding.message
 
@@ -698,9 +698,9 @@ def test_a_file_cut_anywhere_is_refused(tmp_path_factory, hu, write_series, shar
     _, _, files = write_series(folder, hu)
     content = files[4].read_bytes()
     files[4].write_bytes(content[: int(share * len(content))])
-    verdict, scan = check_scan(folder)
+    check, scan = check_scan(folder)
     assert scan is None
-    assert files[4].name in verdict.line
+    assert files[4].name in check.line
 
 
 @SHARED
@@ -712,5 +712,5 @@ def test_damaged_bytes_never_end_in_another_error(tmp_path_factory, hu, write_se
     for at, value in damage:
         content[at] = value
     files[4].write_bytes(content)
-    verdict, scan = check_scan(folder)
-    assert (scan is not None) == verdict.usable
+    check, scan = check_scan(folder)
+    assert (scan is not None) == check.usable

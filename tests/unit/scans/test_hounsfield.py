@@ -20,7 +20,7 @@ def test_low_values_become_air(tmp_path, round_view, write_series, low):
     write_series(tmp_path, np.where(outside, low, hu).astype(np.int16), rescale=((1, 0),))
     scan = read_scan(tmp_path)
     assert np.array_equal(scan.hu, np.where(outside, -1024, hu))
-    (finding,) = scan.verdict.findings
+    (finding,) = scan.check.findings
     assert (finding.code, finding.outcome) == ("padding", "repaired")
     assert f"lowest {low}" in finding.message
     assert f"{outside.sum()} voxels" in finding.message
@@ -56,7 +56,7 @@ def test_padding_value_within_tissue_counts_where_all_corners_hold_it(
     assert (scan.hu[outside & (scan.hu != 0)] == -1024).all()
     assert (scan.hu[[0, 0, -1, -1], [0, -1, 0, -1]] == -1024).all()
     assert (scan.hu[6, 5] == 0).all()
-    assert [one.code for one in scan.verdict.findings] == ["padding"]
+    assert [one.code for one in scan.check.findings] == ["padding"]
 
     padded[0, 0, 3] = -1000
     write_series(tmp_path / "b", padded, PixelPaddingValue=1024)
@@ -65,6 +65,6 @@ def test_padding_value_within_tissue_counts_where_all_corners_hold_it(
 
 def test_padding_value_that_no_voxel_holds(tmp_path, hu, write_series):
     write_series(tmp_path, hu, PixelPaddingValue=63536, PixelRepresentation=0)
-    verdict, scan = check_scan(tmp_path)
-    assert verdict.findings == []
+    check, scan = check_scan(tmp_path)
+    assert check.findings == []
     assert np.array_equal(scan.hu, hu)

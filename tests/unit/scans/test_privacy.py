@@ -38,8 +38,8 @@ def said_of(path, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        verdict, scan = check_scan(path)
-        told = [verdict.line, json.dumps(verdict.as_dict()), repr(verdict), repr(scan)]
+        check, scan = check_scan(path)
+        told = [check.line, json.dumps(check.as_dict()), repr(check), repr(scan)]
         try:
             told += read_scan(path).warnings
         except InputError as error:

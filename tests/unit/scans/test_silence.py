@@ -8,7 +8,7 @@ import warnings
 
 import SimpleITK as sitk
 
-from lungcam.scans.silence import silence, silent_decoders
+from lungcam.scans.silence import silence, silence_decoders
 
 
 def test_all_is_as_before():
@@ -23,7 +23,7 @@ def test_all_is_as_before():
 
 
 def test_decoders_are_silent_only_meanwhile(capfd):
-    with silent_decoders():
+    with silence_decoders():
         os.write(2, b"chatter")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"

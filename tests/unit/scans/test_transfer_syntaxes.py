@@ -135,14 +135,14 @@ def test_compressed_file_cut_or_damaged(tmp_path, wide, write_series, capfd, com
     content = files[3].read_bytes()
     for length in (20, 500, 2000):
         files[3].write_bytes(content[:-length])
-        verdict, scan = check_scan(tmp_path)
+        check, scan = check_scan(tmp_path)
         assert scan is None
-        assert {one.code for one in verdict.findings} == {"truncated_file"}
+        assert {one.code for one in check.findings} == {"truncated_file"}
     start = content.index(b"\xff\xd8\xff" if compressor == "JPEG" else b"\xff\x4f\xff\x51")
     files[3].write_bytes(content[:start] + bytes(200) + content[start + 200 :])
-    verdict, scan = check_scan(tmp_path)
+    check, scan = check_scan(tmp_path)
     assert scan is None
-    assert {one.code for one in verdict.findings} == {"undecodable"}
+    assert {one.code for one in check.findings} == {"undecodable"}
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,4 +1,4 @@
-"""A cheap application over lungcam's own sweepers; best at optimizer.lr=1e-3."""
+"""Cheap Hydra application with lungcam's sweepers; its best result is at optimizer.lr=1e-3."""
 
 import math
 import os
@@ -18,7 +18,7 @@ CONFIG = {
     "optimizer": {"lr": 2e-3, "weight_decay": 1e-4},
     "loader": {"batch_size": 4},
     "seed": 0,
-    "raises": None,  # batch sizes that fail, and how
+    "raises": None,  # batch sizes that fail in one way each
     "refuses": None,
     "nan": None,
 }

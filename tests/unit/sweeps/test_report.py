@@ -1,4 +1,4 @@
-"""A sweep's runs, best first."""
+"""Tests of the report of a sweep."""
 
 import csv
 import json
@@ -12,14 +12,15 @@ from lungcam.sweeps.trial import Trial, best_first, failed, varied_keys
 
 
 def trials(folder):
-    made = []
+    """Return three runs with a result and a failed one, with their metrics.json."""
+    runs = []
     for number, value in enumerate((0.7, None, 0.9, 0.7)):
-        given = {"data": "phantom", "optimizer.lr": f"0.00{number}", "model.dropout": "0.2"}
+        overrides = {"data": "phantom", "optimizer.lr": f"0.00{number}", "model.dropout": "0.2"}
         reason = "" if value else "the training diverged."
-        made.append(
+        runs.append(
             Trial(
                 number=number,
-                overrides=given,
+                overrides=overrides,
                 folder=folder / str(number),
                 objective=value,
                 reason=reason,
@@ -30,10 +31,10 @@ def trials(folder):
             figures = {"auc": value - 0.1, "auc_ci95": [0.5, 0.95], "baselines": {"auc_x": 0.4}}
             text = json.dumps({"val": {"auc": value}, "test": figures, "versions": {"torch": "2"}})
             (folder / str(number) / "metrics.json").write_text(text)
-    return made
+    return runs
 
 
-def test_the_table_has_the_best_first_and_what_each_run_was_given(tmp_path):
+def test_the_table_has_the_best_run_first_and_the_settings_of_each(tmp_path):
     write_sweep(tmp_path / "sweep.csv", trials(tmp_path))
     with (tmp_path / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -56,7 +57,7 @@ def test_the_table_has_the_best_first_and_what_each_run_was_given(tmp_path):
     assert rows[3]["reason"] == "the training diverged."
 
 
-def test_the_terminal_shows_only_the_settings_that_differ(tmp_path):
+def test_the_terminal_shows_only_the_settings_that_vary(tmp_path):
     lines = describe_sweep(trials(tmp_path)).splitlines()
     assert "3 of 4 runs" in lines[1]
     assert lines[2].split() == ["job", "val", "AUC", "test", "AUC", "(95", "%)", "optimizer.lr"]
@@ -64,12 +65,12 @@ def test_the_terminal_shows_only_the_settings_that_differ(tmp_path):
     assert lines[-1] == "failed: job 1 (optimizer.lr=0.001): the training diverged."
 
 
-def test_the_picture_is_drawn_whatever_there_is(tmp_path):
-    made = trials(tmp_path)
-    named = [replace(one, overrides={"model": "ab"[one.number % 2]}) for one in made]
-    for some in (made, made[1:2], named, [], made * 20):
+def test_the_figure_is_drawn_for_any_runs(tmp_path):
+    runs = trials(tmp_path)
+    named = [replace(trial, overrides={"model": "ab"[trial.number % 2]}) for trial in runs]
+    for selection in (runs, runs[1:2], named, [], runs * 20):
         for search in (False, True):
-            draw_sweep(tmp_path / "sweep.png", some, search=search)
+            draw_sweep(tmp_path / "sweep.png", selection, search=search)
             assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
             (tmp_path / "sweep.png").unlink()
 
@@ -77,7 +78,7 @@ def test_the_picture_is_drawn_whatever_there_is(tmp_path):
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
 def test_every_run_is_ranked_or_failed(values):
-    given = [
+    runs = [
         Trial(
             number=i,
             overrides={},
@@ -87,15 +88,15 @@ def test_every_run_is_ranked_or_failed(values):
         )
         for i, value in enumerate(values)
     ]
-    ranked = best_first(given)
-    assert sorted([*ranked, *failed(given)], key=lambda one: one.number) == given
-    found = [one.objective for one in ranked]
-    assert found == sorted(found, reverse=True)
+    ranked = best_first(runs)
+    assert sorted([*ranked, *failed(runs)], key=lambda trial: trial.number) == runs
+    objectives = [trial.objective for trial in ranked]
+    assert objectives == sorted(objectives, reverse=True)
 
 
-def test_a_key_that_a_run_lacks_differs():
-    made = [
+def test_a_key_that_a_run_lacks_counts_as_varied():
+    runs = [
         Trial(number=0, overrides={"a": "1", "b": "2"}, folder=None),
         Trial(number=1, overrides={"a": "1"}, folder=None),
     ]
-    assert varied_keys(made) == ["b"]
+    assert varied_keys(runs) == ["b"]

@@ -1,4 +1,4 @@
-"""What a search may choose, as typed."""
+"""Tests of search spaces in Hydra's grammar."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from optuna.distributions import (  # noqa: E402
     IntDistribution,
 )
 
-from lungcam.sweeps.space import override, read_space, sample_overrides  # noqa: E402
+from lungcam.sweeps.space import format_override, read_space, sample_overrides  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ from lungcam.sweeps.space import override, read_space, sample_overrides  # noqa:
         ("[1,2],[3,4]", CategoricalDistribution(("[1,2]", "[3,4]"))),
     ],
 )
-def test_hydras_grammar_names_the_distribution(typed, expected):
+def test_hydras_grammar_gives_the_distribution(typed, expected):
     fixed, space = read_space({}, [f"a.b={typed}", "c=1"])
     assert fixed == ["c=1"]
     assert space == {"a.b": expected}
 
 
-def test_the_command_line_goes_before_the_file():
+def test_the_command_line_overrides_the_file():
     params = {"lr": "interval(0,1)", "size": "choice(4,8)", "seed": "3"}
     fixed, space = read_space(params, ["size=4", "seed=choice(1,2)"])
     assert fixed == ["size=4"]
@@ -49,10 +49,10 @@ def test_an_impossible_range_is_named(typed):
         read_space({}, [f"lr={typed}"])
 
 
-def test_samples_name_every_value():
+def test_sample_overrides_name_every_value():
     _, space = read_space({}, ["a=x,y,z", "b=interval(0,0.5)"])
     assert sample_overrides(space) == [["a=x", "b=0.0"], ["a=y", "b=0.5"], ["a=z", "b=0.0"]]
 
 
 def test_a_chosen_number_keeps_its_digits():
-    assert float(override("lr", 0.1 + 0.2).partition("=")[2]) == 0.1 + 0.2
+    assert float(format_override("lr", 0.1 + 0.2).partition("=")[2]) == 0.1 + 0.2

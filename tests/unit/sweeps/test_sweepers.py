@@ -1,4 +1,4 @@
-"""Sweeps over a cheap application: what fails is survived, what was killed goes on."""
+"""Tests of sweeps over a cheap application: failed runs, refusals and resumed searches."""
 
 import csv
 import os
@@ -28,28 +28,28 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_grid_ends_with_all_that_worked_and_names_what_did_not(tmp_path):
+def test_a_grid_continues_after_failed_runs_and_lists_them(tmp_path):
     done = app(
         tmp_path,
         *("-m", "hydra.sweep.dir=grid", "optimizer.lr=1e-4,1e-3", "loader.batch_size=1,2,3,4"),
         *("raises=1", "nan=2", "refuses=3"),
     )
     assert done.returncode == 0, done.stderr
-    found = rows(tmp_path / "grid")
-    assert [row["job"] for row in found] == ["7", "3", "0", "1", "2", "4", "5", "6"]
-    assert [row["status"] for row in found] == ["done"] * 2 + ["failed"] * 6
-    assert [float(row["objective"]) for row in found[:2]] == pytest.approx([1.0, 0.9])
-    assert found[0]["optimizer.lr"] == "0.001"
-    assert found[0]["loader.batch_size"] == "4"
-    assert found[0]["folder"] == "7"
-    reasons = [row["reason"] for row in found[2:5]]
+    table = rows(tmp_path / "grid")
+    assert [row["job"] for row in table] == ["7", "3", "0", "1", "2", "4", "5", "6"]
+    assert [row["status"] for row in table] == ["done"] * 2 + ["failed"] * 6
+    assert [float(row["objective"]) for row in table[:2]] == pytest.approx([1.0, 0.9])
+    assert table[0]["optimizer.lr"] == "0.001"
+    assert table[0]["loader.batch_size"] == "4"
+    assert table[0]["folder"] == "7"
+    reasons = [row["reason"] for row in table[2:5]]
     assert reasons[0] == "ValueError: not 1, never"
     assert "nan" in reasons[1]
     assert reasons[2] == "loader.batch_size=3: give another."
     assert "2 of 8 runs gave a result" in done.stdout
     for number in (0, 1, 2, 4, 5, 6):
         assert f"failed: job {number} " in done.stdout
-    # the defect's traceback is kept, and the terminal has one line of it
+    # the traceback of a defect is in error.txt, the terminal has one line
     assert "raise ValueError" in (tmp_path / "grid" / "0" / "error.txt").read_text()
     assert "Traceback" not in done.stderr
     assert "job 0 failed: ValueError: not 1, never" in done.stderr
@@ -69,7 +69,7 @@ def test_a_sweep_without_any_result_has_the_exit_code_of_its_failures(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("-m", "optimizer.rate=1,2"), "rate"),
         (("hparams_search=tpe", "-m", "optimizer.rate=interval(1,2)"), "rate"),
@@ -79,11 +79,11 @@ def test_a_sweep_without_any_result_has_the_exit_code_of_its_failures(tmp_path, 
         (("-m", "hydra/launcher=nosuch", "seed=1,2"), "nosuch"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_at_once(tmp_path, arguments, says):
+def test_an_impossible_sweep_is_refused_at_once(tmp_path, arguments, message):
     done = app(tmp_path, *arguments, "hydra.sweep.dir=sweep", "hydra.run.dir=run")
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
-    assert says in line
+    assert message in line
     assert not (tmp_path / "sweep").exists()
     assert not (tmp_path / "runs").exists()
 
@@ -91,36 +91,36 @@ def test_what_cannot_be_swept_is_refused_at_once(tmp_path, arguments, says):
 SEARCH = ("hparams_search=tpe", "-m", "hydra.sweep.dir=search", "nan=8")
 
 
-def tried(folder: Path) -> list[tuple[str, ...]]:
-    """Settings and result of each trial, in the order of the jobs."""
+def finished_trials(folder: Path) -> list[tuple[str, ...]]:
+    """Return the settings and result of each trial, in the order of the jobs."""
     keys = ("optimizer.lr", "optimizer.weight_decay", "loader.batch_size", "objective")
     in_order = sorted(rows(folder / "search"), key=lambda row: int(row["job"]))
     return [tuple(row[key] for key in keys) for row in in_order]
 
 
-def test_a_search_killed_twice_ends_as_one_that_was_not(tmp_path):
+def test_a_search_killed_twice_ends_like_one_that_was_not(tmp_path):
     pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     assert app(whole, *SEARCH, "hydra.sweeper.n_trials=14").returncode == 0
-    # a number of trials is the whole search's: a part first, then killed, and taken up
+    # n_trials counts the whole search: two trials first, then more, killed twice and resumed
     assert app(killed, *SEARCH, "hydra.sweeper.n_trials=2").returncode == 0
     for run in ("4", "13"):
         done = app(killed, *SEARCH, "hydra.sweeper.n_trials=14", KILLED_IN_RUN=run)
         assert done.returncode == -9, done.stderr
     done = app(killed, *SEARCH, "hydra.sweeper.n_trials=14")
     assert done.returncode == 0, done.stderr
-    assert "goes on after 11 of 14 trials" in done.stdout
-    assert len(tried(killed)) == len(set(tried(killed))) == 14
-    assert tried(killed) == tried(whole)
-    assert any(not objective for *_, objective in tried(killed))
-    # no finished trial has run again, and no folder was used twice
+    assert "continues after 11 of 14 trials" in done.stdout
+    assert len(finished_trials(killed)) == len(set(finished_trials(killed))) == 14
+    assert finished_trials(killed) == finished_trials(whole)
+    assert any(not objective for *_, objective in finished_trials(killed))
+    # no finished trial ran a second time, and no folder was used twice
     assert (killed / "runs").stat().st_size == 16
     assert len(list((killed / "search").glob("*/.hydra"))) == 16
     again = app(killed, *SEARCH, "hydra.sweeper.n_trials=14")
     assert (again.returncode, (killed / "runs").stat().st_size) == (0, 16)
-    # objectives of other settings would not compare
+    # objectives of other settings could not be compared
     other = app(killed, *SEARCH, "hydra.sweeper.n_trials=14", "seed=1")
     assert other.returncode == 2
-    assert "seed: the search in search was begun with another setting" in other.stderr
+    assert "seed: the search in search was started with another setting" in other.stderr

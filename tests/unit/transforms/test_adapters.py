@@ -91,7 +91,7 @@ def test_each_adapter_equals_its_function(chest, subject):
     assert np.array_equal(array(subject, "airway"), airway)
 
     subject = step["mask"](subject)
-    mask = mask_around(lungs, airway, grid.spacing_mm, "closed", 7.5)
+    mask = mask_around(lungs, airway, spacing_mm=grid.spacing_mm, kind="closed", margin_mm=7.5)
     assert isinstance(subject["mask"], tio.LabelMap)
     assert np.array_equal(array(subject, "mask"), mask)
 

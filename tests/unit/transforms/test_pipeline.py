@@ -273,7 +273,7 @@ def test_is_that_of_the_plain_functions(lungs, scan_quality):
     found = quality(subject)
     hu, inside, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
     spacing_mm = grid(subject, "image").spacing_mm
-    assert found.figures == mask_quality(hu, inside, mask, spacing_mm)
+    assert found.figures == mask_quality(hu, inside, mask=mask, spacing_mm=spacing_mm)
     assert found.findings == mask_findings(found.figures)
     assert [one.code for one in found.findings] == ["cut_bottom"]
     assert np.array_equal(found.picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))

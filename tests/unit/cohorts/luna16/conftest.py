@@ -1,4 +1,4 @@
-"""Small copies of LUNA16, written by SimpleITK."""
+"""Fixtures that write small copies of LUNA16 with SimpleITK."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SPACING = (0.7, 0.7, 2.5)
 
 @pytest.fixture(scope="session")
 def image():
-    """Function of (direction, size, spacing, origin): an image of air placed so."""
+    """Return a function of (direction, size, spacing, origin) that gives an image of air."""
 
     def make(
         direction=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -20,24 +20,24 @@ def image():
         spacing=SPACING,
         origin=(-21.0, -17.5, -300.0),
     ):
-        one = sitk.Image([int(n) for n in size], sitk.sitkInt16) - 1000
-        one.SetDirection(np.asarray(direction, float).ravel().tolist())
-        one.SetSpacing([float(mm) for mm in spacing])
-        one.SetOrigin([float(mm) for mm in origin])
-        return one
+        air = sitk.Image([int(n) for n in size], sitk.sitkInt16) - 1000
+        air.SetDirection(np.asarray(direction, float).ravel().tolist())
+        air.SetSpacing([float(mm) for mm in spacing])
+        air.SetOrigin([float(mm) for mm in origin])
+        return air
 
     return make
 
 
 @pytest.fixture
 def luna(tmp_path, image):
-    """Function of {uid: (fold, image or None)}: writes the scans, gives the root."""
+    """Return a function of {uid: (fold, image or None)} that writes scans and gives the root."""
 
     def write(scans, root: Path = tmp_path) -> Path:
-        for uid, (fold, one) in scans.items():
+        for uid, (fold, scan) in scans.items():
             folder = root / f"subset{fold}" if fold is not None else root
             folder.mkdir(parents=True, exist_ok=True)
-            sitk.WriteImage(one or image(), str(folder / f"{uid}.mhd"))
+            sitk.WriteImage(scan or image(), str(folder / f"{uid}.mhd"))
         return root
 
     return write
@@ -45,7 +45,7 @@ def luna(tmp_path, image):
 
 @pytest.fixture(scope="session")
 def table():
-    """Function of (file, last column, rows): writes a table of LUNA16."""
+    """Return a function of (file, last column, rows) that writes a table of LUNA16."""
 
     def write(file: Path, column: str, rows) -> None:
         lines = [f"seriesuid,coordX,coordY,coordZ,{column}"]
@@ -57,7 +57,7 @@ def table():
 
 @pytest.fixture(scope="session")
 def reading():
-    """Function of (file, uid, readers): writes an XML file of LIDC-IDRI.
+    """Return a function of (file, uid, readers) that writes an XML file of LIDC-IDRI.
 
     Each reader is a list of nodules (malignancy, [(z, [(column, row), ...]), ...]).
     """

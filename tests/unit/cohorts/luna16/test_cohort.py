@@ -1,5 +1,6 @@
-"""The cohort's rules and settings."""
+"""Rules and settings of the LUNA16 cohort."""
 
+import inspect
 import shutil
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def root(luna, table, tmp_path):
     return tmp_path
 
 
-def test_a_scan_is_positive_if_it_holds_an_annotated_nodule(root):
+def test_a_scan_is_positive_if_it_has_an_annotated_nodule(root):
     cohort = luna16_cohort(root, unit="scan")
     with_nodule, without = cohort.samples
     assert (with_nodule.sample_id, with_nodule.label, with_nodule.fold) == (A, 1, 0)
@@ -37,10 +38,10 @@ def test_a_scan_is_positive_if_it_holds_an_annotated_nodule(root):
     assert "3 mm or more" in cohort.label_rule
 
 
-def test_annotated_scans_that_are_not_here_are_told(root):
+def test_annotated_scans_that_are_missing_are_counted(root):
     notes = luna16_cohort(root, unit="scan").notes
-    told = "1 of 4 annotations are of 1 scan(s) that are not here, and are left out."
-    assert told in notes
+    note = "1 of 4 annotations are of 1 scan(s) that are not here, and are left out."
+    assert note in notes
     assert any("names no patient" in note for note in notes)
     assert any("part of LIDC-IDRI" in note for note in notes)
 
@@ -54,7 +55,7 @@ def test_every_note_is_a_sentence(root):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"unit": "lung"}, "unit is 'lung'; set it to"),
         ({"rule": "best"}, "rule is 'best'; set it to"),
@@ -67,8 +68,8 @@ def test_every_note_is_a_sentence(root):
         ({"benign_below": 4.0}, "benign_below"),
     ],
 )
-def test_settings_that_cannot_be_met_are_named(root, settings, told):
-    with pytest.raises(InputError, match=told):
+def test_invalid_settings_are_named(root, settings, message):
+    with pytest.raises(InputError, match=message):
         luna16_cohort(root, **settings)
 
 
@@ -89,29 +90,29 @@ RIGHT = {
     ("key", "value"),
     [
         (key, value)
-        for key in luna16_cohort.__code__.co_varnames[: luna16_cohort.__code__.co_argcount]
+        for key in inspect.signature(luna16_cohort).parameters
         for value in WRONG
-        if not any(value is one or (value == one) is True for one in RIGHT.get(key, ()))
+        if not any(value is valid or (value == valid) is True for valid in RIGHT.get(key, ()))
         or value is True
     ],
 )
-def test_a_setting_of_another_kind_is_refused_by_its_key(tmp_path, key, value):
+def test_a_setting_of_a_wrong_type_is_refused_with_its_key(tmp_path, key, value):
     settings = {"root": tmp_path} | {key: value}
     with pytest.raises(InputError, match=rf"data\.{key}\b") as caught:
         luna16_cohort(**settings)
     assert "\n" not in str(caught.value)
 
 
-def test_no_note_tells_where_the_data_lie(root):
+def test_no_note_names_the_folder_of_the_data(root):
     (root / "subset9" / f"{B}.raw").unlink()
     notes = luna16_cohort(root, unit="scan").notes
     assert any(f"the first is subset9/{B}.mhd: " in note for note in notes)
     assert not any(str(root) in note for note in notes)
 
 
-def test_no_annotations_is_named(root):
+def test_a_missing_annotation_table_is_named(root):
     (root / "annotations.csv").unlink()
-    with pytest.raises(InputError, match=r"no annotations\.csv below or beside it; copy it"):
+    with pytest.raises(InputError, match=r"no annotations\.csv below or next to it; copy it"):
         luna16_cohort(root)
 
 
@@ -122,7 +123,7 @@ def test_annotations_without_a_scan_are_refused(root):
         luna16_cohort(root)
 
 
-def test_the_configuration_makes_the_cohort_of_the_view(root):
+def test_the_config_selects_the_unit_by_the_view(root):
     register_schemas()
     for view, count in (("lungs", 2), ("nodule", 1)):
         with initialize_config_dir(str(CONF), version_base="1.3"):

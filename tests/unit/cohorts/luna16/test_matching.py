@@ -1,4 +1,4 @@
-"""LUNA16's rule of a hit."""
+"""LUNA16's rule of a hit, against a loop over all pairs."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,17 +9,17 @@ from lungcam.cohorts.luna16 import hits
 coordinates = st.tuples(*[st.integers(-20, 20)] * 3)
 
 
-def brute(points, centers, diameters):
-    """The rule, point by point."""
-    found = []
+def loop_over_pairs(points, centers, diameters):
+    """Apply the rule point by point."""
+    hit = []
     for point in points:
-        best, which = np.inf, -1
+        best, index = np.inf, -1
         for k, (center, diameter) in enumerate(zip(centers, diameters, strict=True)):
             squared = sum((a - b) ** 2 for a, b in zip(point, center, strict=True))
             if 4 * squared < diameter**2 and squared < best:
-                best, which = squared, k
-        found.append(which)
-    return found
+                best, index = squared, k
+        hit.append(index)
+    return hit
 
 
 @settings(deadline=None)
@@ -30,15 +30,15 @@ def brute(points, centers, diameters):
 def test_the_nearest_nodule_within_its_radius_is_hit(points, nodules):
     centers = [center for center, _ in nodules]
     diameters = [diameter for _, diameter in nodules]
-    found = hits(
+    hit = hits(
         np.array(points, float).reshape(-1, 3),
         np.array(centers, float).reshape(-1, 3),
         diameters=np.array(diameters, float),
     )
-    assert found.tolist() == brute(points, centers, diameters)
+    assert hit.tolist() == loop_over_pairs(points, centers, diameters)
 
 
-def test_the_surface_is_no_hit():
+def test_a_point_on_the_surface_is_no_hit():
     points = np.array([[3.0, 0, 0], [2.99, 0, 0]])
     assert hits(points, np.zeros((1, 3)), diameters=np.array([6.0])).tolist() == [-1, 0]
 

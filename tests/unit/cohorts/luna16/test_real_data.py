@@ -1,4 +1,4 @@
-"""LUNA16's own tables and headers, and LIDC-IDRI's XML."""
+"""Genuine tables and headers of LUNA16, and the XML of LIDC-IDRI."""
 
 import csv
 import tarfile
@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from lungcam.cohorts.lidc import read_readings
 from lungcam.cohorts.luna16 import luna16_cohort, read_grid
-from lungcam.cohorts.luna16.matching import join
+from lungcam.cohorts.luna16.matching import match_nodules
 from lungcam.cohorts.luna16.tables import read_points
 
 GENUINE = "1.3.6.1.4.1.14519.5.2.1.6279.6001.105756658031515062000744821260"
@@ -23,7 +23,7 @@ def luna(sample_data):
     return folder
 
 
-def test_the_tables_are_read_whole(luna):
+def test_all_rows_of_the_tables_are_read(luna):
     nodules = read_points(luna / "annotations.csv", "diameter_mm", valid=lambda mm: mm > 0)
     assert len(nodules.uids) == 1186
     assert nodules.notes == []
@@ -34,14 +34,14 @@ def test_the_tables_are_read_whole(luna):
     assert len(excluded.uids) == 35192
 
 
-def test_a_genuine_header_stands_where_its_text_says(luna):
+def test_the_grid_of_a_genuine_header_is_as_its_text_says(luna):
     grid = read_grid(luna / f"{GENUINE}.mhd")
     assert grid.shape == (512, 512, 121)
     assert np.allclose(grid.to_world((0, 0, 0)), (198.100006, 195, -335.209991))
     assert np.allclose(grid.spacing_mm, (0.76171899, 0.76171899, 2.5))
 
 
-def test_the_xmls_nodules_stand_where_luna16_says_by_a_genuine_header(luna, sample_data, tmp_path):
+def test_nodules_of_the_xml_are_at_the_positions_of_luna16(luna, sample_data, tmp_path):
     archive = sample_data / "lidc_idri" / "xml" / "tcia-lidc-xml.tar.xz"
     if not archive.is_file():
         pytest.skip(f"no XML at {archive}")
@@ -54,15 +54,15 @@ def test_the_xmls_nodules_stand_where_luna16_says_by_a_genuine_header(luna, samp
     )
     index = excluded.of(GENUINE)
     grid = read_grid(luna / f"{GENUINE}.mhd")
-    joined = join(
+    match = match_nodules(
         reading.annotations,
         grid,
         centers_mm=excluded.centers_mm[index],
         diameters_mm=np.full(len(index), 10.0),
     )
-    assert len(joined.nodules) == 4
-    away = np.linalg.norm(joined.centers_mm[:, None] - excluded.centers_mm[index], axis=2)
-    assert away.min(axis=1).max() < 1.3
+    assert len(match.nodules) == 4
+    distance = np.linalg.norm(match.centers_mm[:, None] - excluded.centers_mm[index], axis=2)
+    assert distance.min(axis=1).max() < 1.3
 
 
 def test_lidc_idri_0001_is_malignant_in_luna16(luna, lidc_series, tmp_path):
@@ -76,21 +76,21 @@ def test_lidc_idri_0001_is_malignant_in_luna16(luna, lidc_series, tmp_path):
     assert (nodule.label, nodule.fold, nodule.sample_id) == (1, 3, f"{uid[-12:]}_1")
     assert nodule.label_source.endswith("mean 4.75")
     with (luna / "annotations.csv").open() as stream:
-        (row,) = (one for one in csv.DictReader(stream) if one["seriesuid"] == uid)
+        (row,) = (row for row in csv.DictReader(stream) if row["seriesuid"] == uid)
     x, y, z = (float(row[name]) for name in ("coordX", "coordY", "coordZ"))
     assert nodule.center_mm == (-x, -y, z)
     assert nodule.diameter_mm == float(row["diameter_mm"])
     readings = read_readings(lidc_series).readings
     grid = read_grid(tmp_path / "subset3" / f"{uid}.mhd")
     marks = readings[uid].annotations
-    joined = join(
+    match = match_nodules(
         marks,
         grid,
         centers_mm=np.array([nodule.center_mm]),
         diameters_mm=np.array([nodule.diameter_mm]),
     )
-    drawn = joined.centers_mm[joined.nodule_of[0]]
-    assert np.linalg.norm(drawn - nodule.center_mm) < 2
+    center = match.centers_mm[match.nodule_of[0]]
+    assert np.linalg.norm(center - nodule.center_mm) < 2
     (scan,) = luna16_cohort(tmp_path, unit="scan", xml=lidc_series).samples
     assert (scan.label, scan.center_mm, scan.diameter_mm) == (
         1,

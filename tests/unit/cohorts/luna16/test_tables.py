@@ -1,4 +1,4 @@
-"""Tables of LUNA16."""
+"""Tables of LUNA16: coordinates, bad rows and unusable tables."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def any_number(_value: float) -> bool:
     return True
 
 
-def test_points_are_lps_in_the_table_and_ras_here(tmp_path, table):
+def test_points_are_converted_from_lps_to_ras(tmp_path, table):
     file = tmp_path / "annotations.csv"
     table(file, "diameter_mm", [("1.2", -128.7, -175.3, -298.4, 5.65), ("1.3", 1, 2, 3, 4)])
     points = read_points(file, "diameter_mm", valid=any_number)
@@ -29,7 +29,7 @@ def test_points_of_a_scan_keep_the_tables_order(tmp_path, table):
     assert points.of("1.9").tolist() == []
 
 
-def test_columns_may_stand_in_another_order(tmp_path):
+def test_columns_can_be_in_any_order(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("\ufeffclass,coordZ,extra, coordY ,coordX,seriesuid\n1,3,x,2,1,1.2\n")
     points = read_points(file, "class", valid=any_number)
@@ -37,7 +37,7 @@ def test_columns_may_stand_in_another_order(tmp_path):
     assert points.uids == ["1.2"]
 
 
-def test_bad_rows_are_left_out_and_told(tmp_path):
+def test_bad_rows_are_left_out_with_a_note(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text(
         "seriesuid,coordX,coordY,coordZ,class\n1.2,1,2,3,1\n1.2,1,two,3,1\n1.2,1,2\n\n"
@@ -52,7 +52,7 @@ def test_bad_rows_are_left_out_and_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("seriesuid,coordX,coordY,diameter_mm\n", "no column coordZ, class; it has"),
         ("seriesuid,coordX,coordY,coordZ,class\n", "holds no point"),
@@ -60,14 +60,14 @@ def test_bad_rows_are_left_out_and_told(tmp_path):
         ("", "no column seriesuid"),
     ],
 )
-def test_a_table_of_no_use_is_named(tmp_path, text, told):
+def test_an_unusable_table_is_named(tmp_path, text, message):
     file = tmp_path / "t.csv"
     file.write_text(text)
-    with pytest.raises(InputError, match=rf"t\.csv: .*{told}"):
+    with pytest.raises(InputError, match=rf"t\.csv: .*{message}"):
         read_points(file, "class", valid=any_number)
 
 
-def test_a_table_that_is_no_text_is_named(tmp_path):
+def test_a_binary_table_is_named(tmp_path):
     file = tmp_path / "t.csv"
     file.write_bytes(b"\xff\xfe\x00\x01" * 9)
     with pytest.raises(InputError, match=r"t\.csv: cannot be read as a CSV table"):

@@ -47,8 +47,8 @@ def test_the_scans_are_those_of_the_phantom_cohort(trees, cohort, layout):
         assert sample.label_source == phantom.label_source
         assert sample.diameter_mm == phantom.diameter_mm
         assert sample.label in (phantom.label, None)
-        (verdict, scan), (_, original) = check_scan(sample.image), check_scan(phantom.image)
-        assert verdict.of("refused", "flagged") == []
+        (check, scan), (_, original) = check_scan(sample.image), check_scan(phantom.image)
+        assert check.with_outcome("refused", "flagged") == []
         # values only: LUNA16's arrays may run backwards, which its own test undoes
         assert np.array_equal(np.sort(scan.hu, axis=None), np.sort(original.hu, axis=None))
         if layout != "luna16":

@@ -78,11 +78,11 @@ def test_folders_are_named_by_date_and_description(tree):
 def test_every_reconstruction_can_be_used_and_the_localizer_cannot(tree):
     root, _ = tree
     for folder in sorted(root.glob("NLST/*/*/*")):
-        verdict, scan = check_scan(folder)
+        check, scan = check_scan(folder)
         if "LOCALIZER" in folder.name:
-            assert [one.code for one in verdict.of("refused")] == ["localizer"]
+            assert [one.code for one in check.with_outcome("refused")] == ["localizer"]
         else:
-            assert verdict.of("refused", "flagged", "skipped") == []
+            assert check.with_outcome("refused", "flagged", "skipped") == []
             assert scan is not None
 
 

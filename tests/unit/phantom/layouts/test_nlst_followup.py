@@ -67,7 +67,7 @@ def test_every_exam_has_a_row_of_truth_and_a_sample(tree, read):
     assert years.count("1") >= 1
     # with a localizer, and no other reconstruction
     assert len(list(root.glob("NLST/*/*/*"))) == 2 * len(years)
-    assert check_scan(read["found"][0].image)[0].of("refused", "flagged") == []
+    assert check_scan(read["found"][0].image)[0].with_outcome("refused", "flagged") == []
 
 
 def test_times_are_the_truth_as_far_as_it_was_followed(tree, read):

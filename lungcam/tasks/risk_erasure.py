@@ -12,17 +12,15 @@ from tqdm import tqdm
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.survival import target_table
-from lungcam.evaluation.lesion_erasure import annotated
-from lungcam.evaluation.localisation_report import lps_columns
+from lungcam.data import prepare_sample
+from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
+from lungcam.grid import lps_columns
 from lungcam.metrics import Calibration, yearly_auc
-from lungcam.metrics.comparison import json_interval
-from lungcam.metrics.resampling import bootstrap_mean
+from lungcam.metrics.resampling import bootstrap_mean, json_interval
 from lungcam.runtime.atomic import write_table
-from lungcam.scans import read_scan
 from lungcam.training import RiskClassifier
-from lungcam.transforms import place_center, prepare, shows_whole_chest
 from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
@@ -68,14 +66,11 @@ def erase_nodules(
         samples: The samples.
         explainer: Makes the maps.
     """
-    whole_chest = shows_whole_chest(transforms)
     for sample in tqdm(samples, desc="erasing nodules"):
-        scan = read_scan(sample.image, sample.series, whole_chest=whole_chest)
-        center_mm = None if whole_chest else place_center(scan.grid, sample.center_mm)[0]
-        subject = prepare(scan, transforms, center_mm=center_mm)
+        subject = prepare_sample(sample, transforms).subject
         at, hu = grid(subject, "image"), volume(subject, "image")
         painted, count = hu, 0
-        for region in annotated(sample, at):
+        for region in annotated_lesions(sample, at):
             # a nodule that no lung surrounds stays
             with suppress(ValueError):
                 painted, count = inpaint(painted, region, grid=at), count + 1
