@@ -98,15 +98,18 @@ def risk_table(exams: Exams) -> str:
         people, column = exams.people[index], year - 1
         risk, erased = exams.risks[index, column], exams.risks_erased[index, column]
         paired = paired_difference(labels, risk, other_scores=best[index, column], patients=people)
+        interval, interval_erased = (
+            _range(auc_interval(labels, values, patients=people)) for values in (risk, erased)
+        )
         rows.append(
             [
                 str(year),
                 f"{len(labels)} ({labels.sum()})",
-                f"{paired.auc:.3f} ({_range(auc_interval(labels, risk, patients=people))})",
+                f"{paired.auc:.3f} ({interval})",
                 f"{paired.other_auc:.3f}",
                 f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
                 f"{auc(labels, diameter[index]):.3f}",
-                f"{auc(labels, erased):.3f} ({_range(auc_interval(labels, erased, patients=people))})",
+                f"{auc(labels, erased):.3f} ({interval_erased})",
                 f"{auc(labels, pattern[index]):.3f}" if pattern.any() else "-",
             ]
         )

@@ -52,7 +52,7 @@ def table_rows(markdown: str) -> list[list[str]]:
 def data(tmp_path_factory) -> Path:
     """Folder like that of the sample data, with phantoms in place of its scans."""
     folder = tmp_path_factory.mktemp("data")
-    write_layout(folder / "lidc", "lidc", n=2, matrix=MATRIX, workers=1)
+    write_layout(folder / "lidc", "lidc", n=4, matrix=MATRIX, workers=1)
     series = next(file.parent for file in sorted((folder / "lidc").rglob("*.xml")))
     for name in (sample.LIDC, sample.LUNG_DX):
         (folder / name).parent.mkdir(parents=True)
