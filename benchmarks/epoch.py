@@ -233,7 +233,7 @@ def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
             HOW.format(threads=torch.get_num_threads(), epochs=epochs),
             table(head, rows),
             "",
-            MEMORY.format(n=COHORTS[-1]),
+            MEMORY,
             table(memory_head, grown),
             "",
         ]

@@ -38,11 +38,11 @@ def _mask(fine: sitk.Image) -> sitk.Image:
     border = set(np.unique(labels[:, [0, -1]])) | set(np.unique(labels[:, :, [0, -1]]))
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(pockets)
-    largest, second = [label for label in shape.GetLabels() if label not in border][:2]
+    largest, *others = [label for label in shape.GetLabels() if label not in border]
     lungs = pockets == largest
     pixels = shape.GetNumberOfPixels
-    if pixels(second) > SECOND_LUNG_SHARE * pixels(largest):
-        lungs |= pockets == second
+    if others and pixels(others[0]) > SECOND_LUNG_SHARE * pixels(largest):
+        lungs |= pockets == others[0]
     slices = [sitk.BinaryFillhole(lungs[:, :, k]) for k in range(lungs.GetDepth())]
     filled = sitk.JoinSeries(slices, lungs.GetOrigin()[2], lungs.GetSpacing()[2])
     filled.CopyInformation(lungs)

@@ -33,7 +33,7 @@ def plain_input(
 
 
 def plain_mask(
-    volume: np.ndarray, spacing_mm: tuple[float, float, float], step_mm: float = 1.0
+    volume: np.ndarray, spacing_mm: tuple[float, float, float], step_mm: float
 ) -> np.ndarray:
     """Make the mask of the recipe on the scan's voxels.
 

@@ -11,7 +11,7 @@ from benchmarks import sample
 from benchmarks.contours import cip_lungs, lidc_outlines, voc_boxes
 from benchmarks.markdown import table
 from benchmarks.measure import say
-from benchmarks.plain import plain_mask
+from benchmarks.plain import STEP_MM, plain_mask
 from benchmarks.tumours import PLACES, TUMOUR_HU, VOLUME_ML, clean_lungs, simulate
 from lungcam.grid import Grid, reorient
 from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
@@ -112,7 +112,7 @@ def section(data: Path) -> str:
 
 
 def all_masks(
-    hu: np.ndarray, spacing_mm: tuple[float, float, float], plain_step_mm: float = 1.0
+    hu: np.ndarray, spacing_mm: tuple[float, float, float], *, plain_step_mm: float
 ) -> dict[str, np.ndarray]:
     """Make every mask of a scan.
 
@@ -152,7 +152,8 @@ def _turned(scan: Scan, voxels: np.ndarray) -> np.ndarray:
 def _lidc(scan: Scan) -> Iterator[Case]:
     say("LIDC-IDRI-0001")
     hu, grid = sample.upright(scan)
-    masks, lungs = all_masks(hu, grid.spacing_mm), clean_lungs(hu, grid.spacing_mm)
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    lungs = clean_lungs(hu, grid.spacing_mm)
     for readers in lidc_outlines(scan):
         voxel_ml = np.prod(grid.spacing_mm) / 1000
         wanted = {
@@ -169,7 +170,8 @@ def _lidc(scan: Scan) -> Iterator[Case]:
 def _lung_dx(scan: Scan, boxes: Path) -> Iterator[Case]:
     say("Lung_Dx-A0002")
     hu, grid = sample.upright(scan)
-    masks, lungs = all_masks(hu, grid.spacing_mm), clean_lungs(hu, grid.spacing_mm)
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    lungs = clean_lungs(hu, grid.spacing_mm)
     voxels, n = voc_boxes(scan, boxes)
     inside = _turned(scan, voxels)
     low, high = SOFT_TISSUE_HU
@@ -182,7 +184,8 @@ def _cip(scan: Scan, labels: Path) -> Iterator[Case]:
     say("CIP")
     hu, grid = sample.upright(scan)
     lungs = _turned(scan, cip_lungs(scan, labels))
-    yield Case("CIP", None, lungs, True, all_masks(hu, grid.spacing_mm))
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    yield Case("CIP", None, lungs, True, masks)
 
 
 def _phantoms(attachment: str) -> Iterator[Case]:
@@ -202,7 +205,7 @@ def _phantom(phantom: Phantom) -> Case:
         reorient(volume, own, target=own.canonical)
         for volume in (phantom.hu, phantom.lungs, phantom.nodule)
     )
-    masks = all_masks(hu, own.canonical.spacing_mm, COARSE_STEP_MM)
+    masks = all_masks(hu, own.canonical.spacing_mm, plain_step_mm=COARSE_STEP_MM)
     return Case(f"Phantoms: {phantom.attachment}", nodule, lungs, True, masks)
 
 
@@ -213,7 +216,7 @@ def _simulated(scan: Scan) -> Iterator[Case]:
     for i, tumour in enumerate(simulate(lungs, grid.spacing_mm, SIMULATED)):
         say(f"simulated tumour {i + 1} of {SIMULATED}: {tumour.place}, {tumour.ml:.0f} mL")
         painted = np.where(tumour.voxels, np.int16(TUMOUR_HU), hu)
-        masks = all_masks(painted, grid.spacing_mm, COARSE_STEP_MM)
+        masks = all_masks(painted, grid.spacing_mm, plain_step_mm=COARSE_STEP_MM)
         rest = lungs & ~tumour.voxels
         yield Case(f"Simulated: {tumour.place}", tumour.voxels, rest, True, masks)
 

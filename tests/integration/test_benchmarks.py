@@ -36,7 +36,7 @@ from lungcam.scans import read_scan
 
 from .conftest import TINY, command
 
-MATRIX = 64
+MATRIX = 96
 
 
 def table_rows(markdown: str) -> list[list[str]]:
@@ -97,7 +97,12 @@ def quick(monkeypatch):
         name: contenders.CONTENDERS[name]
         for name in (contenders.PLAIN, contenders.ITK, "lungcam, cavity", lung_mask.DEFAULT)
     }
-    monkeypatch.setattr(plain, "STEP_MM", 6.0)
+    for module, name in (
+        (plain, "STEP_MM"),
+        (tumour_kept, "STEP_MM"),
+        (tumour_kept, "COARSE_STEP_MM"),
+    ):
+        monkeypatch.setattr(module, name, 6.0)
     monkeypatch.setattr(lung_mask, "CONTENDERS", few)
     for module in (lung_mask, slices, reading):
         monkeypatch.setattr(module, "ROUNDS", 1)
@@ -127,6 +132,7 @@ def test_shares_of_tumours_are_measured(data, quick):
     assert float(rows["LIDC-IDRI-0001: any reader"][-1]) == 1
 
 
+@pytest.mark.filterwarnings("ignore")  # of the other readers
 def test_readers_are_compared(data, quick):
     rows = {row[0]: row[1:] for row in table_rows(reading.section(data))}
     assert len(rows) == 6
