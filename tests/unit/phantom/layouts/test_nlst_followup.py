@@ -34,7 +34,7 @@ def read(tree, tmp_path_factory):
     nodules = root / "annotations.csv"
 
     def one(tables: Path | None):
-        return nlst_cohort(root, cache, tables, rule="risk", nodules=nodules).samples
+        return nlst_cohort(root, cache, tables=tables, rule="risk", nodules=nodules).samples
 
     return {"found": one(None), **{name: one(root / name) for name in ("tables", "restricted")}}
 
