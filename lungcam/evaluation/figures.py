@@ -94,7 +94,7 @@ def _tiles(run: TrainedRun, export: HeatmapExport, *, test: Predictions) -> dict
     for row, words in chosen(test.labels, test.probabilities):
         sample, box = test.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
-        heat = export.explain(run.classifier, image, box, run.data.transforms)
+        heat = export.explainer(run.data.transforms)(run.classifier, image, box)
         scan = read_sample(sample, run.data.transforms)
         slices = _slices(sample, heat, scan=scan, box=box)
         probability = test.probabilities[row]
