@@ -63,7 +63,7 @@ def add_hazards(net: nn.Module, years: int) -> nn.Module:
     `every_year` and `one_year` select other outputs.
 
     Args:
-        net: Net whose last linear layer of one output gives the logit.
+        net: Net with a linear layer of one output; the last of these gives the logit.
         years: Number of years.
 
     Returns:
