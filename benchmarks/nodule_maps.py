@@ -14,7 +14,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.table import table_cohort
 from lungcam.data.lesion_mask import read_lesion
-from lungcam.evaluation.localisation import NET, CandidateSources
+from lungcam.evaluation.candidate_sources import NET, CandidateSources
 from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain import METHODS, masked_lesion
 from lungcam.metrics.resampling import mean_interval
@@ -75,7 +75,7 @@ def hits(
         for method, source in sources.items():
             if method == "occlusion" and number % every:
                 continue
-            candidates = source.point(subject["input"].data[None], input_grid, lungs=lungs)
+            candidates = source.candidates(subject["input"].data[None], input_grid, lungs=lungs)
             chosen = {method: NET} | (BASELINES if method == METHODS[0] else {})
             for name, key in chosen.items():
                 points = candidates[key].points
