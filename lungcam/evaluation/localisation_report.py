@@ -22,8 +22,8 @@ from lungcam.metrics import (
     median_interval,
     random_sensitivity,
 )
-from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.froc import Froc
+from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.summary import with_interval
 from lungcam.runtime.atomic import write_table, write_text
 from lungcam.runtime.versions import versions

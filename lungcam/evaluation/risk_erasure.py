@@ -18,8 +18,7 @@ from lungcam.evaluation.localisation_report import lps_columns
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
 from lungcam.metrics import Calibration, yearly_auc
-from lungcam.metrics.resampling import json_interval
-from lungcam.metrics.resampling import bootstrap_mean
+from lungcam.metrics.resampling import bootstrap_mean, json_interval
 from lungcam.runtime.atomic import write_table
 from lungcam.training import RiskClassifier
 from lungcam.transforms.pipeline import reapply_view
