@@ -56,7 +56,7 @@ def shares(
     }
     generator = np.random.default_rng(seed)
     for number, sample in enumerate(tqdm(samples)):
-        lesion = masked_lesion(*read_lesion(sample.lesion_mask), sample.diameter_mm)
+        lesion = masked_lesion(*read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm)
         off = generator.uniform(-SHIFT_MM, SHIFT_MM, 3)
         subject = prepare(
             read_scan(sample.image, whole_chest=False),
@@ -75,7 +75,7 @@ def shares(
             for what, pointed in told.items():
                 points = pointed.points
                 point = points[0] if len(points) else np.full(3, np.nan)
-                yield what, sample.patient_id, lesion.holds(point)
+                yield what, sample.patient_id, lesion.contains(point)
 
 
 def section(run: Path, nodules: Path, every: int) -> str:

@@ -55,13 +55,24 @@ class Localisation(pl.Callback):
             covered = background(trainer.datamodule.transforms)
             explainer = Explainer(layer=f"net.{self.layer}", method=self.method, background=covered)
             heat = explainer(pl_module, image, prepared.grid)
-            places, _ = peaks(heat.values, heat.cells, most=1)
+            places, _ = peaks(heat.values, heat.cells, max_peaks=1)
             peak = places[0] if len(places) else np.full(3, np.nan)
-            lesion = np.array(sample.center_mm), sample.diameter_mm
-            at = prepared.lungs, prepared.grid
+            center, diameter = np.array(sample.center_mm), sample.diameter_mm
             self.peaks[sample.sample_id] = Peak(
-                {name: is_hit(peak, *lesion, margin) for name, margin in SHARES.items()},
-                {name: random_hit_share(*at, *lesion, margin) for name, margin in SHARES.items()},
+                {
+                    name: is_hit(peak, center, diameter_mm=diameter, margin_mm=margin)
+                    for name, margin in SHARES.items()
+                },
+                {
+                    name: random_hit_share(
+                        prepared.lungs,
+                        prepared.grid,
+                        center_mm=center,
+                        diameter_mm=diameter,
+                        margin_mm=margin,
+                    )
+                    for name, margin in SHARES.items()
+                },
             )
 
     def shares(self, sample_ids: Sequence[str]) -> dict[str, float | int]:

@@ -253,7 +253,9 @@ class Localiser:
             return None
         if sample.lesion_mask is not None:
             try:
-                return masked_lesion(*read_lesion(sample.lesion_mask), sample.diameter_mm)
+                return masked_lesion(
+                    *read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm
+                )
             except (InputError, ValueError) as error:
                 self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
         if sample.center_mm is None or not sample.diameter_mm:
@@ -306,7 +308,9 @@ def _place(
 ) -> None:
     """Note a finding, unless another row of the table has told of it."""
     if all(np.linalg.norm(center - one.center_mm) > SAME_MM for one in place):
-        chance = random_hit_share(lungs, grid, center, diameter, 0.0)
+        chance = random_hit_share(
+            lungs, grid, center_mm=center, diameter_mm=diameter, margin_mm=0.0
+        )
         place.append(KnownLesion(center, diameter, chance))
 
 
