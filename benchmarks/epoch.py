@@ -160,7 +160,9 @@ def fit(
 ) -> tuple[Classifier, SimpleProfiler]:
     """Train as `train.py` does."""
     classifier = Classifier(
-        make_net(case), partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4), make_schedule
+        make_net(case),
+        optimizer=partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4),
+        scheduler=make_schedule,
     )
     checkpoint = pl.callbacks.ModelCheckpoint(
         folder, "best", monitor="val/loss", enable_version_counter=False

@@ -15,11 +15,11 @@ from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.table import table_cohort
 from lungcam.data.lesion_mask import read_lesion
 from lungcam.evaluation.localisation import NET, CandidateSources
+from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain import METHODS, masked_lesion
 from lungcam.metrics.resampling import mean_interval
 from lungcam.metrics.summary import with_interval
 from lungcam.scans import read_scan
-from lungcam.training.predictor import Predictor, load_predictor
 from lungcam.transforms import prepare
 from lungcam.transforms.subject import grid, volume
 

@@ -8,12 +8,12 @@ import torch
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
+from lungcam.evaluation.predictor import load_predictor
 from lungcam.inference.prepare import read_and_prepare
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
 from lungcam.training.checkpoint import find_checkpoint
-from lungcam.training.predictor import load_predictor
 
 
 def main(ckpt: Path, scan: Path, out: Path) -> None:

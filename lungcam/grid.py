@@ -1,7 +1,7 @@
-"""A voxel grid in the scanner's space, and the resampling between two of them.
+"""Voxel grid in the scanner's space, and resampling between two grids.
 
 Everything that moves between grids (scan to network input, heat-map to scan) goes through
-`resample`, so that one piece of code answers for where a voxel stands.
+`resample`, so that a single function decides on a voxel's position.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ import nibabel as nib
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-# DICOM and ITK count towards left and back, NIfTI and TorchIO towards right and front
+# axes of DICOM and ITK point to left and posterior, of NIfTI and TorchIO to right and anterior
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Voxel centres in RAS world mm.
+    """Grid of voxel centres in RAS mm.
 
     Attributes:
-        shape: Voxels along each array axis, `(W, H, D)`.
+        shape: Number of voxels along each array axis, `(W, H, D)`.
         affine: `(4, 4)` float64 matrix from voxel index to RAS mm, as in NIfTI and TorchIO.
     """
 
@@ -34,23 +34,23 @@ class Grid:
         return float(x), float(y), float(z)
 
     def to_world(self, index: np.ndarray) -> np.ndarray:
-        """Turn voxel indices `(..., 3)`, fractions allowed, into RAS mm `(..., 3)`."""
+        """Convert voxel indices `(..., 3)`, possibly fractional, to RAS mm `(..., 3)`."""
         return np.asarray(index) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
     def to_index(self, world_mm: np.ndarray) -> np.ndarray:
-        """Turn RAS mm `(..., 3)` into fractional voxel indices `(..., 3)`."""
+        """Convert RAS mm `(..., 3)` to fractional voxel indices `(..., 3)`."""
         inverse = np.linalg.inv(self.affine)
         return np.asarray(world_mm) @ inverse[:3, :3].T + inverse[:3, 3]
 
     def crop(self, box: tuple[slice, slice, slice]) -> "Grid":
-        """The voxels of a box; its slices have a start and a stop within the volume."""
+        """Return the grid of a box; its slices have a start and a stop within the volume."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world([side.start for side in box])
         return Grid(tuple(side.stop - side.start for side in box), affine)
 
     @cached_property
     def canonical(self) -> "Grid":
-        """The same voxels with axes flipped and swapped to lie closest to R, A, S."""
+        """The same voxels with axes permuted and flipped to be closest to R, A, S."""
         orientation = nib.io_orientation(self.affine)
         affine = self.affine @ nib.orientations.inv_ornt_aff(orientation, self.shape)
         shape = np.asarray(self.shape)[np.argsort(orientation[:, 0])]
@@ -58,12 +58,12 @@ class Grid:
 
 
 def reorient(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
-    """Flip and swap axes, without interpolation.
+    """Permute and flip axes, without interpolation.
 
     Args:
         volume: Array on `source`.
         source: Grid of the volume.
-        target: The same voxel centres in another axis order and direction.
+        target: Grid of the same voxel centres in another axis order and direction.
 
     Returns:
         A view of the volume on `target`.
@@ -75,21 +75,21 @@ def reorient(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
 
 
 def memory_axes(volume: np.ndarray) -> np.ndarray:
-    """Axes of an array, the one that runs slowest in memory first."""
+    """Return the axes of an array, from the slowest to the fastest in memory."""
     return np.argsort([-abs(step) for step in volume.strides], kind="stable")
 
 
 def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float = 0.0) -> np.ndarray:
-    """Resample between two grids whose axes are parallel (in any order and direction).
+    """Resample between two grids with parallel axes (in any order and direction).
 
-    Linear interpolation, and where the target is coarser a triangle as wide as two target voxels,
-    so that fine structure is averaged and not skipped. A source voxel reaches to its own faces:
-    beyond the outer faces of the source stands `outside`.
+    Interpolation is linear; where the target is coarser, the kernel is a triangle as wide as two
+    target voxels, so that fine structure is averaged, not skipped. A source voxel extends to its
+    own faces: beyond the outer faces of the source, values are `outside`.
 
     Args:
         volume: `(W, H, D)` array on `source`, any real or bool type.
         source: Grid of the volume.
-        target: Grid to fill; its axes are parallel to the source's.
+        target: Grid to resample to; its axes are parallel to the source's.
         outside: Value beyond the source.
 
     Returns:
@@ -100,44 +100,48 @@ def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float =
     """
     step = np.linalg.solve(source.affine, target.affine)
     linear = step[:3, :3]
-    axis_of = np.argmax(np.abs(linear), axis=0)
-    across = linear.copy()
-    across[axis_of, range(3)] = 0
-    # how far, in source voxels, the target's last voxel would stand off the source's axes
-    if sorted(axis_of) != [0, 1, 2] or np.abs(across @ np.diag(target.shape)).max() > 1e-2:
+    # source axis of each target axis
+    source_axes = [int(axis) for axis in np.argmax(np.abs(linear), axis=0)]
+    deviation = linear.copy()
+    deviation[source_axes, range(3)] = 0
+    # distance, in source voxels, of the target's last voxel from the source's axes
+    largest = np.abs(deviation @ np.diag(target.shape)).max()
+    if sorted(source_axes) != [0, 1, 2] or largest > 1e-2:
         raise ValueError("The axes of the two grids are not parallel.")
     weights = {}
-    for axis, at in enumerate(axis_of):
-        centers = linear[at, axis] * np.arange(target.shape[axis]) + step[at, 3]
-        weights[int(at)] = _weights(centers, abs(linear[at, axis]), size=source.shape[at])
-    used = []
-    for at in range(3):
-        columns = np.unique(weights[at].indices)
+    for target_axis, axis in enumerate(source_axes):
+        scale = linear[axis, target_axis]
+        centers = scale * np.arange(target.shape[target_axis]) + step[axis, 3]
+        weights[axis] = _weights(centers, abs(scale), size=source.shape[axis])
+    # only the box of source voxels with a weight is read
+    box = []
+    for axis in range(3):
+        columns = np.unique(weights[axis].indices)
         low, high = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 1)
-        used.append(slice(low, high))
-        weights[at] = weights[at][:, low:high]
-    values = _interpolate(volume[tuple(used)], weights, outside=np.float32(outside))
-    return values.transpose([int(at) for at in axis_of])
+        box.append(slice(low, high))
+        weights[axis] = weights[axis][:, low:high]
+    values = _interpolate(volume[tuple(box)], weights, outside=np.float32(outside))
+    return values.transpose(source_axes)
 
 
 def _interpolate(
     volume: np.ndarray, weights: dict[int, csr_array], *, outside: np.float32
 ) -> np.ndarray:
-    """Weigh a volume's axes, plane by plane, so that no whole float volume is needed between.
+    """Apply the weights plane by plane, so that no whole float volume is needed in between.
 
-    The weights are sparse: a target voxel takes from few others, and dense products would call up
-    threads that stand in each other's way where several scans are prepared at once.
+    The weights are sparse: a target voxel depends on few others, and dense products would start
+    threads that compete where several scans are prepared at once.
 
     Args:
         volume: `(w, h, d)` of any real or bool type.
-        weights: `(targets, sources)` for each axis.
-        outside: What a row of zeros gives.
+        weights: Weights `(targets, sources)` by axis.
+        outside: Value for a row of zeros.
 
     Returns:
-        float32, axes in the same order; laid out in memory as the volume is.
+        float32, with axes and memory order of the volume.
     """
     order = memory_axes(volume)
-    slow, middle, fast = (weights[int(at)] for at in order)
+    slow, middle, fast = (weights[int(axis)] for axis in order)
     volume = volume.transpose(order)
 
     def plane(values: np.ndarray) -> np.ndarray:
@@ -151,13 +155,13 @@ def _interpolate(
 
     result = np.empty((slow.shape[0], middle.shape[0], fast.shape[0]), np.float32)
     if slow.shape[0] < slow.shape[1]:
-        planes = np.stack([plane(one) for one in volume])
+        planes = np.stack([plane(values) for values in volume])
         result[:] = (slow @ planes.reshape(len(planes), -1)).reshape(result.shape)
     else:
-        planes = [plane(one) for one in volume]
+        planes = [plane(values) for values in volume]
         for k in range(len(result)):
-            few = range(slow.indptr[k], slow.indptr[k + 1])
-            parts = (slow.data[i] * planes[slow.indices[i]] for i in few)
+            entries = range(slow.indptr[k], slow.indptr[k + 1])
+            parts = (slow.data[i] * planes[slow.indices[i]] for i in entries)
             result[k] = sum(parts, np.float32(0))
     if outside:
         result += outside
@@ -165,7 +169,7 @@ def _interpolate(
 
 
 def _weights(centers: np.ndarray, step: float, *, size: int) -> csr_array:
-    """Interpolation weights `(targets, sources)` of one axis; an all-zero row stands outside."""
+    """Compute interpolation weights `(targets, sources)` of an axis; zeros for targets outside."""
     half_width = max(1.0, step)
     reach = int(np.ceil(half_width))
     inside = np.flatnonzero((centers >= -0.5 - 1e-6) & (centers <= size - 0.5 + 1e-6))
@@ -175,7 +179,18 @@ def _weights(centers: np.ndarray, step: float, *, size: int) -> csr_array:
     rows = np.broadcast_to(inside[:, None], nearby.shape)
     columns = np.clip(nearby, 0, size - 1)
     entries = triangle.astype(np.float32).ravel(), (rows.ravel(), columns.ravel())
-    # what falls on the same source voxel is added up
+    # entries for the same source voxel are added up
     weights = csr_array(coo_array(entries, shape=(len(centers), size)))
     weights.eliminate_zeros()
     return weights
+
+
+def lps_columns(name: str, point: np.ndarray) -> dict[str, float]:
+    """Return a point in RAS mm as three columns of a table, in LPS mm as LUNA16 has them.
+
+    Args:
+        name: Prefix of the columns, such as `coord` of coordX, coordY and coordZ.
+        point: `(3,)` RAS mm.
+    """
+    x, y, z = point
+    return {f"{name}X": round(-x, 4), f"{name}Y": round(-y, 4), f"{name}Z": round(float(z), 4)}

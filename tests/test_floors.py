@@ -21,6 +21,7 @@ FLOORS = (
     ("nets", "metrics", "lungs", "scans", "sweeps"),
     ("transforms", "explain", "render", "dicom", "cohorts"),
     ("phantom", "data", "report", "training"),
+    ("tasks",),
     ("callbacks",),
     ("evaluation",),
     ("inference",),

@@ -1,7 +1,6 @@
 """Lightning callbacks: thin adapters that act while the net trains or predicts."""
 
 from lungcam.callbacks.heatmap_export import HeatmapExport
-from lungcam.callbacks.localisation import Localisation
 from lungcam.callbacks.logistic_refit import LogisticRefit
 from lungcam.callbacks.resume import EpochSeed, LastCheckpoint, is_trained
 
@@ -9,7 +8,6 @@ __all__ = [
     "EpochSeed",
     "HeatmapExport",
     "LastCheckpoint",
-    "Localisation",
     "LogisticRefit",
     "is_trained",
 ]

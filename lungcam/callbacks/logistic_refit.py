@@ -1,4 +1,4 @@
-"""The last, linear layer of `model=nodule`, fitted to the end."""
+"""Logistic regression of the last, linear layer of `model=nodule`."""
 
 import numpy as np
 import pytorch_lightning as pl
@@ -8,11 +8,11 @@ from scipy.special import expit
 
 
 class LogisticRefit(pl.Callback):
-    """Fits the layer from measures to logit by logistic regression when the last epoch is trained.
+    """Fit the layer from measures to logit by logistic regression after the last epoch.
 
-    The measures go together (a large nodule has much of everything), and against such a slope a few
-    hundred steps of gradient descent stop early. Nothing else of the net is changed. It is fitted
-    in full precision, in which the net is used.
+    The measures are correlated (a large nodule has much of everything), so a few hundred steps of
+    gradient descent stop short of the optimum. The other layers are not changed. The fit is in full
+    precision, in which the net is used.
 
     Args:
         penalty: Half of it times the squared weights, of standardised measures, is added to the
@@ -29,9 +29,9 @@ class LogisticRefit(pl.Callback):
         if trainer.state.fn != "fit" or trainer.current_epoch + 1 < trainer.max_epochs:
             return
         dataset, size = trainer.datamodule.datasets["train"], trainer.datamodule.batch_size
-        judge = pl_module.net.judge
+        classifier = pl_module.net.classifier
         features, labels = [], []
-        handle = judge.register_forward_pre_hook(lambda _, given: features.append(given[0]))
+        handle = classifier.register_forward_pre_hook(lambda _, args: features.append(args[0]))
         try:
             with torch.no_grad():
                 for begin in range(0, len(dataset), size):
@@ -41,11 +41,12 @@ class LogisticRefit(pl.Callback):
                     labels.append(batch["label"])
         finally:
             handle.remove()
-        told, label = torch.cat(features).double().cpu().numpy(), torch.cat(labels).numpy()
-        weight, bias = fit_logistic(told[label >= 0], label[label >= 0], penalty=self.penalty)
+        measures, label = torch.cat(features).double().cpu().numpy(), torch.cat(labels).numpy()
+        known = label >= 0
+        weight, bias = fit_logistic(measures[known], label[known], penalty=self.penalty)
         with torch.no_grad():
-            judge.weight.copy_(torch.from_numpy(weight)[None])
-            judge.bias.fill_(bias)
+            classifier.weight.copy_(torch.from_numpy(weight)[None])
+            classifier.bias.fill_(bias)
 
 
 def fit_logistic(
@@ -59,7 +60,7 @@ def fit_logistic(
         penalty: See `LogisticRefit`.
 
     Returns:
-        Weights `(F,)` and bias, on the features as they were given.
+        Weights `(F,)` and bias, for the features before standardisation.
     """
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
@@ -73,6 +74,6 @@ def fit_logistic(
         return float(value), np.append(z.T @ gap + penalty * weight, gap.sum())
 
     start = np.zeros(z.shape[1] + 1)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
-    weight = found[:-1] / spread
-    return weight, float(found[-1] - weight @ mean)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    weight = optimum[:-1] / spread
+    return weight, float(optimum[-1] - weight @ mean)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchio as tio
 from torch.utils.data import DataLoader
 
 from lungcam.cohorts.sample import Cohort, Sample
-from lungcam.cohorts.survival import target_table
 from lungcam.data.auxiliary_targets import attribute_table, nodule_table, standardise
 from lungcam.data.cache_entry import read
 from lungcam.data.dataset import PreparedDataset
@@ -26,6 +26,8 @@ from lungcam.transforms import is_crop
 ESTIMATED_FROM = 50
 # of a batch, drawn from the generator
 BatchAugmentation = Callable[[Mapping[str, torch.Tensor], torch.Generator], dict[str, torch.Tensor]]
+# of samples, to arrays `(N, ...)` by name
+Targets = Callable[[Sequence[Sample]], Mapping[str, np.ndarray]]
 # of an entry's facts, those that are kept for every sample
 TOLD = ("pixels", "study_uid", "series_uid", "extent_mm")
 
@@ -55,7 +57,9 @@ class ScanDataModule(pl.LightningDataModule):
         attributes: Names of what is learnt beside the label; see `attribute_table`.
         lesions: Whether the lesions' masks are learnt too.
         balls: Whether it is learnt where nodules lie, as far as centres and diameters tell.
-        years: Horizon of the risks that are learnt; None where the label is.
+        targets: Function of samples that returns targets next to the label, `(N, ...)` each, by
+            their names in a batch; None where there are none.
+        unlabelled: True if samples without a label are used on every side.
 
     Raises:
         InputError: The cohort cannot be split, or leaks, or what is to be learnt is not known.
@@ -76,7 +80,8 @@ class ScanDataModule(pl.LightningDataModule):
         attributes: Sequence[str] = (),
         lesions: bool = False,
         balls: bool = False,
-        years: int | None = None,
+        targets: Targets | None = None,
+        unlabelled: bool = False,
     ):
         super().__init__()
         self.transforms = transforms
@@ -90,7 +95,7 @@ class ScanDataModule(pl.LightningDataModule):
         self.attributes = tuple(attributes)
         self.lesions = lesions
         self.balls = balls
-        self.years = years
+        self.targets = targets
         if (lesions or balls) and changes(augmentation):
             name = "outline" if lesions else "location"
             raise InputError(
@@ -104,7 +109,7 @@ class ScanDataModule(pl.LightningDataModule):
             seed=seed,
             lesions=lesions,
             attributes=self.attributes,
-            censored=years is not None,
+            unlabelled=unlabelled,
         )
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
@@ -176,7 +181,7 @@ class ScanDataModule(pl.LightningDataModule):
             seed=self.seed,
             attributes=attributes,
             lesions=self.lesions,
-            targets=None if self.years is None else target_table(samples, self.years),
+            targets=self.targets(samples) if self.targets else {},
             balls=nodule_table(samples) if training and self.balls else None,
         )
 

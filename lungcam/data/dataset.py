@@ -61,8 +61,7 @@ class PreparedDataset(Dataset):
         seed: Of the augmentation.
         attributes: `(N, A)` float32 that is learnt beside the label, NaN where unknown.
         lesions: Whether the lesions' masks are learnt too.
-        targets: y_seq and y_mask, `(N, years)` float32 each, where risks are learnt; see
-            `lungcam.cohorts.survival`.
+        targets: Targets next to the label, `(N, ...)` each, by their names in a batch.
         balls: From `lungcam.data.auxiliary_targets.nodule_table`, where it is learnt where nodules
             lie; a lesion's mask goes before it.
 
@@ -80,7 +79,7 @@ class PreparedDataset(Dataset):
         seed: int = 0,
         attributes: np.ndarray | None = None,
         lesions: bool = False,
-        targets: tuple[np.ndarray, np.ndarray] | None = None,
+        targets: Mapping[str, np.ndarray] | None = None,
         balls: np.ndarray | None = None,
     ):
         self.samples = list(samples)
@@ -94,7 +93,7 @@ class PreparedDataset(Dataset):
         labels = [UNKNOWN if sample.label is None else sample.label for sample in samples]
         self._labels = torch.tensor(labels)
         self._attributes = None if attributes is None else torch.from_numpy(attributes)
-        self._targets = None if targets is None else [torch.from_numpy(one) for one in targets]
+        self._targets = {name: torch.from_numpy(values) for name, values in (targets or {}).items()}
         self._files = np.array([os.fsencode(files[sample.sample_id]) for sample in samples])
         # of the inputs in their files, once they are known; all have one shape
         self._begins = np.zeros(len(self.samples), np.int64)
@@ -143,7 +142,7 @@ class PreparedDataset(Dataset):
 
         The label is `lungcam.data.splits.UNKNOWN` where there is none. And what is learnt
         beside it: `lesion`, like `input` from 0 to 1 and all 0 where it is unknown, and
-        `attributes` `(B, A)`; where risks are learnt `y_seq` and `y_mask`, `(B, years)`.
+        `attributes` `(B, A)`; and the further targets.
         """
         batch = None
         for row, index in enumerate(indices):
@@ -161,8 +160,7 @@ class PreparedDataset(Dataset):
             given["lesion"] = torch.from_numpy(np.stack(masks)[:, None]) / FULL_SHARE
         if self._attributes is not None:
             given["attributes"] = self._attributes[chosen]
-        if self._targets is not None:
-            given["y_seq"], given["y_mask"] = (one[chosen] for one in self._targets)
+        given |= {name: values[chosen] for name, values in self._targets.items()}
         return given
 
     def _lesion(self, index: int) -> np.ndarray:

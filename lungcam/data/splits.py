@@ -244,7 +244,7 @@ def split_cohort(
     seed: int,
     lesions: bool = False,
     attributes: Sequence[str] = (),
-    censored: bool = False,
+    unlabelled: bool = False,
 ) -> tuple[Splits, list[str]]:
     """Split what can be used of a cohort.
 
@@ -255,26 +255,26 @@ def split_cohort(
         seed: Of the split.
         lesions: Whether lesions' masks are learnt too.
         attributes: Names of what else is learnt beside the label.
-        censored: Whether samples without a label are used too, as far as follow-up knows of them.
+        unlabelled: True if samples without a label are used on every side.
 
     Returns:
-        Samples by side, on each those with a label first. Without one are those that are censored,
-        and in training those that teach outlines or attributes. And sentences on the cohort,
-        without a full stop.
+        Samples by side, on each those with a label first. Without one are those that count all
+        the same, and in training those that teach outlines or attributes. And sentences on the
+        cohort, without a full stop.
 
     Raises:
         InputError: The cohort cannot be split, or leaks.
     """
-    samples, unused = usable_samples(cohort.samples, transforms, censored=censored)
+    samples, unused = usable_samples(cohort.samples, transforms, unlabelled=unlabelled)
     refuse_shared_scans(samples)
     splits, notes = split.split(samples, seed)
-    if censored:
+    if unlabelled:
         # figures of a label are those of a side's first samples
         splits = {
             k: sorted(found, key=lambda one: one.label is None) for k, found in splits.items()
         }
     others = []
-    if (lesions or attributes) and not censored:
+    if (lesions or attributes) and not unlabelled:
         shown = _shown(cohort.samples, transforms)
         others = unlabelled_samples(
             shown, splits, manifest=split.told, lesions=lesions, attributes=attributes
@@ -287,14 +287,14 @@ def split_cohort(
 
 
 def usable_samples(
-    samples: Sequence[Sample], transforms: tio.Compose, *, censored: bool = False
+    samples: Sequence[Sample], transforms: tio.Compose, *, unlabelled: bool = False
 ) -> tuple[list[Sample], list[str]]:
     """Samples that can be trained on, and sentences on the others.
 
-    Without a label none can, unless those that are `censored` count; where the transforms show a
+    Without a label none can, unless `unlabelled` is true; where the transforms show a
     nodule's surroundings, none without a centre, unless all are without (crops).
     """
-    labelled = [one for one in samples if censored or one.label is not None]
+    labelled = [one for one in samples if unlabelled or one.label is not None]
     used = _shown(labelled, transforms)
     notes = []
     if len(labelled) < len(samples):

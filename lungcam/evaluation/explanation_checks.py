@@ -116,11 +116,9 @@ def judge_explanations(
     net: nn.Module,
     dataset: PreparedDataset,
     *,
-    layer: str,
+    explainer: Explainer,
     auc: Sequence[float],
     file: Path,
-    method: str = "gradcam",
-    background: float = -1.0,
     others: Sequence[nn.Module] = (),
     limit: int = LIMIT,
     seed: int = 0,
@@ -132,28 +130,26 @@ def judge_explanations(
     Args:
         net: The trained net itself, not the classifier around it.
         dataset: The split it is judged on, with both labels.
-        layer: Layer of the net that is explained.
+        explainer: Makes the maps of the net.
         auc: The net's AUC on the split with the bounds of its 95 % interval.
         file: Where the verdict goes, as JSON.
-        method: How maps are made.
-        background: What the net is shown where there is nothing; `occlusion` covers with it.
         others: Nets of the same recipe, of other seeds or folds, to compare maps with; what comes
             of it is told and not judged.
         limit: Of positives that are explained, drawn at random.
         seed: Of all that is random.
 
     Returns:
-        As of `lungcam.explain.reliability.assess_reliability`, with `method`, `layer` and `rules`; figures that
-        are not known are None.
+        Result of `lungcam.explain.reliability.assess_reliability`, with `method`, `layer` and
+        `rules`; unknown figures are None.
     """
-    make = Explainer(layer=layer, method=method, background=background)
-    cases = choose_cases(net, make, dataset=dataset, limit=limit, seed=seed)
+    cases = choose_cases(net, explainer, dataset=dataset, limit=limit, seed=seed)
     figures = {
         "n": len(cases),
         "auc": list(auc),
-        **_figures(net, make, cases=cases, others=others, seed=seed),
+        **_figures(net, explainer, cases=cases, others=others, seed=seed),
     }
-    found = assess_reliability(_known(figures)) | {"method": method, "layer": layer, "rules": RULES}
+    settings = {"method": explainer.method, "layer": explainer.layer, "rules": RULES}
+    found = assess_reliability(_known(figures)) | settings
     write_text(file, json.dumps(found, indent=2) + "\n")
     return found
 

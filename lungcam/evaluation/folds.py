@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from scipy.special import logit
 
 from lungcam.cohorts.csv_rows import read_rows
-from lungcam.evaluation.predictions import BASELINE
 from lungcam.metrics import ScoredSamples
 from lungcam.runtime.atomic import write_text
+from lungcam.tasks.predictions import BASELINE
 
 
 @contextmanager

@@ -15,15 +15,13 @@ from tqdm import tqdm
 from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
 from lungcam.data import prepare_sample
-from lungcam.data.lesion_mask import FULL_SHARE, lesion_share
+from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import HeatMap
 from lungcam.explain.inpaint import (
     AERATED_HU,
     control_region,
-    dilated_mask,
     highlighted_regions,
     inpaint,
-    sphere,
 )
 from lungcam.grid import Grid, reorient
 from lungcam.runtime.atomic import write_text
@@ -81,7 +79,7 @@ def erase_lesions(
     at, hu = grid(subject, "image"), volume(subject, "image")
     for_positive = np.maximum(heat.on(at), 0)
     total = float(for_positive.sum())
-    regions, source = annotated(sample, at), "annotated"
+    regions, source = annotated_lesions(sample, at), "annotated"
     if not regions:
         seen = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
@@ -152,24 +150,6 @@ def describe_change(lesion: Mapping[str, object]) -> str:
     if lesion["control"] is not None:
         told += f"; as much lung elsewhere: {lesion['control']['change']:+.2f}"
     return told
-
-
-def annotated(sample: Sample, grid: Grid) -> list[np.ndarray]:
-    """The annotated lesions, `(W, H, D)` bool each, with a margin; none where none is known.
-
-    The sample's own by its mask, else by its centre and diameter, and any other nodule of its scan.
-    """
-    found: list[np.ndarray] = []
-    if sample.lesion_mask is not None:
-        found = [dilated_mask(lesion_share(Path(sample.lesion_mask), grid) > FULL_SHARE // 2, grid)]
-    elif sample.center_mm is not None and sample.diameter_mm:
-        found = [sphere(grid, sample.center_mm, diameter_mm=sample.diameter_mm)]
-    for one in sample.nodules:
-        region = sphere(grid, one.center_mm, diameter_mm=one.diameter_mm)
-        # the sample's own is among them
-        if not any((region & other).any() for other in found):
-            found.append(region)
-    return [region for region in found if region.any()]
 
 
 def _allowed(subject: tio.Subject, hu: np.ndarray, *, grid: Grid) -> np.ndarray:

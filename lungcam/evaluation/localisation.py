@@ -15,6 +15,7 @@ from lungcam.cohorts import Sample, ScanNodule
 from lungcam.data import PreparedDataset, read_lesion
 from lungcam.errors import InputError
 from lungcam.explain import (
+    HIT_MARGIN_MM,
     Explainer,
     HeatMap,
     Lesion,
@@ -279,7 +280,7 @@ class Localiser:
             return
         figures = {}
         for name, one in pointed.items():
-            point = one.points[0] if len(one.points) else np.full(3, np.nan)
+            point = _highest(one.points)
             if name == "center":
                 point = min(one.points, key=lambda at: np.linalg.norm(at - lesion.center_mm))
             figures[name] = measure_point(point, lesion)
@@ -287,8 +288,7 @@ class Localiser:
                 figures[name] |= measure_map(one.heat.on(fine), share)
         figures["random"] = measure_chance(lungs, grid, lesion=lesion, share=coarse)
         ordered = {name: figures[name] for name in (NET, *BASELINES)}
-        found = pointed[NET].points
-        peak = found[0] if len(found) else np.full(3, np.nan)
+        peak = _highest(pointed[NET].points)
         bare = Lesion(center_mm=lesion.center_mm, diameter_mm=lesion.diameter_mm)
         self.lesions.append(LesionResult(sample=sample, lesion=bare, peak_mm=peak, figures=ordered))
 
@@ -301,6 +301,11 @@ def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[S
     holding = [k for k, one in enumerate(nodules) if within_radius(distances[k], one.diameter_mm)]
     mine = min(holding, key=distances.__getitem__, default=None)
     return [one for k, one in enumerate(nodules) if k != mine]
+
+
+def _highest(points: np.ndarray) -> np.ndarray:
+    """Return the first of `(N, 3)` peaks; NaN if there is none."""
+    return points[0] if len(points) else np.full(3, np.nan)
 
 
 def _place(
@@ -326,3 +331,55 @@ def localise_split(localiser: Localiser, dataset: PreparedDataset) -> None:
         prepared = dataset.prepared(row)
         image = torch.from_numpy(prepared.input.copy())[None, None]
         localiser.add(sample, image, prepared.grid, prepared.lungs)
+
+
+# for each key of metrics.json the figure of `measure_point` it is the mean of, and its margin in mm
+PEAK_SHARES = {
+    "peak_share": ("peak_within_radius_5mm", HIT_MARGIN_MM),
+    "peak_share_strict": ("peak_within_radius", 0.0),
+}
+
+
+def peak_shares(
+    classifier: Classifier, explainer: Explainer, *, dataset: PreparedDataset
+) -> dict[str, float | int]:
+    """Compute how often the map of a positive has its peak on the lesion.
+
+    The lesion is a ball around the sample's centre; positives without a known centre and diameter
+    do not count.
+
+    Args:
+        classifier: Trained net in evaluation mode.
+        explainer: Makes the maps.
+        dataset: The split.
+
+    Returns:
+        Figures for metrics.json: `peak_n`, the shares in `PEAK_SHARES`, and with the ending
+        `_random` the same of a random point in the lungs; empty if there is no such positive.
+    """
+    device = next(classifier.parameters()).device
+    hits, chances = [], []
+    for row, sample in enumerate(dataset.samples):
+        if sample.label != 1 or sample.center_mm is None or not sample.diameter_mm:
+            continue
+        prepared = dataset.prepared(row)
+        image = torch.from_numpy(prepared.input.copy())[None, None].to(device)
+        heat = explainer(classifier, image, prepared.grid)
+        points, _ = peaks(heat.values, heat.cells, most=1)
+        lesion = Lesion(center_mm=np.array(sample.center_mm), diameter_mm=sample.diameter_mm)
+        hits.append(measure_point(_highest(points), lesion))
+        chances.append(
+            {
+                figure: random_hit_share(
+                    prepared.lungs, prepared.grid, lesion.center_mm, lesion.diameter_mm, margin
+                )
+                for figure, margin in PEAK_SHARES.values()
+            }
+        )
+    if not hits:
+        return {}
+    shares: dict[str, float | int] = {"peak_n": len(hits)}
+    for name, (figure, _) in PEAK_SHARES.items():
+        shares[name] = float(np.mean([hit[figure] for hit in hits]))
+        shares[f"{name}_random"] = float(np.mean([chance[figure] for chance in chances]))
+    return shares

@@ -12,6 +12,7 @@ import numpy as np
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.evaluation.localisation import BASELINES, NET, ImageResult, LesionResult, Localiser
 from lungcam.explain import LEVELS, MAP_FIGURES, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_FIGURES
+from lungcam.grid import lps_columns
 from lungcam.metrics import (
     AVERAGES_RULE,
     FROC_RULE,
@@ -307,9 +308,3 @@ def _rows(localiser: Localiser) -> Iterator[dict[str, object]]:
                 if finite(value) is not None
             }
         yield row
-
-
-def lps_columns(name: str, point: np.ndarray) -> dict[str, float]:
-    """RAS mm as the three LPS columns of a table."""
-    x, y, z = point
-    return {f"{name}X": round(-x, 4), f"{name}Y": round(-y, 4), f"{name}Z": round(float(z), 4)}

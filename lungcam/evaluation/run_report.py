@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from lungcam.evaluation.predictions import Predictions
+from lungcam.evaluation.figures import HEATMAPS, HEATMAPS_TITLE
+from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.report.page import write_page
-from lungcam.report.run_page import PICTURES, Case, RunReport, run_page
+from lungcam.report.run_page import Case, RunReport, run_page
+from lungcam.tasks.predictions import Predictions
+
+if TYPE_CHECKING:
+    from lungcam.report.montage import Tile
 
 # label, whether it was called rightly, and what such a case is
 CASES = (
@@ -20,39 +26,39 @@ CASES = (
 
 
 def write_run_report(
-    folder: Path,
-    metrics: Mapping[str, object],
+    run: TrainedRun,
+    metrics: Mapping[str, Any],
     *,
-    answers: Predictions,
-    tiles: Mapping[int, object],
-    located: Sequence[str],
-    left_out: Sequence[str],
+    test: Predictions,
+    tiles: Mapping[int, "Tile"],
+    localisation: Sequence[str],
     mark: str | None,
 ) -> None:
-    """Write report.html: one file that works offline in any browser.
+    """Write report.html, a single file that any browser shows offline.
 
     Args:
-        folder: The run folder, with its figures.
-        metrics: As written to metrics.json.
-        answers: Of the test split.
-        tiles: Slices of some of its samples, by row, see `draw_figures`.
-        located: Lines on where the maps point.
-        left_out: Ids of samples that could not be used.
-        mark: The warning on heat-maps that failed their checks.
+        run: The run, with its figures drawn.
+        metrics: Content of metrics.json.
+        test: Predictions of label 1 in the test split.
+        tiles: Slices of some of its samples by row, from `draw_figures`.
+        localisation: Lines on where the maps point.
+        mark: Warning on heat-maps that failed their checks.
     """
-    files = {name: folder / "figures" / f"{name}.png" for name in PICTURES}
+    titles = {**run.task.figure_titles, HEATMAPS: HEATMAPS_TITLE}
+    files = {name: run.folder / "figures" / f"{name}.png" for name in titles}
     report = RunReport(
-        name=folder.name,
+        name=run.folder.name,
         metrics=metrics,
+        titles=titles,
         figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
-        cases=_cases(answers, metrics["test"]["threshold"], tiles=tiles),
-        # where the file lies says the run folder
-        located=[one for one in located if str(folder) not in one],
-        left_out=left_out,
-        overview=_overview(folder, metrics["seed"]),
+        cases=_cases(test, metrics["test"]["threshold"], tiles=tiles),
+        # the report lies in the run folder, whose name it need not repeat
+        located=[line for line in localisation if str(run.folder) not in line],
+        left_out=list(run.data.left_out),
+        overview=_overview(run.folder, run.seed),
         mark=mark,
     )
-    write_page(folder / "report.html", run_page(report))
+    write_page(run.folder / "report.html", run_page(report))
 
 
 def extremes(
@@ -79,7 +85,7 @@ def extremes(
     return found
 
 
-def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, object]) -> list[Case]:
+def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, "Tile"]) -> list[Case]:
     from lungcam.report.montage import tile_png
 
     picked = extremes(answers.labels, answers.probabilities, threshold=threshold)

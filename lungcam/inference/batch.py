@@ -25,16 +25,16 @@ from lungcam.cohorts.table import Fault
 from lungcam.data import content_stamp
 from lungcam.errors import DefectError, InputError
 from lungcam.evaluation.localisation import Localiser
-from lungcam.evaluation.predictions import Predictions
+from lungcam.evaluation.predictor import Predictor
 from lungcam.inference.outputs import NAME
 from lungcam.inference.prepare import PreparedScan, prepare_for_outputs
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
-from lungcam.metrics import RULES, Calibration, summarise
+from lungcam.metrics import RULES, Calibration
 from lungcam.runtime.atomic import clear_unfinished, write_table, write_text
 from lungcam.runtime.parallel import Failure, attempt, processors, work_ahead
 from lungcam.runtime.versions import versions
-from lungcam.training.predictor import Predictor
+from lungcam.tasks.predictions import Predictions
 
 
 def write_metrics(
@@ -62,13 +62,7 @@ def write_metrics(
         calibration=predictor.calibration or Calibration(),
     )
     metrics = {
-        "test": summarise(
-            told.labels,
-            told.probabilities,
-            patients=told.patients,
-            threshold=predictor.threshold,
-            baselines=told.baselines,
-        ),
+        "test": told.summarise(threshold=predictor.threshold),
         "seen_in_training": sum(bool(one["seen_in_training"]) for one in answers),
         "label_rule": predictor.label_rule,
         "rules": RULES,

@@ -3,14 +3,12 @@
 The DICOM objects of one scan.
 
 The pictures of one scan's heat-map.
-
-A map for each year's risk.
 """
 
 import json
 import resource
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +25,11 @@ from lungcam.dicom import (
     write_parametric_map,
     write_segmentation,
 )
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, method_name, peaks
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
 from lungcam.inference.prepare import PreparedScan
-from lungcam.nets import one_year
 from lungcam.render import (
     PictureInputs,
     RenderError,
@@ -48,7 +46,6 @@ from lungcam.render import (
 from lungcam.render.turntable import SIZE
 from lungcam.runtime.atomic import atomic_write, write_text
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid
 
 # beyond that GDCM gives no spacing to an object of many frames
@@ -189,7 +186,7 @@ def prediction_record(
     return {
         "probability": round(probability, 6),
         "logit": answer.logit,
-        **_risk(predictor, answer),
+        **predictor.task.prediction(answer.logits, predictor.probability),
         "label": int(probability >= predictor.threshold),
         "threshold": predictor.threshold,
         "label_rule": predictor.label_rule,
@@ -242,32 +239,20 @@ def _candidates(predictor: Predictor, answer: ScanPrediction) -> dict[str, objec
     }
 
 
-def _risk(predictor: Predictor, answer: ScanPrediction) -> dict[str, object]:
-    """The risk within each year, by the year, of a net that tells them."""
-    if answer.yearly is None:
-        return {}
-    risks = {str(k): predictor.probability(one) for k, one in enumerate(answer.yearly, start=1)}
-    return {"risk": {year: round(risk, 6) for year, risk in risks.items()}}
-
-
 def peak_memory_mb() -> int:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def yearly_maps(predictor: Predictor, answer: ScanPrediction) -> Iterator[HeatMap]:
-    """Explain the cumulative risk within each year, from the first to the horizon.
-
-    A later year's logit is an earlier one's and what is added since, so what differs between two
-    maps is what speaks for the event in the years between.
+def task_maps(predictor: Predictor, answer: ScanPrediction) -> Iterable[tuple[str, HeatMap]]:
+    """Return the task's further heat-maps of a scan, by name; see `lungcam.tasks.Task.maps`.
 
     Args:
-        predictor: A net that tells risks.
-        answer: Of one place.
+        predictor: The trained net.
+        answer: Prediction of one place.
     """
     net = predictor.classifier
     image = answer.image.to(next(net.parameters()).device)
-    for year in range(len(answer.yearly)):
-        with one_year(net, year):
-            yield predictor.explainer(net, image, grid(answer.subject, "input"))
+    cells = grid(answer.subject, "input")
+    return predictor.task.maps(net, lambda: predictor.explainer(net, image, cells))

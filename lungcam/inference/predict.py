@@ -12,13 +12,13 @@ import torchio as tio
 from tqdm import tqdm
 
 from lungcam.errors import InputError
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, peaks
 from lungcam.explain.cam import GRADIENT_METHODS, Features, Sides, choose_evidence, features
 from lungcam.explain.sliding_window import blend, place_windows
 from lungcam.inference.prepare import PreparedScan
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms import NoduleView, Quality, prepare
 from lungcam.transforms.subject import grid
 
@@ -163,7 +163,8 @@ class ScanPrediction:
         quality: The verdict on the masks.
         warnings: Sentences on what the user should know.
         candidates: The most suspicious places, best first; None where one place was asked about.
-        yearly: `(years,)` logits of the risk within each year; None of a net that knows the label.
+        logits: `()` or `(K,)` logits of the subject, as the task reads them; the last is that of
+            label 1.
     """
 
     logit: float
@@ -173,8 +174,8 @@ class ScanPrediction:
     masks: Mapping[str, np.ndarray]
     quality: Quality
     warnings: Sequence[str]
+    logits: np.ndarray
     candidates: Sequence[Candidate] | None = None
-    yearly: np.ndarray | None = None
 
     @property
     def image(self) -> torch.Tensor:
@@ -197,9 +198,9 @@ def predict_prepared(
     """
     if ready.subject is None:
         return _all_places(predictor, ready, watch=watch)
-    logit, yearly, heat = _asked(predictor, ready.subject, watch=watch)
+    logits, heat = _asked(predictor, ready.subject, watch=watch)
     told = ready.masks, ready.quality, ready.warnings
-    return ScanPrediction(logit, heat, ready.subject, heat, *told, yearly=yearly)
+    return ScanPrediction(float(logits.flat[-1]), heat, ready.subject, heat, *told, logits)
 
 
 def _all_places(predictor: Predictor, ready: PreparedScan, *, watch: Stopwatch) -> ScanPrediction:
@@ -214,26 +215,24 @@ def _all_places(predictor: Predictor, ready: PreparedScan, *, watch: Stopwatch) 
         center_mm = scan.grid.canonical.to_world(inside[len(inside) // 2])
     with watch("lungs"):
         subject = prepare(scan, predictor.transforms, center_mm=tuple(center_mm))
-    logit, yearly, local = _asked(predictor, subject, watch=watch)
+    logits, local = _asked(predictor, subject, watch=watch)
     told = [
         *ready.warnings,
         f"No centre is known: {slid.windows} places in the lungs were looked at, and the answer is "
         "that of the most suspicious one. The net learnt from nodules alone, and not what else "
         "there is in lungs.",
     ]
-    found = slid.candidates
-    made = ready.masks, ready.quality, told, found, yearly
-    return ScanPrediction(logit, slid.heat, subject, local, *made)
+    made = ready.masks, ready.quality, told, logits, slid.candidates
+    return ScanPrediction(float(logits.flat[-1]), slid.heat, subject, local, *made)
 
 
 def _asked(
     predictor: Predictor, subject: tio.Subject, *, watch: Stopwatch
-) -> tuple[float, np.ndarray | None, HeatMap]:
-    """The logit, that of each year where the net tells them, and the map."""
+) -> tuple[np.ndarray, HeatMap]:
+    """Return the net's logits, `()` or `(K,)`, and the map."""
     net = predictor.classifier
     image = subject["input"].data[None].to(next(net.parameters()).device)
     with watch("model"), torch.no_grad():
-        told = net.answer(image)[0].float().cpu().numpy()
-    yearly = told if told.ndim else None
+        logits = net.answer(image)[0].float().cpu().numpy()
     with watch("explain"):
-        return float(told.flat[-1]), yearly, predictor.explainer(net, image, grid(subject, "input"))
+        return logits, predictor.explainer(net, image, grid(subject, "input"))

@@ -8,6 +8,7 @@ import numpy as np
 from lungcam.cohorts import Sample
 from lungcam.evaluation.lesion_erasure import erase_lesions
 from lungcam.evaluation.localisation import Localiser
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.outputs import (
@@ -15,9 +16,9 @@ from lungcam.inference.outputs import (
     peak_memory_mb,
     prediction_record,
     show_window,
+    task_maps,
     write_pictures,
     write_prediction,
-    yearly_maps,
 )
 from lungcam.inference.predict import predict_prepared
 from lungcam.inference.prepare import PreparedScan
@@ -27,7 +28,6 @@ from lungcam.render import PictureInputs
 from lungcam.report.outlines import outlines_of
 from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import Scan, write_volume
-from lungcam.training.predictor import Predictor
 from lungcam.transforms.subject import grid, volume
 
 # each is timed
@@ -117,9 +117,9 @@ def predict_scan(
                     reorient(one, canonical, target=scan.grid),
                     grid=scan.grid,
                 )
-            if answer.yearly is not None and answer.candidates is None:
-                for year, heat in enumerate(yearly_maps(predictor, answer), start=1):
-                    file = folder / f"heatmap_year_{year}.nii.gz"
+            if answer.candidates is None:
+                for name, heat in task_maps(predictor, answer):
+                    file = folder / f"heatmap_{name}.nii.gz"
                     write_volume(file, heat.on(scan.grid), grid=scan.grid)
     if wanted.dicom:
         # the codes' dictionary alone takes a fifth of a second

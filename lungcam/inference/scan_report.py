@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.cohorts import Sample
+from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
@@ -16,7 +17,6 @@ from lungcam.report.scan_page import ScanReport, scan_page
 from lungcam.report.scan_volume import show_scan
 from lungcam.report.volume_section import volume_section
 from lungcam.scans import Scan
-from lungcam.training.predictor import Predictor
 from lungcam.transforms import is_crop, shows_whole_chest
 
 # along the longest side of the 3D view: as fine as a browser without a graphics card can turn
@@ -69,6 +69,7 @@ def write_scan_report(
         fitted_on=predictor.fitted_on,
         noun="scans" if shows_whole_chest(predictor.transforms) else "nodules",
         lesions=lesions,
+        section=predictor.task.prediction_section(prediction),
     )
     view = None
     if "lungs" in answer.masks:

@@ -1,4 +1,4 @@
-"""Lung masks in mm, and what the network is shown of them. Plain numpy."""
+"""Lung masks, their quality, and the view of the lungs for the network; plain numpy, in mm."""
 
 from lungcam.lungs.mask import MASKS, cavity, close, lung_mask, mask_around
 from lungcam.lungs.morphology import dilate, fill_axial_slices

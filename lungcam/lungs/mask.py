@@ -1,8 +1,7 @@
-"""What the network may see of a scan: the three named masks.
+"""Lung masks for the network: `recipe`, `closed` and `cavity`.
 
-The thoracic cavity around both lungs: what grows at a wall or between the lungs lies in it.
-
-Closing in mm: what is attached to the wall comes back.
+The thoracic cavity also holds lesions at the chest wall and between the lungs; a closing in mm
+brings lesions at the wall back into the lungs.
 """
 
 import numpy as np
@@ -11,7 +10,88 @@ from lungcam.grid import Grid, resample
 from lungcam.lungs.morphology import bounding_box, dilate, fill_axial_slices
 from lungcam.lungs.segment import air, lung_pockets, trachea
 
+MASKS = ("recipe", "closed", "cavity")
+# radius that distinguishes a lesion's bay from the bays between heart, spine and diaphragm
+BAY_MM = 20.0
+SLAB_MM = 10.0
+# number of directions in which the convex hull is computed
 DIRECTIONS = 128
+WORKING_SPACING_MM = 3.0
+# exactly half counts as inside, whatever rounding does to the last bit
+HALF = 0.5 - 1e-5
+
+
+def lung_mask(
+    hu: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    *,
+    kind: str = "cavity",
+    threshold: float = -350,
+    margin_mm: float = 4.0,
+) -> np.ndarray:
+    """Compute a lung mask from a scan.
+
+    Args:
+        hu: `(W, H, D)` volume in HU, in RAS+ order.
+        spacing_mm: Voxel spacing in mm, in the same order.
+        kind: `recipe`, `closed` or `cavity`; see `mask_around`.
+        threshold: Upper limit of air in HU.
+        margin_mm: Margin around the lungs in mm.
+
+    Returns:
+        `(W, H, D)` bool.
+
+    Raises:
+        ValueError: No lungs are found, or there is no such mask.
+
+    Example:
+        >>> scan = read_scan("path/to/dicom_folder")
+        >>> canonical = scan.grid.canonical
+        >>> hu = reorient(scan.hu, scan.grid, target=canonical)
+        >>> mask = lung_mask(hu, canonical.spacing_mm)
+    """
+    pockets = lung_pockets(air(hu, threshold), hu, spacing_mm=spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
+    return mask_around(
+        pockets & ~airway, airway, spacing_mm=spacing_mm, kind=kind, margin_mm=margin_mm
+    )
+
+
+def mask_around(
+    lungs: np.ndarray,
+    airway: np.ndarray,
+    *,
+    spacing_mm: tuple[float, float, float],
+    kind: str = "cavity",
+    margin_mm: float = 4.0,
+) -> np.ndarray:
+    """Compute a mask around the lungs.
+
+    `recipe`: the lungs and the trachea, filled in each axial slice and dilated. `closed`: the same
+    after a closing with a ball of 20 mm, which includes lesions at the wall. `cavity`: the convex
+    hull of both lungs, slice by slice, with all that lies between them.
+
+    Args:
+        lungs: `(W, H, D)` bool in RAS+ order, not empty.
+        airway: `(W, H, D)` bool, the trachea; `cavity` excludes its part above the lungs.
+        spacing_mm: Voxel spacing in mm.
+        kind: Name of the mask, from `MASKS`.
+        margin_mm: Width of the margin in mm.
+
+    Returns:
+        `(W, H, D)` bool; it contains `lungs`.
+
+    Raises:
+        ValueError: There is no such mask.
+    """
+    if kind not in MASKS:
+        raise ValueError(f"lungs.mask={kind}: choose {', '.join(MASKS)}.")
+    if kind == "cavity":
+        return cavity(lungs, spacing_mm, margin_mm=margin_mm, slab_mm=SLAB_MM)
+    mask = fill_axial_slices(lungs | airway, spacing_mm)
+    if kind == "closed":
+        mask = close(mask, spacing_mm, radius_mm=BAY_MM)
+    return dilate(mask, spacing_mm, distance_mm=margin_mm)
 
 
 def cavity(
@@ -21,48 +101,49 @@ def cavity(
     margin_mm: float = 4.0,
     slab_mm: float = 10.0,
 ) -> np.ndarray:
-    """Span the convex hull of both lungs, slice by slice, and widen it.
+    """Compute the convex hull of both lungs, slice by slice, with a margin.
 
-    In each axial slice the hull is that of the lungs in this slice and in those within `slab_mm`
-    above and below, so that a tumour which fills a lung's cross-section does not cut the hull
-    short. A hull is kept as its support function, its extent in each of `DIRECTIONS` directions:
-    to widen it is to add, to unite is to take the larger (Rockafellar, Convex Analysis, 1970, §13).
-    Between two directions it may be wider than the hull, by 1.2 % of the length of a flat side.
+    The hull of an axial slice is that of the lungs in this slice and in the slices within `slab_mm`
+    above and below, so that a tumour that fills a lung's cross-section does not shorten the hull.
+    A hull is stored as its support function, the extent in each of `DIRECTIONS` directions: a
+    margin is added to it, and the union of two hulls is the maximum (Rockafellar, Convex Analysis,
+    1970, §13). Between two directions it may be wider than the hull, by 1.2 % of the length of a
+    flat side.
 
     Args:
         lungs: `(W, H, D)` bool in RAS+ order, not empty.
         spacing_mm: Voxel spacing in mm.
         margin_mm: Distance by which the hull is widened, in all directions.
-        slab_mm: How far above and below a slice lungs count.
+        slab_mm: Distance above and below a slice within which lungs count.
 
     Returns:
-        `(W, H, D)` bool; it holds `lungs`.
+        `(W, H, D)` bool; it contains `lungs`.
     """
     width = lungs.shape[0]
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-    ways = np.column_stack([np.cos(angles), np.sin(angles)])
-    ways[np.abs(ways) < 1e-9] = 0
-    extents = _slabs(
-        _extents(lungs, ways, spacing_mm=spacing_mm),
+    directions = np.column_stack([np.cos(angles), np.sin(angles)])
+    directions[np.abs(directions) < 1e-9] = 0
+    extents = _widen(
+        _extents(lungs, directions, spacing_mm=spacing_mm),
         spacing_mm[2],
         margin_mm=margin_mm,
         slab_mm=slab_mm,
     )
-    first, last = _rows(extents, ways, shape=lungs.shape, spacing_mm=spacing_mm)
-    # row n begins with n voxels: a stretch is the difference of two
-    stretches = np.tri(width + 1, width, -1, dtype=bool)
+    first, last = _row_limits(extents, directions, shape=lungs.shape, spacing_mm=spacing_mm)
+    # row n begins with n True voxels: any run of voxels is the difference of two rows
+    runs = np.tri(width + 1, width, -1, dtype=bool)
     mask = np.zeros_like(lungs)
     for k in np.flatnonzero((last >= first).any(axis=0)):
         rows = np.flatnonzero(last[:, k] >= first[:, k])
         rows = slice(rows[0], rows[-1] + 1)
-        mask[:, rows, k] = (stretches[last[rows, k] + 1] ^ stretches[first[rows, k]]).T
+        mask[:, rows, k] = (runs[last[rows, k] + 1] ^ runs[first[rows, k]]).T
     return mask
 
 
 def _extents(
-    lungs: np.ndarray, ways: np.ndarray, *, spacing_mm: tuple[float, float, float]
+    lungs: np.ndarray, directions: np.ndarray, *, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
-    """How far each slice reaches in each direction: `(n, D)` in mm, -inf where it is empty."""
+    """Compute the support function of each slice: `(n, D)` in mm, -inf for an empty slice."""
     width = lungs.shape[0]
     rows = np.flatnonzero(lungs.any(axis=(0, 2)))
     inner = lungs[:, rows[0] : rows[-1] + 1]
@@ -70,16 +151,16 @@ def _extents(
     right = (width - 1 - inner[::-1].argmax(axis=0)) * spacing_mm[0]
     y = np.arange(rows[0], rows[-1] + 1)[:, None] * spacing_mm[1]
     y = np.where(inner.any(axis=0), y, np.nan)
-    extents = np.full((len(ways), lungs.shape[2]), -np.inf)
-    for i, (across, along) in enumerate(ways):
-        np.fmax.reduce((right if across > 0 else left) * across + y * along, out=extents[i])
+    extents = np.full((len(directions), lungs.shape[2]), -np.inf)
+    for i, (dx, dy) in enumerate(directions):
+        np.fmax.reduce((right if dx > 0 else left) * dx + y * dy, out=extents[i])
     return np.where(np.isnan(extents), -np.inf, extents)
 
 
-def _slabs(
+def _widen(
     extents: np.ndarray, spacing_mm: float, *, margin_mm: float, slab_mm: float
 ) -> np.ndarray:
-    """Unite each slice with its neighbours, and widen it as a ball of `margin_mm` would."""
+    """Unite each slice's hull with its neighbours' and widen it as a ball of `margin_mm` does."""
     united = extents + margin_mm
     for steps in range(1, int(max(margin_mm, slab_mm) / spacing_mm + 1e-6) + 1):
         reach = np.sqrt(max(margin_mm**2 - (steps * spacing_mm) ** 2, 0.0))
@@ -88,34 +169,27 @@ def _slabs(
     return united
 
 
-def _rows(
+def _row_limits(
     extents: np.ndarray,
-    ways: np.ndarray,
+    directions: np.ndarray,
     *,
     shape: tuple[int, int, int],
     spacing_mm: tuple[float, float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First and last voxel of each row, `(H, D)` each; an empty row ends before it begins."""
+    """Return first and last voxel of each row, `(H, D)` each; in an empty row last < first."""
     y = np.arange(shape[1])[:, None] * spacing_mm[1]
     low = np.full(shape[1:], -np.inf)
     high = np.full(shape[1:], np.inf)
-    for (across, along), extent in zip(ways, extents, strict=True):
-        if across > 0:
-            np.minimum(high, (extent - y * along) / across, out=high)
-        elif across < 0:
-            np.maximum(low, (extent - y * along) / across, out=low)
+    for (dx, dy), extent in zip(directions, extents, strict=True):
+        if dx > 0:
+            np.minimum(high, (extent - y * dy) / dx, out=high)
+        elif dx < 0:
+            np.maximum(low, (extent - y * dy) / dx, out=low)
         else:
-            high[y[:, 0, None] * along > extent + 1e-6] = -np.inf
+            high[y[:, 0, None] * dy > extent + 1e-6] = -np.inf
     first = np.ceil(np.clip(low / spacing_mm[0] - 1e-6, 0, shape[0]))
     last = np.floor(np.clip(high / spacing_mm[0] + 1e-6, -1, shape[0] - 1))
     return np.minimum(first, last + 1).astype(int), last.astype(int)
-
-
-WORKING_SPACING_MM = 3.0
-# just half counts as in, whatever the order of summation makes of its last bit
-HALF = 0.5 - 1e-5
-# radius that tells a lesion's bay from the bays between heart, spine and dome
-BAY_MM = 20.0
 
 
 def close(
@@ -123,8 +197,8 @@ def close(
 ) -> np.ndarray:
     """Fill the bays of a mask that a ball of a given radius cannot enter from outside.
 
-    A threshold takes a nodule at the chest wall for wall and leaves a bay in the lungs; closing
-    fills it. Worked out on a grid of 3 mm, since a bay worth filling is larger, and in mm, so that
+    A threshold counts a nodule at the chest wall as wall and leaves a bay in the lungs; closing
+    fills it. It is computed on a grid of 3 mm, as relevant bays are larger, and in mm, so that
     slice thickness does not matter.
 
     Args:
@@ -146,80 +220,8 @@ def close(
     working = Grid(tuple(int(n) for n in np.ceil((high - low) / step)), affine)
     coarse = resample(mask, source, target=working) >= HALF
     spacing = tuple(float(mm) for mm in step)
-    closed = ~dilate(
-        ~dilate(coarse, spacing, distance_mm=radius_mm), spacing, distance_mm=radius_mm
-    )
+    dilated = dilate(coarse, spacing, distance_mm=radius_mm)
+    closed = ~dilate(~dilated, spacing, distance_mm=radius_mm)
     result = mask.copy(order="K")
     result[box] |= resample(closed, working, target=source.crop(box)) >= HALF
     return result
-
-
-MASKS = ("recipe", "closed", "cavity")
-SLAB_MM = 10.0
-
-
-def mask_around(
-    lungs: np.ndarray,
-    airway: np.ndarray,
-    *,
-    spacing_mm: tuple[float, float, float],
-    kind: str = "cavity",
-    margin_mm: float = 4.0,
-) -> np.ndarray:
-    """Make one of the named masks from the lungs.
-
-    `recipe`: the lungs and the trachea, filled in each axial slice and dilated. `closed`: the same,
-    after a closing with a ball of 20 mm that brings lesions at the wall back. `cavity`: the hull of
-    both lungs, slice by slice, with what lies between them.
-
-    Args:
-        lungs: `(W, H, D)` bool in RAS+ order, not empty.
-        airway: `(W, H, D)` bool, the trachea; `cavity` leaves out what of it lies above the lungs.
-        spacing_mm: Voxel spacing in mm.
-        kind: One of `MASKS`.
-        margin_mm: Width of the margin in mm.
-
-    Returns:
-        `(W, H, D)` bool; it holds `lungs`.
-
-    Raises:
-        ValueError: There is no such mask.
-    """
-    if kind not in MASKS:
-        raise ValueError(f"lungs.mask={kind}: choose {', '.join(MASKS)}.")
-    if kind == "cavity":
-        return cavity(lungs, spacing_mm, margin_mm=margin_mm, slab_mm=SLAB_MM)
-    mask = fill_axial_slices(lungs | airway, spacing_mm)
-    if kind == "closed":
-        mask = close(mask, spacing_mm, radius_mm=BAY_MM)
-    return dilate(mask, spacing_mm, distance_mm=margin_mm)
-
-
-def lung_mask(
-    hu: np.ndarray,
-    spacing_mm: tuple[float, float, float],
-    *,
-    kind: str = "cavity",
-    threshold: float = -350,
-    margin_mm: float = 4.0,
-) -> np.ndarray:
-    """Make one of the named masks from a scan.
-
-    Args:
-        hu: `(W, H, D)` volume in HU, in RAS+ order.
-        spacing_mm: Voxel spacing in mm, in the same order.
-        kind: `recipe`, `closed` or `cavity`; see `mask_around`.
-        threshold: Air lies below, in HU.
-        margin_mm: Margin added around, in mm.
-
-    Returns:
-        `(W, H, D)` bool.
-
-    Raises:
-        ValueError: No lungs are found, or there is no such mask.
-    """
-    pockets = lung_pockets(air(hu, threshold), hu, spacing_mm=spacing_mm)
-    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
-    return mask_around(
-        pockets & ~airway, airway, spacing_mm=spacing_mm, kind=kind, margin_mm=margin_mm
-    )

@@ -1,7 +1,4 @@
-"""Has the segmentation worked? Figures of the lungs and of the mask, and what is odd about them.
-
-A small picture of a lung mask, by which a person sees whether it is right.
-"""
+"""Quality of a lung mask: figures, findings, and a thumbnail for the eye."""
 
 import numpy as np
 from scipy import ndimage
@@ -11,15 +8,19 @@ from lungcam.lungs.morphology import bounding_box
 from lungcam.lungs.segment import body_middle, coarse_grid, frame_columns
 from lungcam.lungs.view import DISPLAY_HU
 
-# of both lungs in adults, from full expiration to hyperinflation
+# volume of both lungs in adults, from full expiration to hyperinflation
 USUAL_ML = (1000.0, 10000.0)
-# the heart makes the left lung the smaller one
+# the heart makes the left lung the smaller of the two
 USUAL_LEFT_SHARE = (0.3, 0.7)
 # the tip of a recess may end in the first slice
 LARGEST_CUT_CM2 = 10.0
 SMALLEST_PIECE_ML = 1.0
 MOST_PIECES = 6
 LARGEST_MASK_RATIO = 3.0
+
+VIEW_SHAPE = (128, 128)  # rows and columns of each of the two views
+PIXEL_MM = 3.0
+LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
 def mask_quality(
@@ -34,10 +35,10 @@ def mask_quality(
         spacing_mm: Voxel spacing in mm.
 
     Returns:
-        `lungs_ml`, `mask_ml`, `left_share` (of the lungs' volume on the person's left of the
+        `lungs_ml`, `mask_ml`, `left_share` (share of the lungs' volume to the patient's left of the
         body's middle), `pieces` (of at least 1 mL), `cut_sides_cm2` (area in which the lungs touch
         the sides of the volume or the padding around a circular field of view), `cut_top_cm2`,
-        `cut_bottom_cm2` (area in the first and last slice) and `touches_border` (any of these).
+        `cut_bottom_cm2` (area in the last and first slice) and `touches_border` (any of these).
     """
     voxel_ml = float(np.prod(spacing_mm)) / 1000
     box = bounding_box(lungs)
@@ -48,7 +49,7 @@ def mask_quality(
     sizes_ml = np.bincount(pieces.ravel())[1:] * voxel_ml * np.prod(steps)
     middle = body_middle(hu[every[0], every[1]], box[2]) * steps[0]
     slice_cm2 = spacing_mm[0] * spacing_mm[1] / 100
-    # a voxel's side towards the frame, taken in the middle between its two
+    # the face of a voxel towards the frame, as the mean of its two side faces
     side_cm2 = (spacing_mm[0] + spacing_mm[1]) / 2 * spacing_mm[2] / 100
     cut = {
         "cut_sides_cm2": int(lungs[frame_columns(hu)].sum()) * side_cm2,
@@ -58,7 +59,7 @@ def mask_quality(
     return {
         "lungs_ml": round(float(columns.sum()) * voxel_ml, 1),
         "mask_ml": round(float(mask.sum()) * voxel_ml, 1),
-        # in RAS+ order the first axis grows to the person's right
+        # in RAS+ order the first axis runs to the patient's right
         "left_share": round(float(columns[:middle].sum() / columns.sum()), 3),
         "pieces": int((sizes_ml >= SMALLEST_PIECE_ML).sum()),
         **{name: round(float(area), 1) for name, area in cut.items()},
@@ -67,44 +68,38 @@ def mask_quality(
 
 
 def mask_findings(quality: dict[str, float | int | bool]) -> list[Finding]:
-    """Say what about a mask's figures is unusual, so that a person looks at it.
+    """Flag unusual figures of a mask, so that a person looks at it.
 
     Args:
-        quality: From `mask_quality`.
+        quality: Figures from `mask_quality`.
 
     Returns:
-        Findings that flag, none that refuses: the bounds are of usual adults.
+        Findings that flag but never refuse: the limits are those of usual adults.
     """
     ml, share = quality["lungs_ml"], quality["left_share"]
-    found = []
+    messages = {}
     if not USUAL_LEFT_SHARE[0] <= share <= USUAL_LEFT_SHARE[1]:
         side = "left" if share < 0.5 else "right"
-        found.append(
-            ("one_sided", f"little air on the {side} ({share:.0%} of the lungs lie on the left)")
+        messages["one_sided"] = (
+            f"little air on the {side} ({share:.0%} of the lungs lie on the left)"
         )
     if ml < USUAL_ML[0]:
-        found.append(("small_lungs", f"the lungs hold only {ml:.0f} mL of air"))
+        messages["small_lungs"] = f"the lungs hold only {ml:.0f} mL of air"
     if ml > USUAL_ML[1]:
-        found.append(("large_lungs", f"the lungs hold {ml:.0f} mL, more than an adult's"))
+        messages["large_lungs"] = f"the lungs hold {ml:.0f} mL, more than an adult's"
     for side, place in (("sides", "at the sides"), ("top", "at the top"), ("bottom", "below")):
         area = quality[f"cut_{side}_cm2"]
         if area >= LARGEST_CUT_CM2:
-            told = f"the field of view cuts the lungs {place} ({area:.0f} cm²)"
-            found.append((f"cut_{side}", told))
+            messages[f"cut_{side}"] = f"the field of view cuts the lungs {place} ({area:.0f} cm²)"
     if quality["pieces"] > MOST_PIECES:
-        found.append(("many_pieces", f"the lungs are in {quality['pieces']} pieces"))
+        messages["many_pieces"] = f"the lungs are in {quality['pieces']} pieces"
     if quality["mask_ml"] > LARGEST_MASK_RATIO * ml:
         ratio = quality["mask_ml"] / ml
-        found.append(("large_mask", f"the mask is {ratio:.1f} times the lungs"))
+        messages["large_mask"] = f"the mask is {ratio:.1f} times the lungs"
     return [
-        Finding(code=code, outcome="flagged", message=told, remedy="look at the lung mask")
-        for code, told in found
+        Finding(code=code, outcome="flagged", message=message, remedy="look at the lung mask")
+        for code, message in messages.items()
     ]
-
-
-SIZE = (128, 128)  # rows and columns of each of the two views
-MM = 3.0
-LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
 def thumbnail(
@@ -112,8 +107,8 @@ def thumbnail(
 ) -> np.ndarray:
     """Draw an axial and a coronal slice through the lungs' middle with both outlines.
 
-    The person's right is on the left, as radiologists look at it. The lungs' outline is blue, the
-    mask's yellow.
+    The patient's right is on the left, as in radiology. The lungs' outline is blue, the mask's
+    yellow.
 
     Args:
         hu: `(W, H, D)` HU in RAS+ order.
@@ -126,35 +121,38 @@ def thumbnail(
     """
     middle = [(side.start + side.stop - 1) // 2 for side in bounding_box(lungs)]
     views = []
-    for across, down in ((0, 1), (0, 2)):
-        fixed = 3 - across - down
-        planes = [np.take(one, middle[fixed], axis=fixed) for one in (hu, lungs, mask)]
+    for horizontal, vertical in ((0, 1), (0, 2)):
+        fixed = 3 - horizontal - vertical
+        planes = [np.take(volume, middle[fixed], axis=fixed) for volume in (hu, lungs, mask)]
         columns, rows = (
-            _indices(
-                planes[0].shape[i], middle[axis], spacing_mm=spacing_mm[axis], count=SIZE[1 - i]
+            _pixel_indices(
+                planes[0].shape[i],
+                middle[axis],
+                spacing_mm=spacing_mm[axis],
+                count=VIEW_SHAPE[1 - i],
             )
-            for i, axis in enumerate((across, down))
+            for i, axis in enumerate((horizontal, vertical))
         )
-        # rows run downwards: from front to back, and from head to foot
+        # rows run downwards: from anterior to posterior, and from head to foot
         picture, *outlined = (_pick(plane, columns, rows=rows[::-1]) for plane in planes)
         low, high = DISPLAY_HU
         grey = (np.clip(picture, low, high) - low) * (255 / (high - low))
         view = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
-        for one, colour in zip(outlined, (LUNGS_RGB, MASK_RGB), strict=True):
-            view[one.astype(bool) & ~ndimage.binary_erosion(one)] = colour
-        # in RAS+ order the first axis grows to the person's right, which a radiologist has left
+        for region, colour in zip(outlined, (LUNGS_RGB, MASK_RGB), strict=True):
+            view[region.astype(bool) & ~ndimage.binary_erosion(region)] = colour
+        # in RAS+ order the first axis runs to the patient's right, shown on the left
         views.append(view[:, ::-1])
     return np.concatenate(views, axis=1)
 
 
-def _indices(size: int, middle: int, *, spacing_mm: float, count: int) -> np.ndarray:
-    """Voxels of an axis at `MM` apart, around the middle; -1 beyond the volume."""
-    at = np.rint(middle + (np.arange(count) - count / 2) * MM / spacing_mm).astype(int)
-    return np.where((at >= 0) & (at < size), at, -1)
+def _pixel_indices(size: int, middle: int, *, spacing_mm: float, count: int) -> np.ndarray:
+    """Return voxel indices `PIXEL_MM` apart around the middle; -1 outside the volume."""
+    index = np.rint(middle + (np.arange(count) - count / 2) * PIXEL_MM / spacing_mm).astype(int)
+    return np.where((index >= 0) & (index < size), index, -1)
 
 
 def _pick(plane: np.ndarray, columns: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
-    """`plane[column, row]` as a picture; what lies beyond the volume is its lowest value."""
+    """Return `plane[column, row]` as a picture; outside the volume it has the lowest value."""
     picked = plane[np.ix_(columns, rows)].T.copy()
     picked[(rows < 0)[:, None] | (columns < 0)] = DISPLAY_HU[0] if plane.dtype != bool else False
     return picked

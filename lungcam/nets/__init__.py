@@ -1,4 +1,4 @@
-"""The project's own nets; MONAI's come by config."""
+"""Nets of this project; MONAI's are chosen by config."""
 
 from lungcam.nets.hazard_head import HazardHead, add_hazards, every_year, hazard_head, one_year
 from lungcam.nets.lung_net import LungNet

@@ -1,16 +1,16 @@
-"""A convolution as both of the project's guided nets use it."""
+"""Convolution block of `NoduleNet` and `LungNet`."""
 
 from torch import nn
 
 
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A 3D convolution, batch normalisation and a rectifier.
+    """Build a 3D convolution with batch normalisation and a ReLU.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Its width in voxels; with an even one and a stride of 2, cells stand midway between
-            two voxels, the same from either side.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        kernel: Width of the kernel in voxels; with an even width and a stride of 2, each cell is
+            centred midway between two voxels, the same from either side.
         stride: Voxels from cell to cell.
     """
     padding = (kernel - 1) // 2

@@ -1,4 +1,4 @@
-"""A net that looks at both lungs twice: finely at what is dense, coarsely at what is faint."""
+"""Net for both lungs with a fine path for dense and a coarse path for faint lesions."""
 
 from collections.abc import Sequence
 
@@ -7,37 +7,38 @@ from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate
 
 from lungcam.nets.blocks import convolution
+from lungcam.nets.earlier_weights import accept_earlier_weights
 from lungcam.nets.output import NetOutput
 
-# lower and upper end, in standard deviations above the lungs' mean, of what either look tells
-# apart: nodules and vessels; aerated lung and ground glass
+# lower and upper end, in standard deviations above the lungs' mean, of the two paths' windows:
+# nodules and vessels; aerated lung and ground glass
 DENSE, FAINT = (0.0, 6.0), (-1.0, 1.0)
-# a cell of `joined` is two voxels wide, one of the coarse look four
+# width in voxels of a cell of `joined` and of the coarse path
 CELL, COARSE = 2, 4
-# in cells: what a net that finds nothing adds up to all the same
+# volume in cells that is added, so that the logarithm of an empty map stays finite
 LEAST_VOLUME = 0.1
 
 
 class LungNet(nn.Module):
-    """Gives a logit for both lungs by what stands out in them, dense or faint.
+    """Net that gives a logit for both lungs by what stands out in them, dense or faint.
 
     A nodule is small and dense, ground glass wide and faint. In one window and on one grid the
     first drowns the second. So one path of convolutions sees the image on the input's grid in a
     window of dense tissue, another sees it twice coarser in a window of aerated lung; `joined`
-    holds both on cells of two voxels. The dense path tells of each cell how much of it is nodule,
-    and the answer knows no more of it than the highest cell and the volume of all. Were it shown
-    all channels of that path, the map of what is faint would be lost among vessels (docs,
-    explanation). Of the faint path it knows the highest value of each channel, wherever it lies.
-    Where nodules lie is told, to learn from: a few hundred scans teach hardly more than chance by
-    their outcome alone, as one voxel in 10,000 is nodule. After the attention guided by boxes of
-    Mikhael et al., J Clin Oncol 2023;41:2191-2200.
+    holds both on cells of two voxels. The dense path predicts for each cell how much of it is
+    nodule, and of that path the classifier sees only the highest cell and the volume of all. Given
+    all its channels, the map of what is faint would be lost among vessels (docs, explanation). Of
+    the faint path it sees the highest value of each channel, wherever it lies. The places of
+    nodules are targets of training: a few hundred scans teach hardly more than chance by their
+    outcome alone, as one voxel in 10,000 is nodule. After the attention guided by boxes of Mikhael
+    et al., J Clin Oncol 2023;41:2191-2200.
 
     Args:
-        shape: `(W, H, D)` of the input, multiples of 4: both lungs, their mean 0 and standard
+        shape: `(W, H, D)` of the input, multiples of 4: both lungs, with mean 0 and standard
             deviation 1, at 5 mm or so.
         width: Channels of either path's first convolution; its others have twice as many.
         hidden: Width of the layer before the logit.
-        dropout: Probability, after that layer.
+        dropout: Dropout probability after that layer.
 
     Raises:
         ValueError: The shape does not divide into cells.
@@ -57,7 +58,7 @@ class LungNet(nn.Module):
         if any(size % COARSE for size in shape):
             raise ValueError(f"model.shape={list(shape)}: give multiples of {COARSE}.")
         self.wide = wide = 2 * width
-        # an even kernel: cells stand midway between two voxels, the same from either side
+        # an even kernel: each cell is centred midway between two voxels, the same from either side
         self.fine = nn.Sequential(
             convolution(1, width, kernel=4, stride=CELL),
             convolution(width, wide),
@@ -75,7 +76,8 @@ class LungNet(nn.Module):
         self.location = nn.Conv3d(wide, 1, 1)
         self.hidden = nn.Linear(wide + 2, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.judge = nn.Linear(hidden, 1)
+        self.classifier = nn.Linear(hidden, 1)
+        accept_earlier_weights(self)
         # hardly a cell holds a nodule
         nn.init.constant_(self.location.bias, -5.0)
 
@@ -84,7 +86,7 @@ class LungNet(nn.Module):
         return self.read(image).logit
 
     def read(self, image: torch.Tensor) -> NetOutput:
-        """Tell all that the net sees in images `(B, 1, W, H, D)`; outlines are told by cells."""
+        """Map images `(B, 1, W, H, D)` to logits and outlines; outlines are on cells."""
         fine = self.fine(_window(image, *DENSE))
         coarse = self.coarse(avg_pool3d(_window(image, *FAINT), CELL))
         wider = interpolate(coarse, scale_factor=float(COARSE // CELL), mode="trilinear")
@@ -100,7 +102,7 @@ class LungNet(nn.Module):
             ],
             dim=1,
         )
-        logit = self.judge(self.dropout(self.hidden(features).relu()))
+        logit = self.classifier(self.dropout(self.hidden(features).relu()))
         return NetOutput(logit, location, location.new_zeros(len(image), 0))
 
 

@@ -1,6 +1,6 @@
-"""A net that outlines a nodule, measures it, and judges it by what it measured.
+"""Net that outlines a nodule, measures it and classifies it by the measures.
 
-Measures of what a soft outline holds, each near -1 to 1 and differentiable.
+The measures of a soft outline are differentiable and lie near -1 to 1.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn.functional import avg_pool3d, interpolate, max_pool3d
 
 from lungcam.nets.blocks import convolution
+from lungcam.nets.earlier_weights import accept_earlier_weights
 from lungcam.nets.output import NetOutput
 
-# HU above which a nodule's volume is told: ground glass, part-solid, soft tissue, contrast, calcium
+# HU above which volumes are measured: ground glass, part-solid, soft tissue, contrast, calcium
 ABOVE_HU = (-600, -300, 0, 100, 200, 300, 500)
 MEASURES = (
     "volume",
@@ -28,64 +29,34 @@ MEANS_LOG_ABOVE, SPREAD_LOG_ABOVE = (5.0, 4.5, 4.0, 2.5, 1.0, 0.7, 0.5), 1.5
 UNIT_HU = 300.0
 # a threshold is as soft as a scan is noisy
 SOFT_HU = 30.0
-
-
-def measure(within: torch.Tensor, hu: torch.Tensor) -> torch.Tensor:
-    """Measure nodules.
-
-    Size alone ranks malignant nodules well. Density adds what it does not tell, above all calcium,
-    which marks benign ones: volumes above several thresholds tell how much of it there is, and
-    unlike the densest voxel they hang on no single one that the outline should not hold.
-
-    Args:
-        within: `(B, 1, W, H, D)` share of each voxel that belongs to the nodule.
-        hu: `(B, 1, W, H, D)` HU.
-
-    Returns:
-        `(B, len(MEASURES))`: logarithm of the volume in voxels; mean and standard deviation of the
-        HU; the product of volume and mean; the logarithm of the area that is seen from above; and
-        the logarithms of the volumes above `ABOVE_HU`.
-    """
-    axes = (2, 3, 4)
-    volume = within.sum(axes) + 1
-    density = hu / UNIT_HU
-    mean = (within * density).sum(axes) / volume
-    apart = density - mean[..., None, None, None]
-    spread = ((within * apart**2).sum(axes) / volume + 0.01).sqrt()
-    size = (volume.log() - MEAN_LOG) / SPREAD_LOG
-    area = (within.amax(4).sum((2, 3)) + 1).log() - MEAN_LOG_AREA
-    above = [
-        (((within * ((hu - t) / SOFT_HU).sigmoid()).sum(axes) + 1).log() - m) / SPREAD_LOG_ABOVE
-        for t, m in zip(ABOVE_HU, MEANS_LOG_ABOVE, strict=True)
-    ]
-    return torch.cat([size, mean, spread, size * mean, area, *above], dim=1)
-
-
-# lower and upper end, in HU, of what each input channel tells apart: lung, soft tissue, calcium
+# lower and upper end, in HU, of the input channels' windows: lung, soft tissue, calcium
 WINDOWS_HU = ((-1000, 400), (-150, 150), (0, 1000))
-# what is measured is outlined more sharply than what is learnt
+# factor on the outline's logits where it is measured
 SHARPER = 4.0
 # sub-voxels of a half-resolution cell along an axis
 FINER = 2
 
 
 class NoduleNet(nn.Module):
-    """Outlines a nodule in its cube, measures it, and gives a logit by the measures.
+    """Net that outlines a nodule in its cube, measures it, and gives a logit by the measures.
 
     A pyramid of convolutions at 1/2, 1/4 and 1/8 of the resolution is joined at 1/2; from there the
-    nodule's outline is told at full resolution. The logit is a linear function of measures of what
-    the outline holds: size, density, its spread, calcium; see `lungcam.nets.nodule_net`. With a few
-    hundred nodules so narrow a way from image to answer learns what a wide one does not. What
-    readers said of the nodule (`attributes`) is told beside it, to learn from. Without outlines
-    and attributes to learn from, the net learns from the labels alone.
+    nodule's outline is predicted at full resolution. The logit is a linear function of measures of
+    the outlined region: size, density, its spread, calcium; see `measure`. From a few hundred
+    nodules so narrow a path from image to logit learns what a wide one does not. The readers'
+    ratings of the nodule (`attributes`) are predicted too, as targets of training. Without targets
+    of outlines and attributes the net learns from the labels alone.
 
     Args:
-        window_hu: HU that the input's -1 and 1 stand for.
+        window_hu: HU of the input's -1 and 1.
         shape: `(W, H, D)` of the input, multiples of 8.
-        attributes: Names of what is told of the nodule; see `lungcam.nets.NetOutput`.
+        attributes: Names of the predicted attributes; see `lungcam.nets.NetOutput`.
         width: Channels of the first convolution; the joined map has three times as many.
-        hidden: Width of the layer that tells the attributes.
-        dropout: Probability, before and after that layer.
+        hidden: Width of the hidden layer of the attributes.
+        dropout: Dropout probability before and after that layer.
+
+    Raises:
+        ValueError: The shape does not divide into cells.
     """
 
     def __init__(
@@ -108,7 +79,7 @@ class NoduleNet(nn.Module):
         self.register_buffer("distance", _distance(shape), persistent=False)
         shown = len(WINDOWS_HU) + 1
         few, many = width * 3 // 2, width * 3
-        # an even kernel: cells stand midway between two voxels, the same from either side
+        # an even kernel: each cell is centred midway between two voxels, the same from either side
         self.stem = convolution(shown, width, kernel=4, stride=2)
         self.fine = nn.Sequential(convolution(width, few), convolution(few, few))
         self.middle = nn.Sequential(convolution(few, many), convolution(many, many))
@@ -134,9 +105,10 @@ class NoduleNet(nn.Module):
                 nn.Dropout(dropout),
                 nn.Linear(hidden, len(self.attributes)),
             )
-        self.judge = nn.Linear(len(MEASURES), 1)
-        # undecided at first, and a nodule fills a twentieth of its cube
-        nn.init.zeros_(self.judge.weight)
+        self.classifier = nn.Linear(len(MEASURES), 1)
+        accept_earlier_weights(self)
+        # equal logits at first, and a nodule fills a twentieth of its cube
+        nn.init.zeros_(self.classifier.weight)
         nn.init.constant_(self.outline[-1].bias, -3.0)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -144,7 +116,7 @@ class NoduleNet(nn.Module):
         return self.read(image).logit
 
     def read(self, image: torch.Tensor) -> NetOutput:
-        """Tell all that the net sees in images `(B, 1, W, H, D)`."""
+        """Map images `(B, 1, W, H, D)` to logits, outlines and attributes."""
         hu = self.low_hu + (image + 1) / 2 * (self.high_hu - self.low_hu)
         low, high = self.windows[:, :, 0], self.windows[:, :, 1]
         seen = ((hu - low) / (high - low) * 2 - 1).clamp(-1, 1)
@@ -156,29 +128,60 @@ class NoduleNet(nn.Module):
         joined = self.joined(self.from_fine(fine) + interpolate(below, scale_factor=2.0))
         sketch = _spread(self.sketch(joined))
         outline = self.outline(torch.cat([sketch, seen], dim=1))
-        # half precision would blur measures that the judge weighs against each other
+        # half precision would blur measures that the classifier weighs against each other
         with torch.autocast(image.device.type, enabled=False):
-            return self._judged(outline.float(), joined.float(), hu=hu.float())
+            return self._classify(outline.float(), joined.float(), hu=hu.float())
 
-    def _judged(
+    def _classify(
         self, outline: torch.Tensor, joined: torch.Tensor, *, hu: torch.Tensor
     ) -> NetOutput:
-        # a little of much around a nodule would outweigh it
+        # small probabilities all around a nodule would outweigh it
         within = (SHARPER * outline).sigmoid()
         measures = measure(within, hu)
         if self.describe is None:
-            return NetOutput(self.judge(measures), outline, measures[:, :0])
+            return NetOutput(self.classifier(measures), outline, measures[:, :0])
         inside = avg_pool3d(within, FINER)
-        told = joined * inside
-        mean = told.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
-        features = torch.cat([told.amax((2, 3, 4)), mean, measures], dim=1)
-        return NetOutput(self.judge(measures), outline, self.describe(features))
+        masked = joined * inside
+        mean = masked.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
+        features = torch.cat([masked.amax((2, 3, 4)), mean, measures], dim=1)
+        return NetOutput(self.classifier(measures), outline, self.describe(features))
+
+
+def measure(within: torch.Tensor, hu: torch.Tensor) -> torch.Tensor:
+    """Measure nodules.
+
+    Size alone ranks malignant nodules well. Density adds calcium above all, which marks benign
+    ones: volumes above several thresholds measure how much of it there is, and unlike the densest
+    voxel they do not depend on a single voxel that the outline should not hold.
+
+    Args:
+        within: `(B, 1, W, H, D)` share of each voxel that belongs to the nodule.
+        hu: `(B, 1, W, H, D)` HU.
+
+    Returns:
+        `(B, len(MEASURES))`: logarithm of the volume in voxels; mean and standard deviation of the
+        HU; the product of volume and mean; the logarithm of the area seen from above; and
+        the logarithms of the volumes above `ABOVE_HU`.
+    """
+    axes = (2, 3, 4)
+    volume = within.sum(axes) + 1
+    density = hu / UNIT_HU
+    mean = (within * density).sum(axes) / volume
+    apart = density - mean[..., None, None, None]
+    spread = ((within * apart**2).sum(axes) / volume + 0.01).sqrt()
+    size = (volume.log() - MEAN_LOG) / SPREAD_LOG
+    area = (within.amax(4).sum((2, 3)) + 1).log() - MEAN_LOG_AREA
+    above = [
+        (((within * ((hu - t) / SOFT_HU).sigmoid()).sum(axes) + 1).log() - m) / SPREAD_LOG_ABOVE
+        for t, m in zip(ABOVE_HU, MEANS_LOG_ABOVE, strict=True)
+    ]
+    return torch.cat([size, mean, spread, size * mean, area, *above], dim=1)
 
 
 def _distance(shape: Sequence[int]) -> torch.Tensor:
-    """How far each voxel is from the cube's middle, where the nodule is; about -1 to 1."""
+    """Return each voxel's distance from the cube's middle, scaled to about -1 to 1."""
     axes = [torch.arange(size) - (size - 1) / 2 for size in shape]
-    squares = sum(one**2 for one in torch.meshgrid(*axes, indexing="ij"))
+    squares = sum(offset**2 for offset in torch.meshgrid(*axes, indexing="ij"))
     return (squares.sqrt() / 10 - 1)[None, None]
 
 

@@ -1,4 +1,4 @@
-"""The project's own net: three 3D convolutions, three fully connected layers."""
+"""Small net of three 3D convolutions and three fully connected layers."""
 
 from collections.abc import Sequence
 from math import prod
@@ -10,22 +10,26 @@ from torch import nn
 class Small3D(nn.Module):
     """Three 3D convolutions and three fully connected layers.
 
-    A lesion is a needle in a haystack: with a global maximum between the two parts the answer
-    hangs on the strongest place in the volume, wherever it lies. The last convolution works at
-    half resolution, so that its Grad-CAM can tell neighbouring structures apart.
+    A lesion is a needle in a haystack: with a global maximum between the two parts the logit
+    depends on the strongest response in the volume, wherever it lies. The last convolution works
+    at half resolution, so that its Grad-CAM can separate neighbouring structures.
 
     Args:
         channels: Output channels of the three convolutions.
         hidden: Width of the first two fully connected layers.
-        dropout: Probability, after each of these two.
+        dropout: Dropout probability after each of these two.
         pool: `max` or `avg` over all positions, or `flatten` for none.
         input_shape: `(W, H, D)` of the input; only `flatten` depends on it.
+
+    Raises:
+        ValueError: There is no such pool.
     """
 
     def __init__(
         self,
         channels: Sequence[int] = (8, 16, 32),
         hidden: Sequence[int] = (64, 32),
+        *,
         dropout: float = 0.1,
         pool: str = "max",
         input_shape: Sequence[int] = (64, 48, 64),
@@ -34,7 +38,7 @@ class Small3D(nn.Module):
         first, second, third = channels
         self.conv1 = nn.Conv3d(1, first, 3, padding=1)
         self.norm1 = nn.BatchNorm3d(first)
-        # a maximum would make the vessel beside it look as bright as a nodule
+        # a maximum would make a nearby vessel look as bright as a nodule
         self.pool1 = nn.AvgPool3d(2)
         self.conv2 = nn.Conv3d(first, second, 3, padding=1)
         self.norm2 = nn.BatchNorm3d(second)
@@ -57,10 +61,10 @@ class Small3D(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Keep the signal's variance through the layers, and begin undecided.
+        """Keep the signal's variance through the layers, and begin with logits near 0.
 
         Torch's default weights shrink the signal in each of the three fully connected layers. He
-        et al., ICCV 2015; the last layer is smaller, so that the first logits lie near 0.
+        et al., ICCV 2015; the last layer is smaller.
         """
         for module in self.modules():
             if isinstance(module, (nn.Conv3d, nn.Linear)):

@@ -45,10 +45,19 @@ class Shown:
 
     @property
     def counts(self) -> str:
-        """How many there are of what."""
-        n, positive = self.figures["n"], self.figures["n_positive"]
-        people = self.figures["n_patients"]
-        return f"{self.split}: n = {n} ({positive} positive) of {people} patients"
+        """Numbers of samples, positives and patients, in words."""
+        return counts_in_words(self.split, self.figures)
+
+
+def counts_in_words(split: str, figures: Mapping[str, object]) -> str:
+    """Return the numbers of samples, positives and patients of a split.
+
+    Args:
+        split: Name of the split.
+        figures: Figures of the split, as in metrics.json.
+    """
+    n, positive, patients = (figures[name] for name in ("n", "n_positive", "n_patients"))
+    return f"{split}: n = {n} ({positive} positive) of {patients} patients"
 
 
 def blank(width: float, height: float) -> Figure:

@@ -37,7 +37,8 @@ class RunReport:
     Attributes:
         name: Of the run.
         metrics: As in metrics.json.
-        figures: PNGs by name, see `PICTURES`.
+        titles: Titles of figures by name, in the order in which they are shown.
+        figures: PNGs by name; those that were drawn.
         cases: The best and the worst.
         located: Lines on where the maps point.
         left_out: Ids of samples that could not be used.
@@ -47,6 +48,7 @@ class RunReport:
 
     name: str
     metrics: Mapping[str, object]
+    titles: Mapping[str, str]
     figures: Mapping[str, bytes]
     cases: Sequence[Case]
     located: Sequence[str]
@@ -190,14 +192,6 @@ RULES = {
     "threshold": "Threshold",
     "calibration": "Calibration",
 }
-PICTURES = {
-    "roc": "ROC curve",
-    "precision_recall": "Precision over recall",
-    "reliability": "Reliability diagram",
-    "histogram": "Probabilities by class",
-    "risk": "Risk by year",
-    "heatmaps": "Slices through the peaks of heat-maps",
-}
 
 
 def run_page(report: RunReport) -> Html:
@@ -225,7 +219,7 @@ def run_page(report: RunReport) -> Html:
                 source=picture(report.figures[name]),
                 words=words,
             )
-            for name, words in PICTURES.items()
+            for name, words in report.titles.items()
             if name in report.figures
         ),
         cohort=_cohort(report),

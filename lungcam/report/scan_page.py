@@ -52,6 +52,7 @@ class ScanReport:
         fitted_on: As for `calibration_in_words`.
         noun: What a sample is, in the plural: scans or nodules.
         lesions: Centre (RAS mm) and diameter in mm of each known lesion.
+        section: Further answers of the net, shown below the probability.
     """
 
     prediction: Mapping[str, object]
@@ -63,6 +64,7 @@ class ScanReport:
     fitted_on: tuple[int, int] | None
     noun: str
     lesions: Sequence[tuple[Sequence[float], float]] = ()
+    section: Html | None = None
 
 
 def index_of(report: ScanReport, point_mm: Sequence[float]) -> list[float]:
@@ -165,16 +167,6 @@ def answer_card(report: ScanReport) -> Html:
     ]
     if told["seen_in_training"]:
         words.append("The net knows this scan from its training or validation set.")
-    risk = Html()
-    if "risk" in told:
-        years = [tag("<th>within $k y</th>", k=k) for k in told["risk"]]
-        values = [tag("<td>$one</td>", one=f"{one:.3f}") for one in told["risk"].values()]
-        risk = tag(
-            '<div class="scroll"><table><caption>Risk within each year</caption>'
-            "<thead><tr>$years</tr></thead><tbody><tr>$values</tr></tbody></table></div>",
-            years=join(years),
-            values=join(values),
-        )
     # the words below the meter must not leave it
     place = min(max(threshold, 0.12), 0.88)
     return tag(
@@ -182,8 +174,8 @@ def answer_card(report: ScanReport) -> Html:
         '<div class="call">$call</div><div class="meter" role="img" aria-label="$meter">'
         '<i style="width:$share%"></i><b style="left:calc($at% - 1px)"></b>'
         '<span style="left:$place%">threshold $threshold</span></div></div></div>'
-        "$risk$words$warnings",
-        risk=risk,
+        "$section$words$warnings",
+        section=report.section or Html(),
         probability=f"{probability:.3f}",
         call=call_in_words(probability, threshold, label=told["label"]),
         meter=f"Probability {probability:.3f}, threshold {threshold:.3f}",

@@ -12,9 +12,7 @@ from scipy.special import expit
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.errors import InputError
-from lungcam.evaluation.console import against_baselines
 from lungcam.evaluation.folds import read_fold, redirect_outputs, write_config
-from lungcam.evaluation.predictions import BASELINE
 from lungcam.metrics import POOLED_RULE, RULES, ScoredSamples, pool_folds, pool_seeds
 from lungcam.metrics.cross_validation import average_seeds, pool
 from lungcam.metrics.summary import summarise_ranking, with_interval
@@ -22,6 +20,8 @@ from lungcam.runs.train import train
 from lungcam.runtime.atomic import write_table, write_text
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.versions import versions
+from lungcam.tasks.malignancy import baseline_lines
+from lungcam.tasks.predictions import BASELINE
 
 # mm; between them size tells little, and it is there that a net is asked for
 MIDDLE_MM = (6, 15)
@@ -164,7 +164,7 @@ def _describe(metrics: dict, folder: Path) -> str:
             f"{seeds['auc_sd']:.3f}: what one cross-validation is worth",
         )
     lines.append(f"  label rule: {metrics['label_rule']}")
-    lines += [f"  {one}" for one in against_baselines(test["against_baselines"])]
+    lines += [f"  {one}" for one in baseline_lines(test["against_baselines"])]
     low, high = MIDDLE_MM
     middle = test.get(f"diameter_{low}_to_{high}_mm")
     if middle:
@@ -172,6 +172,6 @@ def _describe(metrics: dict, folder: Path) -> str:
             f"among {middle['n']} nodules of {low} to {high} mm ({middle['n_positive']} positive): "
             f"AUC {with_interval(middle['auc'], middle['auc_ci95'])}"
         )
-        lines += [f"  {one}" for one in against_baselines(middle["against_baselines"])]
+        lines += [f"  {one}" for one in baseline_lines(middle["against_baselines"])]
     lines += [f"a net for each fold: {folder}", RESEARCH_USE_ONLY]
     return "\n".join(lines)

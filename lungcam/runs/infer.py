@@ -13,6 +13,7 @@ from lungcam.errors import InputError
 from lungcam.evaluation.lesion_erasure import describe_change
 from lungcam.evaluation.localisation import CandidateSources, Localiser
 from lungcam.evaluation.localisation_report import report_localisation
+from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain.options import check_explanation
 from lungcam.inference.batch import predict_many, refuse_failures, request_digest
 from lungcam.inference.prepare import read_and_prepare
@@ -23,7 +24,6 @@ from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.scans import discover, scan_name
 from lungcam.training.checkpoint import find_checkpoint
-from lungcam.training.predictor import Predictor, load_predictor
 from lungcam.training.trainer import device_settings
 from lungcam.transforms import shows_whole_chest
 
@@ -90,10 +90,8 @@ def infer(config: DictConfig) -> None:
     for one in prediction.get("erased", ()):
         print(f"erased a lesion ({one['source']}): {describe_change(one)}")
     print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
-    if "risk" in prediction:
-        print(
-            "risk within " + ", ".join(f"{k} y {one:.3f}" for k, one in prediction["risk"].items())
-        )
+    for line in predictor.task.prediction_lines(prediction):
+        print(line)
     print(f"results: {folder}")
     _report(localiser, predictor, out=out)
     print(RESEARCH_USE_ONLY)

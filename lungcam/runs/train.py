@@ -10,17 +10,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.cohorts.survival import risk_cohort, target_table
 from lungcam.cohorts.table import write_samples
+from lungcam.config.aliases import update_train_config
 from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
 from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
+from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.explain.options import check_layer
-from lungcam.metrics import HORIZON_YEARS
-from lungcam.nets import hazard_head
 from lungcam.render.options import read_options
 from lungcam.report import log_hparams
 from lungcam.runs.prepare import prepare_part
@@ -28,7 +27,8 @@ from lungcam.runtime.atomic import clear_unfinished
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.versions import versions
 from lungcam.sweeps import refuse_single_run
-from lungcam.training import RISK, Classifier, RiskClassifier
+from lungcam.tasks import Task, task_named
+from lungcam.training import Classifier
 from lungcam.training.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
@@ -55,11 +55,11 @@ def train(config: DictConfig) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_single_run()
     refuse_missing(config)
-    nodes = plain(config)
+    nodes = update_train_config(plain(config))
     # what can be refused is refused before anything is made
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
-    risk = nodes["task"] == RISK
+    task = task_named(nodes["task"])
     read_options(nodes["render"])
     callbacks = list(_each(nodes, "callbacks").values())
     carried = {name: nodes[name] for name in CARRIED}
@@ -79,11 +79,9 @@ def train(config: DictConfig) -> float | None:
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
     augmentation, batch_augmentation = _augmentations(nodes)
-    classifier = _classifier(nodes)
+    classifier = _classifier(nodes, task)
     with rank_zero_first(trainer):
-        cohort = instantiate(nodes["data"], "data")
-        if risk:
-            cohort = risk_cohort(cohort)
+        cohort = task.label(instantiate(nodes["data"], "data"))
         data = ScanDataModule(
             cohort,
             transforms,
@@ -96,14 +94,14 @@ def train(config: DictConfig) -> float | None:
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
             balls=classifier.location_weight > 0,
-            years=HORIZON_YEARS if risk else None,
+            targets=task.targets,
+            unlabelled=task.uses_unlabelled,
         )
         if config.prepare is not None:
             prepare_part(data, config.prepare)
             return None
         data.setup()
-        if risk:
-            hazard_head(classifier.net).begin(*target_table(data.splits["train"]))
+        task.initialise(classifier, data.splits["train"])
     metadata.metadata["label_rule"] = cohort.label_rule
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
@@ -125,18 +123,21 @@ def train(config: DictConfig) -> float | None:
         loggers = list(_each(nodes, "logger").values())
         exact = {**config.trainer, "precision": FULL}
         trainer = make_trainer(exact, folder, logger=loggers, callbacks=callbacks, alone=True)
-    metrics = evaluate(
-        trainer,
-        classifier,
-        data=data,
-        folder=folder,
-        label_rule=cohort.label_rule,
-        seed=config.seed,
-        callbacks=callbacks,
-        explain=nodes["explain"],
+    evaluation = evaluate(
+        TrainedRun(
+            trainer=trainer,
+            classifier=classifier,
+            task=task,
+            data=data,
+            folder=folder,
+            label_rule=cohort.label_rule,
+            seed=config.seed,
+            explain=nodes["explain"],
+        )
     )
-    log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics=metrics)
-    return metrics["val"]["auc"]
+    print(evaluation.summary)
+    log_hparams(trainer.loggers, HydraConfig.get().overrides.task, metrics=evaluation.metrics)
+    return evaluation.metrics["val"]["auc"]
 
 
 def _report_data(data: ScanDataModule, folder: Path, *, label_rule: str) -> None:
@@ -162,27 +163,26 @@ def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
     return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}
 
 
-def _classifier(nodes: dict[str, Any]) -> Classifier:
+def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
     """The net with all it needs to learn."""
     net = instantiate(nodes["model"], "model")
     check_layer(net, nodes["explain"]["layer"], shape=nodes["view"]["shape"])
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
-    weights = [nodes["auxiliary"][name] for name in ("outline", "attributes", "location")]
-    if min(weights) < 0:
+    weights = {name: nodes["auxiliary"][name] for name in ("outline", "attributes", "location")}
+    if min(weights.values()) < 0:
         raise InputError("auxiliary: a weight is below 0; give 0 or more.")
-    if any(weights) and not hasattr(net, "read"):
+    if any(weights.values()) and not hasattr(net, "read"):
         raise InputError(
             "auxiliary: the model learns from labels alone; choose model=nodule or model=lungs."
         )
-    if weights[1] and not net.attributes:
+    if weights["attributes"] and not net.attributes:
         raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
-    learnt = instantiate(nodes["optimizer"], "optimizer"), scheduler, *weights
-    if nodes["task"] == RISK:
-        try:
-            return RiskClassifier(net, HORIZON_YEARS, *learnt)
-        except ValueError as error:
-            raise InputError(str(error)) from error
-    return Classifier(net, *learnt)
+    return task.classifier(
+        net,
+        optimizer=instantiate(nodes["optimizer"], "optimizer"),
+        scheduler=scheduler,
+        **{f"{name}_weight": weight for name, weight in weights.items()},
+    )
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:

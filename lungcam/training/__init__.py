@@ -1,6 +1,6 @@
 """Nets as Lightning wants them."""
 
 from lungcam.training.classifier import Classifier
-from lungcam.training.risk_classifier import RISK, RiskClassifier
+from lungcam.training.risk_classifier import RiskClassifier
 
-__all__ = ["RISK", "Classifier", "RiskClassifier"]
+__all__ = ["Classifier", "RiskClassifier"]

@@ -38,6 +38,7 @@ class Classifier(pl.LightningModule):
     def __init__(
         self,
         net: nn.Module,
+        *,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         outline_weight: float = 0.0,

@@ -1,14 +1,13 @@
 """The net as Lightning wants it, where it tells risks: BCE of what follow-up knows."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lungcam.nets import NetOutput, add_hazards, every_year
 from lungcam.training.classifier import Classifier, laid_out
-
-RISK = "risk"
-"""The task's name."""
 
 
 class RiskClassifier(Classifier):
@@ -29,8 +28,8 @@ class RiskClassifier(Classifier):
         ValueError: The net cannot be widened.
     """
 
-    def __init__(self, net: nn.Module, years: int, *options):
-        super().__init__(add_hazards(net, years), *options)
+    def __init__(self, net: nn.Module, years: int, **options: Any):
+        super().__init__(add_hazards(net, years), **options)
 
     def answer(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B, years)`, never decreasing over the years."""

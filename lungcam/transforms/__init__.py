@@ -1,4 +1,4 @@
-"""TorchIO transforms from a scan to the network's input, thin adapters over `lungcam.lungs`."""
+"""TorchIO transforms from a scan to the network's input, thin adapters of `lungcam.lungs`."""
 
 from lungcam.transforms.augmentation import RandomFlips, RandomPoses
 from lungcam.transforms.intensity import HUWindow, WallContrast, ZeroCentre

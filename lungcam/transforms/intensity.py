@@ -1,9 +1,4 @@
-"""TorchIO transform that tells apart a window of Hounsfield units.
-
-TorchIO adapter of `lungcam.lungs.fade_walls`.
-
-TorchIO adapter of `lungcam.lungs.zero_centre`.
-"""
+"""TorchIO transforms that scale the values of the network's input."""
 
 import numpy as np
 import torchio as tio
@@ -13,45 +8,45 @@ from lungcam.transforms.lung_view import is_number
 from lungcam.transforms.subject import add_image, grid, volume
 
 
-class WallContrast(tio.Transform):
-    """Lower the contrast of `input` where it shows neither `input_lungs` nor a bay of them.
+class ZeroCentre(tio.Transform):
+    """Give `input` mean 0 and standard deviation 1 over `input_lungs`.
 
     Args:
-        contrast: 0 to 1; 1 shows all alike.
         **kwargs: See `torchio.Transform`.
+
+    Example:
+        >>> masks = [HUThreshold(), LungComponents(), LungMask()]
+        >>> transforms = tio.Compose([*masks, LungView(), ZeroCentre()])
     """
 
-    def __init__(self, contrast: float = 0.4, **kwargs):
+    def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= contrast <= 1:
-            raise ValueError(f"contrast={contrast}: choose a number from 0 to 1.")
-        self.contrast = contrast
-        self.args_names = ["contrast"]
+        self.args_names = []
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `input`."""
-        at = grid(subject, "input")
-        values, lungs = volume(subject, "input"), volume(subject, "input_lungs")
-        values = fade_walls(values, lungs, spacing_mm=at.spacing_mm, contrast=self.contrast)
-        subject.remove_image("input")
-        add_image(subject, "input", values=values, at=at)
-        return subject
+        values = zero_centre(volume(subject, "input"), volume(subject, "input_lungs"))
+        return _replace_input(subject, values)
 
 
 class HUWindow(tio.Transform):
-    """Scale `input` from a window of HU to -1..1; what lies beyond is shown as its ends.
+    """Scale `input` from a window of HU to -1..1, clipped to its ends.
 
-    In place of `ZeroCentre` where the density itself counts, and not how it stands out from the
-    lungs: ground glass lies 100 to 300 HU above aerated lung, and beside vessels and walls, which
-    are 900 HU denser, it would hardly be told apart.
+    In place of `ZeroCentre` if the density itself counts, and not how much it exceeds that of the
+    lungs: ground glass is 100 to 300 HU above aerated lung, and next to vessels and walls, which
+    are 900 HU denser, it would hardly be visible.
 
     Args:
-        low: HU shown as -1.
-        high: HU shown as 1.
+        low: HU that become -1.
+        high: HU that become 1.
         **kwargs: See `torchio.Transform`.
 
     Raises:
         ValueError: There is no such window.
+
+    Example:
+        >>> masks = [HUThreshold(), LungComponents(), LungMask()]
+        >>> transforms = tio.Compose([*masks, LungView(), HUWindow(-1000, -400)])
     """
 
     def __init__(self, low: float = -1000, high: float = 400, **kwargs):
@@ -63,28 +58,46 @@ class HUWindow(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `input`."""
-        at, hu = grid(subject, "input"), volume(subject, "input")
-        shown = (hu.clip(self.low, self.high) - self.low) * (2 / (self.high - self.low)) - 1
-        subject.remove_image("input")
-        add_image(subject, "input", values=shown.astype(np.float32), at=at)
-        return subject
+        hu = volume(subject, "input")
+        values = (hu.clip(self.low, self.high) - self.low) * (2 / (self.high - self.low)) - 1
+        return _replace_input(subject, values.astype(np.float32))
 
 
-class ZeroCentre(tio.Transform):
-    """Give `input` mean 0 and standard deviation 1 over `input_lungs`.
+class WallContrast(tio.Transform):
+    """Lower the contrast of `input` outside `input_lungs` and their bays.
 
     Args:
+        contrast: Factor on the contrast, from 0 to 1; 1 leaves it unchanged.
         **kwargs: See `torchio.Transform`.
+
+    Raises:
+        ValueError: There is no such contrast.
+
+    Example:
+        >>> masks = [HUThreshold(), LungComponents(), LungMask()]
+        >>> transforms = tio.Compose([*masks, LungView(), ZeroCentre(), WallContrast(0.4)])
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, contrast: float = 0.4, **kwargs):
         super().__init__(**kwargs)
-        self.args_names = []
+        if not 0 <= contrast <= 1:
+            raise ValueError(f"contrast={contrast}: choose a number from 0 to 1.")
+        self.contrast = contrast
+        self.args_names = ["contrast"]
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `input`."""
-        at = grid(subject, "input")
-        values = zero_centre(volume(subject, "input"), volume(subject, "input_lungs"))
-        subject.remove_image("input")
-        add_image(subject, "input", values=values, at=at)
-        return subject
+        values = fade_walls(
+            volume(subject, "input"),
+            volume(subject, "input_lungs"),
+            spacing_mm=grid(subject, "input").spacing_mm,
+            contrast=self.contrast,
+        )
+        return _replace_input(subject, values)
+
+
+def _replace_input(subject: tio.Subject, values: np.ndarray) -> tio.Subject:
+    input_grid = grid(subject, "input")
+    subject.remove_image("input")
+    add_image(subject, "input", values=values, grid=input_grid)
+    return subject

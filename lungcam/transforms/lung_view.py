@@ -1,4 +1,4 @@
-"""TorchIO adapter of `lungcam.lungs.lung_grid` and `show_masked`."""
+"""TorchIO transform that shows both lungs on a grid of fixed size."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -14,15 +14,20 @@ from lungcam.transforms.subject import add_image, add_mask, grid, volume
 class LungView(tio.Transform):
     """Add `input`, the masked HU on a grid of fixed size in mm, and `input_lungs` on the same.
 
-    `image`, `lungs` and `mask` stay on the scan's voxels.
+    `image`, `lungs` and `mask` stay on the scan's voxels. Adapter of `lungcam.lungs.lung_grid` and
+    `show_masked`.
 
     Args:
         shape: Voxels of the grid, `(W, H, D)`.
-        spacing_mm: Its spacing in mm; widened only where the lungs would not fit.
+        spacing_mm: Spacing of the grid in mm; widened only where the lungs would not fit.
         **kwargs: See `torchio.Transform`.
 
     Raises:
         ValueError: There is no such grid.
+
+    Example:
+        >>> steps = [HUThreshold(), LungComponents(), LungMask(), LungView(shape=(64, 48, 64))]
+        >>> subject = tio.Compose(steps)(tio.Subject(image=tio.ScalarImage("scan.nii.gz")))
     """
 
     def __init__(
@@ -42,20 +47,15 @@ class LungView(tio.Transform):
         source = grid(subject, "image")
         hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
         target = lung_grid(lungs, source, shape=self.shape, spacing_mm=self.spacing_mm)
-        add_image(
-            subject,
-            "input",
-            values=show_masked(hu, lungs, mask=mask, source=source, target=target),
-            at=target,
-        )
-        add_mask(
-            subject, "input_lungs", mask=resample(lungs, source, target=target) >= 0.5, at=target
-        )
+        values = show_masked(hu, lungs, mask=mask, source=source, target=target)
+        add_image(subject, "input", values=values, grid=target)
+        lungs = resample(lungs, source, target=target) >= 0.5
+        add_mask(subject, "input_lungs", mask=lungs, grid=target)
         return subject
 
 
 def check_grid(shape: Sequence[int], spacing_mm: float) -> None:
-    """Refuse what is no grid's shape or spacing.
+    """Check a grid's shape and spacing.
 
     Raises:
         ValueError: Names the setting.
@@ -70,5 +70,5 @@ def check_grid(shape: Sequence[int], spacing_mm: float) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether a setting is a finite number."""
+    """Return True if a setting is a finite number."""
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

@@ -1,9 +1,4 @@
-"""TorchIO adapter of `lungcam.lungs.mask_around`.
-
-TorchIO adapter of `lungcam.lungs.lung_pockets` and `trachea`.
-
-TorchIO adapter of `lungcam.lungs.segment`.
-"""
+"""TorchIO transforms that segment the lungs and the mask around them."""
 
 import torchio as tio
 
@@ -11,11 +6,43 @@ from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
 from lungcam.transforms.subject import add_mask, grid, volume
 
 
+class HUThreshold(tio.Transform):
+    """Add the label map `air`: voxels of `image` below a threshold in HU.
+
+    Adapter of `lungcam.lungs.air`.
+
+    Args:
+        threshold: Threshold in HU.
+        **kwargs: See `torchio.Transform`.
+
+    Example:
+        >>> image = tio.ScalarImage("scan.nii.gz")
+        >>> subject = HUThreshold(-350)(tio.Subject(image=image))
+    """
+
+    def __init__(self, threshold: float = -350, **kwargs):
+        super().__init__(**kwargs)
+        self.threshold = threshold
+        self.args_names = ["threshold"]
+
+    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
+        """Add `air`."""
+        mask = air(volume(subject, "image"), self.threshold)
+        add_mask(subject, "air", mask=mask, grid=grid(subject, "image"))
+        return subject
+
+
 class LungComponents(tio.Transform):
-    """Turn the label map `air` into `lungs`, both of them and filled, and `airway`, the trachea.
+    """Replace the label map `air` by `lungs`, both of them and filled, and `airway`, the trachea.
+
+    Adapter of `lungcam.lungs.lung_pockets` and `trachea`.
 
     Args:
         **kwargs: See `torchio.Transform`.
+
+    Example:
+        >>> image = tio.ScalarImage("scan.nii.gz")
+        >>> subject = tio.Compose([HUThreshold(), LungComponents()])(tio.Subject(image=image))
     """
 
     def __init__(self, **kwargs):
@@ -24,23 +51,32 @@ class LungComponents(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `air` by `lungs` and `airway`."""
-        hu, at = volume(subject, "image"), grid(subject, "image")
-        lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=at.spacing_mm)
+        hu, image_grid = volume(subject, "image"), grid(subject, "image")
+        lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=image_grid.spacing_mm)
         subject.remove_image("air")
-        airway = trachea(lungs, hu, spacing_mm=at.spacing_mm)
+        airway = trachea(lungs, hu, spacing_mm=image_grid.spacing_mm)
         lungs &= ~airway
-        add_mask(subject, "lungs", mask=lungs, at=at)
-        add_mask(subject, "airway", mask=airway, at=at)
+        add_mask(subject, "lungs", mask=lungs, grid=image_grid)
+        add_mask(subject, "airway", mask=airway, grid=image_grid)
         return subject
 
 
 class LungMask(tio.Transform):
-    """Add the label map `mask`, which is what the network may see.
+    """Add the label map `mask`: what the network may see.
+
+    Adapter of `lungcam.lungs.mask_around`.
 
     Args:
         kind: `recipe`, `closed` or `cavity`; see `lungcam.lungs.mask_around`.
         margin_mm: Width of its margin in mm.
         **kwargs: See `torchio.Transform`.
+
+    Raises:
+        ValueError: There is no such mask.
+
+    Example:
+        >>> steps = [HUThreshold(), LungComponents(), LungMask("closed", margin_mm=2)]
+        >>> subject = tio.Compose(steps)(tio.Subject(image=tio.ScalarImage("scan.nii.gz")))
     """
 
     def __init__(self, kind: str = "cavity", margin_mm: float = 4.0, **kwargs):
@@ -53,30 +89,13 @@ class LungMask(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `mask`."""
-        lungs, airway = volume(subject, "lungs"), volume(subject, "airway")
-        spacing_mm = grid(subject, "lungs").spacing_mm
+        lung_grid = grid(subject, "lungs")
         mask = mask_around(
-            lungs, airway, spacing_mm=spacing_mm, kind=self.kind, margin_mm=self.margin_mm
+            volume(subject, "lungs"),
+            volume(subject, "airway"),
+            spacing_mm=lung_grid.spacing_mm,
+            kind=self.kind,
+            margin_mm=self.margin_mm,
         )
-        add_mask(subject, "mask", mask=mask, at=grid(subject, "lungs"))
-        return subject
-
-
-class HUThreshold(tio.Transform):
-    """Add the label map `air`: voxels of `image` below a threshold in HU.
-
-    Args:
-        threshold: In HU.
-        **kwargs: See `torchio.Transform`.
-    """
-
-    def __init__(self, threshold: float = -350, **kwargs):
-        super().__init__(**kwargs)
-        self.threshold = threshold
-        self.args_names = ["threshold"]
-
-    def apply_transform(self, subject: tio.Subject) -> tio.Subject:
-        """Add `air`."""
-        mask = air(volume(subject, "image"), self.threshold)
-        add_mask(subject, "air", mask=mask, at=grid(subject, "image"))
+        add_mask(subject, "mask", mask=mask, grid=lung_grid)
         return subject

@@ -1,7 +1,4 @@
-"""TorchIO transform that shows a nodule's surroundings.
-
-Whether a nodule's centre lies in its image.
-"""
+"""TorchIO transform that shows a nodule's surroundings, and a check of the nodule's centre."""
 
 from collections.abc import Sequence
 
@@ -17,67 +14,27 @@ from lungcam.transforms.subject import add_image, add_mask, grid, volume
 LARGEST_CROP_MM = 100.0
 
 
-def is_crop(extent_mm: Sequence[float]) -> bool:
-    """Whether an image of this size in mm is too small, along any axis, to show a whole chest."""
-    return bool(np.min(extent_mm) < LARGEST_CROP_MM)
-
-
-def place_center(
-    image: Grid, center_mm: Sequence[float] | None
-) -> tuple[Sequence[float] | None, list[Finding]]:
-    """Decide around which point a nodule is shown.
-
-    A crop was cut around its nodule: where the centre that is told lies outside, its own middle is
-    taken instead. In a whole scan nothing tells where the nodule is.
-
-    Args:
-        image: The scan's or the crop's grid.
-        center_mm: RAS mm, None where unknown.
-
-    Returns:
-        RAS mm, None for the image's middle; and the finding `center_outside`, if it is so.
-
-    Raises:
-        ValueError: The centre lies outside a whole scan.
-    """
-    if center_mm is None:
-        return None, []
-    index = image.to_index(np.asarray(center_mm))
-    beyond = np.maximum(-0.5 - index, index - (np.array(image.shape) - 0.5)).clip(0)
-    distance = float(np.linalg.norm(beyond * image.spacing_mm))
-    # tables round to fractions of a mm
-    if distance < 0.01:
-        return center_mm, []
-    words = f"its centre lies {distance:.1f} mm outside the image"
-    if not is_crop(np.multiply(image.shape, image.spacing_mm)):
-        raise ValueError(f"{words}; check its coordinates, and whether they are LPS or RAS.")
-    return None, [
-        Finding(
-            code="center_outside",
-            outcome="flagged",
-            message=f"{words}: the crop's middle is shown",
-            remedy="",
-        )
-    ]
-
-
 class NoduleView(tio.Transform):
     """Add `input`, a cube around a nodule, scaled from a fixed HU window to -1..1.
 
-    The cube stands around `center_mm` of the subject (RAS mm), or around the middle of the image
-    where there is none: a crop is its own centre. Where the image ends within the cube, its last
-    voxels go on, so that no constant border tells how large the crop was; values are rounded to
-    whole HU, as a scan's are, so that not even the rounding of the interpolation tells it. There is
-    no lung mask.
+    The cube is centred on `center_mm` of the subject (RAS mm), or on the middle of the image if
+    there is none: a crop is its own centre. Where the image ends within the cube, its last voxels
+    are continued, so that no constant border reveals the size of the crop; values are rounded to
+    whole HU, as a scan's are, so that not even the rounding of the interpolation reveals it. There
+    is no lung mask.
 
     Args:
         shape: Voxels of the cube, `(W, H, D)`.
-        spacing_mm: Its spacing in mm.
-        window_hu: Lowest and highest HU told apart.
+        spacing_mm: Spacing of the cube in mm.
+        window_hu: HU that become -1 and 1.
         **kwargs: See `torchio.Transform`.
 
     Raises:
         ValueError: There is no such grid or window.
+
+    Example:
+        >>> image = tio.ScalarImage("crop.nii.gz")
+        >>> subject = NoduleView(shape=(32, 32, 32), spacing_mm=1.0)(tio.Subject(image=image))
     """
 
     def __init__(
@@ -100,26 +57,25 @@ class NoduleView(tio.Transform):
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `input`, and `input_lungs`, which is the whole cube."""
         source = grid(subject, "image")
-        target = cube(
+        target = cube_grid(
             source, self.shape, spacing_mm=self.spacing_mm, center_mm=subject.get("center_mm")
         )
         low, high = self.window_hu
-        shown = np.rint(continued(volume(subject, "image"), source, target=target)).clip(low, high)
-        add_image(
-            subject, "input", values=(shown - low) * np.float32(2 / (high - low)) - 1, at=target
-        )
-        add_mask(subject, "input_lungs", mask=np.ones(self.shape, bool), at=target)
+        hu = np.rint(resample_continued(volume(subject, "image"), source, target=target))
+        values = (hu.clip(low, high) - low) * np.float32(2 / (high - low)) - 1
+        add_image(subject, "input", values=values, grid=target)
+        add_mask(subject, "input_lungs", mask=np.ones(self.shape, bool), grid=target)
         return subject
 
 
-def cube(
+def cube_grid(
     source: Grid,
     shape: tuple[int, int, int],
     *,
     spacing_mm: float,
     center_mm: Sequence[float] | None = None,
 ) -> Grid:
-    """Lay a grid with the axes of `source` around a point in RAS mm, by default its middle."""
+    """Return a grid with the axes of `source` around a point in RAS mm, by default its middle."""
     if center_mm is None:
         center_mm = source.to_world((np.array(source.shape) - 1) / 2)
     affine = np.eye(4)
@@ -128,8 +84,8 @@ def cube(
     return Grid(tuple(shape), affine)
 
 
-def continued(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
-    """Resample to a parallel grid; beyond the volume its outermost voxels go on.
+def resample_continued(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
+    """Resample to a parallel grid; beyond the volume its outermost voxels are continued.
 
     Args:
         volume: `(W, H, D)` on `source`.
@@ -151,3 +107,47 @@ def continued(volume: np.ndarray, source: Grid, *, target: Grid) -> np.ndarray:
         for side, size in zip(box, volume.shape, strict=True)
     ]
     return resample(volume[np.ix_(*index)], source.crop(box), target=target)
+
+
+def is_crop(extent_mm: Sequence[float]) -> bool:
+    """Return True if an image of this size in mm is too small, along any axis, for a chest."""
+    return bool(np.min(extent_mm) < LARGEST_CROP_MM)
+
+
+def place_center(
+    image: Grid, center_mm: Sequence[float] | None
+) -> tuple[Sequence[float] | None, list[Finding]]:
+    """Return the point around which a nodule is shown.
+
+    A crop was cut around its nodule: if the given centre lies outside, the crop's middle is taken
+    instead. In a whole scan nothing else says where the nodule is.
+
+    Args:
+        image: Grid of the scan or crop.
+        center_mm: Centre of the nodule in RAS mm, None if unknown.
+
+    Returns:
+        RAS mm, None for the image's middle; and the finding `center_outside`, if it applies.
+
+    Raises:
+        ValueError: The centre lies outside a whole scan.
+    """
+    if center_mm is None:
+        return None, []
+    index = image.to_index(np.asarray(center_mm))
+    beyond = np.maximum(-0.5 - index, index - (np.array(image.shape) - 0.5)).clip(0)
+    distance = float(np.linalg.norm(beyond * image.spacing_mm))
+    # tables round to fractions of a mm
+    if distance < 0.01:
+        return center_mm, []
+    message = f"its centre lies {distance:.1f} mm outside the image"
+    if not is_crop(np.multiply(image.shape, image.spacing_mm)):
+        raise ValueError(f"{message}; check its coordinates, and whether they are LPS or RAS.")
+    return None, [
+        Finding(
+            code="center_outside",
+            outcome="flagged",
+            message=f"{message}: the crop's middle is shown",
+            remedy="",
+        )
+    ]

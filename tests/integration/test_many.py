@@ -14,10 +14,10 @@ import SimpleITK as sitk
 import torch
 
 from lungcam.cohorts import Sample
+from lungcam.evaluation.predictor import load_predictor
 from lungcam.inference.prepare import read_and_prepare
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
-from lungcam.training.predictor import load_predictor
 
 from .conftest import ROOT, command
 

@@ -1,4 +1,4 @@
-"""Tables of a user's own: any CSV with a row a scan or a nodule."""
+"""Tables of the user: any CSV with a row per scan or per nodule."""
 
 from lungcam.cohorts.table.cohort import read_samples, table_cohort
 from lungcam.cohorts.table.columns import choose_columns

@@ -1,12 +1,12 @@
-"""Which of a table's columns holds what."""
+"""Assignment of a table's columns to the fields of a sample."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lungcam.errors import InputError
 
-# the first of these that a table has is taken where the user names none
-USUAL: dict[str, tuple[str | tuple[str, str, str], ...]] = {
+# default columns by field; the first that a table has is used
+DEFAULT_COLUMNS: dict[str, tuple[str | tuple[str, str, str], ...]] = {
     "image": ("image",),
     "sample_id": ("sample_id",),
     "patient_id": ("patient_id", "pid"),
@@ -20,58 +20,56 @@ USUAL: dict[str, tuple[str | tuple[str, str, str], ...]] = {
     "time_days": ("time_days",),
     "event": ("event",),
 }
-# what tells a scan, not what is known of it: a usual column serves where the user's is absent
-TELLING = ("image", "sample_id", "patient_id", "study_uid", "series_uid")
+# fields that identify a scan: the default column is used if the user's is missing
+IDENTIFIERS = ("image", "sample_id", "patient_id", "study_uid", "series_uid")
 Columns = dict[str, str | tuple[str, str, str] | None]
 
 
 def choose_columns(
     file: Path,
-    present: Sequence[str],
+    header: Sequence[str],
     *,
-    wanted: Mapping[str, str | Sequence[str] | None],
+    columns: Mapping[str, str | Sequence[str] | None],
     lenient: bool = False,
 ) -> Columns:
-    """Find the column of each of the names in `USUAL`.
+    """Find the column of each field in `DEFAULT_COLUMNS`.
 
     Args:
         file: The table, for the message.
-        present: Its columns.
-        wanted: The user's columns by these names; where None or absent, the first usual one that
-            the table has. `center` takes three.
-        lenient: Whether a wanted column may be missing, as in a table that a trained net is applied
-            to; what tells the scan then falls back to the usual column.
+        header: Columns of the table.
+        columns: The user's columns by field; where None or absent, the first default column of the
+            table is used. `center` takes three.
+        lenient: True if the user's columns may be missing, as in a table that a trained net is
+            applied to; fields that identify the scan then use the default column.
 
     Returns:
-        Column by name, None where there is none.
+        Column by field, None if there is none.
 
     Raises:
-        InputError: A name is not known, or a wanted column, or `image`, is not in the table.
+        InputError: A field does not exist, or the table lacks a column of the user or `image`.
     """
-    for name in wanted:
-        if name not in USUAL:
-            raise InputError(f"data.columns.{name}: no such name; it takes {', '.join(USUAL)}.")
-    chosen: Columns = {}
-    for name, usual in USUAL.items():
-        own = wanted.get(name)
-        fallback = next((one for one in usual if _has(present, one)), None)
-        if own is None:
-            chosen[name] = fallback
-            continue
-        own = own if isinstance(own, str) else tuple(own)
-        if (name == "center") == isinstance(own, str) or (name == "center" and len(own) != 3):
+    for field in columns:
+        if field not in DEFAULT_COLUMNS:
             raise InputError(
-                f"data.columns.{name}={own}: "
-                + ("name three columns, x, y and z." if name == "center" else "name one column.")
+                f"data.columns.{field}: no such name; it takes {', '.join(DEFAULT_COLUMNS)}."
             )
-        if _has(present, own):
-            chosen[name] = own
+    chosen: Columns = {}
+    for field, defaults in DEFAULT_COLUMNS.items():
+        column = columns.get(field)
+        fallback = next((default for default in defaults if _has(header, default)), None)
+        if column is None:
+            chosen[field] = fallback
+            continue
+        column = column if isinstance(column, str) else tuple(column)
+        _check_count(field, column)
+        if _has(header, column):
+            chosen[field] = column
         elif lenient:
-            chosen[name] = fallback if name in TELLING else None
+            chosen[field] = fallback if field in IDENTIFIERS else None
         else:
             raise InputError(
-                f"{file}: there is no column {own} (data.columns.{name}); it has "
-                f"{', '.join(present)}."
+                f"{file}: there is no column {column} (data.columns.{field}); it has "
+                f"{', '.join(header)}."
             )
     if chosen["image"] is None:
         raise InputError(
@@ -81,5 +79,13 @@ def choose_columns(
     return chosen
 
 
-def _has(present: Sequence[str], column: str | tuple[str, ...]) -> bool:
-    return {column} <= set(present) if isinstance(column, str) else set(column) <= set(present)
+def _check_count(field: str, column: str | tuple[str, ...]) -> None:
+    """Refuse a centre that has not three columns, and any other field that has several."""
+    if field == "center" and (isinstance(column, str) or len(column) != 3):
+        raise InputError(f"data.columns.{field}={column}: name three columns, x, y and z.")
+    if field != "center" and not isinstance(column, str):
+        raise InputError(f"data.columns.{field}={column}: name one column.")
+
+
+def _has(header: Sequence[str], column: str | tuple[str, ...]) -> bool:
+    return {column} <= set(header) if isinstance(column, str) else set(column) <= set(header)

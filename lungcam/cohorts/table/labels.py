@@ -1,4 +1,4 @@
-"""Which values of a column mean positive, and which negative."""
+"""Labels from the values of a table's column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from lungcam.cohorts.csv_rows import Row
 from lungcam.errors import InputError
 
 Values = tuple[float, float] | tuple[str, ...]
-# where the user names none: readers rate malignancy from 1 to 5, and 3 is undecided
-USUAL: dict[str, tuple[Values, Values]] = {"malignancy": ((1.0, 2.0), (4.0, 5.0))}
+# as the user types it: a value or a list of values; None for the default
+ValueSetting = float | str | Sequence[float | str] | None
+# default values by column: readers rate malignancy from 1 to 5, and 3 is undecided
+DEFAULT_VALUES: dict[str, tuple[Values, Values]] = {"malignancy": ((1.0, 2.0), (4.0, 5.0))}
 BINARY: tuple[Values, Values] = ((0.0, 0.0), (1.0, 1.0))
 
 
@@ -17,9 +19,9 @@ class LabelValues:
     """A rule from a column's values to labels.
 
     Attributes:
-        column: The column.
-        negative: Label 0: a closed range of two numbers, or words.
-        positive: Label 1, likewise.
+        column: Name of the column.
+        negative: Values of label 0: a closed range of two numbers, or words.
+        positive: Values of label 1, likewise.
     """
 
     column: str
@@ -28,28 +30,28 @@ class LabelValues:
 
     @classmethod
     def choose(
-        cls,
-        column: str,
-        negative: float | str | Sequence[float | str] | None = None,
-        *,
-        positive: float | str | Sequence[float | str] | None = None,
+        cls, column: str, negative: ValueSetting = None, *, positive: ValueSetting = None
     ) -> "LabelValues":
-        """Take the user's values, or the column's usual ones; one value alone is a list of it.
+        """Return a rule with the user's values, or with the column's default values.
+
+        A single value is a list of length 1.
 
         Raises:
-            InputError: Only one of both is given, or they are no ranges or words, or overlap.
+            InputError: Only one of the two is given, or they are not ranges or words, or overlap.
         """
         if (negative is None) != (positive is None):
             raise InputError("data.negative and data.positive: give both, or leave both null.")
         if negative is None or positive is None:
-            return cls(column, *USUAL.get(column, BINARY))
+            return cls(column, *DEFAULT_VALUES.get(column, BINARY))
         rule = cls(column, _values("negative", negative), _values("positive", positive))
         low, high = rule.negative, rule.positive
-        numbers = [isinstance(one[0], float) for one in (low, high)]
-        both = (
-            max(low[0], high[0]) <= min(low[1], high[1]) if all(numbers) else set(low) & set(high)
+        are_ranges = [isinstance(values[0], float) for values in (low, high)]
+        overlap = (
+            max(low[0], high[0]) <= min(low[1], high[1])
+            if all(are_ranges)
+            else set(low) & set(high)
         )
-        if both or numbers[0] != numbers[1]:
+        if overlap or are_ranges[0] != are_ranges[1]:
             raise InputError(
                 f"data.negative={negative} data.positive={positive}: give two ranges, or two lists "
                 "of words, that do not overlap."
@@ -57,10 +59,10 @@ class LabelValues:
         return rule
 
     def label(self, row: Row) -> int | None:
-        """Label of a row; None where its value is neither.
+        """Return the label of a row; None if its value is neither.
 
         Raises:
-            InputError: Of a column of 0 and 1 the value is neither; of a range it is no number.
+            InputError: The value is neither in a column of 0 and 1, or not a number for a range.
         """
         text = row.text(self.column)
         if not text:
@@ -80,16 +82,16 @@ class LabelValues:
 
     @property
     def binary(self) -> bool:
-        """Whether the column holds the labels themselves, 0 and 1."""
+        """True if the column holds the labels themselves, 0 and 1."""
         return (self.negative, self.positive) == BINARY
 
-    def demand_scale(self, rows: Sequence[Row]) -> None:
-        """Refuse a column that bears a scale's name and holds other numbers.
+    def check_scale(self, rows: Sequence[Row]) -> None:
+        """Refuse a column that has a scale's name but other numbers.
 
         Raises:
-            InputError: Names the first row.
+            InputError: A number is off the scale; the message names the first row.
         """
-        if (self.negative, self.positive) != USUAL.get(self.column):
+        if (self.negative, self.positive) != DEFAULT_VALUES.get(self.column):
             return
         low, high = self.negative[0], self.positive[1]
         for row in rows:
@@ -102,24 +104,25 @@ class LabelValues:
 
     @property
     def sentence(self) -> str:
-        """The rule in words."""
-        told = f"label 1: {self.column} {_words(self.positive)}; 0: {_words(self.negative)}"
-        return told if self.binary else f"{told}; others left out"
+        """Sentence that states the rule."""
+        rule = f"label 1: {self.column} {_words(self.positive)}; 0: {_words(self.negative)}"
+        return rule if self.binary else f"{rule}; others left out"
 
 
-def _values(name: str, given: float | str | Sequence[float | str]) -> Values:
-    several = [given] if isinstance(given, str | int | float) else list(given)
-    if several and all(isinstance(one, str) for one in several):
-        return tuple(several)
-    if len(several) in (1, 2) and all(isinstance(one, int | float) for one in several):
-        low, high = float(several[0]), float(several[-1])
+def _values(key: str, setting: float | str | Sequence[float | str]) -> Values:
+    """Return a setting as a range or as words."""
+    values = [setting] if isinstance(setting, str | int | float) else list(setting)
+    if values and all(isinstance(value, str) for value in values):
+        return tuple(values)
+    if len(values) in (1, 2) and all(isinstance(value, int | float) for value in values):
+        low, high = float(values[0]), float(values[-1])
         if low <= high:
             return low, high
-    raise InputError(f"data.{name}={given}: give a range of two numbers, [low, high], or words.")
+    raise InputError(f"data.{key}={setting}: give a range of two numbers, [low, high], or words.")
 
 
 def _words(values: Values) -> str:
     if isinstance(values[0], str):
         return " or ".join(values)
-    low, high = (f"{one:g}" for one in values)
+    low, high = (f"{value:g}" for value in values)
     return low if low == high else f"{low} to {high}"

@@ -1,4 +1,4 @@
-"""Rows of a table as samples."""
+"""Samples from the rows of a table."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from lungcam.cohorts.table.labels import LabelValues
 from lungcam.errors import InputError
 from lungcam.scans.discover import VOLUME_SUFFIXES
 
-# signs that turn a table's coordinates into RAS
+# signs that convert a table's coordinates to RAS
 SIGNS = {"LPS": (-1, -1, 1), "RAS": (1, 1, 1)}
 RULE, SOURCE = "label_rule", "label_source"
 
@@ -23,9 +23,9 @@ class Fault:
     """A row that gives no sample.
 
     Attributes:
-        sample_id: Its id, or the row's number where it has none.
-        image: What stands in the image's column.
-        reason: What is wrong, with file and row.
+        sample_id: Its ID, or the row's number where it has none.
+        image: Text in the column of the image.
+        reason: Sentence on the fault that names file and row.
     """
 
     sample_id: str
@@ -35,16 +35,16 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRows:
-    """How rows become samples.
+    """Conversion of rows to samples.
 
     Attributes:
-        columns: From `choose_columns`.
-        coordinates: Of the centre, a key of `SIGNS`.
-        rule: From a value to a label, None where the table has no label.
-        features: Columns to keep.
+        columns: Columns from `choose_columns`.
+        coordinates: Coordinate system of the centre, a key of `SIGNS`.
+        rule: Rule from a value to a label; None if the table has no label.
+        features: Columns of numbers to keep.
 
     Raises:
-        InputError: The coordinates are of neither kind.
+        InputError: The coordinates are neither LPS nor RAS.
     """
 
     columns: Columns
@@ -57,7 +57,7 @@ class SampleRows:
             raise InputError(f"data.coordinates={self.coordinates}: choose LPS or RAS.")
 
     def read(self, rows: Sequence[Row], names: set[str]) -> tuple[list[Sample], list[Fault]]:
-        """Make a sample of each row that is right; `names`, the ids that are taken, grows."""
+        """Return the samples of valid rows and the faults of others; IDs are added to `names`."""
         samples, faults = [], []
         for row in rows:
             try:
@@ -76,14 +76,10 @@ class SampleRows:
             )
         center = self.columns["center"] and row.numbers_in(self.columns["center"])
         signs = SIGNS[self.coordinates]
-        mask, fold, event = (
-            self._text(row, "mask"),
-            self._number(row, "fold"),
-            self._number(row, "event"),
-        )
+        fold, event = self._number(row, "fold"), self._number(row, "event")
         if fold is not None and (fold < 0 or fold % 1):
             raise InputError(
-                f"{row.place}: {self.columns['fold']} is {fold}; give a number from 0 on."
+                f"{row.place}: {self.columns['fold']} is {fold}; give a whole number, 0 or more."
             )
         if event not in (None, 0, 1):
             raise InputError(f"{row.place}: {self.columns['event']} is {event}, neither 0 nor 1.")
@@ -92,12 +88,13 @@ class SampleRows:
         features = {
             name: value for name in self.features if (value := row.number_in(name)) is not None
         }
-        name = _name(row, self._text(row, "sample_id"), image=image, names=names)
+        name = _sample_id(row, self._text(row, "sample_id"), image=image, names=names)
+        mask = self._text(row, "mask")
         study, series = self._text(row, "study_uid"), self._text(row, "series_uid")
         return Sample(
             sample_id=name,
             patient_id=self._text(row, "patient_id") or study or series or name,
-            # not resolved: a link's own name is the one that the user knows
+            # not resolved: the user knows a link by its own name
             image=Path(os.path.normpath(row.file.parent / image)),
             label=label,
             label_source=self._source(row),
@@ -113,34 +110,34 @@ class SampleRows:
         )
 
     def _source(self, row: Row) -> str:
-        """Where a label came from; a table that `write_samples` wrote tells it further back."""
+        """Return the source of a label; a table of `write_samples` holds the original source."""
         if self.rule is None:
             return row.source
-        told = row.text(SOURCE) or f"{self.rule.column} {row.text(self.rule.column) or 'empty'}"
-        return f"{row.source}: {told}"
+        source = row.text(SOURCE) or f"{self.rule.column} {row.text(self.rule.column) or 'empty'}"
+        return f"{row.source}: {source}"
 
-    def _text(self, row: Row, name: str) -> str | None:
-        column = self.columns[name]
+    def _text(self, row: Row, field: str) -> str | None:
+        column = self.columns[field]
         return (isinstance(column, str) and row.text(column)) or None
 
-    def _number(self, row: Row, name: str) -> float | None:
-        column = self.columns[name]
+    def _number(self, row: Row, field: str) -> float | None:
+        column = self.columns[field]
         return row.number_in(column) if isinstance(column, str) else None
 
 
-def _name(row: Row, given: str | None, *, image: str, names: set[str]) -> str:
-    """An id that can name a folder; images that several rows share are counted."""
+def _sample_id(row: Row, text: str | None, *, image: str, names: set[str]) -> str:
+    """Return an ID that can name a folder; IDs from images that several rows share are numbered."""
     stem = Path(image).name
-    # of .nii.gz, not .gz alone
+    # the longest suffix first: .nii.gz, not .gz alone
     for suffix in sorted(VOLUME_SUFFIXES, key=len, reverse=True):
         if stem.lower().endswith(suffix):
             stem = stem[: -len(suffix)]
             break
-    name = re.sub(r"[^\w.\-]+", "_", given or stem)
+    name = re.sub(r"[^\w.\-]+", "_", text or stem)
     if not name.strip("."):
         raise InputError(f"{row.place}: sample_id {name} cannot name a folder; change it.")
-    if name in names and given:
-        raise InputError(f"{row.place}: sample_id {name} stands twice; make it unique.")
+    if name in names and text:
+        raise InputError(f"{row.place}: sample_id {name} occurs twice; make it unique.")
     first, count = name, 1
     while name in names:
         count += 1

@@ -1,4 +1,4 @@
-"""The table of samples that every cohort becomes, as a file."""
+"""CSV file of a cohort's samples."""
 
 import os
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ COLUMNS = (
 
 
 def write_samples(file: Path, samples: Sequence[Sample], *, label_rule: str) -> None:
-    """Write samples as a CSV that `read_samples` and `data=table` read as it is.
+    """Write samples as a CSV that `read_samples` and `data=table` can read.
 
-    Paths are relative to the file, centres in LPS mm as in LUNA16; what is not known is empty.
+    Paths are relative to the file, centres in LPS mm as in LUNA16; unknown values are empty.
 
     Args:
-        file: The file.
-        samples: The rows.
-        label_rule: Stands in each row, so that tables can be put together.
+        file: File to write.
+        samples: Samples, one per row.
+        label_rule: Rule of the labels, written in each row, so that tables can be concatenated.
     """
-    # a column of that name is there already
+    # without features that have the name of a column
     features = sorted({name for sample in samples for name in sample.features} - set(COLUMNS))
     folder = file.resolve().parent
     write_table(

@@ -33,7 +33,9 @@ def test_a_heatmap_lies_on_the_series_that_the_sample_names(two_series, tmp_path
     )
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(1024, 1))
-    classifier = Classifier(net, lambda parameters: torch.optim.SGD(parameters, lr=0.1)).eval()
+    classifier = Classifier(
+        net, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1)
+    ).eval()
     export = HeatmapExport(str(tmp_path / "run"), "0", val=1, test=0)
     export.on_predict_batch_end(trainer, classifier, None, dataset[0], 0)
     image = nib.load(tmp_path / "run" / "cam" / "a" / "heatmap.nii.gz")

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lungcam.cohorts.table.columns import USUAL
+from lungcam.cohorts.table.columns import DEFAULT_COLUMNS
 from lungcam.config.instantiate import ALLOWED_TARGETS, check_targets, instantiate
 from lungcam.config.schema import TrainConfig, check_nodes, plain, register_schemas
 from lungcam.data import SplitRule
@@ -333,7 +333,7 @@ def test_a_data_set_asks_only_where_it_lies(composer, choice, asked):
 
 def test_a_tables_columns_are_those_that_can_be_chosen(composer):
     nodes = plain(composer("train", "data=table", "data.table=a.csv"))
-    assert nodes["data"]["columns"] == dict.fromkeys(USUAL)
+    assert nodes["data"]["columns"] == dict.fromkeys(DEFAULT_COLUMNS)
 
 
 def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):

@@ -237,7 +237,9 @@ def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_pat
         trainer.fit_loop.epoch_progress.current.processed = start
         trainer.fit_loop.epoch_progress.current.completed = start
         torch.manual_seed(start)
-        trainer.fit(Classifier(net, lambda p: torch.optim.SGD(p, lr=0.1)), datamodule=module)
+        trainer.fit(
+            Classifier(net, optimizer=lambda p: torch.optim.SGD(p, lr=0.1)), datamodule=module
+        )
         plain = module.datasets
         for training, shown, index in recorded.shown:
             stored = plain["train" if training else "val"].__getitems__(index)["input"]

@@ -11,6 +11,7 @@ from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
 from lungcam.data.cache_entry import store
 from lungcam.evaluation.explanation_checks import judge_explanations
+from lungcam.explain import Explainer
 from lungcam.explain.sanity_checks import untrained_net
 from lungcam.metrics import auc, auc_interval
 
@@ -47,6 +48,9 @@ def dataset(tmp_path_factory):
     return PreparedDataset(samples, files, transforms=None)
 
 
+EXPLAINER = Explainer(layer="3", method="gradcam", background=-1.0)
+
+
 def knowing():
     """Looks for bright places, by hand: the mean of a neighbourhood, and the highest of all."""
     net = nn.Sequential(
@@ -74,7 +78,7 @@ def verdict(net, dataset, file, labels=None):
     labels = np.array([one.label for one in dataset.samples]) if labels is None else labels
     bounds = auc_interval(labels, logits, patients=np.arange(len(labels)))
     return judge_explanations(
-        net, dataset, layer="3", auc=[auc(labels, logits), *bounds], file=file, limit=12
+        net, dataset, explainer=EXPLAINER, auc=[auc(labels, logits), *bounds], file=file, limit=12
     )
 
 
@@ -115,7 +119,7 @@ def test_another_seeds_net_is_compared(dataset, tmp_path):
     figures = judge_explanations(
         knowing(),
         dataset,
-        layer="3",
+        explainer=EXPLAINER,
         auc=[1, 0.9, 1],
         file=tmp_path / "e.json",
         others=[knowing()],

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
 
 from lungcam.cohorts import Sample
 from lungcam.errors import InputError
 from lungcam.evaluation.folds import read_fold, redirect_outputs, sibling_runs
-from lungcam.evaluation.predictions import Predictions, scored, write_predictions
 from lungcam.metrics import Calibration
+from lungcam.tasks.predictions import Predictions, scored, write_predictions
 
 
 def answers(count: int) -> Predictions:
@@ -65,6 +66,8 @@ def test_a_folder_without_a_table_is_named(tmp_path):
 
 
 def test_a_fold_stands_in_for_its_run_until_it_ends(tmp_path):
+    # registers the resolver of ${hydra:}
+    setup_globals()
     HydraConfig.instance().cfg = OmegaConf.create(
         {"hydra": {"runtime": {"output_dir": "outer"}}}, flags={"readonly": True}
     )

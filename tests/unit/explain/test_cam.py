@@ -194,7 +194,7 @@ def densenet_layer():
 def nodule_layer():
     torch.manual_seed(1)
     net = NoduleNet(shape=(16, 16, 16), width=4, hidden=8).eval()
-    nn.init.normal_(net.judge.weight)
+    nn.init.normal_(net.classifier.weight)
     return net, (16, 16, 16), "joined"
 
 

@@ -49,13 +49,13 @@ def test_a_mirrored_image_is_read_alike_in_shape_and_size(axes):
 
 def test_the_logit_is_a_linear_function_of_measures():
     reader = net(window_hu=(-900, 300)).eval()
-    torch.nn.init.normal_(reader.judge.weight)
+    torch.nn.init.normal_(reader.classifier.weight)
     with torch.no_grad():
         reading = reader.read(images())
         hu = -900 + (images() + 1) / 2 * 1200
         # what is measured is outlined four times as sharply
         measures = measure((4 * reading.outline).sigmoid(), hu)
-        expected = measures @ reader.judge.weight.T + reader.judge.bias
+        expected = measures @ reader.classifier.weight.T + reader.classifier.bias
     assert measures.shape[1] == len(MEASURES)
     assert torch.allclose(reading.logit, expected, rtol=1e-4, atol=1e-5)
 
@@ -80,12 +80,12 @@ def test_what_the_outline_learns_from():
     untouched = {
         name.partition(".")[0] for name, one in reader.named_parameters() if one.grad is None
     }
-    assert untouched == {"describe", "judge"}
+    assert untouched == {"describe", "classifier"}
 
 
 def test_the_label_reaches_the_outline_through_the_measures():
     reader = net(dropout=0.0)
-    torch.nn.init.normal_(reader.judge.weight)
+    torch.nn.init.normal_(reader.classifier.weight)
     reader(images()).sum().backward()
     untouched = {
         name.partition(".")[0] for name, one in reader.named_parameters() if one.grad is None
@@ -106,7 +106,7 @@ def test_nothing_is_learnt_of_an_attribute_that_is_unknown():
 
 def test_without_attributes_it_learns_from_labels_alone():
     reader = net(attributes=())
-    torch.nn.init.normal_(reader.judge.weight)
+    torch.nn.init.normal_(reader.classifier.weight)
     reader(images()).sum().backward()
     assert [name for name, one in reader.named_parameters() if one.grad is None] == []
 

@@ -18,10 +18,10 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 from lungcam.cohorts import Sample
 from lungcam.config.schema import register_schemas
 from lungcam.errors import InputError
-from lungcam.evaluation.predictions import Predictions, write_predictions
 from lungcam.metrics import Calibration
 from lungcam.runs.cross_validate import cross_validate
 from lungcam.runtime.versions import CONFIG_FOLDER
+from lungcam.tasks.predictions import Predictions, write_predictions
 
 PATIENTS, FOLDS = 40, 4
 CALIBRATIONS = [Calibration(0.5 + fold / 4, fold - 1.5) for fold in range(FOLDS)]

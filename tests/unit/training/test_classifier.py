@@ -97,8 +97,8 @@ def test_the_loss_is_binary_cross_entropy(loader):
 def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
     torch.manual_seed(0)
     reader = NoduleNet(shape=(16, 8, 8), attributes=("a", "b", "c"), width=4, hidden=6)
-    torch.nn.init.normal_(reader.judge.weight)
-    classifier = Classifier(reader, None, None, *weights).eval()
+    torch.nn.init.normal_(reader.classifier.weight)
+    classifier = Classifier(reader, outline_weight=weights[0], attributes_weight=weights[1]).eval()
     batch = {
         "input": torch.rand(3, 1, 16, 8, 8) * 2 - 1,
         "label": torch.tensor([1, 0, 1]),
@@ -125,8 +125,8 @@ def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
 def test_without_a_label_a_sample_teaches_the_rest_alone():
     torch.manual_seed(0)
     reader = NoduleNet(shape=(8, 8, 8), attributes=("a",), width=4, hidden=6)
-    torch.nn.init.normal_(reader.judge.weight)
-    classifier = Classifier(reader, None, None, 0.5, 0.25).eval()
+    torch.nn.init.normal_(reader.classifier.weight)
+    classifier = Classifier(reader, outline_weight=0.5, attributes_weight=0.25).eval()
     batch = {
         "input": torch.rand(4, 1, 8, 8, 8) * 2 - 1,
         "label": torch.tensor([1, -1, 0, -1]),
@@ -153,7 +153,7 @@ def test_without_a_label_a_sample_teaches_the_rest_alone():
 
 def test_validation_answers_by_the_label_alone(trainer):
     reader = NoduleNet(shape=(8, 16, 8), width=4, hidden=6, attributes=("a",))
-    classifier = Classifier(reader, None, None, 0.3, 0.1).eval()
+    classifier = Classifier(reader, outline_weight=0.3, attributes_weight=0.1).eval()
     images = [{"input": torch.randn(1, 8, 16, 8), "label": i % 2} for i in range(10)]
     # neither a lesion nor attributes in the batches
     (figures,) = trainer.validate(classifier, DataLoader(images, batch_size=4), verbose=False)
@@ -188,7 +188,7 @@ def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
     from lungcam.training.trainer import _quiet
 
     _quiet()
-    classifier = Classifier(net(), partial(torch.optim.AdamW, lr=1e-2))
+    classifier = Classifier(net(), optimizer=partial(torch.optim.AdamW, lr=1e-2))
     before = copy.deepcopy(classifier.state_dict())
     trainer = pl.Trainer(
         accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, enable_model_summary=False

@@ -67,7 +67,7 @@ def test_the_memory_layout_changes_no_voxel():
 
 @pytest.mark.parametrize("axes", [[7], [0, 3], [-1]])
 def test_an_axis_that_is_not_there_is_refused(axes):
-    with pytest.raises(ValueError, match=r"^axes=\[.*\]: choose of 0, 1 and 2\.$"):
+    with pytest.raises(ValueError, match=r"^axes=\[.*\]: choose from 0, 1 and 2\.$"):
         RandomFlips(axes)
 
 

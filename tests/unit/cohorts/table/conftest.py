@@ -1,11 +1,11 @@
-"""Tables that the tests write."""
+"""Fixture that writes a table."""
 
 import pytest
 
 
 @pytest.fixture
 def write(tmp_path):
-    """Function of (text, name) that writes a table."""
+    """Return a function of (text, name) that writes a table."""
 
     def make(text: str, name: str = "scans.csv"):
         file = tmp_path / name

@@ -1,26 +1,26 @@
-"""Which column holds what: usual names, own names, and what is said of a wrong one."""
+"""Choice of columns: default names, the user's names, and wrong names."""
 
 from pathlib import Path
 
 import pytest
 
 from lungcam.cohorts.table import choose_columns
-from lungcam.cohorts.table.columns import USUAL
+from lungcam.cohorts.table.columns import DEFAULT_COLUMNS
 from lungcam.errors import InputError
 
 FILE = Path("scans.csv")
 
 
-def refusal(present, wanted, **options) -> str:
+def refusal(header, columns, **options) -> str:
     with pytest.raises(InputError) as error:
-        choose_columns(FILE, present, wanted=wanted, **options)
+        choose_columns(FILE, header, columns=columns, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_usual_names():
-    present = ["coordZ", "coordY", "coordX", "pid", "seriesuid", "image", "malignancy", "fold"]
-    assert choose_columns(FILE, present, wanted={}) == {
+def test_default_columns_are_chosen():
+    header = ["coordZ", "coordY", "coordX", "pid", "seriesuid", "image", "malignancy", "fold"]
+    assert choose_columns(FILE, header, columns={}) == {
         "image": "image",
         "sample_id": None,
         "patient_id": "pid",
@@ -36,40 +36,40 @@ def test_usual_names():
     }
 
 
-def test_the_first_usual_name_goes_before_the_next():
-    chosen = choose_columns(FILE, ["malignancy", "label", "pid", "patient_id", "image"], wanted={})
+def test_the_first_default_column_is_preferred():
+    chosen = choose_columns(FILE, ["malignancy", "label", "pid", "patient_id", "image"], columns={})
     assert (chosen["label"], chosen["patient_id"]) == ("label", "patient_id")
 
 
 def test_two_of_three_coordinates_are_no_centre():
-    assert choose_columns(FILE, ["image", "coordX", "coordY"], wanted={})["center"] is None
+    assert choose_columns(FILE, ["image", "coordX", "coordY"], columns={})["center"] is None
 
 
-def test_own_names_go_before_the_usual_ones():
-    present = ["image", "path", "x", "y", "z", "coordX", "coordY", "coordZ"]
-    wanted = dict.fromkeys(USUAL) | {"image": "path", "center": ["x", "y", "z"]}
-    chosen = choose_columns(FILE, present, wanted=wanted)
+def test_the_users_columns_are_preferred_to_the_defaults():
+    header = ["image", "path", "x", "y", "z", "coordX", "coordY", "coordZ"]
+    columns = dict.fromkeys(DEFAULT_COLUMNS) | {"image": "path", "center": ["x", "y", "z"]}
+    chosen = choose_columns(FILE, header, columns=columns)
     assert (chosen["image"], chosen["center"]) == ("path", ("x", "y", "z"))
 
 
-def test_a_wanted_column_that_is_missing_is_named_with_what_there_is():
-    told = refusal(["image", "label"], {"label": "cancer"})
-    assert told == (
+def test_a_missing_column_is_named_with_the_existing_ones():
+    message = refusal(["image", "label"], {"label": "cancer"})
+    assert message == (
         "scans.csv: there is no column cancer (data.columns.label); it has image, label."
     )
-    told = refusal(["image", "x", "y"], {"center": ["x", "y", "z"]})
-    assert told.startswith("scans.csv: there is no column")
-    assert "data.columns.center" in told
+    message = refusal(["image", "x", "y"], {"center": ["x", "y", "z"]})
+    assert message.startswith("scans.csv: there is no column")
+    assert "data.columns.center" in message
 
 
-def test_without_an_image_nothing_can_be_read():
-    told = refusal(["scan", "label"], {})
-    assert told.startswith("scans.csv: there is no column `image`")
-    assert "data.columns.image" in told
+def test_a_table_without_images_is_refused():
+    message = refusal(["scan", "label"], {})
+    assert message.startswith("scans.csv: there is no column `image`")
+    assert "data.columns.image" in message
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("columns", "message"),
     [
         ({"diagnosis": "x"}, "data.columns.diagnosis: no such name; it takes image, sample_id"),
         ({"center": "image"}, "data.columns.center=image: name three columns"),
@@ -78,23 +78,23 @@ def test_without_an_image_nothing_can_be_read():
         ({"label": ["image", "image", "image"]}, "name one column"),
     ],
 )
-def test_a_wrong_setting_is_named(wanted, says):
-    assert says in refusal(["image"], wanted)
+def test_a_wrong_setting_is_named(columns, message):
+    assert message in refusal(["image"], columns)
 
 
-def test_a_trained_net_needs_only_the_image():
-    present = ["image"]
-    wanted = {"label": "diagnosis", "center": ["x", "y", "z"], "patient_id": "who"}
-    chosen = choose_columns(FILE, present, wanted=wanted, lenient=True)
-    assert chosen == dict.fromkeys(USUAL) | {"image": "image"}
+def test_a_trained_net_requires_the_image_only():
+    header = ["image"]
+    columns = {"label": "diagnosis", "center": ["x", "y", "z"], "patient_id": "who"}
+    chosen = choose_columns(FILE, header, columns=columns, lenient=True)
+    assert chosen == dict.fromkeys(DEFAULT_COLUMNS) | {"image": "image"}
 
 
-def test_a_trained_net_takes_the_usual_image_where_the_trainings_own_is_missing():
-    chosen = choose_columns(FILE, ["image"], wanted={"image": "path"}, lenient=True)
+def test_a_trained_net_uses_the_default_image_column_if_the_users_is_missing():
+    chosen = choose_columns(FILE, ["image"], columns={"image": "path"}, lenient=True)
     assert chosen["image"] == "image"
 
 
-def test_a_trained_net_takes_no_other_column_for_its_label():
-    """Another column of 0 and 1 may mean something else."""
-    chosen = choose_columns(FILE, ["image", "label"], wanted={"label": "diagnosis"}, lenient=True)
+def test_a_trained_net_uses_no_other_column_for_its_label():
+    # another column of 0 and 1 may mean something else
+    chosen = choose_columns(FILE, ["image", "label"], columns={"label": "diagnosis"}, lenient=True)
     assert chosen["label"] is None

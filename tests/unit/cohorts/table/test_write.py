@@ -1,4 +1,4 @@
-"""Samples that are written are the samples that are read."""
+"""Written samples read back unchanged."""
 
 import csv
 import os
@@ -15,33 +15,35 @@ words = st.text(
     st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=12
 ).filter(lambda text: text == text.strip())
 names = st.from_regex(r"[A-Za-z0-9_][\w.\-]{0,10}", fullmatch=True)
-# a patient of the series' own name stands in for one, and gives way to another of that series
+# a patient with the name of a series would be replaced by that series' other patient
 people = words.filter(lambda text: not text.startswith("1."))
 series = words.map("1.{}".format)
 files = words.filter(lambda text: "/" not in text and text.strip("."))
-places = st.tuples(*[st.floats(-2000, 2000)] * 3)
+positions = st.tuples(*[st.floats(-2000, 2000)] * 3)
 
 
-def perhaps(strategy):
+def optional(strategy):
+    """Return a strategy that may give None."""
     return st.one_of(st.none(), strategy)
 
 
 @st.composite
 def tables(draw) -> list[dict]:
+    """Draw the fields of one to four samples."""
     return [
         {
             "sample_id": name,
             "patient_id": draw(people),
             "image": draw(st.lists(files, min_size=1, max_size=2)),
             "label": draw(st.sampled_from([0, 1, None])),
-            "study_uid": draw(perhaps(words)),
-            "series_uid": draw(perhaps(series)),
-            "center_mm": draw(perhaps(places)),
-            "diameter_mm": draw(perhaps(st.floats(0, 100))),
-            "lesion_mask": draw(perhaps(files)),
-            "fold": draw(perhaps(st.integers(0, 9))),
-            "time_days": draw(perhaps(st.floats(0, 4000))),
-            "event": draw(perhaps(st.booleans())),
+            "study_uid": draw(optional(words)),
+            "series_uid": draw(optional(series)),
+            "center_mm": draw(optional(positions)),
+            "diameter_mm": draw(optional(st.floats(0, 100))),
+            "lesion_mask": draw(optional(files)),
+            "fold": draw(optional(st.integers(0, 9))),
+            "time_days": draw(optional(st.floats(0, 4000))),
+            "event": draw(optional(st.booleans())),
             "features": draw(
                 st.dictionaries(st.sampled_from(["age", "pack years"]), st.floats(-1e6, 1e6))
             ),
@@ -52,7 +54,7 @@ def tables(draw) -> list[dict]:
 
 @settings(deadline=None, max_examples=60)
 @given(tables())
-def test_what_is_written_is_read(tmp_path_factory, table):
+def test_written_samples_read_back(tmp_path_factory, table):
     folder = tmp_path_factory.mktemp("table")
     samples = [
         Sample(
@@ -69,29 +71,31 @@ def test_what_is_written_is_read(tmp_path_factory, table):
     write_samples(file, samples, label_rule="a rule")
     features = sorted({name for sample in samples for name in sample.features})
     cohort = table_cohort(str(file), {}, features=features)
-    for before, lone, after in zip(samples, read_samples(file, {})[0], cohort.samples, strict=True):
-        for found in (lone, after):
+    for before, single, after in zip(
+        samples, read_samples(file, {})[0], cohort.samples, strict=True
+    ):
+        for result in (single, after):
             for name in ("sample_id", "patient_id", "label", "study_uid", "series_uid"):
-                assert getattr(found, name) == getattr(before, name), name
+                assert getattr(result, name) == getattr(before, name), name
             for name in ("diameter_mm", "fold", "time_days", "event"):
-                assert getattr(found, name) == getattr(before, name), name
-            assert found.center_mm == (
+                assert getattr(result, name) == getattr(before, name), name
+            assert result.center_mm == (
                 None if before.center_mm is None else pytest.approx(before.center_mm, abs=1e-3)
             )
-            assert os.path.abspath(found.image) == str(before.image)
-            assert (found.lesion_mask and os.path.abspath(found.lesion_mask)) == (
+            assert os.path.abspath(result.image) == str(before.image)
+            assert (result.lesion_mask and os.path.abspath(result.lesion_mask)) == (
                 before.lesion_mask and str(before.lesion_mask)
             )
         assert dict(after.features) == before.features
 
 
-def sample(**known) -> Sample:
+def sample(**fields) -> Sample:
     return Sample(
-        sample_id="a", patient_id="p", image=Path("a.nii"), label=1, label_source="me", **known
+        sample_id="a", patient_id="p", image=Path("a.nii"), label=1, label_source="me", **fields
     )
 
 
-def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
+def test_the_file_has_lps_coordinates_and_relative_paths(tmp_path):
     write_samples(
         tmp_path / "samples.csv", [sample(center_mm=(10, -20, 30.12345))], label_rule="a rule"
     )
@@ -104,12 +108,12 @@ def test_the_file_is_in_lps_and_has_no_absolute_path(tmp_path):
     assert row["diameter_mm"] == row["mask"] == row["event"] == ""
 
 
-def test_a_centre_at_0_is_one(tmp_path):
+def test_a_centre_at_the_origin_is_kept(tmp_path):
     write_samples(
         tmp_path / "samples.csv", [sample(center_mm=(0.0, 0.0, 0.0))], label_rule="a rule"
     )
-    (found,), _ = read_samples(tmp_path / "samples.csv", {})
-    assert found.center_mm == (0, 0, 0)
+    (result,), _ = read_samples(tmp_path / "samples.csv", {})
+    assert result.center_mm == (0, 0, 0)
 
 
 def test_a_table_can_be_moved_with_its_images(tmp_path):
@@ -122,17 +126,17 @@ def test_a_table_can_be_moved_with_its_images(tmp_path):
         label_rule="a rule",
     )
     (tmp_path / "one").rename(tmp_path / "two")
-    (found,), _ = read_samples(tmp_path / "two" / "samples.csv", {})
-    assert found.image.is_file()
+    (result,), _ = read_samples(tmp_path / "two" / "samples.csv", {})
+    assert result.image.is_file()
 
 
 @pytest.mark.parametrize("name", ["diameter_mm", "fold", "label", "coordX"])
-def test_a_feature_by_the_name_of_a_column_spoils_nothing(tmp_path, name):
-    """data.features=[diameter_mm] is a natural wish."""
+def test_a_feature_with_the_name_of_a_column_does_not_overwrite_it(tmp_path, name):
+    """Check features such as data.features=[diameter_mm], which users are likely to set."""
     before = sample(
         center_mm=(1.0, 2.0, 3.0), diameter_mm=5.0, fold=2, features={name: 7.0, "age": 60.0}
     )
     write_samples(tmp_path / "samples.csv", [before], label_rule="a rule")
-    (found,), _ = read_samples(tmp_path / "samples.csv", {})
-    assert (found.label, found.fold, found.diameter_mm) == (1, 2, 5)
-    assert found.center_mm == (1, 2, 3)
+    (result,), _ = read_samples(tmp_path / "samples.csv", {})
+    assert (result.label, result.fold, result.diameter_mm) == (1, 2, 5)
+    assert result.center_mm == (1, 2, 3)

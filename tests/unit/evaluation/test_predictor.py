@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lungcam.errors import InputError
+from lungcam.evaluation.predictor import load_predictor
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
 from lungcam.training.checkpoint import KEY
-from lungcam.training.predictor import load_predictor
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_what_is_wanted_goes_before_what_is_carried(written):
         ({"layer": "fc1"}, "layer 'fc1' is not known"),
         ({"layer": ""}, "no such layer"),
         ({"method": "gradcan"}, "choose gradcam, gradcampp"),
-        ({"evidence": "all"}, "choose both, for, against"),
+        ({"evidence": "all"}, "choose both, for or against"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(written, wanted, words):

@@ -14,8 +14,8 @@ from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import table_cohort
-from lungcam.evaluation.predictions import Predictions, scored, write_predictions
 from lungcam.metrics import Calibration, pool_folds
+from lungcam.tasks.predictions import Predictions, scored, write_predictions
 
 
 def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from lungcam.cohorts import Sample
 from lungcam.cohorts.survival import target_table
 from lungcam.data import prepare_sample
-from lungcam.evaluation.lesion_erasure import annotated
-from lungcam.evaluation.localisation_report import lps_columns
+from lungcam.data.annotated_lesions import annotated_lesions
 from lungcam.explain import Explainer, HeatMap, peaks
 from lungcam.explain.inpaint import inpaint
+from lungcam.grid import lps_columns
 from lungcam.metrics import Calibration, yearly_auc
 from lungcam.metrics.resampling import bootstrap_mean, json_interval
 from lungcam.runtime.atomic import write_table
@@ -70,7 +70,7 @@ def erase_nodules(
         subject = prepare_sample(sample, transforms).subject
         at, hu = grid(subject, "image"), volume(subject, "image")
         painted, count = hu, 0
-        for region in annotated(sample, at):
+        for region in annotated_lesions(sample, at):
             # a nodule that no lung surrounds stays
             with suppress(ValueError):
                 painted, count = inpaint(painted, region, grid=at), count + 1

@@ -14,10 +14,10 @@ from lungcam.errors import InputError
 from lungcam.explain import Explainer
 from lungcam.explain.options import check_explanation, check_layer
 from lungcam.explain.reliability import FAILED
-from lungcam.metrics import HORIZON_YEARS, Calibration
+from lungcam.metrics import Calibration
+from lungcam.tasks import Malignancy, Task, task_named
 from lungcam.training.checkpoint import KEY, check_carried, load_checkpoint
 from lungcam.training.classifier import Classifier
-from lungcam.training.risk_classifier import RISK, RiskClassifier
 from lungcam.transforms import background, pipeline
 
 # of checkpoints that carry no more than a layer
@@ -31,6 +31,7 @@ class Predictor:
     """What a checkpoint carries.
 
     Attributes:
+        task: Task that the net was trained for.
         classifier: The trained net, on its device, in evaluation mode.
         transforms: From a scan to the net's input.
         layer: Layer that is explained, by its name in the classifier.
@@ -49,6 +50,7 @@ class Predictor:
             judged.
     """
 
+    task: Task
     classifier: Classifier
     transforms: tio.Compose
     layer: str
@@ -102,9 +104,12 @@ def load_predictor(
     config = carried["config"]
     steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}
     net = instantiate(config["model"], "model")
-    # checkpoints of before there was a choice know the label alone
-    risk = config.get("task") == RISK
-    classifier = RiskClassifier(net, HORIZON_YEARS) if risk else Classifier(net)
+    try:
+        # checkpoints of earlier versions know no other task
+        task = task_named(config.get("task", Malignancy.name))
+        classifier = task.classifier(net)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     try:
         classifier.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
@@ -124,6 +129,7 @@ def load_predictor(
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Predictor(
+        task=task,
         classifier=classifier.to(device).eval(),
         transforms=transforms,
         layer=f"net.{told['layer']}",
