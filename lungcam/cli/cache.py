@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from lungcam.data.cache_inventory import Kept, clear, inventory
+from lungcam.data.cache_inventory import CacheFile, clear, inventory
 from lungcam.data.prepare import disk_size
 from lungcam.errors import InputError
 
@@ -49,7 +49,7 @@ def cache_command(action: str, cache: Path, *, stale: bool = False) -> None:
         print(f"{folder}: {len(sizes)} other files, {disk_size(sum(sizes))}; clear leaves them.")
 
 
-def _size(kept: Sequence[Kept]) -> str:
+def _size(kept: Sequence[CacheFile]) -> str:
     return disk_size(sum(one.size for one in kept))
 
 
