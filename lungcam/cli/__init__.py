@@ -1,1 +1,1 @@
-"""The commands lungcam-train and lungcam-infer; a checkout's train.py and infer.py are the same."""
+"""Command line: train.py and infer.py, and the commands of `python -m lungcam`."""

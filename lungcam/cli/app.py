@@ -1,4 +1,4 @@
-"""What the entry scripts share: paths as the user types them, and the exit codes."""
+"""Frame of every command: paths as the user types them, one-line errors and exit codes."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lungcam.errors import DefectError, InputError
 
 DONE, DEFECT, BAD_INPUT = 0, 1, 2
-# what is wrong with a path or a disk is for the user to mend
+# faults of a path or a disk, which the user can remove
 USERS_ERRNO = (
     errno.EACCES,
     errno.EPERM,
@@ -29,10 +29,10 @@ USERS_ERRNO = (
     errno.EEXIST,
     errno.ENAMETOOLONG,
 )
-# may hold several paths, in brackets
+# keys that take several paths, in brackets
 LIST_KEYS = ("data.table",)
 MULTIRUN = ("-m", "--multirun")
-# plugins of Hydra's that are extras of lungcam's, by the name that chooses them
+# launchers of Hydra, and the extra of lungcam that installs each
 LAUNCHERS = {
     "joblib": "joblib",
     "submitit_local": "submitit",
@@ -42,17 +42,17 @@ LAUNCHERS = {
 
 
 def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Quote the values of some keys, so that Hydra takes them as they were typed.
+    """Quote the values of some keys, so that Hydra takes them as typed.
 
-    Unquoted, its grammar knows neither blanks nor commas, and `${` would be an interpolation.
+    Unquoted, its grammar allows neither blanks nor commas, and `${` would be an interpolation.
 
     Args:
         arguments: Command-line arguments, `key=value`.
-        keys: Keys whose values are paths.
+        keys: Keys with paths as their values.
 
     Returns:
-        The arguments with these values quoted; what the user has put in quotes stays, and so do
-        null and lists, where a key takes one and in a sweep.
+        The arguments with these values quoted. Values in the user's own quotes and null stay as
+        they are, and so do lists, in a sweep and for a key that takes one.
 
     Raises:
         InputError: A path is empty.
@@ -81,34 +81,34 @@ def run(
 ) -> None:
     """Run a Hydra application and end the process with lungcam's exit codes.
 
-    0: done. 2: the user's input is at fault, with one line that names it. 1: a defect of lungcam,
-    with a traceback, or with one line that names the file where it is.
+    0: done. 2: the user's input is at fault; one line names it. 1: a defect of lungcam, with a
+    traceback or with one line that names the file that has it.
 
     Args:
         main: Function decorated with `hydra.main`.
-        paths: Keys whose values are paths.
-        rewrites: Change the arguments, one after the other, before anything else reads them.
+        paths: Keys with paths as their values.
+        rewrites: Functions that change the arguments, in this order, before they are read.
     """
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # an installed command is called by its bare name
     script = sys.argv[0] if sys.argv[0].endswith(".py") else Path(sys.argv[0]).stem
-    with exit_codes(script), redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+    with exit_codes(script), redirect_stderr(_WithoutHydraLine(sys.stderr)):
         arguments = list(sys.argv[1:])
         for rewrite in rewrites:
             arguments = rewrite(arguments)
         # Hydra takes no settings on both sides of -m
-        arguments = sorted(arguments, key=lambda one: one not in MULTIRUN)
+        arguments = sorted(arguments, key=lambda argument: argument not in MULTIRUN)
         sys.argv[1:] = quote_paths(arguments, paths)
         main()
 
 
 @contextmanager
 def exit_codes(script: str) -> Iterator[None]:
-    """End the process with 2 and one line where the block finds the user's input at fault.
+    """End the process with 2 and one line if the block finds the user's input at fault.
 
     Args:
-        script: The entry script whose configuration is meant.
+        script: Entry script of the configuration, for the remedy.
     """
     try:
         yield
@@ -119,21 +119,22 @@ def exit_codes(script: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in USERS_ERRNO or error.filename is None:
             raise
-        message = f"{error.filename}: {error.strerror}; check the path, its rights and the room."
+        message = f"{error.filename}: {error.strerror}; check path, rights and space."
     except DefectError as error:
-        say(str(error))
+        print_error(str(error))
         sys.exit(DEFECT)
     except KeyboardInterrupt:
         sys.exit(130)
     else:
         return
-    refuse(message)
+    print_error(message)
+    sys.exit(BAD_INPUT)
 
 
-class _WithoutHydrasLine(TextIOBase):
-    """A stream without the line that Hydra puts before every error of a job.
+class _WithoutHydraLine(TextIOBase):
+    """Stream without the line that Hydra puts before every error of a job.
 
-    To end the process inside the job, before Hydra sees the error, would kill a sweep's other jobs.
+    Ending the process inside the job, before Hydra sees the error, would kill a sweep's other jobs.
     """
 
     def __init__(self, stream: TextIO):
@@ -155,30 +156,24 @@ class _WithoutHydrasLine(TextIOBase):
 
 
 def _first_line(error: BaseException) -> str:
-    """What a configuration error says, in one line."""
+    """Return the message of a configuration error in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # Hydra names an error in a file first, and what is wrong on the next line
-    told = " ".join(lines[:2]) if lines[:1] and lines[0].endswith(":") else "".join(lines[:1])
+    # where a file is at fault, Hydra names it first and the error on the next line
+    message = " ".join(lines[:2]) if lines[:1] and lines[0].endswith(":") else "".join(lines[:1])
     cause = str(error.__cause__ or "").strip().splitlines()[:1]
-    if cause and cause[0] not in told:
-        told = f"{told} {cause[0]}"
-    return told.rstrip(".") + "."
+    if cause and cause[0] not in message:
+        message = f"{message} {cause[0]}"
+    return message.rstrip(".") + "."
 
 
 def _remedy(error: BaseException, script: str) -> str:
-    """What helps against a configuration error."""
+    """Return the remedy of a configuration error."""
     for name, extra in LAUNCHERS.items():
         if f"'hydra/launcher/{name}'" in str(error):
             return f"Install it: pip install 'lungcam[{extra}]'."
     return f"`{script} --help` lists the groups, `--cfg job` the keys."
 
 
-def refuse(message: str) -> None:
-    """Say in one line what is at fault and end with exit code 2."""
-    say(message)
-    sys.exit(BAD_INPUT)
-
-
-def say(message: str) -> None:
-    """Print what ends a command, in one line."""
+def print_error(message: str) -> None:
+    """Print the message that ends a command in one line."""
     print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)

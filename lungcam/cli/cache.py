@@ -1,14 +1,15 @@
-"""What the cache holds, and emptying it."""
+"""Content of the cache of prepared inputs: `python -m lungcam cache info|clear`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from lungcam.cli.app import DONE
 from lungcam.data.cache_inventory import CacheFile, clear, inventory
 from lungcam.data.prepare import disk_size
 from lungcam.errors import InputError
 
-# in the order they are told
+# in the order of the report
 STATES = {
     "current": "of this version",
     "stale": "of other versions, never used by this one",
@@ -18,40 +19,53 @@ STATES = {
 }
 
 
-def cache_command(action: str, cache: Path, *, stale: bool = False) -> None:
-    """Print what `cache info` or `cache clear` has to say.
+def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
+    """Print the content of a cache, or clear it, and return the exit code.
 
     Args:
-        action: `info` or `clear`.
-        cache: As train.py's `cache`.
-        stale: Clear only what no run of this version will use.
+        paths: The action, `info` or `clear`.
+        settings: `cache`, as for train.py; `stale=true` clears only files that no run of this
+            version will use.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such action, setting or folder.
     """
+    if [str(path) for path in paths] not in (["info"], ["clear"]):
+        raise InputError("cache: say what to do: python -m lungcam cache info, or clear")
+    action, stale = str(paths[0]), settings.get("stale", "false")
+    if stale not in ("true", "false") or (stale == "true" and action == "info"):
+        raise InputError(f"stale={stale}: clear takes true or false; info takes no stale.")
+    cache = Path(settings.get("cache", "outputs/cache"))
     if not cache.is_dir():
         raise InputError(f"{cache}: there is no such folder; give cache=DIR as for train.py.")
-    root = cache / "inputs"
     if action == "clear":
-        removed = clear(root, stale)
-        print(f"{root}: removed {len(removed)} files, {_size(removed)}.")
-        return
-    kept = list(inventory(root))
-    entries = [one for one in kept if one.state in STATES]
+        removed = clear(cache / "inputs", stale == "true")
+        print(f"{cache / 'inputs'}: removed {len(removed)} files, {_size(removed)}.")
+    else:
+        _print_content(cache)
+    return DONE
+
+
+def _print_content(cache: Path) -> None:
+    root = cache / "inputs"
+    entries = [entry for entry in inventory(root) if entry.state in STATES]
     print(f"{root}: {len(entries)} prepared inputs, {_size(entries)}.")
-    for state, words in STATES.items():
-        found = [one for one in entries if one.state == state]
-        if found:
-            oldest, newest = (f(one.changed_s for one in found) for f in (min, max))
-            print(f"  {len(found)} {words}: {_size(found)}, {_day(oldest)} to {_day(newest)}")
-    for folder in sorted(one for one in cache.iterdir() if one.is_dir() and one != root):
-        sizes = [one.stat().st_size for one in folder.rglob("*") if one.is_file()]
+    for state, description in STATES.items():
+        of_state = [entry for entry in entries if entry.state == state]
+        if of_state:
+            times = [entry.changed_s for entry in of_state]
+            print(
+                f"  {len(of_state)} {description}: {_size(of_state)}, "
+                f"{_minute(min(times))} to {_minute(max(times))}"
+            )
+    for folder in sorted(path for path in cache.iterdir() if path.is_dir() and path != root):
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         print(f"{folder}: {len(sizes)} other files, {disk_size(sum(sizes))}; clear leaves them.")
 
 
-def _size(kept: Sequence[CacheFile]) -> str:
-    return disk_size(sum(one.size for one in kept))
+def _size(entries: Sequence[CacheFile]) -> str:
+    return disk_size(sum(entry.size for entry in entries))
 
 
-def _day(seconds: float) -> str:
+def _minute(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).isoformat(" ", "minutes")

@@ -1,16 +1,19 @@
-"""Two runs on the same samples: which is better, and by how much."""
+"""Comparison of two runs on the same samples: `python -m lungcam compare RUN_A RUN_B`."""
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.cli.app import DONE
 from lungcam.errors import InputError
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
-from lungcam.metrics.resampling import json_interval, json_number
+from lungcam.metrics.comparison import json_interval, json_number
 from lungcam.metrics.summary import p_value, with_interval
 from lungcam.runtime.atomic import write_text
 
@@ -18,7 +21,7 @@ COLUMNS = ("sample_id", "patient_id", "split", "label", "probability")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """One row of predictions.csv."""
 
     patient: str
@@ -26,45 +29,60 @@ class Answer:
     probability: float
 
 
-def compare(
-    first: Path, second: Path, split: str = "test", out: Path | None = None
-) -> dict[str, object]:
-    """Compare two runs' AUCs by a paired bootstrap over patients, and print it.
+def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
+    """Compare two runs, print the result, and return the exit code.
+
+    Args:
+        paths: Two run folders, or their predictions.csv.
+        settings: `split`; `out`, the folder for compare.json.
+    """
+    if len(paths) != 2:
+        raise InputError("compare: name two runs: python -m lungcam compare RUN_A RUN_B")
+    first, second = paths
+    comparison = compare(first, second, split=settings.get("split", "test"))
+    if "out" in settings:
+        text = json.dumps(comparison, indent=2) + "\n"
+        write_text(Path(settings["out"]) / "compare.json", text)
+    print(_describe(comparison, first, second))
+    return DONE
+
+
+def compare(first: Path, second: Path, *, split: str = "test") -> dict[str, Any]:
+    """Compare two runs' AUCs by a paired bootstrap over patients.
 
     Probabilities are compared: within one run they rank as its logits do, and in a
-    cross-validation, whose folds are calibrated each by itself, they stand on one scale.
+    cross-validation, where each fold has its own calibration, they share one scale.
 
     Args:
         first: A run folder, or its predictions.csv; of one training or of a cross-validation.
         second: Another, with samples in common.
-        split: Which samples.
-        out: Folder for compare.json; None writes nothing.
+        split: Split of the samples.
 
     Returns:
-        What stands in compare.json.
+        Content of compare.json.
 
     Raises:
-        InputError: A file is at fault, there is no sample in both, or labels differ.
+        InputError: A file is at fault, no sample is in both, or labels differ.
     """
-    runs = [read_answers(run, split) for run in (first, second)]
+    runs = [read_predictions(run, split) for run in (first, second)]
     ids = [name for name in runs[0] if name in runs[1]]
     if not ids:
         raise InputError(f"{second}: shares no {split} sample with {first}; split both runs alike.")
-    one, two = ([run[name] for name in ids] for run in runs)
-    for name, a, b in zip(ids, one, two, strict=True):
+    pairs = [(runs[0][name], runs[1][name]) for name in ids]
+    for name, (a, b) in zip(ids, pairs, strict=True):
         if a.label != b.label:
             raise InputError(
                 f"{second}: sample {name} has label {b.label}, but {a.label} in {first}; "
                 "compare runs with one label rule."
             )
-    labels = np.array([answer.label for answer in one])
+    labels = np.array([a.label for a, _ in pairs])
     if labels.min() == labels.max():
         raise InputError(f"{first}: all {len(ids)} shared {split} samples have label {labels[0]}.")
-    patients = np.array([answer.patient for answer in one])
-    scores = [np.array([answer.probability for answer in run]) for run in (one, two)]
+    patients = np.array([a.patient for a, _ in pairs])
+    scores = [np.array([pair[i].probability for pair in pairs]) for i in range(2)]
     paired = paired_difference(labels, scores[0], other_scores=scores[1], patients=patients)
     intervals = [json_interval(auc_interval(labels, score, patients=patients)) for score in scores]
-    found = {
+    return {
         "split": split,
         "n": len(ids),
         "n_positive": int(labels.sum()),
@@ -76,17 +94,13 @@ def compare(
         "difference": paired.difference,
         "difference_ci95": json_interval((paired.low, paired.high)),
         "p": json_number(paired.p),
-        "label_rule": label_rule(first),
+        "label_rule": _label_rule(first),
         "rules": {"auc_ci95": INTERVAL_RULE, "difference": PAIRED_RULE},
         "notice": RESEARCH_USE_ONLY,
     }
-    if out is not None:
-        write_text(out / "compare.json", json.dumps(found, indent=2) + "\n")
-    print(_describe(found, first, second=second))
-    return found
 
 
-def read_answers(run: Path, split: str) -> dict[str, Answer]:
+def read_predictions(run: Path, split: str) -> dict[str, Prediction]:
     """Read one split of a run's predictions.csv, by sample_id.
 
     Raises:
@@ -100,27 +114,33 @@ def read_answers(run: Path, split: str) -> dict[str, Answer]:
     missing = [name for name in COLUMNS if not rows or name not in rows[0]]
     if missing:
         raise InputError(f"{file}: no column {', '.join(missing)}; give one that train.py wrote.")
-    answers: dict[str, Answer] = {}
+    predictions: dict[str, Prediction] = {}
     for line, row in enumerate(rows, 2):
         if row["split"] != split:
             continue
-        try:
-            answer = Answer(row["patient_id"], int(row["label"]), float(row["probability"]))
-        except (TypeError, ValueError):
-            answer = None
-        if answer is None or answer.label not in (0, 1) or not 0 <= answer.probability <= 1:
-            raise InputError(f"{file}: line {line} has no label or probability; train again.")
-        if row["sample_id"] in answers:
+        prediction = _prediction(row, where=f"{file}: line {line}")
+        if row["sample_id"] in predictions:
             raise InputError(f"{file}: sample {row['sample_id']} stands twice in {split}.")
-        answers[row["sample_id"]] = answer
-    if not answers:
+        predictions[row["sample_id"]] = prediction
+    if not predictions:
         splits = ", ".join(sorted({row["split"] or "" for row in rows}))
         raise InputError(f"{file}: no sample of split={split}; it has {splits}.")
-    return answers
+    return predictions
 
 
-def label_rule(run: Path) -> str | None:
-    """What label 1 means in a run, if its metrics.json is there."""
+def _prediction(row: Mapping[str, str], *, where: str) -> Prediction:
+    """Parse a row of predictions.csv."""
+    try:
+        prediction = Prediction(row["patient_id"], int(row["label"]), float(row["probability"]))
+    except (TypeError, ValueError):
+        prediction = None
+    if prediction is None or prediction.label not in (0, 1) or not 0 <= prediction.probability <= 1:
+        raise InputError(f"{where} has no label or probability; train again.")
+    return prediction
+
+
+def _label_rule(run: Path) -> str | None:
+    """Return the meaning of label 1 in a run, if its metrics.json is there."""
     file = (run if run.is_dir() else run.parent) / "metrics.json"
     try:
         return json.loads(file.read_text(encoding="utf-8")).get("label_rule")
@@ -128,16 +148,17 @@ def label_rule(run: Path) -> str | None:
         return None
 
 
-def _describe(found: dict, first: Path, *, second: Path) -> str:
+def _describe(comparison: Mapping[str, Any], *runs: Path) -> str:
     lines = [
-        f"{found['n']} {found['split']} samples of {found['n_patients']} patients are in both, "
-        f"{found['n_positive']} positive ({found['only_in_first']} only in the first run, "
-        f"{found['only_in_second']} only in the second)"
+        f"{comparison['n']} {comparison['split']} samples of {comparison['n_patients']} patients "
+        f"are in both, {comparison['n_positive']} positive ({comparison['only_in_first']} only in "
+        f"the first run, {comparison['only_in_second']} only in the second)"
     ]
-    if found["label_rule"]:
-        lines.append(f"  label rule: {found['label_rule']}")
-    for path, one in ((first, found["first"]), (second, found["second"])):
-        lines.append(f"AUC {with_interval(one['auc'], one['auc_ci95'])}: {path}")
-    difference = with_interval(found["difference"], found["difference_ci95"], sign="+")
-    lines += [f"first less second: {difference}, {p_value(found['p'])}", RESEARCH_USE_ONLY]
+    if comparison["label_rule"]:
+        lines.append(f"  label rule: {comparison['label_rule']}")
+    for path, name in zip(runs, ("first", "second"), strict=True):
+        values = comparison[name]
+        lines.append(f"AUC {with_interval(values['auc'], values['auc_ci95'])}: {path}")
+    difference = with_interval(comparison["difference"], comparison["difference_ci95"], sign="+")
+    lines += [f"first less second: {difference}, {p_value(comparison['p'])}", RESEARCH_USE_ONLY]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Apply a trained net to scans."""
+"""Command `infer.py`, or `lungcam-infer`: apply a trained net to scans."""
 
 import hydra
 from omegaconf import DictConfig
@@ -20,5 +20,5 @@ def job(config: DictConfig) -> None:
 
 
 def main() -> None:
-    """Run what the command line asks for, and end with lungcam's exit codes."""
+    """Run the command line and end with lungcam's exit codes."""
     run(job, paths=("ckpt", "scan", "out"))

@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped: `python train.py resume=RUN_FOLDER`."""
+"""Arguments that continue a stopped run: `python train.py resume=RUN_FOLDER`."""
 
 import os
 import sys
@@ -7,71 +7,71 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from lungcam.cli.app import DONE, quote_paths
+from lungcam.cli.app import DONE, MULTIRUN, quote_paths
 from lungcam.errors import InputError
 from lungcam.runtime.distributed import rank
 
-# where and how fast a run computes, and never what
+# settings of where and how fast a run computes; they change no result
 MAY_CHANGE = ("cache", "loader.workers", "trainer.gpus")
 
 
 def resume_arguments(arguments: Sequence[str]) -> list[str]:
     """Replace `resume=RUN_FOLDER` by that run's own configuration and folder.
 
-    Goes to the folder in which the run was started, where that still exists, so that relative paths
-    mean what they meant. Ends the process where the run is finished.
+    Changes to the folder in which the run was started, if it still exists, so that relative paths
+    keep their meaning. Ends the process if the run is finished.
 
     Args:
         arguments: Command-line arguments of `train.py`, as typed.
 
     Returns:
-        Arguments that Hydra understands; the same where `resume=` is not among them.
+        Arguments that Hydra understands; unchanged where `resume=` is not among them.
 
     Raises:
         InputError: The folder holds no run, or another setting would change it.
     """
-    given = [one for one in arguments if one.lstrip("+").startswith("resume=")]
+    given = [argument for argument in arguments if argument.lstrip("+").startswith("resume=")]
     typed = given[-1].partition("=")[2] if given else "null"
     if typed == "null":
         return list(arguments)
     if len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\"":
         typed = typed[1:-1]
     if not typed:
-        raise InputError("resume=: no folder is given; add that of the run to go on with.")
+        raise InputError("resume=: no folder is given; add that of the run to continue.")
     folder = Path(typed).absolute()
-    rest = [one for one in arguments if one not in given]
-    _refuse_changes(rest)
+    others = [argument for argument in arguments if argument not in given]
+    _refuse_changes(others)
     _refuse_no_run(folder)
     if (folder / "metrics.json").is_file():
         if rank() == 0:
             print(f"{folder}: this run is finished (metrics.json is there); nothing to do.")
         sys.exit(DONE)
-    # a relative cache= is meant from here
-    rest = [_absolute(one) for one in rest]
+    # a relative cache= is relative to the present folder
+    others = [_absolute_cache(argument) for argument in others]
     started = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd
     if Path(started).is_dir():
         os.chdir(started)
-    places = (f"hydra.run.dir={folder}", f"++resume={folder}")
+    folders = (f"hydra.run.dir={folder}", f"++resume={folder}")
     return [
         *("--config-path", str(folder / ".hydra"), "--config-name", "config"),
-        *rest,
-        *quote_paths(places, ("hydra.run.dir", "++resume")),
-        # its record of how it was begun stays
+        *others,
+        *quote_paths(folders, ("hydra.run.dir", "++resume")),
+        # keep the record of the first start
         "hydra.output_subdir=null",
     ]
 
 
-def _refuse_changes(rest: Sequence[str]) -> None:
-    """Refuse whatever stands beside `resume=` and would make it another run."""
-    for one in rest:
-        key = one.partition("=")[0].lstrip("+~")
-        if one in ("-m", "--multirun"):
+def _refuse_changes(arguments: Sequence[str]) -> None:
+    """Refuse arguments that would make it another run."""
+    for argument in arguments:
+        key = argument.partition("=")[0].lstrip("+~")
+        if argument in MULTIRUN:
             raise InputError(
-                "resume=: it goes on with one run; leave -m out and name a run of the sweep."
+                "resume=: it continues one run; leave -m out and name a run of the sweep."
             )
-        if not one.startswith("-") and key not in MAY_CHANGE:
+        if not argument.startswith("-") and key not in MAY_CHANGE:
             raise InputError(
-                f"{key}: a run goes on with its own settings; beside resume= stand only "
+                f"{key}: a run continues with its own settings; resume= goes only with "
                 f"{', '.join(MAY_CHANGE)}. For others start a new run."
             )
 
@@ -87,6 +87,6 @@ def _refuse_no_run(folder: Path) -> None:
         )
 
 
-def _absolute(argument: str) -> str:
+def _absolute_cache(argument: str) -> str:
     key, _, value = argument.partition("=")
     return f"{key}={Path(value).absolute()}" if key == "cache" and value else argument

@@ -1,4 +1,4 @@
-"""Train a 3D CNN on chest CT."""
+"""Command `train.py`, or `lungcam-train`: train a 3D CNN on chest CT."""
 
 import hydra
 from omegaconf import DictConfig
@@ -16,8 +16,8 @@ register_schemas()
 # Hydra names the job after this module
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def job(config: DictConfig) -> float | None:
-    """Train one run and return the figure that sweeps compare."""
-    # the cache is the same for all folds
+    """Train one run, or a cross-validation, and return the figure that sweeps compare."""
+    # all folds share one cache
     if config.cv.folds is not None and config.prepare is None:
         from lungcam.runs.cross_validate import cross_validate
 
@@ -28,5 +28,6 @@ def job(config: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Run what the command line asks for, and end with lungcam's exit codes."""
-    run(job, paths=PATH_KEYS, rewrites=(drop_removed_settings, resume_arguments, rank_arguments))
+    """Run the command line and end with lungcam's exit codes."""
+    rewrites = (drop_removed_settings, resume_arguments, rank_arguments)
+    run(job, paths=PATH_KEYS, rewrites=rewrites)

@@ -1,4 +1,4 @@
-"""Where a voxel stands, and what resampling makes of it."""
+"""Tests of voxel grids and of resampling between them."""
 
 import itertools
 
@@ -26,11 +26,13 @@ def rotation(degrees) -> np.ndarray:
     return Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
 
 
-def make_grid(shape, spacing=(1, 1, 1), degrees=(0, 0, 0), order=(0, 1, 2), sign=(1, 1, 1), at=0):
-    """Grid whose voxel 0 stands at `at`; `order` and `sign` permute and flip the rotated axes."""
+def make_grid(
+    shape, spacing=(1, 1, 1), degrees=(0, 0, 0), order=(0, 1, 2), sign=(1, 1, 1), origin=0
+):
+    """Build a grid with rotated axes, permuted by `order` and flipped by `sign`."""
     affine = np.eye(4)
     affine[:3, :3] = rotation(degrees)[:, list(order)] * sign * spacing
-    affine[:3, 3] = at
+    affine[:3, 3] = origin
     return Grid(tuple(shape), affine)
 
 
@@ -40,22 +42,22 @@ def indices(shape) -> np.ndarray:
 
 
 def inside(source: Grid, target: Grid, margin: float) -> np.ndarray:
-    """Target voxels that lie `margin` source voxels or more within the outermost centres."""
-    at = source.to_index(target.to_world(indices(target.shape)))
+    """Return the target voxels at least `margin` source voxels within the outermost centres."""
+    index = source.to_index(target.to_world(indices(target.shape)))
     low, high = margin, np.array(source.shape) - 1 - margin
-    return ((at >= low) & (at <= high)).all(axis=-1)
+    return ((index >= low) & (index <= high)).all(axis=-1)
 
 
 @QUICK
 @given(angles, orders, signs, spacings, origins, origins)
-def test_world_and_index_are_inverse(degrees, order, sign, spacing, at, point):
-    grid = make_grid((5, 6, 7), spacing, degrees, order, sign, at)
+def test_world_and_index_conversions_are_inverse(degrees, order, sign, spacing, origin, point):
+    grid = make_grid((5, 6, 7), spacing, degrees, order, sign, origin)
     assert grid.to_index(grid.to_world(point)) == pytest.approx(np.array(point), abs=1e-6)
     assert grid.to_world(grid.to_index(point)) == pytest.approx(np.array(point), abs=1e-6)
     assert grid.spacing_mm == pytest.approx(spacing)
 
 
-def test_index_turns_into_mm_by_hand():
+def test_world_coordinates_are_those_computed_by_hand():
     affine = np.array([[0, -2.0, 0, 10], [0.5, 0, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1]])
     grid = Grid((4, 4, 4), affine)
     assert grid.to_world([2, 3, 1]).tolist() == [4, 21, 33]
@@ -65,33 +67,33 @@ def test_index_turns_into_mm_by_hand():
 
 @QUICK
 @given(angles, orders, signs, spacings, origins)
-def test_canonical_is_that_of_nibabel(degrees, order, sign, spacing, at):
-    grid = make_grid((3, 4, 5), spacing, degrees, order, sign, at)
+def test_canonical_grid_agrees_with_nibabel(degrees, order, sign, spacing, origin):
+    grid = make_grid((3, 4, 5), spacing, degrees, order, sign, origin)
     volume = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
     expected = nib.as_closest_canonical(nib.Nifti1Image(volume, grid.affine))
     assert grid.canonical.shape == expected.shape
     assert np.allclose(grid.canonical.affine, expected.affine, atol=1e-9)
-    turned = reorient(volume, grid, target=grid.canonical)
-    assert np.array_equal(turned, np.asanyarray(expected.dataobj))
-    assert np.array_equal(reorient(turned, grid.canonical, target=grid), volume)
+    reoriented = reorient(volume, grid, target=grid.canonical)
+    assert np.array_equal(reoriented, np.asanyarray(expected.dataobj))
+    assert np.array_equal(reorient(reoriented, grid.canonical, target=grid), volume)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("sign", [(1, 1, 1), (-1, 1, -1), (-1, -1, -1)])
-def test_reoriented_voxels_keep_their_place(order, sign):
+def test_reoriented_voxels_keep_their_position(order, sign):
     source = make_grid((3, 4, 5), (0.7, 1.1, 2.5), (10, -5, 20), order, sign, (7, 8, 9))
     volume = np.random.default_rng(0).normal(size=source.shape)
-    turned = reorient(volume, source, target=source.canonical)
+    reoriented = reorient(volume, source, target=source.canonical)
     for index in [(0, 0, 0), (2, 3, 4), (1, 0, 3)]:
         world = source.to_world(index)
-        there = tuple(np.rint(source.canonical.to_index(world)).astype(int))
-        assert source.canonical.to_world(there) == pytest.approx(world, abs=1e-9)
-        assert turned[there] == volume[index]
+        canonical_index = tuple(np.rint(source.canonical.to_index(world)).astype(int))
+        assert source.canonical.to_world(canonical_index) == pytest.approx(world, abs=1e-9)
+        assert reoriented[canonical_index] == volume[index]
 
 
 @st.composite
 def parallel_grids(draw):
-    """Two grids of parallel axes, in any order and direction, that overlap."""
+    """Draw two overlapping grids with parallel axes, in any order and direction."""
     degrees = draw(st.one_of(st.just((0, 0, 0)), angles))
     source = make_grid(
         (9, 10, 11), draw(spacings), degrees, draw(orders), draw(signs), draw(origins)
@@ -99,20 +101,20 @@ def parallel_grids(draw):
     shape = draw(st.tuples(*[st.integers(3, 14)] * 3))
     target = make_grid(shape, draw(spacings), degrees, draw(orders), draw(signs))
     middle = source.to_world((np.array(source.shape) - 1) / 2)
-    off = np.array(draw(st.tuples(*[st.floats(-2, 2)] * 3)))
+    offset = np.array(draw(st.tuples(*[st.floats(-2, 2)] * 3)))
     affine = target.affine.copy()
-    affine[:3, 3] = middle + off - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    affine[:3, 3] = middle + offset - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return source, Grid(shape, affine)
 
 
 def coarsening(source: Grid, target: Grid) -> np.ndarray:
-    """How many source voxels a step of the target is wide, along the source's axes."""
+    """Return the width of the target's step in source voxels, along the source's axes."""
     return np.abs(np.linalg.solve(source.affine, target.affine)[:3, :3]).max(axis=1)
 
 
 @QUICK
 @given(parallel_grids(), st.floats(-2000, 3000))
-def test_constant_stays_constant(grids, value):
+def test_resampled_constant_is_constant(grids, value):
     source, target = grids
     out = resample(np.full(source.shape, value, np.float32), source, target=target, outside=value)
     assert out.shape == target.shape
@@ -122,7 +124,7 @@ def test_constant_stays_constant(grids, value):
 
 @QUICK
 @given(parallel_grids(), st.tuples(*[st.floats(-3, 3)] * 3))
-def test_ramp_in_world_mm_is_reproduced(grids, slope):
+def test_resampled_ramp_in_world_mm_is_reproduced(grids, slope):
     source, target = grids
     center = source.to_world((np.array(source.shape) - 1) / 2)
     step = coarsening(source, target)
@@ -139,7 +141,7 @@ def test_ramp_in_world_mm_is_reproduced(grids, slope):
 
 @QUICK
 @given(st.tuples(*[st.integers(1, 3)] * 3), orders, signs, angles)
-def test_ramp_is_exact_where_the_target_is_coarser_by_whole_steps(steps, order, sign, degrees):
+def test_ramp_is_exact_if_the_target_is_coarser_by_an_integer_factor(steps, order, sign, degrees):
     source = make_grid((14, 15, 16), (0.6, 0.8, 1.5), degrees, (0, 1, 2), sign)
     linear = source.affine[:3, :3] @ np.diag(steps)
     affine = np.eye(4)
@@ -164,7 +166,7 @@ def to_sitk(volume: np.ndarray, grid: Grid) -> sitk.Image:
 
 @QUICK
 @given(parallel_grids(), st.integers(0, 10**6))
-def test_agrees_with_simpleitk_where_the_target_is_not_coarser(grids, seed):
+def test_resampling_agrees_with_simpleitk_if_the_target_is_not_coarser(grids, seed):
     source, target = grids
     scale = max(1.0, float(coarsening(source, target).max()))
     affine = target.affine.copy()
@@ -181,9 +183,9 @@ def test_agrees_with_simpleitk_where_the_target_is_not_coarser(grids, seed):
         -7.0,
     )
     expected = sitk.GetArrayFromImage(expected).transpose(2, 1, 0)
-    at = source.to_index(target.to_world(indices(target.shape)))
-    # on the very face it is a matter of rounding on which side a point lies
-    off_face = (np.abs(at + 0.5) > 1e-4) & (np.abs(at - np.array(source.shape) + 0.5) > 1e-4)
+    index = source.to_index(target.to_world(indices(target.shape)))
+    # exactly on a face, rounding decides on which side a point lies
+    off_face = (np.abs(index + 0.5) > 1e-4) & (np.abs(index - np.array(source.shape) + 0.5) > 1e-4)
     off_face = off_face.all(axis=-1)
     out = resample(volume, source, target=target, outside=-7.0)
     assert np.allclose(out[off_face], expected[off_face], atol=2e-3)
@@ -196,29 +198,28 @@ def test_agrees_with_simpleitk_where_the_target_is_not_coarser(grids, seed):
     st.floats(-1000, 1000),
     st.sampled_from([bool, np.uint8, np.int16, np.float32, np.float64]),
 )
-def test_agrees_with_weights_written_out_where_the_target_is_coarser_too(
-    grids, seed, outside, kind
-):
+def test_resampling_agrees_with_explicit_weights(grids, seed, outside, kind):
     """Oracle: the triangle's weights for every pair of voxels, in a loop and in float64."""
     source, target = grids
     volume = (np.random.default_rng(seed).random(source.shape) * 100).astype(kind)
     step = np.linalg.solve(source.affine, target.affine)
     expected, margin = volume.astype(float), np.full(target.shape, np.inf)
-    for at in range(3):
-        # the target's axis that runs along this one
-        axis = int(np.abs(step[at, :3]).argmax())
-        centers = step[at, axis] * np.arange(target.shape[axis]) + step[at, 3]
-        width = max(1.0, abs(step[at, axis]))
+    for axis in range(3):
+        # the target's axis parallel to this axis
+        target_axis = int(np.abs(step[axis, :3]).argmax())
+        scale = step[axis, target_axis]
+        centers = scale * np.arange(target.shape[target_axis]) + step[axis, 3]
+        width = max(1.0, abs(scale))
         rows = []
         for center in centers:
-            row = np.zeros(source.shape[at])
-            for voxel in range(-20, source.shape[at] + 20):
+            row = np.zeros(source.shape[axis])
+            for voxel in range(-20, source.shape[axis] + 20):
                 share = max(0.0, 1 - abs(voxel - center) / width)
-                row[min(max(voxel, 0), source.shape[at] - 1)] += share
+                row[min(max(voxel, 0), source.shape[axis] - 1)] += share
             rows.append(row / max(row.sum(), 1e-9))
-        expected = np.moveaxis(np.tensordot(rows, expected, (1, at)), 0, at)
-        face = np.minimum(centers + 0.5, source.shape[at] - 0.5 - centers)
-        line = np.moveaxis(face.reshape(-1, 1, 1), 0, axis)
+        expected = np.moveaxis(np.tensordot(rows, expected, (1, axis)), 0, axis)
+        face = np.minimum(centers + 0.5, source.shape[axis] - 0.5 - centers)
+        line = np.moveaxis(face.reshape(-1, 1, 1), 0, target_axis)
         margin = np.minimum(margin, line)
     order = [int(np.abs(step[:3, axis]).argmax()) for axis in range(3)]
     expected = expected.transpose(order)
@@ -236,7 +237,9 @@ def test_agrees_with_weights_written_out_where_the_target_is_coarser_too(
     orders,
     st.tuples(*[st.booleans()] * 3),
 )
-def test_any_layout_in_memory_gives_the_same(laid_out, grids, seed, outside, order, backwards):
+def test_resampling_is_the_same_for_any_memory_order(
+    laid_out, grids, seed, outside, order, backwards
+):
     source, target = grids
     volume = np.random.default_rng(seed).integers(-1000, 1000, source.shape).astype(np.int16)
     expected = resample(volume, source, target=target, outside=outside)
@@ -246,7 +249,7 @@ def test_any_layout_in_memory_gives_the_same(laid_out, grids, seed, outside, ord
 
 @QUICK
 @given(parallel_grids(), st.integers(0, 10**6), st.data())
-def test_cropped_voxels_keep_their_place(grids, seed, data):
+def test_cropped_voxels_keep_their_position(grids, seed, data):
     source, _ = grids
     box = []
     for size in source.shape:
@@ -264,8 +267,8 @@ def test_cropped_voxels_keep_their_place(grids, seed, data):
     assert np.allclose(resample(volume[box], cropped, target=cropped), volume[box], atol=2e-3)
 
 
-def test_crop_leaves_the_grid_as_it_was():
-    grid = make_grid((5, 6, 7), (1, 2, 3), (10, 20, 30), at=(4, 5, 6))
+def test_crop_does_not_change_the_grid():
+    grid = make_grid((5, 6, 7), (1, 2, 3), (10, 20, 30), origin=(4, 5, 6))
     before = grid.affine.copy()
     cropped = grid.crop((slice(1, 3), slice(0, 6), slice(2, 3)))
     assert cropped.shape == (2, 6, 1)
@@ -280,7 +283,7 @@ def test_crop_leaves_the_grid_as_it_was():
     st.tuples(*[st.floats(0, 1)] * 3),
 )
 def test_coarser_target_skips_no_voxel(steps, bright, shift):
-    """A single bright voxel, wherever it lies, keeps its share of the mean."""
+    """A single bright voxel keeps its share of the mean at any position."""
     source = make_grid((24, 24, 24), (0.5, 0.7, 1))
     volume = np.zeros(source.shape, np.float32)
     volume[bright] = 1000
@@ -298,7 +301,7 @@ def test_coarser_target_averages_a_checkerboard():
     assert np.allclose(out[2:-2, 2:-2, 2:-2], 500, atol=1e-2)
 
 
-def test_nearest_value_up_to_the_face_and_outside_beyond():
+def test_values_extend_to_the_face_of_the_outermost_voxels():
     source = make_grid((3, 3, 3), (2, 2, 2))
     volume = np.zeros(source.shape, np.int16)
     volume[0], volume[2] = 10, 30
@@ -317,7 +320,7 @@ def test_nearest_value_up_to_the_face_and_outside_beyond():
 
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("side", [-1, 1])
-def test_target_beyond_the_source_is_all_outside(axis, side):
+def test_target_apart_from_the_source_is_all_outside(axis, side):
     source = make_grid((4, 5, 6))
     affine = np.eye(4)
     affine[axis, 3] = 100 * side
@@ -326,7 +329,7 @@ def test_target_beyond_the_source_is_all_outside(axis, side):
     assert (out == -3).all()
 
 
-def test_mask_becomes_the_share_of_its_voxels():
+def test_resampled_mask_is_the_share_of_its_voxels():
     source = make_grid((8, 8, 8))
     mask = np.zeros(source.shape, bool)
     mask[4:] = True
@@ -336,7 +339,7 @@ def test_mask_becomes_the_share_of_its_voxels():
     assert out[:, 0, 0].tolist() == [0, 0, 0, 0.25, 1, 1, 1]
 
 
-def test_volume_is_not_changed():
+def test_resampling_does_not_change_its_input():
     source = make_grid((4, 4, 4))
     volume = np.full(source.shape, 5, np.float32)
     resample(volume, source, target=make_grid((2, 2, 2), (2, 2, 2)), outside=-1)
@@ -344,14 +347,14 @@ def test_volume_is_not_changed():
 
 
 @pytest.mark.parametrize("degrees", [(5, 0, 0), (0, 45, 0), (1, 1, 1)])
-def test_oblique_to_each_other_is_refused(degrees):
+def test_grids_oblique_to_each_other_are_refused(degrees):
     source, target = make_grid((10, 10, 10)), make_grid((10, 10, 10), degrees=degrees)
     with pytest.raises(ValueError, match="not parallel"):
         resample(np.zeros(source.shape), source, target=target)
 
 
-def test_rounding_of_a_stored_affine_is_not_taken_for_a_rotation():
-    source = make_grid((64, 64, 64), (0.7, 0.7, 1.25), (3, -7, 11), at=(-170.3, -160.1, -250))
+def test_rounding_of_a_stored_affine_is_no_rotation():
+    source = make_grid((64, 64, 64), (0.7, 0.7, 1.25), (3, -7, 11), origin=(-170.3, -160.1, -250))
     stored = Grid(source.shape, source.affine.astype(np.float32).astype(float))
     volume = np.random.default_rng(0).normal(size=source.shape).astype(np.float32)
     out = resample(volume, source, target=stored)

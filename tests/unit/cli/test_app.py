@@ -1,4 +1,4 @@
-"""Paths as they were typed, and the exit codes."""
+"""Paths as typed, and exit codes."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ printable = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_siz
 
 
 def received(typed: str) -> str:
-    """What a run reads in its config, through Hydra's parser and OmegaConf's interpolations."""
+    """Return the path that a run reads, through Hydra's parser and OmegaConf's interpolations."""
     (argument,) = quote_paths([f"scan={typed}"], ["scan"])
     (override,) = PARSER.parse_overrides([argument])
     config = OmegaConf.create()
@@ -41,30 +41,30 @@ def received(typed: str) -> str:
 @example("nulls")
 @example("1e3")
 @example("key=value")
-def test_a_path_arrives_as_it_was_typed(typed):
+def test_a_path_arrives_as_typed(typed):
     if len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\"":
         return  # the user's own quotes; see below
     if typed[0] == "[" and typed[-1] == "]":
         return  # a list of paths; see below
     if typed == "null":
-        return  # none; see below
+        return  # no path; see below
     if typed == "???":
-        return  # OmegaConf's word for a value that is missing
+        return  # OmegaConf's marker of a missing value
     assert received(typed) == typed
 
 
 @pytest.mark.parametrize("typed", ["'a b'", '"a b"'])
-def test_the_users_own_quotes_are_taken_for_quotes(typed):
+def test_quotes_of_the_user_are_removed(typed):
     assert received(typed) == "a b"
 
 
-def test_only_the_keys_that_are_paths_are_touched():
+def test_other_arguments_are_not_quoted():
     arguments = ["scan=a b", "gpus=1", "--help", "out", "-m", "scanner=a b", "=x"]
     assert quote_paths(arguments, ["scan", "out"]) == ["scan='a b'", *arguments[1:]]
 
 
 def parsed(typed: str, *others: str) -> list:
-    """What Hydra makes of `data.table=`: one value, or in a sweep one for each job."""
+    """Return Hydra's value of `data.table=`, or in a sweep a list with one for each job."""
     quoted = quote_paths([f"data.table={typed}", *others], ["data.table"])
     (override,) = PARSER.parse_overrides(quoted[:1])
     return list(override.sweep_iterator()) if override.is_sweep_override() else override.value()
@@ -75,22 +75,22 @@ def test_several_paths_in_brackets_are_a_list():
     assert parsed("['my a.csv','b, c.csv']") == ["my a.csv", "b, c.csv"]
 
 
-def test_a_path_that_only_begins_with_a_bracket_is_a_path():
+def test_a_path_that_begins_with_a_bracket_is_no_list():
     assert str(parsed("[old] scans/a.csv")) == "[old] scans/a.csv"
 
 
-def test_a_folder_whose_name_stands_in_brackets_is_no_list_where_none_is_taken():
+def test_a_folder_name_in_brackets_is_no_list_for_other_keys():
     assert received("[x]") == "[x]"
 
 
-def test_null_takes_a_path_back_and_an_empty_one_is_refused():
+def test_null_is_no_path_and_an_empty_path_is_refused():
     assert quote_paths(["data.xml=null"], ["data.xml"]) == ["data.xml=null"]
     with pytest.raises(InputError, match=r"data\.xml=: no path is given"):
         quote_paths(["data.xml="], ["data.xml"])
 
 
 @pytest.mark.parametrize("flag", ["-m", "--multirun"])
-def test_paths_by_commas_are_the_jobs_of_a_sweep(flag):
+def test_comma_separated_paths_are_the_jobs_of_a_sweep(flag):
     assert parsed("a.csv,b.csv", flag) == ["a.csv", "b.csv"]
     assert str(parsed("a b.csv", flag)) == "a b.csv"
     # without a sweep a comma is part of the name
@@ -114,7 +114,7 @@ def raising(expression: str) -> str:
     return f"def main():\n    raise {expression}\nrun(main)\n"
 
 
-def test_done(tmp_path):
+def test_success_is_exit_code_0(tmp_path):
     done = run_script(tmp_path, "run(lambda: print('done'))\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 

@@ -1,4 +1,4 @@
-"""Two runs compared, from their tables to what is printed."""
+"""Comparison of two runs, from their tables to the printed lines."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lungcam.__main__ import main
+from lungcam.cli.commands import main
 from lungcam.errors import InputError
 from lungcam.metrics import auc, paired_difference
 from lungcam.runtime.atomic import write_table
@@ -32,21 +32,25 @@ def cases():
     return labels, *((generator.random(60) + worth * labels).round(6) / 3 for worth in (0.8, 0.3))
 
 
-def test_two_runs_are_compared_on_what_both_predicted(tmp_path, cases, capsys):
+def test_two_runs_are_compared_on_shared_samples(tmp_path, cases, capsys):
     labels, good, poor = cases
     first = write_run(tmp_path / "first", labels, good)
     second = write_run(tmp_path / "second", labels[10:], poor[10:], start=10)
     (first / "metrics.json").write_text('{"label_rule": "label 1: odd"}')
     out = tmp_path / "out"
     assert main(["compare", str(first), str(second), f"out={out}"]) == 0
-    found = json.loads((out / "compare.json").read_text())
+    comparison = json.loads((out / "compare.json").read_text())
     people = np.array([f"p{i // 2}" for i in range(10, 60)])
     paired = paired_difference(labels[10:], good[10:], other_scores=poor[10:], patients=people)
-    assert (found["n"], found["only_in_first"], found["only_in_second"]) == (50, 10, 0)
-    assert found["first"]["auc"] == auc(labels[10:], good[10:])
-    assert found["difference"] == paired.difference
-    assert found["difference_ci95"] == [paired.low, paired.high]
-    assert found["p"] == paired.p
+    assert (comparison["n"], comparison["only_in_first"], comparison["only_in_second"]) == (
+        50,
+        10,
+        0,
+    )
+    assert comparison["first"]["auc"] == auc(labels[10:], good[10:])
+    assert comparison["difference"] == paired.difference
+    assert comparison["difference_ci95"] == [paired.low, paired.high]
+    assert comparison["p"] == paired.p
     printed = capsys.readouterr().out
     for words in (
         "50 test samples of 25 patients",
@@ -59,10 +63,10 @@ def test_two_runs_are_compared_on_what_both_predicted(tmp_path, cases, capsys):
         assert words in printed
 
 
-def test_nothing_is_written_unless_asked(tmp_path, cases):
+def test_nothing_is_written_without_out(tmp_path, cases):
     labels, good, poor = cases
     first, second = (
-        write_run(tmp_path / name, labels, one) for name, one in (("a", good), ("b", poor))
+        write_run(tmp_path / name, labels, scores) for name, scores in (("a", good), ("b", poor))
     )
     before = sorted(tmp_path.rglob("*"))
     assert main(["compare", str(first), str(second / "predictions.csv")]) == 0
@@ -81,7 +85,7 @@ def test_nothing_is_written_unless_asked(tmp_path, cases):
         (lambda y, s: {"labels": y, "scores": s + 7}, "line 2 has no label or probability"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, cases, change, words):
+def test_runs_that_cannot_be_compared_are_refused_in_one_line(tmp_path, cases, change, words):
     labels, good, poor = cases
     first = write_run(tmp_path / "first", labels, good)
     second = write_run(tmp_path / "second", **change(labels, poor))
@@ -91,7 +95,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, cases, change,
     assert "\n" not in str(refusal.value)
 
 
-def test_a_folder_without_a_table_and_a_table_of_infer_are_refused(tmp_path, cases):
+def test_a_folder_without_predictions_and_a_table_of_infer_are_refused(tmp_path, cases):
     run = write_run(tmp_path / "run", *cases[:2])
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no predictions\.csv"):
@@ -103,6 +107,6 @@ def test_a_folder_without_a_table_and_a_table_of_infer_are_refused(tmp_path, cas
 
 
 @pytest.mark.parametrize("paths", [[], ["one"], ["one", "two", "three"]])
-def test_two_runs_are_named(paths):
+def test_other_than_two_runs_are_refused(paths):
     with pytest.raises(InputError, match="name two runs"):
         main(["compare", *paths])

@@ -1,4 +1,4 @@
-"""`resume=RUN_FOLDER` as Hydra gets it. What comes of it: tests/integration/test_resume.py."""
+"""Arguments that `resume=RUN_FOLDER` gives Hydra; tests/integration/test_resume.py runs them."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ODD = "a run, März [2] ${x} it's=1"
 
 
 def begin(run: Path, cwd: Path) -> Path:
-    """What Hydra leaves in the folder of a run that has begun."""
+    """Write the files that Hydra leaves in the folder of a run that has begun."""
     folder = run / ".hydra"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text("seed: 0\n")
@@ -30,12 +30,14 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
 
 
 def overrides(arguments: list[str]) -> dict[str, object]:
-    """What Hydra reads in them, flags and their values left aside."""
-    parsed = OverridesParser.create().parse_overrides([one for one in arguments if "=" in one])
-    return {one.key_or_group: one.value() for one in parsed}
+    """Return the overrides that Hydra reads in the arguments, without flags and their values."""
+    parsed = OverridesParser.create().parse_overrides(
+        [argument for argument in arguments if "=" in argument]
+    )
+    return {override.key_or_group: override.value() for override in parsed}
 
 
-def test_other_arguments_stay_as_they_are():
+def test_arguments_without_resume_are_unchanged():
     given = ["-m", "seed=1,2", "hydra.run.dir=resume=x"]
     assert resume_arguments(given) == given
     assert resume_arguments(["resume=null"]) == ["resume=null"]
@@ -43,7 +45,7 @@ def test_other_arguments_stay_as_they_are():
 
 @pytest.mark.parametrize("name", ["run", ODD])
 @pytest.mark.parametrize("quote", ["", "'", '"'])
-def test_a_run_goes_on_with_its_own_configuration_in_its_own_folder(
+def test_a_run_continues_with_its_own_configuration_in_its_own_folder(
     tmp_path, elsewhere, name, quote
 ):
     if quote == "'" and name == ODD:
@@ -64,22 +66,22 @@ def test_a_run_goes_on_with_its_own_configuration_in_its_own_folder(
     assert plainly["resume"] == plainly["hydra.run.dir"] == str(run)
     assert read["trainer.gpus"] == 0
     assert read["hydra.output_subdir"] is None
-    # relative paths mean what they meant
+    # relative paths keep their meaning
     assert Path.cwd() == start
 
 
-def test_a_run_whose_first_place_is_gone_goes_on_where_it_is_called(tmp_path, elsewhere):
+def test_a_run_continues_here_if_its_first_folder_is_gone(tmp_path, elsewhere):
     begin(tmp_path / "run", tmp_path / "gone")
     resume_arguments(["resume=../run"])
     assert Path.cwd() == elsewhere
 
 
-def test_a_cache_is_meant_from_where_it_is_named(tmp_path, elsewhere):
+def test_a_cache_is_relative_to_the_present_folder(tmp_path, elsewhere):
     begin(tmp_path / "run", tmp_path)
     assert f"cache={elsewhere / 'mine'}" in resume_arguments(["resume=../run", "cache=mine"])
 
 
-def test_a_finished_run_says_so_and_is_left_alone(tmp_path, elsewhere, capsys):
+def test_a_finished_run_is_reported_and_not_changed(tmp_path, elsewhere, capsys):
     run = begin(tmp_path / "run", tmp_path)
     (run / "metrics.json").write_text("{}")
     with pytest.raises(SystemExit) as ended:
@@ -89,24 +91,24 @@ def test_a_finished_run_says_so_and_is_left_alone(tmp_path, elsewhere, capsys):
 
 
 @pytest.mark.parametrize(
-    ("beside", "says"),
+    ("argument", "message"),
     [
-        ("-m", "^resume=: it goes on with one run"),
-        ("--multirun", "^resume=: it goes on with one run"),
-        ("trainer.max_epochs=9", r"^trainer\.max_epochs: a run goes on with its own settings"),
-        ("+seed=2", "^seed: a run goes on"),
-        ("~split", "^split: a run goes on"),
+        ("-m", "^resume=: it continues one run"),
+        ("--multirun", "^resume=: it continues one run"),
+        ("trainer.max_epochs=9", r"^trainer\.max_epochs: a run continues with its own settings"),
+        ("+seed=2", "^seed: a run continues"),
+        ("~split", "^split: a run continues"),
         ("hydra.run.dir=other", r"^hydra\.run\.dir: "),
         ("model=resnet10", "^model: "),
     ],
 )
-def test_what_would_make_it_another_run_is_refused(tmp_path, beside, says):
+def test_a_setting_that_would_make_it_another_run_is_refused(tmp_path, argument, message):
     begin(tmp_path / "run", tmp_path)
-    with pytest.raises(InputError, match=says):
-        resume_arguments([f"resume={tmp_path / 'run'}", beside])
+    with pytest.raises(InputError, match=message):
+        resume_arguments([f"resume={tmp_path / 'run'}", argument])
 
 
-def test_a_folder_without_a_run_is_named(tmp_path):
+def test_a_folder_without_a_run_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"gone: there is no such run folder; check resume="):
         resume_arguments([f"resume={tmp_path / 'gone'}"])
     with pytest.raises(InputError, match=r"no run has begun in it"):
@@ -115,7 +117,7 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         resume_arguments(["resume="])
 
 
-def test_a_run_killed_while_hydra_wrote_its_settings_has_not_begun(tmp_path):
+def test_a_run_killed_before_hydra_wrote_its_overrides_has_not_begun(tmp_path):
     run = begin(tmp_path / "run", tmp_path)
     (run / ".hydra" / "overrides.yaml").unlink()
     with pytest.raises(InputError, match="no run has begun"):

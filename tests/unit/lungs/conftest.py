@@ -1,4 +1,4 @@
-"""Chests of boxes, phantoms and real scans, all in RAS+ order."""
+"""Chests made of boxes, phantoms and real scans for the tests, all in RAS+ order."""
 
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from lungcam.lungs import air, lung_pockets, trachea
 from lungcam.phantom import Phantom, make_phantom
 
 
-class Turned(NamedTuple):
-    """A phantom's volumes `(W, H, D)`, and their grid."""
+class PhantomCase(NamedTuple):
+    """Volumes `(W, H, D)` of a phantom in RAS+ order, and their grid."""
 
     drawn: Phantom
     hu: np.ndarray
@@ -25,18 +25,20 @@ class Turned(NamedTuple):
 
 
 @cache
-def _phantom(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> Turned:
+def _phantom(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> PhantomCase:
     drawn = make_phantom(seed, kind, difficulty=difficulty, matrix=96)
     source = Grid(drawn.hu.shape, drawn.affine)
     volumes = (drawn.hu, drawn.lungs, drawn.airway, drawn.nodule)
-    turned = [reorient(volume, source, target=source.canonical) for volume in volumes]
-    for volume in turned:
+    reoriented = [reorient(volume, source, target=source.canonical) for volume in volumes]
+    for volume in reoriented:
         volume.flags.writeable = False
-    return Turned(drawn, *turned, source.canonical)
+    return PhantomCase(drawn, *reoriented, source.canonical)
 
 
 @cache
-def _found(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> tuple[np.ndarray, ...]:
+def _segmented(
+    seed: int, kind: str = "malignant", difficulty: float = 0.5
+) -> tuple[np.ndarray, ...]:
     case = _phantom(seed, kind, difficulty)
     spacing_mm = case.grid.spacing_mm
     pockets = lung_pockets(air(case.hu), case.hu, spacing_mm=spacing_mm)
@@ -46,18 +48,18 @@ def _found(seed: int, kind: str = "malignant", difficulty: float = 0.5) -> tuple
 
 @pytest.fixture(scope="session")
 def phantom():
-    """Function of (seed, kind, difficulty) that gives a phantom turned to RAS+ order."""
+    """Return a function of (seed, kind, difficulty) that makes a phantom in RAS+ order."""
     return _phantom
 
 
 @pytest.fixture(scope="session")
-def found():
-    """Function of (seed, kind, difficulty): lungs and airway as this package finds them."""
-    return _found
+def segmented():
+    """Return a function of (seed, kind, difficulty) that segments a phantom's lungs and airway."""
+    return _segmented
 
 
 class Boxes(NamedTuple):
-    """A chest of boxes: HU, the true lungs and the voxels' spacing."""
+    """Chest made of boxes: HU, true lungs and voxel spacing."""
 
     hu: np.ndarray
     right: np.ndarray
@@ -69,13 +71,13 @@ class Boxes(NamedTuple):
         return self.right | self.left
 
     @property
-    def found(self) -> np.ndarray:
+    def pockets(self) -> np.ndarray:
         return lung_pockets(air(self.hu), self.hu, spacing_mm=self.spacing_mm)
 
 
 @pytest.fixture
 def boxes() -> Boxes:
-    """A body with two lungs of -850 HU and different size, in air, on a table."""
+    """Return a body with two lungs of -850 HU and different size, in air, on a table."""
     hu = np.full((90, 70, 50), -1000, np.int16)
     hu[5:85, 10:65] = 40  # body
     hu[5:85, 4:6] = 100  # table, with air between it and the body
@@ -88,7 +90,7 @@ def boxes() -> Boxes:
 
 @pytest.fixture(scope="session")
 def real_scan(sample_data):
-    """Function of a name that gives HU and grid of a real scan, every 4th pixel of 512."""
+    """Return a function of a name that reads HU and grid of a real scan, every 4th pixel of 512."""
     paths = {
         "LIDC-IDRI-0001": "lidc_idri/LIDC-IDRI-0001",
         "Lung_Dx-A0002": "lung_pet_ct_dx/Lung_Dx-A0002",

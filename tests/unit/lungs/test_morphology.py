@@ -1,9 +1,4 @@
-"""The box around a mask, the order of voxels in memory and the body's middle.
-
-Dilation in mm against exact distance transforms.
-
-What the lungs enclose is filled, slice by slice, up to an area.
-"""
+"""Tests of bounding box, memory order, body middle, dilation in mm and filling of slices."""
 
 import edt
 import numpy as np
@@ -28,7 +23,7 @@ def test_box_is_that_of_scipy(seed, shape, share):
     assert bounding_box(mask) == ndimage.find_objects(mask.astype(np.uint8))[0]
 
 
-def test_margin_ends_at_the_volume():
+def test_margin_of_the_box_ends_at_the_volume():
     mask = np.zeros((10, 10, 10), bool)
     mask[4, 1:3, 9] = True
     assert bounding_box(mask, (2, 3, 1)) == (slice(2, 7), slice(0, 6), slice(8, 10))
@@ -41,13 +36,13 @@ def test_empty_mask_has_no_box():
 
 @settings(deadline=None, max_examples=60)
 @given(SHAPES, *LAYOUT)
-def test_memory_order_is_c_order_and_leads_back(laid_out, shape, order, backwards):
+def test_memory_order_is_c_order_and_can_be_reversed(laid_out, shape, order, backwards):
     volume = laid_out(np.arange(np.prod(shape)).reshape(shape), order, backwards)
     memory = in_memory_order(volume)
     assert np.shares_memory(memory, volume)
     assert memory.flags.c_contiguous
     assert np.array_equal(from_memory_order(memory, volume), volume)
-    # what is made from it, such as labels, leads back too
+    # so can arrays computed from it, such as labels
     assert np.array_equal(from_memory_order(memory * 2, volume), volume * 2)
 
 
@@ -57,12 +52,12 @@ def body(shape=(40, 30, 10), left=6, right=27) -> np.ndarray:
     return hu
 
 
-def test_middle_halves_the_body_wherever_it_lies():
+def test_middle_halves_the_body_at_any_position():
     assert body_middle(body(), slice(0, 10)) == 16
     assert body_middle(body(left=14, right=35), slice(0, 10)) == 24
 
 
-def test_middle_is_that_of_the_slices_asked_for():
+def test_middle_is_computed_from_the_given_slices():
     hu = body()
     hu[:, :, 5:] = body(left=14, right=35)[:, :, 5:]
     assert body_middle(hu, slice(0, 5)) == 16
@@ -79,12 +74,12 @@ def test_one_lung_and_bone_do_not_move_the_middle():
 
 
 @pytest.mark.parametrize("value", [-1000, 1200])
-def test_without_soft_tissue_the_middle_is_the_volumes(value):
+def test_middle_is_that_of_the_volume_without_soft_tissue(value):
     assert body_middle(np.full((31, 8, 8), value, np.int16), slice(2, 6)) == 15
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_middle_of_a_phantom_lies_between_its_lungs(phantom, seed):
+def test_middle_of_a_phantom_lies_between_the_lungs(phantom, seed):
     case = phantom(seed)
     slices = bounding_box(case.lungs)[2]
     columns = case.lungs[:, :, slices].sum(axis=(1, 2))
@@ -100,7 +95,7 @@ SHARES = st.sampled_from([0.002, 0.02, 0.5])
 @settings(deadline=None, max_examples=100)
 @given(
     st.integers(0, 10**6),
-    # rows of more than two bytes, and of just one or two
+    # rows of one, two and more bytes
     st.tuples(st.integers(1, 14), st.integers(1, 14), st.sampled_from([1, 5, 8, 16, 19, 30])),
     SPACINGS,
     st.floats(0, 12),
@@ -108,24 +103,24 @@ SHARES = st.sampled_from([0.002, 0.02, 0.5])
     st.permutations(range(3)),
     st.tuples(*[st.booleans()] * 3),
 )
-def test_is_every_voxel_within_the_distance(
+def test_dilation_contains_every_voxel_within_the_distance(
     laid_out, seed, shape, spacing, distance_mm, share, order, backwards
 ):
     mask = np.random.default_rng(seed).random(shape) < share
     mask[tuple(n // 2 for n in shape)] = True
     distance = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    grown = dilate(laid_out(mask, order, backwards), spacing, distance_mm=distance_mm)
-    assert grown.dtype == bool
-    assert grown.shape == mask.shape
-    # at just the distance it is a matter of rounding
+    dilated = dilate(laid_out(mask, order, backwards), spacing, distance_mm=distance_mm)
+    assert dilated.dtype == bool
+    assert dilated.shape == mask.shape
+    # exactly at the distance the result depends on rounding
     clear = np.abs(distance - distance_mm) > 1e-4
-    assert np.array_equal(grown[clear], (distance <= distance_mm)[clear])
+    assert np.array_equal(dilated[clear], (distance <= distance_mm)[clear])
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**6), st.tuples(*[st.integers(1, 25)] * 3), st.integers(0, 30), SHARES)
-def test_is_exact_where_distances_are_whole_numbers(seed, shape, square, share):
-    """Squared distances between voxels of 1 mm are integers: no voxel is left out for rounding."""
+def test_dilation_is_exact_for_integer_distances(seed, shape, square, share):
+    """Squared distances between voxels of 1 mm are integers: rounding excludes no voxel."""
     mask = np.random.default_rng(seed).random(shape) < share
     mask[0, 0, 0] = True
     expected = edt.edtsq(np.asfortranarray(~mask), anisotropy=(1, 1, 1), order="F") <= square
@@ -136,47 +131,47 @@ def test_is_exact_where_distances_are_whole_numbers(seed, shape, square, share):
 @pytest.mark.parametrize("spacing", [0.1, 0.3, 1 / 3, 0.7, 0.8, 2.0])
 @pytest.mark.parametrize("steps", [1, 3, 5, 10])
 @pytest.mark.parametrize("axis", range(3))
-def test_distance_is_inclusive_whatever_the_rounding(spacing, steps, axis):
+def test_dilation_includes_the_distance_itself_despite_rounding(spacing, steps, axis):
     mask = np.zeros((25, 3, 3), bool)
     mask[12] = True
-    grown = dilate(
+    dilated = dilate(
         np.moveaxis(mask, 0, axis), np.roll((spacing, 1, 1), axis), distance_mm=spacing * steps
     )
-    line = np.moveaxis(grown, axis, 0)[:, 1, 1]
+    line = np.moveaxis(dilated, axis, 0)[:, 1, 1]
     assert np.flatnonzero(line).tolist() == list(range(12 - steps, 13 + steps))
 
 
-def test_ball_by_hand():
+def test_dilated_voxel_is_the_ball_computed_by_hand():
     mask = np.zeros((9, 9, 9), bool)
     mask[4, 4, 4] = True
-    grown = dilate(mask, (2.0, 1.0, 4.0), distance_mm=4.0)
-    assert np.flatnonzero(grown[:, 4, 4]).tolist() == [2, 3, 4, 5, 6]
-    assert np.flatnonzero(grown[4, :, 4]).tolist() == list(range(9))
-    assert np.flatnonzero(grown[4, 4, :]).tolist() == [3, 4, 5]
-    assert not grown[5, 4, 5]
+    dilated = dilate(mask, (2.0, 1.0, 4.0), distance_mm=4.0)
+    assert np.flatnonzero(dilated[:, 4, 4]).tolist() == [2, 3, 4, 5, 6]
+    assert np.flatnonzero(dilated[4, :, 4]).tolist() == list(range(9))
+    assert np.flatnonzero(dilated[4, 4, :]).tolist() == [3, 4, 5]
+    assert not dilated[5, 4, 5]
 
 
 @pytest.mark.parametrize("distance_mm", [0, 0.49])
-def test_distance_below_a_voxel_adds_nothing(distance_mm):
+def test_dilation_by_less_than_a_voxel_adds_nothing(distance_mm):
     mask = np.random.default_rng(0).random((9, 10, 11)) < 0.2
     assert np.array_equal(dilate(mask, (0.5, 0.5, 2.0), distance_mm=distance_mm), mask)
 
 
-def test_distance_larger_than_the_volume_fills_it():
+def test_dilation_by_more_than_the_volume_fills_it():
     mask = np.zeros((4, 5, 17), bool)
     mask[0, 4, 16] = True
     assert dilate(mask, (1, 1, 1), distance_mm=100).all()
 
 
-def test_empty_mask_stays_empty():
+def test_dilated_empty_mask_is_empty():
     assert not dilate(np.zeros((4, 5, 6), bool), (1, 1, 1), distance_mm=4).any()
 
 
-def test_full_mask_stays_full():
+def test_dilated_full_mask_is_full():
     assert dilate(np.ones((4, 5, 6), bool), (1, 1, 1), distance_mm=4).all()
 
 
-def test_mask_is_not_changed():
+def test_dilation_does_not_change_its_input():
     mask = np.zeros((9, 9, 9), bool)
     mask[4, 4, 4] = True
     dilate(mask, (1, 1, 1), distance_mm=2)
@@ -187,14 +182,14 @@ SPACING = (1.0, 2.0, 5.0)
 
 
 def ring(half_width: int) -> np.ndarray:
-    """Two slices of a block around a gap of (2 half_width)² voxels of 2 mm²."""
+    """Return two slices of a block around a gap of (2 half_width)² voxels of 2 mm²."""
     mask = np.zeros((60, 60, 4), bool)
     mask[5:55, 5:55, 1:3] = True
     mask[30 - half_width : 30 + half_width, 30 - half_width : 30 + half_width] = False
     return mask
 
 
-def test_a_tumour_is_filled_and_the_dome_of_the_liver_is_not():
+def test_tumour_is_filled_and_the_dome_of_the_liver_is_not():
     small, large = ring(13), ring(14)  # 13.5 and 15.7 cm²
     assert fill_axial_slices(small, SPACING, largest_cm2=15.0)[30, 30].tolist() == [
         False,
@@ -208,7 +203,7 @@ def test_a_tumour_is_filled_and_the_dome_of_the_liver_is_not():
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.3, 0.9))
-def test_without_a_limit_it_is_scipys(seed, share):
+def test_filling_without_a_limit_agrees_with_scipy(seed, share):
     mask = np.random.default_rng(seed).random((9, 8, 3)) < share
     mask[4, 4, 1] = True
     before = mask.copy()

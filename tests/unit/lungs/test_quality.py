@@ -1,7 +1,4 @@
-"""What is measured of a mask, and what is flagged.
-
-The small picture of a mask.
-"""
+"""Tests of the figures and findings of a lung mask, and of its thumbnail."""
 
 import numpy as np
 import pytest
@@ -21,7 +18,7 @@ TISSUE = 40
 
 @pytest.fixture
 def measured():
-    """HU, lungs and mask of boxes: (12, 10, 10) voxels of 2 x 2.5 x 4 mm, 0.02 mL each."""
+    """Return HU, lungs and mask of boxes: (12, 10, 10) voxels of 2 x 2.5 x 4 mm, 0.02 mL each."""
     hu = np.full((12, 10, 10), TISSUE, np.int16)
     lungs, mask = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
     lungs[1:4, 2:6, 3:8] = True  # 60 voxels at low x: the patient's left
@@ -31,7 +28,7 @@ def measured():
     return hu, lungs, mask, (2.0, 2.5, 4.0)
 
 
-def test_figures_by_hand(measured):
+def test_figures_are_those_computed_by_hand(measured):
     hu, lungs, mask, spacing = measured
     assert mask_quality(hu, lungs, mask=mask, spacing_mm=spacing) == {
         "lungs_ml": 3.2,
@@ -45,7 +42,7 @@ def test_figures_by_hand(measured):
     }
 
 
-def test_cut_areas_by_hand(measured):
+def test_cut_areas_are_those_computed_by_hand(measured):
     hu, lungs, mask, spacing = measured
     lungs[2:4, 2:6, 8:] = True  # 8 voxels of 2 x 2.5 mm in the last slice
     lungs[2:4, 2:5, :3] = True  # 6 in the first
@@ -57,20 +54,20 @@ def test_cut_areas_by_hand(measured):
     assert quality["touches_border"]
 
 
-def test_lungs_beside_padding_count_as_cut_at_the_sides(measured):
+def test_lungs_next_to_padding_are_cut_at_the_sides(measured):
     hu, lungs, mask, spacing = measured
     hu[:1] = -1024
     assert (
         mask_quality(hu, lungs, mask=mask, spacing_mm=spacing)["cut_sides_cm2"] == 1.8
     )  # 20 voxels
-    # as dark in one slice only, it is no padding but air
+    # brighter in a single slice, it is air, not padding
     hu[:1, :, 5] = -1000
     assert mask_quality(hu, lungs, mask=mask, spacing_mm=spacing)["cut_sides_cm2"] == 0
 
 
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("end", [0, -1])
-def test_lungs_at_a_face_are_told(axis, end):
+def test_lungs_at_a_face_of_the_volume_are_cut_there(axis, end):
     hu, lungs = np.full((8, 8, 8), TISSUE, np.int16), np.zeros((8, 8, 8), bool)
     lungs[2:6, 2:6, 2:6] = True
     whole = np.ones_like(lungs)
@@ -79,12 +76,12 @@ def test_lungs_at_a_face_are_told(axis, end):
     np.moveaxis(lungs, axis, 0)[end, 3, 3] = True
     quality = mask_quality(hu, lungs, mask=whole, spacing_mm=(9, 9, 9))
     assert quality["touches_border"]
-    told = ("cut_sides_cm2", "cut_bottom_cm2" if end == 0 else "cut_top_cm2")[axis == 2]
+    expected = ("cut_sides_cm2", "cut_bottom_cm2" if end == 0 else "cut_top_cm2")[axis == 2]
     cut = {name for name, value in quality.items() if name.startswith("cut") and value}
-    assert cut == {told}
+    assert cut == {expected}
 
 
-def test_pieces_below_a_millilitre_do_not_count():
+def test_pieces_below_a_millilitre_are_not_counted():
     hu, lungs = np.full((40, 40, 40), TISSUE, np.int16), np.zeros((40, 40, 40), bool)
     lungs[2:20, 2:20, 2:20] = True
     lungs[30:33, 30:33, 2:39] = True  # 1.2 mL, rounded to what lies on the coarse grid
@@ -92,7 +89,7 @@ def test_pieces_below_a_millilitre_do_not_count():
     assert mask_quality(hu, lungs, mask=lungs, spacing_mm=(1.5, 1.5, 1.5))["pieces"] == 2
 
 
-def test_left_share_is_that_of_the_patients_left(phantom):
+def test_left_share_is_measured_on_the_patients_left(phantom):
     case = phantom(1)
     world = case.grid.to_world(np.argwhere(case.lungs))
     middle = (world[:, 0].min() + world[:, 0].max()) / 2
@@ -110,7 +107,8 @@ def codes(hu: np.ndarray, spacing_mm, kind: str = "cavity") -> list[str]:
     lungs = pockets & ~airway
     mask = mask_around(lungs, airway, spacing_mm=spacing_mm, kind=kind)
     return [
-        one.code for one in mask_findings(mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm))
+        finding.code
+        for finding in mask_findings(mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm))
     ]
 
 
@@ -124,13 +122,13 @@ def test_phantoms_raise_no_flag(phantom, seed, kind):
 
 @pytest.fixture(params=[0, 1, 4])
 def painted(request, phantom):
-    """(HU to paint on, true lungs, spacing) of a phantom."""
+    """Return HU to modify, true lungs and spacing of a phantom."""
     case = phantom(request.param, "healthy")
     return case.hu.copy(), case.lungs, case.grid.spacing_mm
 
 
 def sides(lungs: np.ndarray) -> dict[str, np.ndarray]:
-    """The lungs on the left and on the right of their middle."""
+    """Return the lungs on the left and on the right of their middle."""
     left = lungs.copy()
     columns = np.flatnonzero(lungs.any(axis=(1, 2)))
     left[(columns[0] + columns[-1]) // 2 :] = False
@@ -144,32 +142,32 @@ def test_opaque_lung_is_flagged(painted, side):
     assert "one_sided" in codes(hu, spacing)
 
 
-def test_opaque_lung_is_named():
+def test_finding_names_the_side_of_an_opaque_lung():
     usual = {"lungs_ml": 4000, "mask_ml": 5000, "left_share": 0.5, "pieces": 1}
     usual |= {f"cut_{side}_cm2": 0.0 for side in ("sides", "top", "bottom")}
     assert mask_findings(usual) == []
     for share, side in ((0.02, "left"), (0.98, "right")):
-        (told,) = mask_findings(usual | {"left_share": share})
-        assert told.code == "one_sided"
-        assert told.outcome == "flagged"
-        assert f"little air on the {side}" in told.sentence
+        (finding,) = mask_findings(usual | {"left_share": share})
+        assert finding.code == "one_sided"
+        assert finding.outcome == "flagged"
+        assert f"little air on the {side}" in finding.sentence
 
 
-def test_field_of_view_that_cuts_the_sides_is_flagged(painted):
+def test_field_of_view_cutting_the_sides_is_flagged(painted):
     hu, lungs, spacing = painted
     box = np.argwhere(lungs)
     low, high = box.min(axis=0)[0] + 5, box.max(axis=0)[0] - 5
     assert "cut_sides" in codes(hu[low:high], spacing)
 
 
-def test_circular_field_of_view_that_cuts_is_flagged(painted):
+def test_circular_field_of_view_cutting_the_lungs_is_flagged(painted):
     hu, _, spacing = painted
     x, y = (np.arange(n) - (n - 1) / 2 for n in hu.shape[:2])
     hu[np.hypot(x[:, None], y) > 28] = -1024
     assert "cut_sides" in codes(hu, spacing)
 
 
-def test_scan_that_begins_within_the_lungs_is_flagged(painted):
+def test_scan_ending_within_the_lungs_is_flagged(painted):
     hu, lungs, spacing = painted
     levels = np.flatnonzero(lungs.any(axis=(0, 1)))
     third = levels.size // 3
@@ -178,17 +176,17 @@ def test_scan_that_begins_within_the_lungs_is_flagged(painted):
 
 
 def test_small_lungs_are_flagged(painted):
-    """A child's, or an adult's whose spacing is wrong."""
+    """Such as those of a child, or of an adult with a wrong spacing."""
     hu, _, spacing = painted
     assert "small_lungs" in codes(hu, tuple(0.55 * mm for mm in spacing))
 
 
-def test_large_lungs_are_flagged(phantom, found):
+def test_large_lungs_are_flagged(phantom, segmented):
     case = phantom(1)
-    lungs, _ = found(1)
+    lungs, _ = segmented(1)
     spacing = tuple(1.5 * mm for mm in case.grid.spacing_mm)
     quality = mask_quality(case.hu, lungs, mask=lungs, spacing_mm=spacing)
-    assert [one.code for one in mask_findings(quality)] == ["large_lungs"]
+    assert [finding.code for finding in mask_findings(quality)] == ["large_lungs"]
 
 
 def test_many_pieces_are_flagged(painted):
@@ -198,25 +196,25 @@ def test_many_pieces_are_flagged(painted):
     pieces[:, :, levels[:: levels.size // 5]] = False
     quality = mask_quality(hu, pieces, mask=pieces, spacing_mm=spacing)
     assert quality["pieces"] > 6
-    assert "many_pieces" in [one.code for one in mask_findings(quality)]
+    assert "many_pieces" in [finding.code for finding in mask_findings(quality)]
 
 
 def test_mask_much_larger_than_the_lungs_is_flagged(painted):
-    """What is left of both lungs is small, and far apart."""
+    """Small remains of both lungs, far apart, give such a mask."""
     hu, lungs, spacing = painted
     quality = mask_quality(hu, lungs, mask=np.ones_like(lungs), spacing_mm=spacing)
-    assert [one.code for one in mask_findings(quality)] == ["large_mask"]
+    assert [finding.code for finding in mask_findings(quality)] == ["large_mask"]
 
 
-def test_every_flag_says_what_and_asks_to_look(painted):
+def test_finding_describes_the_fault_and_asks_to_look(painted):
     hu, lungs, spacing = painted
     levels = np.flatnonzero(lungs.any(axis=(0, 1)))
     cut = np.s_[:, :, levels[0] + levels.size // 3 :]
     lungs = lungs[cut]
-    found = mask_findings(mask_quality(hu[cut], lungs, mask=lungs, spacing_mm=spacing))
-    assert [one.outcome for one in found] == ["flagged"]
-    assert found[0].sentence.startswith("the field of view cuts the lungs below (")
-    assert found[0].remedy == "look at the lung mask"
+    findings = mask_findings(mask_quality(hu[cut], lungs, mask=lungs, spacing_mm=spacing))
+    assert [finding.outcome for finding in findings] == ["flagged"]
+    assert findings[0].sentence.startswith("the field of view cuts the lungs below (")
+    assert findings[0].remedy == "look at the lung mask"
 
 
 LUNGS, MASK = (0, 220, 255), (255, 210, 0)
@@ -224,7 +222,7 @@ LUNGS, MASK = (0, 220, 255), (255, 210, 0)
 
 @pytest.fixture
 def drawn():
-    """HU, lungs, mask of boxes: one voxel of 3 mm is one pixel; the middle is (30, 20, 25)."""
+    """Return HU, lungs and mask of boxes; a voxel of 3 mm is a pixel, (30, 20, 25) the middle."""
     hu = np.full((60, 40, 50), 600, np.int16)
     lungs, mask = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
     lungs[10:22, 11:30, 6:45] = lungs[40:51, 11:30, 6:45] = True
@@ -234,12 +232,12 @@ def drawn():
 
 
 def pixels(x=30, y=None, z=None) -> tuple[int, int]:
-    """Row and column of a voxel: in the axial picture with y, in the coronal one with z."""
+    """Return row and column of a voxel in the axial view (with y) or the coronal view (with z)."""
     column = 127 - (x - 30 + 64)
     return (127 - (y - 20 + 64), column) if z is None else (127 - (z - 25 + 64), 128 + column)
 
 
-def test_picture_has_an_axial_and_a_coronal_view(drawn):
+def test_thumbnail_has_an_axial_and_a_coronal_view(drawn):
     hu, lungs, mask, spacing = drawn
     picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     assert picture.shape == (128, 256, 3)
@@ -247,11 +245,11 @@ def test_picture_has_an_axial_and_a_coronal_view(drawn):
     assert picture[pixels(45, y=20)].tolist() == [0, 0, 0]
     assert picture[pixels(30, y=20)].tolist() == [255, 255, 255]
     assert picture[pixels(45, z=25)].tolist() == [0, 0, 0]
-    # beyond the volume it is as dark as air
+    # outside the volume it is as dark as air
     assert picture[0, 0].tolist() == [0, 0, 0]
 
 
-def test_persons_right_is_on_the_left_the_front_and_the_head_are_above(drawn):
+def test_right_is_on_the_left_and_anterior_and_head_are_on_top(drawn):
     hu, lungs, mask, spacing = drawn
     hu[47, 26, 25] = hu[47, 20, 41] = -300  # right and in front, right and above
     picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
@@ -265,7 +263,7 @@ def test_persons_right_is_on_the_left_the_front_and_the_head_are_above(drawn):
     assert coronal[1] < 128 + 64
 
 
-def test_outlines_are_those_of_the_slice(drawn):
+def test_outlines_follow_the_masks_of_the_slice(drawn):
     hu, lungs, mask, spacing = drawn
     picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     for x, y in ((10, 15), (21, 15), (40, 15), (50, 15), (15, 11), (15, 29)):
@@ -280,9 +278,9 @@ def test_outlines_are_those_of_the_slice(drawn):
 
 
 @pytest.mark.parametrize("seed", [1, 5])
-def test_distances_are_the_same_along_all_axes(phantom, found, seed):
-    """Thick slices are not squeezed: the outline is as large as the lungs, in pixels of 3 mm."""
-    case, (lungs, airway) = phantom(seed), found(seed)
+def test_thumbnail_has_the_same_scale_along_all_axes(phantom, segmented, seed):
+    """Thick slices are not compressed: the outline has the lungs' size in pixels of 3 mm."""
+    case, (lungs, airway) = phantom(seed), segmented(seed)
     spacing = case.grid.spacing_mm
     empty = np.zeros_like(lungs)
     picture = thumbnail(case.hu, lungs, mask=empty, spacing_mm=spacing)

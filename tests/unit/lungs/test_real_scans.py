@@ -1,4 +1,4 @@
-"""Real scans, where they are at hand: the folder LUNGCAM_SAMPLE_DATA."""
+"""Tests of lung masks on the real scans in the folder LUNGCAM_SAMPLE_DATA."""
 
 import csv
 
@@ -27,7 +27,7 @@ def segment(hu: np.ndarray, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
     ("name", "low_ml", "high_ml"),
     [("LIDC-IDRI-0001", 3300, 4300), ("Lung_Dx-A0002", 2300, 3200), ("ct-64", 4200, 5200)],
 )
-def test_lungs_are_of_usual_size_and_raise_no_flag(real_scan, name, low_ml, high_ml):
+def test_real_lungs_have_the_usual_size_and_raise_no_flag(real_scan, name, low_ml, high_ml):
     hu, grid = real_scan(name)
     lungs, airway = segment(hu, grid.spacing_mm)
     airway_ml = airway.sum() * np.prod(grid.spacing_mm) / 1e3
@@ -39,8 +39,8 @@ def test_lungs_are_of_usual_size_and_raise_no_flag(real_scan, name, low_ml, high
         assert mask_findings(quality) == []
 
 
-def test_lungs_are_those_of_another_program(real_scan, sample_data):
-    """The Chest Imaging Platform's label map: the low byte names the lung's region."""
+def test_lungs_agree_with_the_chest_imaging_platform(real_scan, sample_data):
+    """The low byte of its label map is the lung region."""
     hu, grid = real_scan("ct-64")
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(sample_data / "cip" / "lm-64.nrrd")))
     truth = (labels & 255 > 0).transpose(2, 1, 0)[::-1, ::-1]
@@ -49,8 +49,8 @@ def test_lungs_are_those_of_another_program(real_scan, sample_data):
     assert 2 * (lungs & truth).sum() / (lungs.sum() + truth.sum()) > 0.95
 
 
-def test_nodule_at_the_pleura_is_in_the_cavity(real_scan, sample_data):
-    """All of the ball that LUNA16 gives for it."""
+def test_cavity_contains_a_nodule_at_the_pleura(real_scan, sample_data):
+    """The nodule is the ball that LUNA16 gives."""
     hu, grid = real_scan("LIDC-IDRI-0001")
     table = sample_data / "luna16" / "annotations.csv"
     if not table.exists():
@@ -63,14 +63,14 @@ def test_nodule_at_the_pleura_is_in_the_cavity(real_scan, sample_data):
         )
     center = np.array([-float(row["coordX"]), -float(row["coordY"]), float(row["coordZ"])])
     index = np.moveaxis(np.indices(hu.shape), 0, -1)
-    apart = np.linalg.norm(grid.to_world(index) - center, axis=-1)
-    nodule = apart < float(row["diameter_mm"]) / 2
-    assert -100 < np.median(hu[apart < 4]) < 200
-    kept = {
+    distance = np.linalg.norm(grid.to_world(index) - center, axis=-1)
+    nodule = distance < float(row["diameter_mm"]) / 2
+    assert -100 < np.median(hu[distance < 4]) < 200
+    shares = {
         kind: mask_around(*segment(hu, grid.spacing_mm), spacing_mm=grid.spacing_mm, kind=kind)[
             nodule
         ].mean()
         for kind in MASKS
     }
-    assert kept["cavity"] == 1
-    assert kept["recipe"] <= kept["closed"]
+    assert shares["cavity"] == 1
+    assert shares["recipe"] <= shares["closed"]

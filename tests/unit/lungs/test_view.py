@@ -1,7 +1,4 @@
-"""What the network is shown: a grid around the lungs and what lies in the mask.
-
-Walls are paler than what stands in the lungs or in a bay of them.
-"""
+"""Tests of the view of the lungs: grid, masked image, normalisation and faded walls."""
 
 import numpy as np
 import pytest
@@ -26,7 +23,7 @@ def oblique(shape, spacing) -> Grid:
     st.tuples(*[st.integers(4, 16)] * 3),
     st.floats(0.5, 6),
 )
-def test_grid_holds_the_lungs_in_its_middle(low, size, spacing, shape, wanted):
+def test_grid_contains_the_lungs_in_its_middle(low, size, spacing, shape, wanted):
     source = oblique((30, 30, 30), spacing)
     lungs = np.zeros(source.shape, bool)
     lungs[tuple(slice(a, a + n) for a, n in zip(low, size, strict=True))] = True
@@ -36,17 +33,17 @@ def test_grid_holds_the_lungs_in_its_middle(low, size, spacing, shape, wanted):
     fits = (extent <= np.array(shape) * wanted + 1e-9).all()
     expected = wanted if fits else (extent / shape).max()
     assert target.spacing_mm == pytest.approx([expected] * 3)
-    # every corner of the lungs' box, to the faces of its voxels, lies within the target's faces
+    # the corners of the lungs' box, at the faces of its voxels, lie within the target's faces
     first, last = np.array(low) - 0.5, np.array(low) + size - 0.5
     for corner in (first, last, [first[0], last[1], first[2]]):
-        at = target.to_index(source.to_world(corner))
-        assert (at >= -0.5 - 1e-6).all()
-        assert (at <= np.array(shape) - 0.5 + 1e-6).all()
+        index = target.to_index(source.to_world(corner))
+        assert (index >= -0.5 - 1e-6).all()
+        assert (index <= np.array(shape) - 0.5 + 1e-6).all()
     middle = target.to_world((np.array(shape) - 1) / 2)
     assert middle == pytest.approx(source.to_world((first + last) / 2), abs=1e-6)
 
 
-def test_axes_are_those_of_the_scan():
+def test_axes_of_the_grid_are_parallel_to_the_scans():
     source = oblique((20, 20, 20), (0.7, 0.8, 2.5))
     lungs = np.zeros(source.shape, bool)
     lungs[5:15, 5:15, 5:15] = True
@@ -54,7 +51,7 @@ def test_axes_are_those_of_the_scan():
     assert target.affine[:3, :3] / 4 == pytest.approx(OBLIQUE[:3, :3])
 
 
-def test_phantom_in_ras_order_is_seen_along_right_anterior_superior(phantom):
+def test_grid_of_a_phantom_in_ras_order_has_ras_axes(phantom):
     case = phantom(0)
     target = lung_grid(case.lungs, case.grid, shape=(72, 56, 72), spacing_mm=4.5)
     assert target.affine[:3, :3] == pytest.approx(4.5 * np.eye(3))
@@ -65,7 +62,7 @@ def test_phantom_in_ras_order_is_seen_along_right_anterior_superior(phantom):
 
 @pytest.fixture
 def shown():
-    """(hu, lungs, mask, source): lungs of -800 and -600 in a mask that reaches 1 voxel further."""
+    """Return HU, lungs, mask and grid: lungs of -800 and -600, in a mask wider by 1 voxel."""
     source = Grid((20, 20, 20), np.diag([2.0, 2.0, 2.0, 1.0]))
     lungs, mask = np.zeros(source.shape, bool), np.zeros(source.shape, bool)
     lungs[6:14, 6:14, 6:14] = True
@@ -76,7 +73,7 @@ def shown():
     return hu, lungs, mask, source
 
 
-def test_outside_the_mask_stands_the_mean_of_the_lungs(shown):
+def test_values_outside_the_mask_are_the_mean_of_the_lungs(shown):
     hu, lungs, mask, source = shown
     bone = hu.copy()
     bone[~mask] = 1500
@@ -86,7 +83,7 @@ def test_outside_the_mask_stands_the_mean_of_the_lungs(shown):
     assert np.array_equal(out[mask], hu[mask])
 
 
-def test_beyond_the_scan_stands_the_mean_of_the_lungs(shown):
+def test_values_outside_the_scan_are_the_mean_of_the_lungs(shown):
     hu, lungs, mask, source = shown
     far = Grid((4, 4, 4), np.array([[2.0, 0, 0, 500], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]))
     assert (show_masked(hu, lungs, mask=mask, source=source, target=far) == -700).all()
@@ -100,7 +97,7 @@ def test_metal_and_padding_are_clipped(shown):
     assert out[5, 5, 6] == -1200
 
 
-def test_scan_is_not_changed(shown):
+def test_masking_does_not_change_the_scan(shown):
     hu, lungs, mask, source = shown
     before = hu.copy()
     show_masked(hu, lungs, mask=mask, source=source, target=source)
@@ -113,11 +110,11 @@ def test_scan_is_not_changed(shown):
     *[st.tuples(*[st.booleans()] * 3)] * 2,
     st.sampled_from([3.0, 6.0]),
 )
-def test_is_the_masked_volume_resampled_in_any_layout(
-    phantom, found, laid_out, order, mask_order, backwards, mask_backwards, spacing_mm
+def test_masked_image_is_the_masked_volume_resampled_in_any_memory_order(
+    phantom, segmented, laid_out, order, mask_order, backwards, mask_backwards, spacing_mm
 ):
-    """The boxes that spare work change nothing."""
-    case, (lungs, _) = phantom(1), found(1)
+    """The boxes that save work change nothing."""
+    case, (lungs, _) = phantom(1), segmented(1)
     mask = dilate(lungs, case.grid.spacing_mm, distance_mm=4)
     target = lung_grid(lungs, case.grid, shape=(30, 25, 28), spacing_mm=spacing_mm)
     mean = round(float(case.hu[lungs].mean()))
@@ -138,7 +135,7 @@ SPACING = (5.0, 5.0, 5.0)
 
 @pytest.fixture
 def chest():
-    """(values, lungs): two lungs of 0 in a body of 6; a nodule of 6 in a bay of 3 voxels."""
+    """Return values and lungs: two lungs of 0 in a body of 6, a nodule of 6 in a small bay."""
     lungs = np.zeros((40, 30, 30), bool)
     lungs[5:17, 5:25, 5:25] = True
     lungs[23:35, 5:25, 5:25] = True
@@ -147,7 +144,7 @@ def chest():
 
 
 @pytest.mark.parametrize("contrast", [0.0, 0.4, 1.0])
-def test_the_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
+def test_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
     values, lungs = chest
     values[10, 10, 10] = 5  # a vessel
     faded = fade_walls(values, lungs, spacing_mm=SPACING, contrast=contrast)
@@ -158,7 +155,7 @@ def test_the_nodule_keeps_its_contrast_and_the_wall_does_not(chest, contrast):
     assert faded[20, 2, 14] == pytest.approx(6 * contrast)
 
 
-def test_the_values_given_are_not_changed(chest):
+def test_fading_does_not_change_its_input(chest):
     values, lungs = chest
     before = values.copy()
     fade_walls(values, lungs, spacing_mm=SPACING, contrast=0.0)
@@ -167,7 +164,7 @@ def test_the_values_given_are_not_changed(chest):
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.floats(-900, 100), st.floats(1, 400))
-def test_lungs_have_mean_0_and_deviation_1(seed, mean, deviation):
+def test_normalised_lungs_have_mean_0_and_deviation_1(seed, mean, deviation):
     rng = np.random.default_rng(seed)
     volume = rng.normal(mean, deviation, (8, 9, 10)).astype(np.float32)
     lungs = rng.random(volume.shape) < 0.4
@@ -178,7 +175,7 @@ def test_lungs_have_mean_0_and_deviation_1(seed, mean, deviation):
     assert out[lungs].std(dtype=float) == pytest.approx(1, abs=1e-4)
 
 
-def test_voxels_outside_are_on_the_same_scale():
+def test_voxels_outside_the_lungs_are_normalised_alike():
     volume = np.array([0, 10, 20, 100], np.float32).reshape(4, 1, 1)
     lungs = np.array([True, False, True, False]).reshape(4, 1, 1)
     assert zero_centre(volume, lungs).ravel().tolist() == [-1, 0, 1, 9]
@@ -190,7 +187,7 @@ def test_empty_lungs_are_refused():
 
 
 @pytest.mark.parametrize("value", [-850, 0, 600])
-def test_lungs_of_one_value_are_refused(value):
+def test_constant_lungs_are_refused(value):
     lungs = np.zeros((3, 3, 3), bool)
     lungs[1] = True
     volume = np.random.default_rng(0).normal(size=lungs.shape)

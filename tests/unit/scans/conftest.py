@@ -1,4 +1,4 @@
-"""Scans that the tests write themselves."""
+"""Fixtures that write and edit scans."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @pytest.fixture
 def hu():
-    """`(W, H, D)` int16 HU with air and tissue, no two sides alike, no voxel like its mirror."""
+    """Return `(W, H, D)` int16 HU with air and tissue, without any symmetry."""
     volume = np.random.default_rng(0).integers(-1000, 400, (12, 11, 10)).astype(np.int16)
     volume[0] = -1000
     return volume
@@ -32,19 +32,19 @@ def _write_series(
     shear=(0, 0, 0),
     **attributes,
 ) -> tuple[str, np.ndarray, list[Path]]:
-    """Write a CT series, one file a slice, under names in no order.
+    """Write a CT series, one file per slice, with names in random order.
 
     Args:
-        folder: Is made if need be.
-        hu: `(W, H, D)`.
-        spacing: In mm along W, H and D.
+        folder: Folder, created if necessary.
+        hu: `(W, H, D)` HU.
+        spacing: Spacing in mm along W, H and D.
         row: LPS direction of growing W.
         column: LPS direction of growing H.
-        origin: LPS mm of voxel 0.
-        rescale: Slope and intercept, by turns over the slices.
+        origin: Position of voxel 0 in LPS mm.
+        rescale: Slopes and intercepts, used in turn for the slices.
         uid: SeriesInstanceUID.
-        seed: Of the names.
-        shear: LPS mm added from slice to slice.
+        seed: Random seed of the names.
+        shear: Offset in LPS mm added from slice to slice.
         **attributes: DICOM attributes to set; None removes one.
 
     Returns:
@@ -69,12 +69,12 @@ def _write_series(
         item.Modality = "CT"
         item.SeriesInstanceUID = uid
         item.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-        # what readers trust and should not: neither order nor spacing
+        # wrong values of attributes that must not decide on order and spacing
         item.InstanceNumber = int(name) + 1
         item.SliceThickness = 9
         item.SpacingBetweenSlices = 8
-        place = np.array(origin) + k * (normal * spacing[2] + np.array(shear))
-        item.ImagePositionPatient = [f"{mm:.8g}" for mm in place]
+        position = np.array(origin) + k * (normal * spacing[2] + np.array(shear))
+        item.ImagePositionPatient = [f"{mm:.8g}" for mm in position]
         item.ImageOrientationPatient = [f"{x:.10f}" for x in (*row, *column)]
         item.PixelSpacing = [spacing[1], spacing[0]]
         item.Columns, item.Rows = hu.shape[:2]
@@ -111,17 +111,17 @@ def _edit(file: Path, **attributes) -> None:
 
 @pytest.fixture
 def write_series():
-    """Function of (folder, hu, ...) that writes a CT series."""
+    """Return a function of (folder, hu, ...) that writes a CT series."""
     return _write_series
 
 
 @pytest.fixture
 def edit():
-    """Function of (file, **attributes) that sets attributes of a DICOM file; None removes one."""
+    """Return a function of (file, **attributes) that sets DICOM attributes; None removes one."""
     return _edit
 
 
-def _plant(file: Path, attribute: str, text: str) -> None:
+def _write_text_value(file: Path, attribute: str, text: str) -> None:
     item = pydicom.dcmread(file)
     number = "77777777"
     setattr(item, attribute, [number] * 6)
@@ -132,6 +132,6 @@ def _plant(file: Path, attribute: str, text: str) -> None:
 
 
 @pytest.fixture
-def plant():
-    """Function of (file, attribute, text) that writes any text as a decimal attribute's value."""
-    return _plant
+def write_text_value():
+    """Return a function of (file, attribute, text) that stores any text in a decimal attribute."""
+    return _write_text_value

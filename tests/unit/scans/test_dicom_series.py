@@ -1,4 +1,4 @@
-"""DICOM series that the test writes: values, place, choice and refusals."""
+"""Tests of reading DICOM series: values, grid, choice of a series and refusals."""
 
 import shutil
 
@@ -21,7 +21,7 @@ ORIENTATIONS = {
 
 
 def refused(path, **settings) -> str:
-    """The one line with which a path is refused."""
+    """Return the line with which a path is refused."""
     with pytest.raises(InputError) as caught:
         read_scan(path, **settings)
     message = str(caught.value)
@@ -31,7 +31,7 @@ def refused(path, **settings) -> str:
 
 
 @pytest.mark.parametrize(("row", "column"), ORIENTATIONS.values(), ids=ORIENTATIONS)
-def test_values_and_place(tmp_path, hu, write_series, row, column):
+def test_values_and_grid_are_read(tmp_path, hu, write_series, row, column):
     uid, affine, _ = write_series(tmp_path, hu, row=row, column=column)
     scan = read_scan(tmp_path)
     assert scan.hu.dtype == np.int16
@@ -42,7 +42,7 @@ def test_values_and_place(tmp_path, hu, write_series, row, column):
     assert scan.warnings == []
 
 
-def test_place_is_that_of_simpleitk(tmp_path, hu, write_series):
+def test_grid_agrees_with_simpleitk(tmp_path, hu, write_series):
     row, column = ORIENTATIONS["oblique"]
     _, _, files = write_series(tmp_path, hu, row=row, column=column)
     reader = sitk.ImageSeriesReader()
@@ -57,7 +57,7 @@ def test_place_is_that_of_simpleitk(tmp_path, hu, write_series):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_slices_are_ordered_by_position_whatever_their_names(tmp_path, hu, write_series, seed):
+def test_slices_are_ordered_by_position_not_by_name(tmp_path, hu, write_series, seed):
     _, affine, files = write_series(tmp_path, hu, seed=seed)
     assert np.array_equal(read_scan(tmp_path).hu, hu)
     assert np.abs(read_scan(tmp_path).grid.affine - affine).max() < 1e-5
@@ -73,7 +73,7 @@ def test_rescale_of_each_slice_is_applied(tmp_path, hu, write_series, rescale):
     assert np.array_equal(read_scan(tmp_path).hu, even)
 
 
-def test_folder_that_lies_deeper(tmp_path, hu, write_series):
+def test_series_in_a_deeper_folder_is_read(tmp_path, hu, write_series):
     uid, _, _ = write_series(tmp_path / "patient" / "study" / "series", hu)
     scan = read_scan(tmp_path)
     assert scan.series_uid == uid
@@ -87,12 +87,12 @@ def test_path_may_be_a_string(tmp_path, hu, write_series):
 
 
 @pytest.mark.parametrize("name", ["case.nii.gz", "case.mhd"])
-def test_folder_named_like_a_volume_file(tmp_path, hu, write_series, name):
+def test_folder_named_like_a_volume_file_is_read(tmp_path, hu, write_series, name):
     write_series(tmp_path / name, hu)
     assert np.array_equal(read_scan(tmp_path / name).hu, hu)
 
 
-def test_disc_with_a_dicomdir(tmp_path, hu, write_series):
+def test_disc_with_a_dicomdir_is_read(tmp_path, hu, write_series):
     _, _, files = write_series(tmp_path / "DICOM", hu)
     shutil.copy(files[0], tmp_path / "DICOMDIR")
     assert np.array_equal(read_scan(tmp_path).hu, hu)
@@ -100,7 +100,7 @@ def test_disc_with_a_dicomdir(tmp_path, hu, write_series):
 
 @pytest.fixture
 def two_series(tmp_path, hu, write_series):
-    """(folder, UID of the larger series, UID of the smaller one)."""
+    """Return a folder, the UID of its larger series and that of its smaller series."""
     small, _, files = write_series(tmp_path / "small", hu, origin=(0, 0, 0))
     large, _, _ = write_series(tmp_path / "both", np.concatenate([hu, hu], axis=2))
     for file in files:
@@ -108,7 +108,7 @@ def two_series(tmp_path, hu, write_series):
     return tmp_path / "both", large, small
 
 
-def test_larger_series_of_two_is_taken_with_a_warning(two_series, hu):
+def test_larger_of_two_series_is_read_with_a_warning(two_series, hu):
     folder, large, _ = two_series
     scan = read_scan(folder)
     assert scan.series_uid == large
@@ -126,14 +126,14 @@ def test_series_is_chosen_by_uid(two_series, hu):
     assert scan.warnings == []
 
 
-def test_unknown_series_is_refused_with_those_there_are(two_series):
+def test_unknown_series_is_refused_with_the_available_uids(two_series):
     folder, large, small = two_series
     message = refused(folder, series="1.2.3")
     assert large in message
     assert small in message
 
 
-def test_other_objects_are_left_aside(tmp_path, hu, write_series, edit):
+def test_other_objects_are_ignored(tmp_path, hu, write_series, edit):
     _, _, others = write_series(tmp_path / "others", hu[:, :, :4])
     edit(others[0], Modality="RTSTRUCT")
     edit(others[1], Modality="SR")
@@ -148,14 +148,14 @@ def test_other_objects_are_left_aside(tmp_path, hu, write_series, edit):
     scan = read_scan(tmp_path / "series")
     assert scan.series_uid == uid
     assert np.array_equal(scan.hu, hu)
-    warned = " ".join(scan.warnings)
+    warnings = " ".join(scan.warnings)
     kinds = ("RTSTRUCT", "SR", "localizer", "another series", ".txt", "zero bytes")
-    assert all(kind in warned for kind in kinds)
+    assert all(kind in warnings for kind in kinds)
     assert len(scan.warnings) == 6
     assert scan.check.usable
 
 
-def test_nothing_of_the_patient_is_kept(tmp_path, hu, write_series):
+def test_scan_contains_no_patient_data(tmp_path, hu, write_series):
     write_series(tmp_path, hu, PatientName="Doe^Jane", PatientID="KX4711Q")
     shown = repr(read_scan(tmp_path))
     assert "Jane" not in shown
@@ -172,7 +172,7 @@ def test_missing_slice_is_refused(tmp_path, hu, write_series):
     assert "1 slice(s) missing" in message
 
 
-def test_spacing_may_waver_a_little(tmp_path, hu, write_series, edit):
+def test_small_deviations_of_spacing_are_accepted(tmp_path, hu, write_series, edit):
     _, affine, files = write_series(tmp_path, hu)
     edit(files[2], ImagePositionPatient=[-120.5, -98.25, 31 + 2 * 11 + 0.4])
     scan = read_scan(tmp_path)
@@ -180,7 +180,7 @@ def test_spacing_may_waver_a_little(tmp_path, hu, write_series, edit):
     assert np.abs(scan.grid.affine - affine).max() < 1e-5
 
 
-def test_two_different_slices_at_one_position_are_refused(tmp_path, hu, write_series, edit):
+def test_different_slices_at_the_same_position_are_refused(tmp_path, hu, write_series, edit):
     _, _, files = write_series(tmp_path, hu)
     shutil.copy(files[2], tmp_path / "copy")
     edit(tmp_path / "copy", PixelData=files[3].read_bytes()[-hu[:, :, 0].nbytes :])
@@ -217,14 +217,14 @@ def test_series_too_short_for_a_volume_is_refused(tmp_path, hu, write_series, sl
     assert f"{slices} slice(s)" in refused(tmp_path)
 
 
-def test_pixels_cut_short_are_refused(tmp_path, hu, write_series):
+def test_truncated_pixels_are_refused(tmp_path, hu, write_series):
     _, _, files = write_series(tmp_path, hu)
     files[2].write_bytes(files[2].read_bytes()[:-20])
     assert "pixels" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("length", [132, 140, 300, 500, 650])
-def test_file_cut_in_its_header_is_refused(tmp_path, hu, write_series, length):
+def test_file_truncated_in_its_header_is_refused(tmp_path, hu, write_series, length):
     _, _, files = write_series(tmp_path, hu)
     files[2].write_bytes(files[2].read_bytes()[:length])
     refused(tmp_path)
@@ -278,7 +278,7 @@ def test_folder_without_a_scan_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("patient", ["LIDC-IDRI-0001", "Lung_Dx-A0002"])
-def test_real_series_agree_with_simpleitk(sample_data, patient):
+def test_real_series_agrees_with_simpleitk(sample_data, patient):
     (folder,) = (path for path in sample_data.glob(f"*/{patient}/*/*") if path.is_dir())
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))

@@ -1,4 +1,4 @@
-"""What is found under a path, and under which names."""
+"""Tests of the search for scans and of their names."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lungcam.scans import check_scan, discover, read_scan
 DICOM = b"\0" * 128 + b"DICM"
 
 
-def put(path, content=b""):
+def write_file(path, content=b""):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -23,29 +23,29 @@ def names(path):
 
 def test_single_file_is_named_after_itself(tmp_path):
     for suffix in (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd", ".NII.GZ"):
-        file = put(tmp_path / f"1.3.6 scan{suffix}")
+        file = write_file(tmp_path / f"1.3.6 scan{suffix}")
         (source,) = discover(file)
         assert (source.path, source.name) == (file, "1.3.6_scan")
 
 
 def test_single_scan_of_a_folder_is_named_after_the_path(tmp_path):
-    put(tmp_path / "patient" / "study" / "series" / "1.dcm", DICOM)
+    write_file(tmp_path / "patient" / "study" / "series" / "1.dcm", DICOM)
     (source,) = discover(tmp_path / "patient")
     assert source.name == "patient"
     assert source.path == tmp_path / "patient" / "study" / "series"
 
 
-def test_current_folder_is_named_after_where_it_is(tmp_path, monkeypatch):
-    put(tmp_path / "patient" / "1.dcm", DICOM)
+def test_current_folder_has_its_full_name(tmp_path, monkeypatch):
+    write_file(tmp_path / "patient" / "1.dcm", DICOM)
     monkeypatch.chdir(tmp_path / "patient")
     assert names(Path(".")) == ["patient"]
 
 
 def test_files_and_dicom_folders_are_found_at_any_depth_and_sorted(tmp_path):
-    put(tmp_path / "z.nii.gz")
-    put(tmp_path / "a" / "deep" / "m.mha")
-    put(tmp_path / "b" / "c" / "no suffix", DICOM)
-    put(tmp_path / "b" / "notes.txt", b"a nodule")
+    write_file(tmp_path / "z.nii.gz")
+    write_file(tmp_path / "a" / "deep" / "m.mha")
+    write_file(tmp_path / "b" / "c" / "no suffix", DICOM)
+    write_file(tmp_path / "b" / "notes.txt", b"a nodule")
     sources = discover(tmp_path)
     assert [(source.name, source.path) for source in sources] == [
         ("c", tmp_path / "b" / "c"),
@@ -54,82 +54,82 @@ def test_files_and_dicom_folders_are_found_at_any_depth_and_sorted(tmp_path):
     ]
 
 
-def test_raw_voxels_of_an_mhd_are_no_scan_of_their_own(tmp_path):
-    put(tmp_path / "a.mhd")
-    put(tmp_path / "a.raw", bytes(1000))
-    put(tmp_path / "b.mhd")
+def test_raw_file_of_an_mhd_is_no_separate_scan(tmp_path):
+    write_file(tmp_path / "a.mhd")
+    write_file(tmp_path / "a.raw", bytes(1000))
+    write_file(tmp_path / "b.mhd")
     assert names(tmp_path) == ["a", "b"]
 
 
 def test_names_are_unique(tmp_path):
     for file in ("1/a.nii", "2/a.nii", "3/a.nii.gz", "0/a_2.nii", "4/a_2.nii", "5/a b.nii"):
-        put(tmp_path / file)
-    found = names(tmp_path)
-    assert len(found) == 6
-    assert len(set(found)) == 6
-    assert found == sorted(found)
+        write_file(tmp_path / file)
+    scan_names = names(tmp_path)
+    assert len(scan_names) == 6
+    assert len(set(scan_names)) == 6
+    assert scan_names == sorted(scan_names)
 
 
 @pytest.mark.parametrize("order", [("a", "a", "a_2"), ("a", "a_2", "a"), ("a_2", "a", "a")])
-def test_counted_name_does_not_meet_a_given_one(tmp_path, order):
+def test_numbered_names_are_unique(tmp_path, order):
     for folder, name in enumerate(order):
-        put(tmp_path / str(folder) / f"{name}.nii")
+        write_file(tmp_path / str(folder) / f"{name}.nii")
     assert len(set(names(tmp_path))) == 3
 
 
-def test_names_are_fit_for_folders(tmp_path):
-    put(tmp_path / "ä ü:*?.nii")
-    put(tmp_path / "a$(b).nii")
+def test_names_are_valid_for_folders(tmp_path):
+    write_file(tmp_path / "ä ü:*?.nii")
+    write_file(tmp_path / "a$(b).nii")
     assert names(tmp_path) == ["a_b_", "ä_ü_"]
 
 
 def test_same_path_gives_the_same_names(tmp_path):
     for k in range(6):
-        put(tmp_path / str(k) / "scan.nrrd")
+        write_file(tmp_path / str(k) / "scan.nrrd")
     first = [(source.path, source.name) for source in discover(tmp_path)]
     assert [(source.path, source.name) for source in discover(tmp_path)] == first
 
 
-def test_names_do_not_hang_on_what_is_found_before(tmp_path):
-    put(tmp_path / "b" / "scan.nii")
-    put(tmp_path / "c" / "deep er" / "scan.nii")
-    put(tmp_path / "c" / "alone.nii")
+def test_names_do_not_depend_on_other_scans(tmp_path):
+    write_file(tmp_path / "b" / "scan.nii")
+    write_file(tmp_path / "c" / "deep er" / "scan.nii")
+    write_file(tmp_path / "c" / "alone.nii")
     before = {source.path: source.name for source in discover(tmp_path)}
     assert sorted(before.values()) == ["alone", "b_scan", "c_deep_er_scan"]
-    put(tmp_path / "a" / "scan.nii")
+    write_file(tmp_path / "a" / "scan.nii")
     after = {source.path: source.name for source in discover(tmp_path)}
     assert after.items() > before.items()
 
 
-def test_ways_that_read_alike_are_told_apart(tmp_path):
+def test_similar_paths_have_distinct_names(tmp_path):
     for file in ("a b/scan.nii", "a_b/scan.nii", "x/a_b_scan.nii", f"{'d' * 200}/s.nii", "s.nii"):
-        put(tmp_path / file)
-    found = names(tmp_path)
-    assert len(set(found)) == 5
-    assert max(map(len, found)) < 150
-    assert "s" in found
+        write_file(tmp_path / file)
+    scan_names = names(tmp_path)
+    assert len(set(scan_names)) == 5
+    assert max(map(len, scan_names)) < 150
+    assert "s" in scan_names
 
 
-def test_results_among_the_scans_are_left_out(tmp_path):
-    put(tmp_path / "scan.nii")
-    put(tmp_path / "out" / "scan" / "heatmap.nii.gz")
-    put(tmp_path / "more" / "out" / "other.nii")
+def test_folder_of_results_is_left_out(tmp_path):
+    write_file(tmp_path / "scan.nii")
+    write_file(tmp_path / "out" / "scan" / "heatmap.nii.gz")
+    write_file(tmp_path / "more" / "out" / "other.nii")
     without = tmp_path / "more" / ".." / "out"
-    assert [one.name for one in discover(tmp_path, without)] == ["other", "scan"]
+    assert [source.name for source in discover(tmp_path, without)] == ["other", "scan"]
     assert len(discover(tmp_path)) == 3
 
 
-def test_table_of_contents_and_broken_links_are_no_scans(tmp_path):
-    put(tmp_path / "DICOMDIR", DICOM)
+def test_dicomdir_and_broken_links_are_no_scans(tmp_path):
+    write_file(tmp_path / "DICOMDIR", DICOM)
     (tmp_path / "0_link").symlink_to(tmp_path / "gone")
-    put(tmp_path / "b" / "1", DICOM)
+    write_file(tmp_path / "b" / "1", DICOM)
     (source,) = discover(tmp_path)
     assert source.path == tmp_path / "b"
 
 
-def test_folder_with_nothing_to_read_is_refused(tmp_path):
-    put(tmp_path / "notes.txt", b"a nodule")
-    put(tmp_path / "short", b"DICM")
+def test_folder_without_a_scan_is_refused(tmp_path):
+    write_file(tmp_path / "notes.txt", b"a nodule")
+    write_file(tmp_path / "short", b"DICM")
     with pytest.raises(InputError, match="no DICOM series"):
         discover(tmp_path)
 
@@ -141,35 +141,35 @@ def test_missing_path_is_refused(tmp_path):
 
 def test_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match="not a scan"):
-        discover(put(tmp_path / "table.csv"))
+        discover(write_file(tmp_path / "table.csv"))
 
 
 @pytest.fixture
 def patient(tmp_path, hu, write_series):
-    """(folder, UID) of a patient with a CT, a segmentation and a structure set beside it."""
+    """Return folder and UID of a patient with a CT, a segmentation and a structure set."""
     uid, _, _ = write_series(tmp_path / "p" / "ct", hu)
     write_series(tmp_path / "p" / "seg", hu[:, :, :1], Modality="SEG")
     write_series(tmp_path / "p" / "rs" / "deep", hu[:, :, :2], Modality="RTSTRUCT")
     return tmp_path / "p", uid
 
 
-def test_folders_without_ct_are_left_aside(patient, hu):
+def test_folders_without_ct_are_ignored(patient, hu):
     folder, uid = patient
     (source,) = discover(folder)
     assert (source.path, source.name) == (folder / "ct", "p")
     scan = read_scan(folder)
     assert (scan.source, scan.name, scan.series_uid) == (folder / "ct", "p", uid)
     assert np.array_equal(scan.hu, hu)
-    told = " ".join(scan.warnings)
-    assert "SEG" in told
-    assert "RTSTRUCT" in told
-    assert {one.code for one in scan.check.findings} == {"skipped_folder"}
+    warnings = " ".join(scan.warnings)
+    assert "SEG" in warnings
+    assert "RTSTRUCT" in warnings
+    assert {finding.code for finding in scan.check.findings} == {"skipped_folder"}
 
 
-def test_series_is_found_in_any_folder(patient, hu, write_series):
+def test_series_is_read_from_any_folder(patient, hu, write_series):
     folder, first = patient
     second, _, _ = write_series(folder / "more" / "ct", hu[:, ::-1])
-    assert [one.name for one in discover(folder)] == ["ct", "more_ct"]
+    assert [source.name for source in discover(folder)] == ["ct", "more_ct"]
     with pytest.raises(InputError, match="2 scans"):
         read_scan(folder)
     for uid, expected in ((first, hu), (second, hu[:, ::-1])):
@@ -184,7 +184,7 @@ def test_series_is_found_in_any_folder(patient, hu, write_series):
     assert second in check.line
 
 
-def test_series_over_several_folders_is_put_together(tmp_path, hu, write_series):
+def test_series_in_several_folders_is_combined(tmp_path, hu, write_series):
     uid, affine, files = write_series(tmp_path / "a", hu)
     (tmp_path / "b").mkdir()
     for file in files[5:]:
@@ -195,18 +195,18 @@ def test_series_over_several_folders_is_put_together(tmp_path, hu, write_series)
     assert scan.source == tmp_path
 
 
-def test_damage_in_another_folder_is_not_the_series_fault(patient, hu):
+def test_damage_in_another_folder_does_not_affect_the_series(patient, hu):
     folder, uid = patient
-    put(folder / "seg" / "empty.dcm")
-    put(folder / "broken" / "a.dcm", DICOM + b"junk")
+    write_file(folder / "seg" / "empty.dcm")
+    write_file(folder / "broken" / "a.dcm", DICOM + b"junk")
     assert np.array_equal(read_scan(folder, series=uid).hu, hu)
 
 
-def test_folder_of_other_objects_only_is_refused_by_kind(tmp_path, hu, write_series):
+def test_refusal_of_other_objects_names_their_kinds(tmp_path, hu, write_series):
     for modality in ("MR", "SEG"):
         write_series(tmp_path / modality, hu, Modality=modality)
     check, scan = check_scan(tmp_path)
     assert scan is None
-    assert [one.code for one in check.findings] == ["wrong_modality"]
+    assert [finding.code for finding in check.findings] == ["wrong_modality"]
     assert "MR" in check.line
     assert len(discover(tmp_path)) == 2

@@ -1,4 +1,4 @@
-"""Padding goes to air; what could be tissue stays."""
+"""Tests of padding: it becomes air, possible tissue stays."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from lungcam.scans import check_scan, read_scan
 
 @pytest.fixture
 def round_view(hu):
-    """(HU, where the field of view ends) of a volume seen through an ellipse."""
+    """Return HU and the voxels outside an elliptical field of view."""
     x, y = np.indices(hu.shape[:2])
     outside = ((x - 5.5) / 6.2) ** 2 + ((y - 5) / 5.7) ** 2 > 1
     return hu, np.repeat(outside[:, :, None], hu.shape[2], axis=2)
@@ -29,23 +29,25 @@ def test_low_values_become_air(tmp_path, round_view, write_series, low):
 @pytest.mark.parametrize(
     ("signed", "stored"), [(1, -3000), (0, 65535), (0, 8000), (1, 20000), (0, 10)]
 )
-def test_padding_value_that_cannot_be_tissue(tmp_path, round_view, write_series, signed, stored):
+def test_padding_value_that_cannot_be_tissue_becomes_air(
+    tmp_path, round_view, write_series, signed, stored
+):
     hu, outside = round_view
     rescale = ((1, -1024),)
     padded = np.where(outside, np.int64(stored) - 1024, hu).astype(np.int64)
-    kept = np.where(outside, -1024, np.where(hu == stored - 1024, -1024, hu))
+    expected = np.where(outside, -1024, np.where(hu == stored - 1024, -1024, hu))
     write_series(
         tmp_path,
-        # beyond int16 the stored value wraps, as in the file
+        # beyond int16 the stored value wraps around, as in a file
         padded,
         rescale=rescale,
         PixelRepresentation=signed,
         PixelPaddingValue=stored,
     )
-    assert np.array_equal(read_scan(tmp_path).hu, kept)
+    assert np.array_equal(read_scan(tmp_path).hu, expected)
 
 
-def test_padding_value_within_tissue_counts_where_all_corners_hold_it(
+def test_padding_value_within_tissue_becomes_air_if_all_corners_hold_it(
     tmp_path, round_view, write_series
 ):
     hu, outside = round_view
@@ -56,14 +58,14 @@ def test_padding_value_within_tissue_counts_where_all_corners_hold_it(
     assert (scan.hu[outside & (scan.hu != 0)] == -1024).all()
     assert (scan.hu[[0, 0, -1, -1], [0, -1, 0, -1]] == -1024).all()
     assert (scan.hu[6, 5] == 0).all()
-    assert [one.code for one in scan.check.findings] == ["padding"]
+    assert [finding.code for finding in scan.check.findings] == ["padding"]
 
     padded[0, 0, 3] = -1000
     write_series(tmp_path / "b", padded, PixelPaddingValue=1024)
     assert np.array_equal(read_scan(tmp_path / "b").hu, padded)
 
 
-def test_padding_value_that_no_voxel_holds(tmp_path, hu, write_series):
+def test_padding_value_without_voxels_changes_nothing(tmp_path, hu, write_series):
     write_series(tmp_path, hu, PixelPaddingValue=63536, PixelRepresentation=0)
     check, scan = check_scan(tmp_path)
     assert check.findings == []

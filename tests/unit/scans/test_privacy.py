@@ -1,4 +1,4 @@
-"""Nothing of the patient leaves a header, not even out of a faulty value."""
+"""Tests that no patient data of a header is repeated, not even from a faulty value."""
 
 import json
 import logging
@@ -32,43 +32,45 @@ FAULTY = (
 )
 
 
-def said_of(path, caplog, capfd):
-    """All that is said of a path by whatever way."""
-    caplog.clear()  # what writing the files gave
+def output_about(path, caplog, capfd):
+    """Return all messages, warnings and log records about a path."""
+    caplog.clear()  # records of writing the files
     caplog.set_level(logging.DEBUG)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check, scan = check_scan(path)
-        told = [check.line, json.dumps(check.as_dict()), repr(check), repr(scan)]
+        texts = [check.line, json.dumps(check.as_dict()), repr(check), repr(scan)]
         try:
-            told += read_scan(path).warnings
+            texts += read_scan(path).warnings
         except InputError as error:
-            told.append(str(error))
+            texts.append(str(error))
     assert not caught
     assert capfd.readouterr() == ("", "")
-    return " ".join(told) + caplog.text
+    return " ".join(texts) + caplog.text
 
 
-def free_of_the_name(said):
-    return not any(one in said.lower() for one in ("jane", "doe^", "doe.", "19500101"))
+def is_anonymous(text):
+    return not any(name in text.lower() for name in ("jane", "doe^", "doe.", "19500101"))
 
 
-def test_identity_of_a_right_series(tmp_path, hu, write_series, caplog, capfd):
+def test_identity_in_a_valid_series_is_not_repeated(tmp_path, hu, write_series, caplog, capfd):
     write_series(tmp_path, hu, **IDENTITY)
-    assert free_of_the_name(said_of(tmp_path, caplog, capfd))
+    assert is_anonymous(output_about(tmp_path, caplog, capfd))
     assert check_scan(tmp_path)[0].usable
 
 
 @pytest.mark.parametrize("attribute", FAULTY)
 @pytest.mark.parametrize("every", [True, False], ids=["all slices", "one slice"])
-def test_name_in_a_number(tmp_path, hu, write_series, plant, caplog, capfd, attribute, every):
+def test_name_in_a_decimal_attribute_is_not_repeated(
+    tmp_path, hu, write_series, write_text_value, caplog, capfd, attribute, every
+):
     _, _, files = write_series(tmp_path, hu, **IDENTITY)
     for file in files if every else files[4:5]:
-        plant(file, attribute, NAME)
-    assert free_of_the_name(said_of(tmp_path, caplog, capfd))
+        write_text_value(file, attribute, NAME)
+    assert is_anonymous(output_about(tmp_path, caplog, capfd))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, while such values are written
+@pytest.mark.filterwarnings("ignore::UserWarning")  # by pydicom when it writes such values
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
@@ -83,31 +85,35 @@ def test_name_in_a_number(tmp_path, hu, write_series, plant, caplog, capfd, attr
     ],
 )
 @pytest.mark.parametrize("every", [True, False], ids=["all slices", "one slice"])
-def test_name_in_a_word(tmp_path, hu, write_series, edit, caplog, capfd, attribute, value, every):
+def test_name_in_a_text_attribute_is_not_repeated(
+    tmp_path, hu, write_series, edit, caplog, capfd, attribute, value, every
+):
     _, _, files = write_series(tmp_path, hu, **IDENTITY)
     for file in files if every else files[4:5]:
         edit(file, **{attribute: value})
-    assert free_of_the_name(said_of(tmp_path, caplog, capfd))
+    assert is_anonymous(output_about(tmp_path, caplog, capfd))
 
 
 @pytest.mark.parametrize("length", [700, 900, 1200])
-def test_header_cut(tmp_path, hu, write_series, caplog, capfd, length):
+def test_name_in_a_truncated_header_is_not_repeated(
+    tmp_path, hu, write_series, caplog, capfd, length
+):
     _, _, files = write_series(tmp_path, hu, **IDENTITY)
     files[4].write_bytes(files[4].read_bytes()[:length])
-    assert free_of_the_name(said_of(tmp_path, caplog, capfd))
+    assert is_anonymous(output_about(tmp_path, caplog, capfd))
 
 
-def test_name_in_a_nifti(tmp_path, hu, caplog, capfd):
+def test_name_in_a_nifti_is_not_repeated(tmp_path, hu, caplog, capfd):
     image = nib.Nifti1Image(hu, np.diag([9, 9.5, 11, 1]))
     image.header["descrip"] = image.header["intent_name"] = NAME
-    image.header["pixdim"][0] = 7  # nibabel has something to say of that
+    image.header["pixdim"][0] = 7  # nibabel warns of it
     nib.save(image, tmp_path / "a.nii")
-    assert free_of_the_name(said_of(tmp_path / "a.nii", caplog, capfd))
+    assert is_anonymous(output_about(tmp_path / "a.nii", caplog, capfd))
 
 
-def test_name_in_an_mhd(tmp_path, caplog, capfd):
+def test_name_in_an_mhd_is_not_repeated(tmp_path, caplog, capfd):
     for field in ("DimSize", "ElementType", "TransformMatrix", "ElementDataFile", "Comment"):
         (tmp_path / "a.mhd").write_text(
             f"ObjectType = Image\nNDims = 3\n{field} = {NAME}\nElementDataFile = {NAME}.raw\n"
         )
-        assert free_of_the_name(said_of(tmp_path / "a.mhd", caplog, capfd))
+        assert is_anonymous(output_about(tmp_path / "a.mhd", caplog, capfd))

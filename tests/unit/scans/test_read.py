@@ -1,4 +1,4 @@
-"""What lungcam writes is what other readers read."""
+"""Tests of written volumes against nibabel and SimpleITK."""
 
 import nibabel as nib
 import numpy as np
@@ -12,26 +12,26 @@ from lungcam.scans import read_scan, write_volume
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def affine_of(directions, spacing=(0.703, 0.8, 2.5), at=(-170.31, 95.5, -321.75)):
+def make_affine(directions, spacing=(0.703, 0.8, 2.5), origin=(-170.31, 95.5, -321.75)):
     affine = np.eye(4)
     affine[:3, :3] = np.asarray(directions) * spacing
-    affine[:3, 3] = at
+    affine[:3, 3] = origin
     return affine
 
 
 AFFINES = {
-    "RAS": affine_of(np.eye(3)),
-    "LPS": affine_of(np.diag([-1, -1, 1])),
-    "left-handed": affine_of(np.diag([-1, 1, 1])),
-    "swapped": affine_of(np.eye(3)[:, [2, 0, 1]]),
-    "oblique": affine_of(Rotation.from_euler("xyz", [10, -20, 35], degrees=True).as_matrix()),
+    "RAS": make_affine(np.eye(3)),
+    "LPS": make_affine(np.diag([-1, -1, 1])),
+    "left-handed": make_affine(np.diag([-1, 1, 1])),
+    "swapped": make_affine(np.eye(3)[:, [2, 0, 1]]),
+    "oblique": make_affine(Rotation.from_euler("xyz", [10, -20, 35], degrees=True).as_matrix()),
 }
 
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
-def test_nibabel_and_simpleitk_read_the_same(tmp_path, hu, affine, suffix, dtype):
+def test_nibabel_and_simpleitk_read_a_written_volume(tmp_path, hu, affine, suffix, dtype):
     file = tmp_path / f"volume{suffix}"
     write_volume(file, hu.astype(dtype), grid=Grid(hu.shape, affine))
 
@@ -66,20 +66,20 @@ def test_mask_is_written_as_zeros_and_ones(tmp_path, hu):
     assert np.array_equal(np.asanyarray(image.dataobj), (hu > 0).astype(np.uint8))
 
 
-def test_views_in_any_memory_order_are_written_right(tmp_path, hu):
+def test_views_in_any_memory_order_are_written_correctly(tmp_path, hu):
     file = tmp_path / "volume.nii.gz"
     view = hu[::-1, :, ::2]
     write_volume(file, view, grid=Grid(view.shape, np.eye(4)))
     assert np.array_equal(np.asanyarray(nib.load(file).dataobj), view)
 
 
-def test_written_in_scanner_coordinates_and_mm(tmp_path, hu):
+def test_volume_is_written_in_scanner_coordinates_and_mm(tmp_path, hu):
     write_volume(tmp_path / "volume.nii", hu, grid=Grid(hu.shape, np.eye(4)))
     header = nib.load(tmp_path / "volume.nii").header
     assert header["sform_code"] == header["qform_code"] == 1
     assert header.get_xyzt_units()[0] == "mm"
 
 
-def test_folder_is_made_and_holds_the_volume_alone(tmp_path, hu):
+def test_folder_is_created_and_holds_only_the_volume(tmp_path, hu):
     write_volume(tmp_path / "a" / "b" / "volume.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
     assert [file.name for file in (tmp_path / "a" / "b").iterdir()] == ["volume.nii.gz"]

@@ -1,4 +1,4 @@
-"""What keeps libraries quiet leaves no trace."""
+"""Tests of the context managers that silence libraries."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from lungcam.scans.silence import silence, silence_decoders
 
 
-def test_all_is_as_before():
+def test_settings_are_restored():
     nibabel = logging.getLogger("nibabel.global")
     before = sitk.ProcessObject.GetGlobalWarningDisplay(), list(nibabel.filters)
     filters = list(warnings.filters)
@@ -22,7 +22,7 @@ def test_all_is_as_before():
     assert warnings.filters == filters
 
 
-def test_decoders_are_silent_only_meanwhile(capfd):
+def test_decoders_are_silenced_within_the_block_only(capfd):
     with silence_decoders():
         os.write(2, b"chatter")
     os.write(2, b"after")
@@ -31,5 +31,7 @@ def test_decoders_are_silent_only_meanwhile(capfd):
 
 def test_reading_needs_no_torch():
     code = "import sys, lungcam.scans; print('torch' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "False"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Every way in which DICOM writes the same pixels gives the same HU."""
+"""Tests that all encodings of the same pixels give the same HU."""
 
 import base64
 
@@ -19,7 +19,7 @@ from pydicom.uid import (
 
 from lungcam.scans import check_scan, read_scan
 
-# stored values 120 * row + 10 * column, 11 rows and 12 columns, made by CharLS 2.4 (pyjpegls)
+# stored values 120 * row + 10 * column, 11 rows and 12 columns, written by CharLS 2.4 (pyjpegls)
 JPEG_LS = base64.b64decode(
     "/9j/9wALCwALAAwBAREA/9oACAEBAAAAALPPG/PG/u83AYaZYe5rFrW0AYUzMyqqqyd1VVVVbbB2SSSSSedUkkkk"
     "nHRJJJKtOaqqqw5Kqqqziqqrs4P/WP/Z"
@@ -33,11 +33,11 @@ STORED = {
 
 @pytest.fixture
 def wide(hu):
-    """`(72, 66, 10)` HU: JPEG 2000 halves an image five times."""
+    """Return `(72, 66, 10)` HU: JPEG 2000 halves an image five times."""
     return np.tile(hu, (6, 6, 1))
 
 
-def by_itk(file, compressor, syntax):
+def compress_by_itk(file, compressor, syntax):
     """Compress a slice by ITK's GDCM."""
     item = pydicom.dcmread(file)
     image = sitk.GetImageFromArray(item.pixel_array.astype(np.uint16))
@@ -61,13 +61,13 @@ def by_itk(file, compressor, syntax):
     item.save_as(file)
 
 
-def by_pydicom(file, syntax):
+def compress_by_pydicom(file, syntax):
     item = pydicom.dcmread(file)
     item.compress(syntax)
     item.save_as(file)
 
 
-def rewrite(file, syntax, implicit=False, little=True):
+def reencode(file, syntax, implicit=False, little=True):
     """Write a slice in another native encoding."""
     item = pydicom.dcmread(file)
     new = pydicom.Dataset()
@@ -79,26 +79,28 @@ def rewrite(file, syntax, implicit=False, little=True):
     pydicom.dcmwrite(file, new, implicit_vr=implicit, little_endian=little)
 
 
-def without_prefix(file):
-    """An old export: no preamble, no group 2."""
+def remove_preamble(file):
+    """Write a slice like old exports, without preamble and group 2."""
     item = pydicom.dcmread(file)
     new = pydicom.Dataset()
     new.update(item)
     pydicom.dcmwrite(file, new, implicit_vr=True, little_endian=True)
 
 
-WAYS = {
-    "implicit little endian": lambda f: rewrite(f, ImplicitVRLittleEndian, implicit=True),
-    "explicit big endian": lambda f: rewrite(f, ExplicitVRBigEndian, little=False),
-    "deflated": lambda f: rewrite(f, DeflatedExplicitVRLittleEndian),
-    "without prefix": without_prefix,
-    "RLE": lambda f: by_pydicom(f, RLELossless),
+ENCODINGS = {
+    "implicit little endian": lambda f: reencode(f, ImplicitVRLittleEndian, implicit=True),
+    "explicit big endian": lambda f: reencode(f, ExplicitVRBigEndian, little=False),
+    "deflated": lambda f: reencode(f, DeflatedExplicitVRLittleEndian),
+    "without preamble": remove_preamble,
+    "RLE": lambda f: compress_by_pydicom(f, RLELossless),
 }
 
 
 @pytest.mark.parametrize("stored", STORED.values(), ids=STORED)
-@pytest.mark.parametrize("write", WAYS.values(), ids=WAYS)
-def test_encoding(tmp_path, hu, write_series, capfd, write, stored):
+@pytest.mark.parametrize("write", ENCODINGS.values(), ids=ENCODINGS)
+def test_every_native_and_rle_encoding_gives_the_same_hu(
+    tmp_path, hu, write_series, capfd, write, stored
+):
     # slope and intercept differ from slice to slice
     _, affine, files = write_series(tmp_path, hu, rescale=((1, -1024), (1, -1100)), **stored)
     for file in files:
@@ -113,12 +115,14 @@ def test_encoding(tmp_path, hu, write_series, capfd, write, stored):
 @pytest.mark.parametrize(
     ("compressor", "syntax"), [("JPEG", JPEGLosslessSV1), ("JPEG2000", JPEG2000Lossless)]
 )
-def test_compression(tmp_path, wide, write_series, capfd, compressor, syntax):
+def test_compressed_slices_give_the_same_hu(
+    tmp_path, wide, write_series, capfd, compressor, syntax
+):
     write_series(
         tmp_path, wide, spacing=(2, 2, 11), rescale=((1, -1024), (1, -1100)), PixelRepresentation=0
     )
     for file in tmp_path.iterdir():
-        by_itk(file, compressor, syntax)
+        compress_by_itk(file, compressor, syntax)
     capfd.readouterr()
     assert np.array_equal(read_scan(tmp_path).hu, wide)
     assert capfd.readouterr() == ("", "")
@@ -127,26 +131,28 @@ def test_compression(tmp_path, wide, write_series, capfd, compressor, syntax):
 @pytest.mark.parametrize(
     ("compressor", "syntax"), [("JPEG", JPEGLosslessSV1), ("JPEG2000", JPEG2000Lossless)]
 )
-def test_compressed_file_cut_or_damaged(tmp_path, wide, write_series, capfd, compressor, syntax):
+def test_truncated_and_damaged_compressed_slices_are_refused(
+    tmp_path, wide, write_series, capfd, compressor, syntax
+):
     _, _, files = write_series(tmp_path, wide, spacing=(2, 2, 11), PixelRepresentation=0)
     for file in files:
-        by_itk(file, compressor, syntax)
+        compress_by_itk(file, compressor, syntax)
     capfd.readouterr()
     content = files[3].read_bytes()
     for length in (20, 500, 2000):
         files[3].write_bytes(content[:-length])
         check, scan = check_scan(tmp_path)
         assert scan is None
-        assert {one.code for one in check.findings} == {"truncated_file"}
+        assert {finding.code for finding in check.findings} == {"truncated_file"}
     start = content.index(b"\xff\xd8\xff" if compressor == "JPEG" else b"\xff\x4f\xff\x51")
     files[3].write_bytes(content[:start] + bytes(200) + content[start + 200 :])
     check, scan = check_scan(tmp_path)
     assert scan is None
-    assert {one.code for one in check.findings} == {"undecodable"}
+    assert {finding.code for finding in check.findings} == {"undecodable"}
     assert capfd.readouterr() == ("", "")
 
 
-def test_jpeg_ls(tmp_path, write_series):
+def test_jpeg_ls_slices_are_read(tmp_path, write_series):
     stored = np.add.outer(10 * np.arange(12), 120 * np.arange(11)).astype(np.int16)
     hu = np.repeat(stored[:, :, None] - np.int16(1024), 10, axis=2)
     _, _, files = write_series(tmp_path, hu, PixelRepresentation=0)
@@ -160,7 +166,7 @@ def test_jpeg_ls(tmp_path, write_series):
     assert np.array_equal(read_scan(tmp_path).hu, hu)
 
 
-def test_overlay_in_the_unused_bits_is_no_value(tmp_path, hu, write_series, edit):
+def test_overlay_in_unused_bits_is_ignored(tmp_path, hu, write_series, edit):
     _, _, files = write_series(tmp_path, hu, PixelRepresentation=0, BitsStored=12, HighBit=11)
     for file in files:
         item = pydicom.dcmread(file)
@@ -169,7 +175,7 @@ def test_overlay_in_the_unused_bits_is_no_value(tmp_path, hu, write_series, edit
     assert np.array_equal(read_scan(tmp_path).hu, hu)
 
 
-def test_sign_of_twelve_bits(tmp_path, hu, write_series, edit):
+def test_sign_of_twelve_bits_is_extended(tmp_path, hu, write_series, edit):
     _, _, files = write_series(tmp_path, hu, rescale=((1, 0),), BitsStored=12, HighBit=11)
     for file in files:
         item = pydicom.dcmread(file)
@@ -182,5 +188,5 @@ def test_fractions_are_rounded_like_simpleitk(tmp_path, hu, write_series, rescal
     _, _, files = write_series(tmp_path, hu // 2 * 2, rescale=rescale)
     scan = read_scan(tmp_path)
     for k, file in enumerate(files):
-        one = sitk.GetArrayFromImage(sitk.ReadImage(str(file), imageIO="GDCMImageIO"))[0]
-        assert np.array_equal(scan.hu[:, :, k], np.rint(one).T)
+        plane = sitk.GetArrayFromImage(sitk.ReadImage(str(file), imageIO="GDCMImageIO"))[0]
+        assert np.array_equal(scan.hu[:, :, k], np.rint(plane).T)

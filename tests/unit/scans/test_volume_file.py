@@ -1,4 +1,4 @@
-"""Volume files against SimpleITK's own reading, and what is refused."""
+"""Tests of volume files: values and positions against SimpleITK, and refusals."""
 
 import nibabel as nib
 import numpy as np
@@ -19,7 +19,7 @@ AFFINE = np.diag([9, 9.5, 11, 1])
 
 
 def image_of(values, direction=None, spacing=(9, 9.5, 11), origin=(-120.5, -98.25, 31)):
-    """SimpleITK image of a `(W, H, D)` array."""
+    """Return the SimpleITK image of a `(W, H, D)` array."""
     image = sitk.GetImageFromArray(values.transpose(2, 1, 0))
     image.SetSpacing(spacing)
     image.SetOrigin(origin)
@@ -28,7 +28,7 @@ def image_of(values, direction=None, spacing=(9, 9.5, 11), origin=(-120.5, -98.2
 
 
 def refused(path, **settings) -> str:
-    """The one line with which a path is refused."""
+    """Return the line with which a path is refused."""
     with pytest.raises(InputError) as caught:
         read_scan(path, **settings)
     message = str(caught.value)
@@ -40,7 +40,7 @@ def refused(path, **settings) -> str:
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mha", "a.mhd", "a.nrrd"])
 @pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
-def test_voxels_stand_where_simpleitk_puts_them(tmp_path, hu, name, direction, packed):
+def test_voxel_positions_agree_with_simpleitk(tmp_path, hu, name, direction, packed):
     sitk.WriteImage(image_of(hu, direction), str(tmp_path / name), useCompression=packed)
     assert (tmp_path / "a.raw").exists() == (name == "a.mhd" and not packed)
     scan = read_scan(tmp_path / name)
@@ -79,12 +79,12 @@ def test_scaled_nifti_is_read_in_hu(tmp_path, hu):
     assert np.array_equal(read_scan(tmp_path / "a.nii").hu, hu)
 
 
-def test_nifti_with_a_fourth_axis_of_one_is_a_volume(tmp_path, hu):
+def test_nifti_with_a_fourth_axis_of_length_1_is_a_volume(tmp_path, hu):
     nib.save(nib.Nifti1Image(hu[..., None], AFFINE), tmp_path / "a.nii.gz")
     assert np.array_equal(read_scan(tmp_path / "a.nii.gz").hu, hu)
 
 
-def test_nifti_in_another_unit_stands_in_mm(tmp_path, hu):
+def test_nifti_in_another_unit_is_converted_to_mm(tmp_path, hu):
     image = nib.Nifti1Image(hu, np.diag([0.007, 0.008, 0.011, 1]))
     image.header.set_xyzt_units("meter")
     nib.save(image, tmp_path / "a.nii.gz")
@@ -111,7 +111,7 @@ def test_nan_and_infinite_values_are_refused(tmp_path, hu, name, bad):
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mha", "a.nrrd"])
 @pytest.mark.parametrize("share", [0.9, 0.6, 0.02])
-def test_file_cut_short_is_refused(tmp_path, hu, name, share):
+def test_truncated_file_is_refused(tmp_path, hu, name, share):
     sitk.WriteImage(image_of(hu), str(tmp_path / name))
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(share * len(content))])
@@ -129,7 +129,7 @@ def test_damaged_compression_is_refused(tmp_path, hu):
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".mhd", ".nrrd"])
 @pytest.mark.parametrize("content", [b"", b"hello"])
-def test_file_that_is_no_volume_is_refused(tmp_path, suffix, content):
+def test_file_without_a_volume_is_refused(tmp_path, suffix, content):
     file = tmp_path / f"a{suffix}"
     file.write_bytes(content)
     refused(file)
@@ -147,7 +147,7 @@ def test_image_of_two_dimensions_is_refused(tmp_path, hu, suffix):
     assert "3D" in refused(tmp_path / f"a{suffix}")
 
 
-def test_volume_in_time_is_refused(tmp_path, hu):
+def test_time_series_is_refused(tmp_path, hu):
     nib.save(nib.Nifti1Image(np.stack([hu, hu], axis=-1), AFFINE), tmp_path / "a.nii.gz")
     assert "3D" in refused(tmp_path / "a.nii.gz")
 

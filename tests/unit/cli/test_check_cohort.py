@@ -1,9 +1,9 @@
-"""What a training would see and cost is told before anything is prepared."""
+"""Check of a cohort, with the cost of its preparation, before anything is prepared."""
 
 import numpy as np
 import pytest
 
-from lungcam.cli.check import check_cohort
+from lungcam.cli.check_cohort import check_cohort
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.grid import Grid
@@ -28,31 +28,33 @@ def settings(table, *more: str) -> list[str]:
     return ["data=table", f"data.table='{table}'", "view=nodule", f"cache='{cache}'", *more]
 
 
-def test_a_good_cohort_is_told_in_full(table, capsys):
+def test_a_good_cohort_is_described_in_full(table, capsys):
     check_cohort(settings(table), table.parent / "out")
-    told = capsys.readouterr().out
-    assert "cohort: 21 samples of 20 patients, 10 positive, 10 negative, 1 without a label" in told
-    assert "label rule: label 1: label 1; 0: 0" in told
-    assert "note: left out, since the rule gives no label: 1 of 21 samples." in told
-    assert "20 inputs to prepare from 20 scans" in told
+    printed = capsys.readouterr().out
+    assert (
+        "cohort: 21 samples of 20 patients, 10 positive, 10 negative, 1 without a label" in printed
+    )
+    assert "label rule: label 1: label 1; 0: 0" in printed
+    assert "note: left out, since the rule gives no label: 1 of 21 samples." in printed
+    assert "20 inputs to prepare from 20 scans" in printed
     counts = {
-        side: int(told.split(f"\n{side}: ")[1].split(" samples")[0])
+        side: int(printed.split(f"\n{side}: ")[1].split(" samples")[0])
         for side in ("train", "val", "test")
     }
-    # half of 10 negative and 10 positive patients each: .15 and .25 of 10, rounded
+    # of 10 negative and 10 positive patients, .15 and .25 of each, rounded
     assert counts == {"train": 12, "val": 4, "test": 4}
-    # what was hashed is remembered, and nothing is prepared
+    # hashes are stored, and nothing is prepared
     assert not list((table.parent / "cache").rglob("*.npz"))
     assert len(read_samples(table.parent / "out" / "samples.csv", {})[0]) == 21
 
 
-def test_a_missing_image_is_told(table, capsys):
+def test_a_missing_image_is_reported(table, capsys):
     (table.parent / "crop-3.nii.gz").unlink()
     check_cohort(settings(table))
     assert "note: 1 of 20 images are missing, such as " in capsys.readouterr().out
 
 
-def test_without_any_image_it_is_refused(table):
+def test_a_cohort_without_any_image_is_refused(table):
     for file in table.parent.glob("crop-*"):
         file.unlink()
     with pytest.raises(InputError, match="not one image of the cohort is there"):
