@@ -207,9 +207,9 @@ def brightened(batch: dict, dice: torch.Generator) -> dict:
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_path):
-    from lungcam.training.trainer import _quiet
+    from lungcam.training.trainer import _silence_advice
 
-    _quiet()
+    _silence_advice()
 
     def run(start: int) -> list[tuple[bool, torch.Tensor, list[int]]]:
         module = ScanDataModule(
