@@ -64,7 +64,7 @@ def hits(
     }
     generator = np.random.default_rng(seed)
     for number, sample in enumerate(tqdm(samples)):
-        lesion = masked_lesion(*read_lesion(sample.lesion_mask), sample.diameter_mm)
+        lesion = masked_lesion(*read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm)
         offset_mm = generator.uniform(-SHIFT_MM, SHIFT_MM, 3)
         subject = prepare(
             read_scan(sample.image, whole_chest=False),
@@ -80,7 +80,7 @@ def hits(
             for name, key in chosen.items():
                 points = candidates[key].points
                 peak = points[0] if len(points) else np.full(3, np.nan)
-                yield name, sample.patient_id, lesion.holds(peak)
+                yield name, sample.patient_id, lesion.contains(peak)
 
 
 def section(run: Path, nodules: Path, *, every: int) -> str:
