@@ -96,7 +96,7 @@ def _tiles(
     for row, words in select_samples(test.labels, test.probabilities):
         sample, box = test.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
-        heat = export.explain(run.classifier, image, box, run.data.transforms)
+        heat = export.explainer(run.data.transforms)(run.classifier, image, box)
         scan = read_sample(sample, run.data.transforms)
         axial, coronal = _slices(sample, heat, scan=scan, box=box)
         probability = test.probabilities[row]

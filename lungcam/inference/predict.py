@@ -14,8 +14,7 @@ from tqdm import tqdm
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, peaks
-from lungcam.explain.cam import GRADIENT_METHODS, Sides, choose_evidence
-from lungcam.explain.features import Features, features
+from lungcam.explain.cam import GRADIENT_METHODS, Features, Sides, choose_evidence, features
 from lungcam.explain.sliding_window import blend, place_windows
 from lungcam.inference.prepare import PreparedScan
 from lungcam.runtime.stopwatch import Stopwatch
@@ -140,7 +139,7 @@ def _look(
 
 def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Candidate]:
     """Ask the net about a cube around each peak of the map."""
-    places, heights = peaks(heat.values, heat.cells, most=CANDIDATES)
+    places, heights = peaks(heat.values, heat.cells, max_peaks=CANDIDATES)
     if not len(places):
         return []
     logits = torch.cat([found.logit for found in _look(predictor, scan, centers_mm=places)])
@@ -234,6 +233,6 @@ def _asked(
     net = predictor.classifier
     image = subject["input"].data[None].to(next(net.parameters()).device)
     with watch("model"), torch.no_grad():
-        logits = net.answer(image)[0].float().cpu().numpy()
+        logits = net.logits(image)[0].float().cpu().numpy()
     with watch("explain"):
         return logits, predictor.explainer(net, image, grid(subject, "input"))

@@ -164,7 +164,7 @@ def predict_scan(
         shown = volume(answer.subject, "input_lungs")
         # a DICOM series tells its UID, by which submissions name scans
         told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
-        localiser.add(told, answer.image, grid(answer.subject, "input"), shown)
+        localiser.add(told, answer.image, grid=grid(answer.subject, "input"), lungs=shown)
     # the last of all: where it is, the scan is finished
     write_prediction(folder, prediction)
     if wanted.interactive and masks:

@@ -29,7 +29,12 @@ from lungcam.runtime.versions import versions
 from lungcam.sweeps import refuse_single_run
 from lungcam.tasks import Task, task_named
 from lungcam.training import Classifier
-from lungcam.training.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
+from lungcam.training.checkpoint import (
+    METADATA_KEY,
+    AtomicCheckpointIO,
+    CheckpointMetadata,
+    load_checkpoint,
+)
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
@@ -74,7 +79,7 @@ def train(config: DictConfig) -> float | None:
         folder,
         logger=list(_each(nodes, "logger").values()),
         callbacks=[metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
     )
     pl.seed_everything(config.seed, workers=True)
     transforms = pipeline(_each(nodes, "transforms"))
@@ -93,7 +98,7 @@ def train(config: DictConfig) -> float | None:
             batch_augmentation=batch_augmentation,
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
-            balls=classifier.location_weight > 0,
+            locations=classifier.location_weight > 0,
             targets=task.targets,
             unlabelled=task.uses_unlabelled,
         )
@@ -106,7 +111,7 @@ def train(config: DictConfig) -> float | None:
     metadata.metadata["pixels"] = sorted(
         {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
     )
-    if before and before[KEY].get("pixels") != metadata.metadata["pixels"]:
+    if before and before[METADATA_KEY].get("pixels") != metadata.metadata["pixels"]:
         raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
     if rank() == 0:
         clear_unfinished(folder)

@@ -171,10 +171,10 @@ def _ask(
 ) -> tuple[np.ndarray, HeatMap]:
     image = subject["input"].data[None].to(next(classifier.parameters()).device)
     with torch.no_grad():
-        logits = classifier.answer(image)[0].float().cpu().numpy()
+        logits = classifier.logits(image)[0].float().cpu().numpy()
     return logits, explainer(classifier, image, grid(subject, "input"))
 
 
 def _peak(heat: HeatMap) -> np.ndarray | None:
-    places, _ = peaks(heat.values, heat.cells, most=1)
+    places, _ = peaks(heat.values, heat.cells, max_peaks=1)
     return places[0] if len(places) else None
