@@ -315,7 +315,7 @@ def test_a_folder_that_has_just_changed_is_read_again(root, cache):
     assert catalogue(root, cache)[0].slices == 1
     before = root.stat().st_mtime_ns
     write(root, 1, begin=1)
-    os.utime(root, ns=(before, before))  # as on a disk whose clock is coarse
+    os.utime(root, ns=(before, before))  # as on a disk with a coarse clock
     assert catalogue(root, cache)[0].slices == 2
 
 
