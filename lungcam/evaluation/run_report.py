@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from lungcam.evaluation.figures import HEATMAPS, HEATMAPS_TITLE
 from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.report.page import write_page
-from lungcam.report.run_page import Case, RunReport, run_page
+from lungcam.report.run_page import ReportCase, RunReport, run_page
 from lungcam.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
-    from lungcam.report.montage import Tile
+    from lungcam.report.montage import SampleSlices
 
 # label, True if the call is right, and title of such a case
 CASES = (
@@ -30,7 +30,7 @@ def write_run_report(
     metrics: Mapping[str, Any],
     *,
     test: Predictions,
-    tiles: Mapping[int, "Tile"],
+    tiles: Mapping[int, "SampleSlices"],
     localisation: Sequence[str],
     mark: str | None,
 ) -> None:
@@ -53,8 +53,8 @@ def write_run_report(
         figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
         cases=_cases(test, metrics["test"]["threshold"], tiles=tiles),
         # the report itself lies in the run folder, and need not name it
-        located=[line for line in localisation if str(run.folder) not in line],
-        left_out=list(run.data.left_out),
+        localisation=[line for line in localisation if str(run.folder) not in line],
+        excluded=list(run.data.left_out),
         overview=_overview(run.folder, run.seed),
         mark=mark,
     )
@@ -85,20 +85,20 @@ def extremes(
     return answers
 
 
-def _cases(test: Predictions, threshold: float, *, tiles: Mapping[int, "Tile"]) -> list[Case]:
+def _cases(
+    test: Predictions, threshold: float, *, tiles: Mapping[int, "SampleSlices"]
+) -> list[ReportCase]:
     """Describe the most confident answers, with slices if there are any."""
-    from lungcam.report.montage import tile_png
+    from lungcam.report.montage import slices_png
 
     answers = extremes(test.labels, test.probabilities, threshold=threshold)
     shown = [tiles[row] for _, row in answers if row in tiles]
     # one scale makes colours comparable
-    top = max(
-        (float(s.heat.max()) for tile in shown for s in (tile.axial, tile.coronal)), default=0.0
-    )
+    max_heat = max((slices.max_heat for slices in shown), default=0.0)
     cases = []
     for title, row in answers:
         if row is None:
-            cases.append(Case(title))
+            cases.append(ReportCase(title=title))
             continue
         sample, probability = test.samples[row], test.probabilities[row]
         facts = [
@@ -107,8 +107,8 @@ def _cases(test: Predictions, threshold: float, *, tiles: Mapping[int, "Tile"]) 
             ("Label", f"{sample.label}: {sample.label_source}"),
             ("Lesion", f"{sample.diameter_mm:.1f} mm" if sample.diameter_mm else None),
         ]
-        png = tile_png(tiles[row], top) if row in tiles else None
-        cases.append(Case(title, facts, png))
+        png = slices_png(tiles[row], max_heat) if row in tiles else None
+        cases.append(ReportCase(title=title, facts=facts, png=png))
     return cases
 
 

@@ -181,7 +181,7 @@ def prediction_record(
     predictor: Predictor, ready: PreparedScan, *, answer: ScanPrediction, warnings: Sequence[str]
 ) -> dict[str, object]:
     """What stands in prediction.json of any scan, but for its name, its times and its request."""
-    places, _ = peaks(answer.heat.values, answer.heat.cells, most=1)
+    places, _ = peaks(answer.heat.values, answer.heat.cells, max_peaks=1)
     probability = predictor.probability(answer.logit)
     return {
         "probability": round(probability, 6),

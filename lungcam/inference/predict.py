@@ -14,8 +14,7 @@ from tqdm import tqdm
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, peaks
-from lungcam.explain.cam import GRADIENT_METHODS, Sides, choose_evidence
-from lungcam.explain.features import Features, features
+from lungcam.explain.cam import GRADIENT_METHODS, Features, Sides, choose_evidence, features
 from lungcam.explain.sliding_window import blend, place_windows
 from lungcam.inference.prepare import PreparedScan
 from lungcam.runtime.stopwatch import Stopwatch
@@ -140,7 +139,7 @@ def _look(
 
 def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Candidate]:
     """Ask the net about a cube around each peak of the map."""
-    places, heights = peaks(heat.values, heat.cells, most=CANDIDATES)
+    places, heights = peaks(heat.values, heat.cells, max_peaks=CANDIDATES)
     if not len(places):
         return []
     logits = torch.cat([found.logit for found in _look(predictor, scan, centers_mm=places)])

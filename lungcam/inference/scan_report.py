@@ -13,8 +13,9 @@ from lungcam.inference.predict import ScanPrediction
 from lungcam.render import PictureInputs, RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
 from lungcam.report.page import write_page
-from lungcam.report.scan_page import ScanReport, scan_page
-from lungcam.report.scan_volume import show_scan
+from lungcam.report.scan_cards import ScanReport
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_volume import reduce_scan
 from lungcam.report.volume_section import volume_section
 from lungcam.scans import Scan
 from lungcam.transforms import is_crop, shows_whole_chest
@@ -52,7 +53,7 @@ def write_scan_report(
     if prediction["heatmap_peak_ras_mm"] is not None:
         places.append(prediction["heatmap_peak_ras_mm"])
     extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
-    shown = show_scan(
+    volume = reduce_scan(
         hu,
         canonical,
         lungs=answer.masks.get("lungs"),
@@ -62,7 +63,7 @@ def write_scan_report(
     report = ScanReport(
         prediction=prediction,
         scan=scan.grid,
-        shown=shown,
+        volume=volume,
         heat=answer.heat,
         net=type(predictor.classifier.net).__name__,
         mark=predictor.mark,

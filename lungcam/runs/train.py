@@ -98,7 +98,7 @@ def train(config: DictConfig) -> float | None:
             batch_augmentation=batch_augmentation,
             attributes=classifier.net.attributes if classifier.attributes_weight else (),
             lesions=classifier.outline_weight > 0,
-            balls=classifier.location_weight > 0,
+            locations=classifier.location_weight > 0,
             targets=task.targets,
             unlabelled=task.uses_unlabelled,
         )

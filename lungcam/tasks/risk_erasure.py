@@ -175,5 +175,5 @@ def _predict(
 
 
 def _peak(heat: HeatMap) -> np.ndarray | None:
-    points, _ = peaks(heat.values, heat.cells, most=1)
+    points, _ = peaks(heat.values, heat.cells, max_peaks=1)
     return points[0] if len(points) else None

@@ -34,7 +34,7 @@ def read(tree, tmp_path_factory):
     nodules = root / "annotations.csv"
 
     def samples(tables: Path | None):
-        return nlst_cohort(root, cache, tables, rule="risk", nodules=nodules).samples
+        return nlst_cohort(root, cache, tables=tables, rule="risk", nodules=nodules).samples
 
     folders = {name: samples(root / name) for name in ("tables", "restricted")}
     return {"default": samples(None), **folders}
