@@ -15,7 +15,7 @@ import numpy as np
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.data import ScanDataModule, SplitRule
-from lungcam.data.cache_entry import store
+from lungcam.data.cache_entry import write_entry
 from lungcam.data.cache_key import cache_key, code_version, content_hash, describe
 from lungcam.data.prepare import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
@@ -66,7 +66,7 @@ def cached_cohort(
             "code": code_version(),
         }
         shown = {"input": tensors[i % len(tensors)], "lungs": np.ones(shape, bool)}
-        store(root / "inputs" / f"{key}{SUFFIX}", facts, arrays=shown)
+        write_entry(root / "inputs" / f"{key}{SUFFIX}", facts, arrays=shown)
 
     # to wait for the disk is what most of the time goes into
     with ThreadPoolExecutor(16) as pool:

@@ -24,7 +24,7 @@ from lungcam.config.options import TrainerOptions
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
-from lungcam.training.checkpoint import WholeCheckpoints
+from lungcam.training.checkpoint import AtomicCheckpointIO
 from lungcam.training.trainer import make_trainer
 
 EPOCHS = 9
@@ -185,7 +185,7 @@ def fit(
         folder,
         logger=[logger],
         callbacks=[*kept, *callbacks],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
     )
     trainer.profiler = profiler = SimpleProfiler(folder, "profile")
     trainer.fit(classifier, datamodule=module)

@@ -14,7 +14,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.csv_rows import read_rows
 from lungcam.cohorts.table import table_cohort
 from lungcam.data.lesion_mask import read_lesion
-from lungcam.evaluation.localisation import NET, CandidateSources
+from lungcam.evaluation.candidate_sources import NET, CandidateSources
 from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain import METHODS, masked_lesion
 from lungcam.metrics.resampling import mean_interval
@@ -67,7 +67,7 @@ def shares(
         for name, one in pointers.items():
             if name == "occlusion" and number % every:
                 continue
-            found = one.point(subject["input"].data[None], at, lungs=lungs)
+            found = one.candidates(subject["input"].data[None], at, lungs=lungs)
             told = {name: found[NET]}
             if name == METHODS[0]:
                 told |= {"the crop's middle": found["center"]}

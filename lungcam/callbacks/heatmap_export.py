@@ -1,16 +1,14 @@
-"""Export heat-map volumes and their pictures."""
+"""Export of heat-maps and their pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 import torchio as tio
 
 from lungcam.cohorts.sample import Sample
 from lungcam.data import PreparedDataset, prepare_sample
-from lungcam.explain import HeatMap, explain, method_name
-from lungcam.grid import Grid
+from lungcam.explain import Explainer, HeatMap, method_name
 from lungcam.render import RenderError, RenderOptions, render_volume, save_png
 from lungcam.report.outlines import outlines_of
 from lungcam.scans import write_volume
@@ -19,22 +17,28 @@ from lungcam.transforms.subject import grid, volume
 
 
 class HeatmapExport(pl.Callback):
-    """Writes `cam/<sample_id>/{heatmap.nii.gz,render.png}` while the trained net predicts.
+    """Write `cam/<sample_id>/{heatmap.nii.gz,render.png}` while the trained net predicts.
 
-    The heat-map stands on the scan's own grid.
+    Each heat-map lies on the grid of its scan.
 
     Args:
-        folder: The run folder, in which `cam/` is made.
+        folder: Run folder, in which `cam/` is created.
         layer: Layer that is explained.
-        val: How many validation samples, positives first, else in the table's order.
-        test: How many test samples, likewise.
+        val: Number of validation samples: positives first, else in the table's order.
+        test: Number of test samples, likewise.
         method: One of `lungcam.explain.METHODS`.
         evidence: One of `lungcam.explain.EVIDENCE`.
-        look: The fields of `lungcam.render.RenderOptions`; None for its defaults.
+        look: Fields of `lungcam.render.RenderOptions`; None for the defaults.
+
+    Attributes:
+        written: Folder of each exported sample.
+        warnings: Reasons for missing pictures.
+        heatmaps: Exported samples with their heat-maps.
     """
 
     def __init__(
         self,
+        *,
         folder: str,
         layer: str,
         val: int,
@@ -47,60 +51,45 @@ class HeatmapExport(pl.Callback):
         self.layer = layer
         self.method = method
         self.evidence = evidence
-        self.look = RenderOptions(**(look or {}))
+        self.options = RenderOptions(**(look or {}))
         self.counts = (val, test)
         self.written: list[Path] = []
         self.warnings: list[str] = []
-        # kept to draw the pictures again, and to erase lesions
         self.heatmaps: list[tuple[Sample, HeatMap]] = []
 
     def on_predict_batch_end(
         self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0
     ) -> None:
-        """Export the batch's chosen samples."""
+        """Export those samples of the batch that are chosen."""
         if not trainer.is_global_zero:
             return
         dataset: PreparedDataset = trainer.predict_dataloaders[dataloader_idx].dataset
-        chosen = choose(dataset.samples, self.counts[dataloader_idx])
+        transforms = trainer.datamodule.transforms
+        chosen = choose_samples(dataset.samples, self.counts[dataloader_idx])
         for row, index in enumerate(batch["index"].tolist()):
             sample = dataset.samples[index]
-            if sample.sample_id not in chosen:
-                continue
-            image = batch["input"][row : row + 1]
-            transforms = trainer.datamodule.transforms
-            heat = self.explain(pl_module, image, dataset.prepared(index).grid, transforms)
-            self._write(sample, heat, transforms=transforms)
+            if sample.sample_id in chosen:
+                image = batch["input"][row : row + 1]
+                heat = self.explainer(transforms)(pl_module, image, dataset.prepared(index).grid)
+                self._write(sample, heat, transforms=transforms)
 
-    def explain(
-        self,
-        classifier: pl.LightningModule,
-        image: torch.Tensor,
-        grid: Grid,
-        transforms: tio.Compose,
-    ) -> HeatMap:
-        """Explain one prepared image as this callback does.
+    def explainer(self, transforms: tio.Compose) -> Explainer:
+        """Return the explainer of a classifier with the model as `net`.
 
         Args:
-            classifier: With the model as `net`.
-            image: `(1, 1, W, H, D)`.
-            grid: Where it stands.
-            transforms: That prepared it.
+            transforms: Transforms of the classifier's input.
         """
-        layer, covered = f"net.{self.layer}", background(transforms)
-        return explain(
-            classifier,
-            image,
-            grid=grid,
-            layer=layer,
+        return Explainer(
+            layer=f"net.{self.layer}",
             method=self.method,
             evidence=self.evidence,
-            background=covered,
+            background=background(transforms),
         )
 
-    def mark(self, words: str, transforms: tio.Compose) -> None:
-        """Draw the pictures again with a warning: the verdict comes after the heat-maps."""
+    def mark(self, warning: str, transforms: tio.Compose) -> None:
+        """Draw the pictures again with a warning, which is known only after the export."""
         for sample, heat in self.heatmaps if shows_whole_chest(transforms) else ():
-            self._draw(sample, prepare_sample(sample, transforms).subject, heat=heat, mark=words)
+            self._draw(sample, prepare_sample(sample, transforms).subject, heat=heat, mark=warning)
 
     def _write(self, sample: Sample, heat: HeatMap, *, transforms: tio.Compose) -> None:
         prepared = prepare_sample(sample, transforms)
@@ -109,24 +98,24 @@ class HeatmapExport(pl.Callback):
         write_volume(folder / "heatmap.nii.gz", heat.on(scan.grid), grid=scan.grid)
         self.written.append(folder)
         self.heatmaps.append((sample, heat))
-        if "lungs" not in subject:
-            return  # a crop has no lungs to draw
-        self._draw(sample, subject, heat=heat)
+        # a crop has no lungs to draw
+        if "lungs" in subject:
+            self._draw(sample, subject, heat=heat)
 
     def _draw(
         self, sample: Sample, subject: tio.Subject, *, heat: HeatMap, mark: str | None = None
     ) -> None:
-        canonical: Grid = grid(subject, "image")
+        canonical = grid(subject, "image")
         try:
             picture = render_volume(
                 volume(subject, "image"),
                 volume(subject, "lungs"),
-                # what speaks the other way is in the volume alone
+                # evidence against the class is in the volume alone
                 heat=heat.on(canonical).clip(0),
                 spacing_mm=canonical.spacing_mm,
                 heat_name=method_name(self.method, self.evidence),
                 mark=mark,
-                options=self.look,
+                options=self.options,
                 outlines=outlines_of(sample, canonical),
             )
         except RenderError as error:
@@ -135,7 +124,7 @@ class HeatmapExport(pl.Callback):
             save_png(self.folder / sample.sample_id / "render.png", picture)
 
 
-def choose(samples: Sequence[Sample], count: int) -> set[str]:
-    """Ids of the first samples of a split, positives first."""
+def choose_samples(samples: Sequence[Sample], count: int) -> set[str]:
+    """Return the ids of the first samples of a split, positives first."""
     ordered = sorted(samples, key=lambda sample: -(sample.label or 0))
     return {sample.sample_id for sample in ordered[:count]}

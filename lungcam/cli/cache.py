@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lungcam.cli.app import DONE
-from lungcam.data.cache_inventory import Kept, clear, inventory
+from lungcam.data.cache_inventory import CacheFile, clear, inventory
 from lungcam.data.prepare import disk_size
 from lungcam.errors import InputError
 
@@ -63,7 +63,7 @@ def _print_content(cache: Path) -> None:
         print(f"{folder}: {len(sizes)} other files, {disk_size(sum(sizes))}; clear leaves them.")
 
 
-def _size(entries: Sequence[Kept]) -> str:
+def _size(entries: Sequence[CacheFile]) -> str:
     return disk_size(sum(entry.size for entry in entries))
 
 

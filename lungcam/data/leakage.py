@@ -1,4 +1,4 @@
-"""Scans that stand under two patients: whatever the split, they would leak."""
+"""Checks that no scan is listed under two patients, which would leak whatever the split."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -7,81 +7,91 @@ from lungcam.cohorts.sample import Sample
 from lungcam.data.manifest import Manifest
 from lungcam.errors import InputError
 
-SHOWN = 5
-SAME_VOXELS = "the same voxels stand"
+# number of scans that a message names
+NAMED = 5
+VOXELS = "voxels"
 
 
 def refuse_shared_scans(samples: Sequence[Sample]) -> None:
-    """Refuse a series, a study or a file that stands under two patients.
+    """Refuse a series, a study or a file that is listed under two patients.
 
     Raises:
         InputError: Names the scans, the patients and the samples.
     """
-    _refuse(samples, "the same series stands", key=lambda sample: sample.series_uid)
-    _refuse(samples, "the same study stands", key=lambda sample: sample.study_uid)
-    _refuse(
+    _refuse_shared(samples, "series", key=lambda sample: sample.series_uid)
+    _refuse_shared(samples, "study", key=lambda sample: sample.study_uid)
+    _refuse_shared(
         samples,
-        "the same image stands",
+        "image",
         # several series may share a folder
         key=lambda sample: None if sample.series else str(sample.image.absolute()),
     )
 
 
 def refuse_shared_pixels(samples: Sequence[Sample], pixels: Mapping[str, str]) -> None:
-    """Refuse scans with the same voxels that stand under two patients.
+    """Refuse scans with the same voxels that are listed under two patients.
 
     Args:
-        samples: Of all sides.
+        samples: Samples of all splits.
         pixels: Pixel hash by sample_id, see `pixel_hash`.
 
     Raises:
         InputError: Names the patients and the samples.
     """
-    _refuse(samples, SAME_VOXELS, key=lambda sample: pixels.get(sample.sample_id))
+    _refuse_shared(samples, VOXELS, key=lambda sample: pixels.get(sample.sample_id))
 
 
 def refuse_crossed_pixels(
     splits: Mapping[str, Sequence[Sample]], pixels: Mapping[str, str], *, manifest: Manifest
 ) -> None:
-    """Refuse samples whose voxels stood on another side of the manifest that was used.
+    """Refuse samples with voxels that belong to another split in the manifest that was used.
+
+    Args:
+        splits: Samples by split.
+        pixels: Pixel hash by sample_id, see `pixel_hash`.
+        manifest: Manifest by which the samples were split.
 
     Raises:
         InputError: Names the samples.
     """
     crossed = [
-        f"{sample.sample_id} ({manifest.pixels[pixels[sample.sample_id]]} there, {side} here)"
-        for side, samples in splits.items()
+        f"{sample.sample_id} ({manifest.pixels[pixels[sample.sample_id]]} there, {split} here)"
+        for split, samples in splits.items()
         for sample in samples
-        if manifest.pixels.get(pixels.get(sample.sample_id, ""), side) != side
+        if manifest.pixels.get(pixels.get(sample.sample_id, ""), split) != split
     ]
     if crossed:
         raise InputError(
-            f"{manifest.file}: leak: the same voxels stand on another side: "
-            f"{', '.join(crossed[:SHOWN])}{_more(crossed)}: give each patient the same patient_id "
+            f"{manifest.file}: leak: the same voxels are in another split: "
+            f"{', '.join(crossed[:NAMED])}{_more(crossed)}: give each patient the same patient_id "
             "in both."
         )
 
 
-def _refuse(samples: Sequence[Sample], what: str, *, key: Callable[[Sample], str | None]) -> None:
-    found: dict[str, list[Sample]] = defaultdict(list)
+def _refuse_shared(
+    samples: Sequence[Sample], kind: str, *, key: Callable[[Sample], str | None]
+) -> None:
+    groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         name = key(sample)
         if name:
-            found[name].append(sample)
-    shared = [group for group in found.values() if len({one.patient_id for one in group}) > 1]
+            groups[name].append(sample)
+    shared = [
+        group for group in groups.values() if len({sample.patient_id for sample in group}) > 1
+    ]
     if not shared:
         return
-    told = []
-    for group in shared[:SHOWN]:
-        first_of = {one.patient_id: one.sample_id for one in reversed(group)}
+    names = []
+    for group in shared[:NAMED]:
+        first_of = {sample.patient_id: sample.sample_id for sample in reversed(group)}
         people = " and ".join(f"{sample} of patient {p}" for p, sample in sorted(first_of.items()))
-        # a hash tells nobody anything
-        told.append(people if what == SAME_VOXELS else f"{key(group[0])}: {people}")
+        # a hash means nothing to a reader
+        names.append(people if kind == VOXELS else f"{key(group[0])}: {people}")
     raise InputError(
-        f"leak: {what} under several patients: {'; '.join(told)}{_more(shared)}: "
+        f"leak: the same {kind} under several patients: {'; '.join(names)}{_more(shared)}: "
         "give them one patient_id, or remove one."
     )
 
 
-def _more(found: Sequence) -> str:
-    return f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+def _more(items: Sequence) -> str:
+    return f" and {len(items) - NAMED} more" if len(items) > NAMED else ""

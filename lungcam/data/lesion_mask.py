@@ -1,4 +1,4 @@
-"""A lesion's mask on the grid of the network's input."""
+"""Mask of a lesion on the grid of the network's input."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torchio as tio
 from lungcam.errors import InputError
 from lungcam.grid import Grid, resample
 
+# value of a voxel that is all lesion
 FULL_SHARE = 255
 
 
@@ -15,7 +16,7 @@ def read_lesion(file: Path) -> tuple[np.ndarray, Grid]:
     """Read a mask, any volume file that is non-zero in the lesion.
 
     Returns:
-        `(W, H, D)` bool, and where it stands.
+        `(W, H, D)` bool, and its grid.
 
     Raises:
         InputError: The mask cannot be read.
@@ -39,7 +40,7 @@ def lesion_share(file: Path, target: Grid) -> np.ndarray:
         `(W, H, D)` uint8: the share of each voxel that is lesion, in 255ths.
 
     Raises:
-        InputError: The mask cannot be read, or stands across the grid.
+        InputError: The mask cannot be read, or its axes are not along the grid's.
     """
     within, grid = read_lesion(file)
     try:

@@ -1,4 +1,4 @@
-"""splits.csv: which sample stood on which side, and how to tell it again."""
+"""Manifest of a split, splits.csv, and the same split of another run."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Sides by what identifies a sample.
+    """Split of every patient, series and scan of a run.
 
     Attributes:
         file: The splits.csv.
-        patients: Side of each patient.
-        series: Side of each series UID.
-        pixels: Side of each pixel hash.
+        patients: Split by patient_id.
+        series: Split by series UID.
+        pixels: Split by pixel hash.
     """
 
     file: Path
@@ -39,10 +39,10 @@ class Manifest:
     series: Mapping[str, str]
     pixels: Mapping[str, str]
 
-    def sides(self, sample: Sample) -> set[str]:
-        """Where the sample's patient or its series stood; none where it names neither."""
-        told = self.patients.get(sample.patient_id), self.series.get(sample.series_uid or "")
-        return {side for side in told if side}
+    def splits(self, sample: Sample) -> set[str]:
+        """Return the splits of the sample's patient and of its series; empty if both are new."""
+        splits = self.patients.get(sample.patient_id), self.series.get(sample.series_uid or "")
+        return {split for split in splits if split}
 
 
 def write_manifest(
@@ -51,8 +51,8 @@ def write_manifest(
     """Write splits.csv.
 
     Args:
-        file: The file.
-        splits: Samples by side.
+        file: File to write.
+        splits: Samples by split.
         pixels: Pixel hash by sample_id.
     """
     write_table(
@@ -60,17 +60,17 @@ def write_manifest(
         COLUMNS,
         rows=(
             {
-                "sample_id": one.sample_id,
-                "patient_id": one.patient_id,
-                "study_uid": one.study_uid,
-                "series_uid": one.series_uid,
-                "pixels": pixels.get(one.sample_id),
-                "split": side,
-                "label": one.label,
-                "label_source": one.label_source,
+                "sample_id": sample.sample_id,
+                "patient_id": sample.patient_id,
+                "study_uid": sample.study_uid,
+                "series_uid": sample.series_uid,
+                "pixels": pixels.get(sample.sample_id),
+                "split": split,
+                "label": sample.label,
+                "label_source": sample.label_source,
             }
-            for side, samples in splits.items()
-            for one in samples
+            for split, samples in splits.items()
+            for sample in samples
         ),
     )
 
@@ -79,29 +79,31 @@ def read_manifest(file: str | Path) -> Manifest:
     """Read a splits.csv.
 
     Raises:
-        InputError: It cannot be read, names another side, or parts a patient, a series or pixels.
+        InputError: It cannot be read, names another split, or puts a patient, a series or the same
+            voxels into several splits.
     """
     file = Path(file)
     rows = read_rows(file, ("patient_id", "split"))
-    sides: dict[str, dict[str, set[str]]] = {
-        name: defaultdict(set) for name in ("patient_id", "series_uid", "pixels")
+    splits_of: dict[str, dict[str, set[str]]] = {
+        column: defaultdict(set) for column in ("patient_id", "series_uid", "pixels")
     }
     for row in rows:
-        side = row.text("split")
-        if side not in SPLITS:
-            raise InputError(f"{row.place}: split is {side!r}; it takes {', '.join(SPLITS)}.")
-        for name, known in sides.items():
-            if row.text(name):
-                known[row.text(name)].add(side)
-    for name, known in sides.items():
-        torn = sorted(one for one, found in known.items() if len(found) > 1)
-        if torn:
+        split = row.text("split")
+        if split not in SPLITS:
+            raise InputError(f"{row.place}: split is {split!r}; it takes {', '.join(SPLITS)}.")
+        for column, splits in splits_of.items():
+            if row.text(column):
+                splits[row.text(column)].add(split)
+    for column, splits in splits_of.items():
+        divided = sorted(value for value, names in splits.items() if len(names) > 1)
+        if divided:
             raise InputError(
-                f"{file}: leak: {name} {', '.join(torn[:5])} ({len(torn)} in all) stands on "
-                "several sides: give each one side."
+                f"{file}: leak: {column} {', '.join(divided[:5])} ({len(divided)} in all) is in "
+                "several splits: give each one split."
             )
     patients, series, pixels = (
-        {one: next(iter(found)) for one, found in known.items()} for known in sides.values()
+        {value: next(iter(names)) for value, names in splits.items()}
+        for splits in splits_of.values()
     )
     return Manifest(file=file, patients=patients, series=series, pixels=pixels)
 
@@ -109,36 +111,36 @@ def read_manifest(file: str | Path) -> Manifest:
 def split_by_manifest(
     samples: Sequence[Sample], manifest: Manifest
 ) -> tuple[dict[str, list[Sample]], list[str]]:
-    """Put each patient's samples where the patient, or one of the series, stood.
+    """Put each patient's samples into the split of the patient, or of one of the series.
 
     Args:
-        samples: All with a label.
+        samples: Samples with a label.
         manifest: From `read_manifest`, of this cohort or of another with scans in common.
 
     Returns:
-        Samples by side, in the table's order, and sentences on what was left out.
+        Samples by split, in the table's order, and sentences on what was left out.
 
     Raises:
-        InputError: A patient's samples stood on several sides, or a side stays empty.
+        InputError: A patient's samples are in several splits, or a split stays empty.
     """
-    sides_of: dict[str, set[str]] = defaultdict(set)
+    splits_of: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
-        sides_of[sample.patient_id] |= manifest.sides(sample)
-    torn = sorted(patient for patient, found in sides_of.items() if len(found) > 1)
-    if torn:
+        splits_of[sample.patient_id] |= manifest.splits(sample)
+    divided = sorted(patient for patient, names in splits_of.items() if len(names) > 1)
+    if divided:
         raise InputError(
-            f"{manifest.file}: leak: patient {', '.join(torn[:5])} ({len(torn)} in all) stood on "
-            "several sides there: give each patient the same patient_id in both."
+            f"{manifest.file}: leak: patient {', '.join(divided[:5])} ({len(divided)} in all) is "
+            "in several splits there: give each patient the same patient_id in both."
         )
-    splits: dict[str, list[Sample]] = {side: [] for side in SPLITS}
+    splits: dict[str, list[Sample]] = {name: [] for name in SPLITS}
     for sample in samples:
-        for side in sides_of[sample.patient_id]:
-            splits[side].append(sample)
+        for name in splits_of[sample.patient_id]:
+            splits[name].append(sample)
     left = len(samples) - sum(map(len, splits.values()))
-    empty = [side for side, found in splits.items() if not found]
+    empty = [name for name, members in splits.items() if not members]
     if empty:
         raise InputError(
-            f"{manifest.file}: no sample of this cohort stands there in {' or '.join(empty)}: give "
+            f"{manifest.file}: it has no sample of this cohort in {' or '.join(empty)}: give "
             "the splits.csv of a run on this cohort."
         )
     notes = [f"{left} samples that {manifest.file} does not name are left out"] if left else []

@@ -1,4 +1,4 @@
-"""What a scan's voxels are known by, whatever file they came from."""
+"""Hash of a scan's voxels that is the same in every file format."""
 
 import hashlib
 
@@ -14,8 +14,8 @@ def pixel_hash(scan: Scan) -> str:
     """Hash a scan's HU in RAS+ order.
 
     The same scan as DICOM and as a volume file, flipped or not, has the same hash: padding is air
-    in both once they are read. A scan that was resampled or cropped has another. Of a tall volume
-    64 slices spread over it are taken: noise does not repeat.
+    in both once they are read. A scan that was resampled or cropped has another. In a tall volume
+    64 slices spread over it are hashed: noise does not repeat.
     """
     volume = reorient(scan.hu, scan.grid, target=scan.grid.canonical)
     depth = volume.shape[2]

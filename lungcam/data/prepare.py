@@ -14,7 +14,7 @@ import torchio as tio
 from tqdm import tqdm
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data.cache_entry import DamagedEntry, read, store
+from lungcam.data.cache_entry import DamagedEntry, read_entry, write_entry
 from lungcam.data.cache_key import ContentHashes, cache_key, code_version, describe
 from lungcam.data.lesion_mask import lesion_share
 from lungcam.data.pixel_hash import pixel_hash
@@ -310,7 +310,7 @@ def _planned_inputs(
 
 def _is_sound(file: Path) -> bool:
     try:
-        read(file)
+        read_entry(file)
     except DamagedEntry:
         return False
     return True
@@ -345,7 +345,7 @@ def _store_input(
         arrays["lesion"] = lesion
     if prepared.quality.picture is not None:
         arrays["picture"] = prepared.quality.picture
-    store(item.file, facts, arrays=arrays)
+    write_entry(item.file, facts, arrays=arrays)
     return None
 
 

@@ -6,17 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.evaluation.candidate_sources import CandidateSources
 from lungcam.evaluation.console import run_summary
 from lungcam.evaluation.explanation_checks import judge_explanations
 from lungcam.evaluation.figures import draw_figures
 from lungcam.evaluation.folds import sibling_runs
 from lungcam.evaluation.lesion_erasure import erase_exported
-from lungcam.evaluation.localisation import (
-    CandidateSources,
-    Localiser,
-    localise_split,
-    peak_shares,
-)
+from lungcam.evaluation.localisation import Localiser, localise_split, peak_shares
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.evaluation.run_report import write_run_report
@@ -27,7 +23,7 @@ from lungcam.runtime.atomic import write_text
 from lungcam.runtime.versions import versions
 from lungcam.tasks import Fit
 from lungcam.tasks.predictions import Predictions
-from lungcam.training.checkpoint import amend, find_checkpoint
+from lungcam.training.checkpoint import add_metadata, find_checkpoint
 from lungcam.transforms import shows_whole_chest
 
 
@@ -80,7 +76,7 @@ def _add_to_checkpoint(run: TrainedRun, fit: Fit, *, val: Predictions) -> None:
         "n_positive": int(val.labels.sum()),
         "rule": run.task.rules["calibration"],
     }
-    amend(
+    add_metadata(
         run.best,
         threshold=fit.threshold,
         threshold_rule=run.task.rules["threshold"],
@@ -129,7 +125,7 @@ def _check_explanations(run: TrainedRun, metrics: dict[str, Any]) -> str | None:
         others=[sibling.classifier.net for sibling in siblings],
         seed=run.seed,
     )
-    amend(run.best, explanation=verdict)
+    add_metadata(run.best, explanation=verdict)
     metrics["explanation"] = {name: verdict[name] for name in ("verdict", "reasons")}
     if verdict["verdict"] != "failed":
         return None
@@ -158,6 +154,6 @@ def _localise(run: TrainedRun, calibration: Calibration) -> list[str]:
     sources = CandidateSources(
         run.classifier, run.explainer, probability=calibration.probability, seed=run.seed
     )
-    localiser = Localiser(sources, shows_whole_chest(run.data.transforms))
+    localiser = Localiser(sources, whole_chest=shows_whole_chest(run.data.transforms))
     localise_split(localiser, run.data.datasets["test"])
     return report_localisation(localiser, run.folder, label_rule=run.label_rule, seed=run.seed)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # matplotlib takes a while to load
     from matplotlib.figure import Figure
 
-    from lungcam.report.montage import Slice, Tile
+    from lungcam.report.montage import SampleSlices, Slice
 
 # name and title of the slices through heat-maps, after the task's figures
 HEATMAPS = "heatmaps"
@@ -30,7 +30,7 @@ HEATMAPS_TITLE = "Slices through the peaks of heat-maps"
 
 def draw_figures(
     run: TrainedRun, test: Predictions, *, metrics: Mapping[str, Any], mark: str | None = None
-) -> dict[int, "Tile"]:
+) -> dict[int, "SampleSlices"]:
     """Write the task's figures of the test split, and heatmaps, as `figures/NAME.png`.
 
     Args:
@@ -52,16 +52,16 @@ def draw_figures(
 
 
 def _draw_heatmaps(
-    tiles: Mapping[int, "Tile"],
+    tiles: Mapping[int, "SampleSlices"],
     export: HeatmapExport,
     *,
     metrics: Mapping[str, Any],
     mark: str | None,
 ) -> "Figure":
-    from lungcam.report.figure import counts_in_words
+    from lungcam.report.figure import counts_text
     from lungcam.report.montage import draw_montage
 
-    counts = counts_in_words("test", metrics["test"])
+    counts = counts_text("test", metrics["test"])
     below = f"highest, middle and lowest probability of either class; {counts}; "
     below += "dashed: the known lesion"
     method = method_name(export.method, export.evidence)
@@ -72,9 +72,9 @@ def _draw_heatmaps(
 
 def _save(run: TrainedRun, name: str, *, figure: "Figure") -> None:
     """Write a figure to the run folder and to TensorBoard."""
-    from lungcam.report.figure import rgb
+    from lungcam.report.figure import to_rgb
 
-    picture = rgb(figure)
+    picture = to_rgb(figure)
     with atomic_write(run.folder / "figures" / f"{name}.png") as temporary:
         Image.fromarray(picture).save(temporary)
     for logger in run.trainer.loggers:
@@ -84,28 +84,30 @@ def _save(run: TrainedRun, name: str, *, figure: "Figure") -> None:
             logger.experiment.flush()
 
 
-def _tiles(run: TrainedRun, export: HeatmapExport, *, test: Predictions) -> dict[int, "Tile"]:
+def _tiles(
+    run: TrainedRun, export: HeatmapExport, *, test: Predictions
+) -> dict[int, "SampleSlices"]:
     """Explain some test samples, chosen by a rule that takes errors as readily as successes."""
     # montage loads matplotlib
-    from lungcam.report.montage import Tile, chosen
+    from lungcam.report.montage import SampleSlices, select_samples
 
     dataset, tiles = run.data.datasets["test"], {}
     device = next(run.classifier.parameters()).device
-    for row, words in chosen(test.labels, test.probabilities):
+    for row, words in select_samples(test.labels, test.probabilities):
         sample, box = test.samples[row], dataset.prepared(row).grid
         image = dataset[row]["input"].to(device)
-        heat = export.explain(run.classifier, image, box, run.data.transforms)
+        heat = export.explainer(run.data.transforms)(run.classifier, image, box)
         scan = read_sample(sample, run.data.transforms)
-        slices = _slices(sample, heat, scan=scan, box=box)
+        axial, coronal = _slices(sample, heat, scan=scan, box=box)
         probability = test.probabilities[row]
         caption = (sample.sample_id[-26:], words, f"p = {probability:.3f}, label {sample.label}")
-        tiles[row] = Tile(caption, *slices)
+        tiles[row] = SampleSlices(caption=caption, axial=axial, coronal=coronal)
     return tiles
 
 
 def _slices(sample: Sample, heat: HeatMap, *, scan: Scan, box: Grid) -> tuple["Slice", "Slice"]:
     """Cut the scan and its heat-map at the peak, in the axial and the coronal plane."""
-    from lungcam.report.montage import cut
+    from lungcam.report.montage import extract_slice
 
     canonical = scan.grid.canonical
     lesion = None
@@ -117,7 +119,7 @@ def _slices(sample: Sample, heat: HeatMap, *, scan: Scan, box: Grid) -> tuple["S
         point = lesion[0] if lesion else box.to_world((np.array(box.shape) - 1) / 2)
     hu = reorient(scan.hu, scan.grid, target=canonical)
     axial, coronal = (
-        cut(hu, canonical, heat=heat, box=box, point_mm=point, plane=plane, lesion=lesion)
+        extract_slice(hu, canonical, heat=heat, box=box, point_mm=point, plane=plane, lesion=lesion)
         for plane in ("axial", "coronal")
     )
     return axial, coronal

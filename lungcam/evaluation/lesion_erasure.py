@@ -1,10 +1,11 @@
-"""Whether the net's answer hangs on a lesion: paint lung over it and ask again."""
+"""Erasure of lesions: how the logit changes if lung replaces a lesion."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,17 +33,17 @@ from lungcam.transforms.subject import grid, volume
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LesionErasure:
-    """What became of the lesions of one scan.
+    """Result of erasing the lesions of one scan.
 
     Attributes:
-        lesions: For JSON, one each: `source` (annotated or highlighted), `center_ras_mm` and
-            `volume_ml` of what was painted over, `diameter_mm` where it is annotated,
-            `logit_before`, `logit_after`, `change`, `map_share` (of the map's mass for the positive
-            class, that which lies there) and `control`: the same for an equally large region
-            elsewhere in the lungs, None where there is no place for it.
-        scan: `(W, H, D)` HU on `grid`, all lesions painted over; None where there was none.
-        grid: Where it stands.
-        warnings: Sentences on what could not be painted over.
+        lesions: For each lesion a dict for JSON: `source` (annotated or highlighted),
+            `center_ras_mm` and `volume_ml` of the erased region, `diameter_mm` if it is annotated,
+            `logit_before`, `logit_after`, `change`, `map_share` (share of the map's mass for the
+            positive class in the region) and `control`: the same for an equally large region
+            elsewhere in the lungs, None if there is no room for it.
+        scan: `(W, H, D)` HU on `grid` with all lesions erased; None if there was none.
+        grid: Grid of the scan.
+        warnings: Sentences on lesions that could not be erased.
     """
 
     lesions: Sequence[dict[str, object]]
@@ -51,9 +52,49 @@ class LesionErasure:
     warnings: Sequence[str]
 
     def write(self, file: Path, scan: Grid) -> None:
-        """Write the painted scan, if there is one, on the scan's own grid."""
+        """Write the scan with its lesions erased, if there were any, on its own grid."""
         if self.scan is not None:
             write_volume(file, reorient(self.scan, self.grid, target=scan), grid=scan)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Eraser:
+    """Erases regions of one scan and measures what changes.
+
+    Attributes:
+        net: Maps the prepared input to a logit; in evaluation mode.
+        subject: Prepared scan.
+        transforms: Transforms that prepared it.
+        positive_heat: `(W, H, D)` evidence for the positive class on the scan's grid, >= 0.
+        seed: Seed of the texture.
+    """
+
+    net: nn.Module
+    subject: tio.Subject
+    transforms: tio.Compose
+    positive_heat: np.ndarray
+    seed: int
+
+    def measure(self, region: np.ndarray, *, logit: float) -> dict[str, object]:
+        """Erase a region `(W, H, D)` and compare the logit with that of the whole scan.
+
+        Raises:
+            ValueError: There is no lung around the region.
+        """
+        image, hu = grid(self.subject, "image"), volume(self.subject, "image")
+        erased = inpaint(hu, region, grid=image, seed=self.seed)
+        after = _logit(self.net, reapply_view(self.subject, erased, transforms=self.transforms))
+        center = image.to_world(np.argwhere(region).mean(axis=0))
+        total = float(self.positive_heat.sum())
+        inside = float(self.positive_heat[region].sum())
+        return {
+            "center_ras_mm": [round(float(x), 2) for x in center],
+            "volume_ml": round(float(region.sum() * np.prod(image.spacing_mm) / 1000), 3),
+            "logit_before": logit,
+            "logit_after": after,
+            "change": after - logit,
+            "map_share": inside / total if total > 0 else None,
+        }
 
 
 def erase_lesions(
@@ -65,65 +106,50 @@ def erase_lesions(
     heat: HeatMap,
     seed: int = 0,
 ) -> LesionErasure:
-    """Paint over each lesion of a scan by itself, prepare the scan again and compare the logits.
+    """Erase each lesion of a scan by itself, prepare the scan again and compare the logits.
+
+    Lesions are those that are annotated, or else the regions that the map highlights.
 
     Args:
         net: Maps the prepared input to a logit; in evaluation mode.
-        subject: The prepared scan.
-        transforms: That prepared it.
-        sample: The lesion's mask, or centre and diameter, where they are known; else what the map
-            highlights is taken.
-        heat: The map of the prepared scan.
-        seed: Of texture and control.
+        subject: Prepared scan.
+        transforms: Transforms that prepared it.
+        sample: Sample of the scan.
+        heat: Map of the prepared scan.
+        seed: Seed of texture and control.
     """
-    at, hu = grid(subject, "image"), volume(subject, "image")
-    for_positive = np.maximum(heat.on(at), 0)
-    total = float(for_positive.sum())
-    regions, source = annotated_lesions(sample, at), "annotated"
+    image, hu = grid(subject, "image"), volume(subject, "image")
+    positive_heat = np.maximum(heat.on(image), 0)
+    regions, source = annotated_lesions(sample, image), "annotated"
     if not regions:
-        seen = volume(subject, "mask") if "mask" in subject else None
+        mask = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
-        regions, source = (
-            highlighted_regions(for_positive, at, cell_mm=cell_mm, seen=seen),
-            "highlighted",
-        )
-    allowed = _allowed(subject, hu, grid=at)
+        regions = highlighted_regions(positive_heat, image, cell_mm=cell_mm, seen=mask)
+        source = "highlighted"
+    eraser = _Eraser(
+        net=net, subject=subject, transforms=transforms, positive_heat=positive_heat, seed=seed
+    )
+    allowed = _control_area(subject)
     avoided = np.any(regions, axis=0) if regions else None
-    painted, lesions, warnings = None, [], []
-    before = _logit(net, subject)
-
-    def told(region: np.ndarray) -> dict[str, object]:
-        after = _logit(
-            net,
-            reapply_view(subject, inpaint(hu, region, grid=at, seed=seed), transforms=transforms),
-        )
-        center = at.to_world(np.argwhere(region).mean(axis=0))
-        return {
-            "center_ras_mm": [round(float(x), 2) for x in center],
-            "volume_ml": round(float(region.sum() * np.prod(at.spacing_mm) / 1000), 3),
-            "logit_before": before,
-            "logit_after": after,
-            "change": after - before,
-            "map_share": float(for_positive[region].sum()) / total if total > 0 else None,
-        }
-
+    erased, lesions, warnings = None, [], []
+    logit = _logit(net, subject)
     for number, region in enumerate(regions):
         try:
-            found = {"source": source, **told(region)}
-            painted = inpaint(hu if painted is None else painted, region, grid=at, seed=seed)
+            lesion = {"source": source, **eraser.measure(region, logit=logit)}
+            erased = inpaint(hu if erased is None else erased, region, grid=image, seed=seed)
         except ValueError as error:
             warnings.append(f"A lesion was not erased: {error}")
             continue
         if source == "annotated":
-            found["diameter_mm"] = sample.diameter_mm
-        found["control"] = None
-        moved = control_region(region, allowed, avoided=avoided, seed=seed + number)
-        if moved is not None:
-            # no lung to copy there: no control, but the lesion's figures stand
+            lesion["diameter_mm"] = sample.diameter_mm
+        lesion["control"] = None
+        control = control_region(region, allowed, avoided=avoided, seed=seed + number)
+        if control is not None:
+            # without lung to copy there is no control, but the lesion's own figures count
             with suppress(ValueError):
-                found["control"] = told(moved)
-        lesions.append(found)
-    return LesionErasure(lesions=lesions, scan=painted, grid=at, warnings=warnings)
+                lesion["control"] = eraser.measure(control, logit=logit)
+        lesions.append(lesion)
+    return LesionErasure(lesions=lesions, scan=erased, grid=image, warnings=warnings)
 
 
 def erase_exported(
@@ -133,32 +159,32 @@ def erase_exported(
     for export in exports:
         for sample, heat in tqdm(export.heatmaps, desc="erasing lesions"):
             prepared = prepare_sample(sample, transforms)
-            erased = erase_lesions(
+            erasure = erase_lesions(
                 net, prepared.subject, transforms=transforms, sample=sample, heat=heat
             )
             folder = export.folder / sample.sample_id
-            erased.write(folder / "erased.nii.gz", prepared.scan.grid)
-            told = {"erased": erased.lesions, "warnings": erased.warnings}
-            write_text(folder / "erased.json", json.dumps(told, indent=2) + "\n")
+            erasure.write(folder / "erased.nii.gz", prepared.scan.grid)
+            record = {"erased": erasure.lesions, "warnings": erasure.warnings}
+            write_text(folder / "erased.json", json.dumps(record, indent=2) + "\n")
 
 
-def describe_change(lesion: Mapping[str, object]) -> str:
-    """One of `Erased.lesions` in a line."""
-    told = f"logit {lesion['change']:+.2f}"
+def describe_change(lesion: Mapping[str, Any]) -> str:
+    """Put one of `LesionErasure.lesions` into a line."""
+    line = f"logit {lesion['change']:+.2f}"
     if lesion["map_share"] is not None:
-        told += f", {lesion['map_share']:.0%} of the map lies there"
+        line += f", {lesion['map_share']:.0%} of the map lies there"
     if lesion["control"] is not None:
-        told += f"; as much lung elsewhere: {lesion['control']['change']:+.2f}"
-    return told
+        line += f"; as much lung elsewhere: {lesion['control']['change']:+.2f}"
+    return line
 
 
-def _allowed(subject: tio.Subject, hu: np.ndarray, *, grid: Grid) -> np.ndarray:
-    """Where the control may lie: in the lungs, or where none are known in shown aerated lung."""
+def _control_area(subject: tio.Subject) -> np.ndarray:
+    """Return where a control may lie: the lungs, or in a crop the aerated voxels that are shown."""
     if "lungs" in subject:
         return volume(subject, "lungs")
-    shown = grid(subject, "input")
-    index = [np.arange(n) for n in grid.shape]
-    step = np.linalg.solve(shown.affine, grid.affine)
+    image, hu, shown = grid(subject, "image"), volume(subject, "image"), grid(subject, "input")
+    index = [np.arange(n) for n in image.shape]
+    step = np.linalg.solve(shown.affine, image.affine)
     within = [
         np.abs(step[axis, axis] * index[axis] + step[axis, 3] - (shown.shape[axis] - 1) / 2)
         <= shown.shape[axis] / 2

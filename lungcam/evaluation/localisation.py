@@ -1,11 +1,6 @@
-"""Where a net's maps point, measured on lesions whose place is known.
+"""Localisation: maps of a net compared with lesions in known places."""
 
-What points at places in an image: the trained net, and what it is held against.
-
-What is known of the images in which a net's maps are measured, and what was measured.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,13 +9,16 @@ import torch
 from lungcam.cohorts import Sample, ScanNodule
 from lungcam.data import PreparedDataset, read_lesion
 from lungcam.errors import InputError
+from lungcam.evaluation.candidate_sources import (
+    BASELINES,
+    NET,
+    CandidateSources,
+    SourceCandidates,
+)
 from lungcam.explain import (
     HIT_MARGIN_MM,
     Explainer,
-    HeatMap,
     Lesion,
-    brightness,
-    lung_centers,
     masked_lesion,
     measure_chance,
     measure_map,
@@ -29,101 +27,24 @@ from lungcam.explain import (
     random_hit_share,
     refined_grid,
 )
-from lungcam.explain.sanity_checks import untrained_net
 from lungcam.grid import Grid
-from lungcam.metrics import Calibration, Marks, within_radius
+from lungcam.metrics import Marks, within_radius
 from lungcam.training import Classifier
 
-# the net first, then its baselines; `random` is computed, and points nowhere
-NET = "net"
-BASELINES = ("random", "center", "brightest", "untrained")
+# maps are measured on the network's grid, refined until no voxel is wider
+MAX_VOXEL_MM = 2.5
+# two centres of one finding differ by less, since tables round to fractions of a mm
+SAME_CENTER_MM = 0.01
+# each key of metrics.json with the figure of `measure_point` it is the mean of, and its margin (mm)
+PEAK_SHARES = {
+    "peak_share": ("peak_within_radius_5mm", HIT_MARGIN_MM),
+    "peak_share_strict": ("peak_within_radius", 0.0),
+}
 
 
 @dataclass(frozen=True, eq=False)
-class SourceCandidates:
-    """Where something points in one image.
-
-    Attributes:
-        points: `(N, 3)` candidates in RAS mm.
-        scores: `(N,)`, on one scale for all images.
-        heat: The map that they are the peaks of, the highest first; None where there is none.
-    """
-
-    points: np.ndarray
-    scores: np.ndarray
-    heat: HeatMap | None = None
-
-
-class CandidateSources:
-    """The trained net and its baselines.
-
-    Args:
-        net: The trained net.
-        explainer: Makes the maps; of signed ones what speaks for the positive class counts.
-        probability: From the trained net's logit, calibrated where it can be.
-        seed: Of the untrained net's weights.
-    """
-
-    def __init__(
-        self,
-        net: Classifier,
-        explainer: Explainer,
-        *,
-        probability: Callable[[float], float],
-        seed: int = 0,
-    ):
-        self.net = net
-        self.explainer = explainer
-        self.probability = probability
-        self.seed = seed
-        self._untrained: Classifier | None = None
-
-    def point(
-        self, image: torch.Tensor, grid: Grid, *, lungs: np.ndarray
-    ) -> dict[str, SourceCandidates]:
-        """Let each point at places in one image.
-
-        Args:
-            image: `(1, C, W, H, D)`.
-            grid: Where it stands.
-            lungs: `(W, H, D)` bool, all of it in a crop.
-
-        Returns:
-            By the names in `NET` and `BASELINES`, without `random`.
-        """
-        bright = brightness(image[0, 0].cpu().numpy(), grid)
-        centers = lung_centers(lungs, grid)
-        image = image.to(next(self.net.parameters()).device)
-        if self._untrained is None:
-            self._untrained = Classifier(untrained_net(self.net.net, image, seed=self.seed)).eval()
-        return {
-            NET: self._explained(self.net, self.probability, image=image, grid=grid),
-            "center": SourceCandidates(centers, np.ones(len(centers))),
-            "brightest": SourceCandidates(*peaks(bright.values, bright.cells), bright),
-            "untrained": self._explained(
-                self._untrained, Calibration().probability, image=image, grid=grid
-            ),
-        }
-
-    def _explained(
-        self,
-        net: Classifier,
-        probability: Callable[[float], float],
-        *,
-        image: torch.Tensor,
-        grid: Grid,
-    ) -> SourceCandidates:
-        """The peaks of a net's map share out its probability by their height."""
-        with torch.no_grad():
-            told = float(probability(float(net(image))))
-        heat = self.explainer(net, image, grid)
-        points, heights = peaks(heat.values, heat.cells)
-        return SourceCandidates(points, told * heights / heights.max(initial=1e-300), heat)
-
-
-@dataclass(frozen=True, eq=False)
-class KnownLesion:
-    """A finding in an image.
+class Finding:
+    """A lesion in an image, or a nodule that counts neither way.
 
     Attributes:
         center_mm: `(3,)` RAS mm.
@@ -138,13 +59,13 @@ class KnownLesion:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LesionResult:
-    """One lesion, and how well each pointer finds it.
+    """One lesion, and how well each source finds it.
 
     Attributes:
-        sample: Whose lesion it is.
-        lesion: Where it lies.
-        peak_mm: The map's highest peak in RAS mm; NaN where it points nowhere.
-        figures: By pointer and figure; see `lungcam.explain.localisation`.
+        sample: Sample with the lesion.
+        lesion: Centre and diameter of the lesion.
+        peak_mm: Highest peak of the net's map in RAS mm; NaN if the map has no peak.
+        figures: Figures by source and name; see `lungcam.explain.localisation`.
     """
 
     sample: Sample
@@ -155,28 +76,28 @@ class LesionResult:
 
 @dataclass(eq=False, kw_only=True)
 class ImageResult:
-    """One image, its candidates and what lies in it.
+    """One image, its candidates and its findings.
 
     Attributes:
-        sample: The first of its samples.
-        pointed: By pointer.
-        targets: What is to be found.
-        excluded: What counts neither way.
+        sample: First of the samples that share the image.
+        candidates: Candidates by source.
+        targets: Lesions that are to be found.
+        excluded: Nodules that count neither way.
     """
 
     sample: Sample
-    pointed: dict[str, SourceCandidates]
-    targets: list[KnownLesion] = field(default_factory=list)
-    excluded: list[KnownLesion] = field(default_factory=list)
+    candidates: dict[str, SourceCandidates]
+    targets: list[Finding] = field(default_factory=list)
+    excluded: list[Finding] = field(default_factory=list)
 
-    def marks(self, pointer: str) -> Marks:
-        """A pointer's candidates beside the findings."""
-        found = self.pointed[pointer]
+    def marks(self, source: str) -> Marks:
+        """Return the candidates of a source next to the findings, for the FROC."""
+        candidates = self.candidates[source]
         centers, diameters = _columns(self.targets)
         excluded_centers, excluded_diameters = _columns(self.excluded)
         return Marks(
-            points=found.points,
-            scores=found.scores,
+            points=candidates.points,
+            scores=candidates.scores,
             centers=centers,
             diameters=diameters,
             excluded_centers=excluded_centers,
@@ -185,71 +106,71 @@ class ImageResult:
 
     @property
     def diameters(self) -> np.ndarray:
-        """`(M,)` of the targets, in mm."""
-        return np.array([one.diameter_mm for one in self.targets])
-
-
-def _columns(findings: Sequence[KnownLesion]) -> tuple[np.ndarray, np.ndarray]:
-    centers = np.array([one.center_mm for one in findings]).reshape(-1, 3)
-    return centers, np.array([one.diameter_mm for one in findings])
-
-
-# maps are measured on the network's grid, split until no voxel is wider
-WIDEST_MM = 2.5
-# tables round to fractions of a mm
-SAME_MM = 0.01
+        """`(M,)` diameters of the targets in mm."""
+        return np.array([finding.diameter_mm for finding in self.targets])
 
 
 class Localiser:
     """Compares maps with lesions, image by image.
 
     Args:
-        pointers: What points.
-        whole_chest: Whether an image shows a whole chest: then samples of one scan share it. Else
-            each sample shows its own surroundings.
+        sources: The net and its baselines.
+        whole_chest: True if an image shows a whole chest, which the samples of one scan share;
+            False if each sample shows its own surroundings.
+
+    Attributes:
+        images: Images by their key.
+        lesions: Measured lesions.
+        notes: Sentences on what could not be used.
     """
 
-    def __init__(self, pointers: CandidateSources, whole_chest: bool):
-        self.pointers = pointers
+    def __init__(self, sources: CandidateSources, *, whole_chest: bool):
+        self.sources = sources
         self.whole_chest = whole_chest
         self.images: dict[object, ImageResult] = {}
         self.lesions: list[LesionResult] = []
         self.notes: list[str] = []
 
-    def add(self, sample: Sample, image: torch.Tensor, grid: Grid, lungs: np.ndarray) -> None:
-        """Look at one image.
+    def add(self, sample: Sample, image: torch.Tensor, *, grid: Grid, lungs: np.ndarray) -> None:
+        """Measure one image.
 
-        A sample's lesion is to be found unless its label is 0: then it is none of what label 1
-        means, and a candidate there is a false positive.
+        A sample's lesion is to be found unless its label is 0: then it is not what label 1 means,
+        and a candidate there is a false positive.
 
         Args:
-            sample: Whose image it is.
-            image: `(1, C, W, H, D)`, what the network is shown.
-            grid: Where it stands.
+            sample: Sample of the image.
+            image: `(1, C, W, H, D)`, input of the network.
+            grid: Grid of the image.
             lungs: `(W, H, D)` bool.
         """
         lesion = self._lesion(sample)
         key = (sample.image, sample.series) if self.whole_chest else sample.sample_id
         if key not in self.images or lesion is not None:
-            pointed = self.pointers.point(image, grid, lungs=lungs)
+            candidates = self.sources.candidates(image, grid, lungs=lungs)
             # the maps of thousands of images would fill the memory
-            bare = {name: replace(one, heat=None) for name, one in pointed.items()}
-            self.images.setdefault(key, ImageResult(sample=sample, pointed=bare))
-        seen = self.images[key]
+            without_maps = {name: replace(source, heat=None) for name, source in candidates.items()}
+            self.images.setdefault(key, ImageResult(sample=sample, candidates=without_maps))
+        result = self.images[key]
         if lesion is not None:
-            _place(
-                seen.targets, lesion.center_mm, diameter=lesion.diameter_mm, lungs=lungs, grid=grid
+            _add_finding(
+                result.targets,
+                lesion.center_mm,
+                diameter_mm=lesion.diameter_mm,
+                lungs=lungs,
+                grid=grid,
             )
-            self._measure(sample, lesion, pointed=pointed, grid=grid, lungs=lungs)
-        own = lesion.center_mm if lesion else sample.center_mm
-        for nodule in others(sample.nodules, own):
+            self._measure(sample, lesion, candidates=candidates, grid=grid, lungs=lungs)
+        own_center = lesion.center_mm if lesion else sample.center_mm
+        for nodule in other_nodules(sample.nodules, own_center):
             center = np.array(nodule.center_mm)
-            if self.whole_chest or _holds(grid, center):
-                place = seen.targets if nodule.counts else seen.excluded
-                _place(place, center, diameter=nodule.diameter_mm, lungs=lungs, grid=grid)
+            if self.whole_chest or _contains(grid, center):
+                findings = result.targets if nodule.counts else result.excluded
+                _add_finding(
+                    findings, center, diameter_mm=nodule.diameter_mm, lungs=lungs, grid=grid
+                )
 
     def _lesion(self, sample: Sample) -> Lesion | None:
-        """What is to be found in a sample; the mask tells it, else centre and diameter."""
+        """Return the lesion to be found in a sample: its mask, else its centre and diameter."""
         if sample.label == 0:
             return None
         if sample.lesion_mask is not None:
@@ -257,83 +178,49 @@ class Localiser:
                 return masked_lesion(*read_lesion(sample.lesion_mask), sample.diameter_mm)
             except (InputError, ValueError) as error:
                 self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
-        if sample.center_mm is None or not sample.diameter_mm:
-            return None
-        return Lesion(center_mm=np.array(sample.center_mm), diameter_mm=sample.diameter_mm)
+        return _ball(sample)
 
     def _measure(
         self,
         sample: Sample,
         lesion: Lesion,
         *,
-        pointed: dict[str, SourceCandidates],
+        candidates: dict[str, SourceCandidates],
         grid: Grid,
         lungs: np.ndarray,
     ) -> None:
-        fine = refined_grid(grid, WIDEST_MM)
+        fine = refined_grid(grid, MAX_VOXEL_MM)
         try:
             share, coarse = lesion.share_on(fine), lesion.share_on(grid)
         except ValueError as error:
             self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
             return
         figures = {}
-        for name, one in pointed.items():
-            point = _highest(one.points)
+        for name, source in candidates.items():
+            point = _highest(source.points)
             if name == "center":
-                point = min(one.points, key=lambda at: np.linalg.norm(at - lesion.center_mm))
+                distances = np.linalg.norm(source.points - lesion.center_mm, axis=1)
+                point = source.points[distances.argmin()]
             figures[name] = measure_point(point, lesion)
-            if one.heat is not None:
-                figures[name] |= measure_map(one.heat.on(fine), share)
+            if source.heat is not None:
+                figures[name] |= measure_map(source.heat.on(fine), share)
         figures["random"] = measure_chance(lungs, grid, lesion=lesion, share=coarse)
-        ordered = {name: figures[name] for name in (NET, *BASELINES)}
-        peak = _highest(pointed[NET].points)
-        bare = Lesion(center_mm=lesion.center_mm, diameter_mm=lesion.diameter_mm)
-        self.lesions.append(LesionResult(sample=sample, lesion=bare, peak_mm=peak, figures=ordered))
-
-
-def others(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[ScanNodule]:
-    """A scan's nodules without the sample's own: the nearest of those that hold its centre."""
-    if own is None:
-        return list(nodules)
-    distances = [float(np.linalg.norm(np.subtract(one.center_mm, own))) for one in nodules]
-    holding = [k for k, one in enumerate(nodules) if within_radius(distances[k], one.diameter_mm)]
-    mine = min(holding, key=distances.__getitem__, default=None)
-    return [one for k, one in enumerate(nodules) if k != mine]
-
-
-def _highest(points: np.ndarray) -> np.ndarray:
-    """Return the first of `(N, 3)` peaks; NaN if there is none."""
-    return points[0] if len(points) else np.full(3, np.nan)
-
-
-def _place(
-    place: list[KnownLesion], center: np.ndarray, *, diameter: float, lungs: np.ndarray, grid: Grid
-) -> None:
-    """Note a finding, unless another row of the table has told of it."""
-    if all(np.linalg.norm(center - one.center_mm) > SAME_MM for one in place):
-        chance = random_hit_share(lungs, grid, center, diameter, 0.0)
-        place.append(KnownLesion(center, diameter, chance))
-
-
-def _holds(grid: Grid, point: np.ndarray) -> bool:
-    """Whether a point in RAS mm lies in a grid."""
-    index = grid.to_index(point)
-    return bool(np.all(index >= -0.5) and np.all(index <= np.array(grid.shape) - 0.5))
+        self.lesions.append(
+            LesionResult(
+                sample=sample,
+                lesion=Lesion(center_mm=lesion.center_mm, diameter_mm=lesion.diameter_mm),
+                peak_mm=_highest(candidates[NET].points),
+                figures={name: figures[name] for name in (NET, *BASELINES)},
+            )
+        )
 
 
 def localise_split(localiser: Localiser, dataset: PreparedDataset) -> None:
-    """Look at all images of a split."""
+    """Measure all images of a split."""
     for row, sample in enumerate(dataset.samples):
         prepared = dataset.prepared(row)
         image = torch.from_numpy(prepared.input.copy())[None, None]
-        localiser.add(sample, image, prepared.grid, prepared.lungs)
-
-
-# for each key of metrics.json the figure of `measure_point` it is the mean of, and its margin in mm
-PEAK_SHARES = {
-    "peak_share": ("peak_within_radius_5mm", HIT_MARGIN_MM),
-    "peak_share_strict": ("peak_within_radius", 0.0),
-}
+        localiser.add(sample, image, grid=prepared.grid, lungs=prepared.lungs)
 
 
 def peak_shares(
@@ -351,25 +238,25 @@ def peak_shares(
 
     Returns:
         Figures for metrics.json: `peak_n`, the shares in `PEAK_SHARES`, and with the ending
-        `_random` the same of a random point in the lungs; empty if there is no such positive.
+        `_random` the same of a random point in the lungs; empty if no positive counts.
     """
     device = next(classifier.parameters()).device
     hits, chances = [], []
     for row, sample in enumerate(dataset.samples):
-        if sample.label != 1 or sample.center_mm is None or not sample.diameter_mm:
+        lesion = _ball(sample)
+        if sample.label != 1 or lesion is None:
             continue
         prepared = dataset.prepared(row)
         image = torch.from_numpy(prepared.input.copy())[None, None].to(device)
         heat = explainer(classifier, image, prepared.grid)
         points, _ = peaks(heat.values, heat.cells, most=1)
-        lesion = Lesion(center_mm=np.array(sample.center_mm), diameter_mm=sample.diameter_mm)
         hits.append(measure_point(_highest(points), lesion))
         chances.append(
             {
                 figure: random_hit_share(
-                    prepared.lungs, prepared.grid, lesion.center_mm, lesion.diameter_mm, margin
+                    prepared.lungs, prepared.grid, lesion.center_mm, lesion.diameter_mm, margin_mm
                 )
-                for figure, margin in PEAK_SHARES.values()
+                for figure, margin_mm in PEAK_SHARES.values()
             }
         )
     if not hits:
@@ -379,3 +266,60 @@ def peak_shares(
         shares[name] = float(np.mean([hit[figure] for hit in hits]))
         shares[f"{name}_random"] = float(np.mean([chance[figure] for chance in chances]))
     return shares
+
+
+def other_nodules(nodules: Sequence[ScanNodule], own: Sequence[float] | None) -> list[ScanNodule]:
+    """Return a scan's nodules without the sample's own.
+
+    The sample's own nodule is the nearest of those that contain its centre.
+
+    Args:
+        nodules: Nodules of the scan.
+        own: Centre of the sample's nodule in RAS mm, if it is known.
+    """
+    if own is None:
+        return list(nodules)
+    distances = [float(np.linalg.norm(np.subtract(nodule.center_mm, own))) for nodule in nodules]
+    containing = [
+        k for k, nodule in enumerate(nodules) if within_radius(distances[k], nodule.diameter_mm)
+    ]
+    nearest = min(containing, key=distances.__getitem__, default=None)
+    return [nodule for k, nodule in enumerate(nodules) if k != nearest]
+
+
+def _ball(sample: Sample) -> Lesion | None:
+    """Return the lesion as a ball; None without a centre and a diameter above 0."""
+    if sample.center_mm is None or not sample.diameter_mm:
+        return None
+    return Lesion(center_mm=np.array(sample.center_mm), diameter_mm=sample.diameter_mm)
+
+
+def _highest(points: np.ndarray) -> np.ndarray:
+    """Return the first of `(N, 3)` peaks; NaN if there is none."""
+    return points[0] if len(points) else np.full(3, np.nan)
+
+
+def _add_finding(
+    findings: list[Finding],
+    center_mm: np.ndarray,
+    *,
+    diameter_mm: float,
+    lungs: np.ndarray,
+    grid: Grid,
+) -> None:
+    """Add a finding, unless another row of the table has named it before."""
+    if all(np.linalg.norm(center_mm - other.center_mm) > SAME_CENTER_MM for other in findings):
+        chance = random_hit_share(lungs, grid, center_mm, diameter_mm, 0.0)
+        findings.append(Finding(center_mm, diameter_mm, chance))
+
+
+def _columns(findings: Sequence[Finding]) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres `(N, 3)` and diameters `(N,)` of findings."""
+    centers = np.array([finding.center_mm for finding in findings]).reshape(-1, 3)
+    return centers, np.array([finding.diameter_mm for finding in findings])
+
+
+def _contains(grid: Grid, point: np.ndarray) -> bool:
+    """Return True if a point in RAS mm lies in a grid."""
+    index = grid.to_index(point)
+    return bool(np.all(index >= -0.5) and np.all(index <= np.array(grid.shape) - 0.5))

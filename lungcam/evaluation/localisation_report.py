@@ -1,16 +1,15 @@
-"""The files and the words of a localisation benchmark.
-
-Figures of `localisation.json`: each with its number, interval and baselines.
-"""
+"""Files and console lines of a localisation benchmark."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.evaluation.localisation import BASELINES, NET, ImageResult, LesionResult, Localiser
+from lungcam.evaluation.candidate_sources import BASELINES, NET
+from lungcam.evaluation.localisation import ImageResult, LesionResult, Localiser
 from lungcam.explain import LEVELS, MAP_FIGURES, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_FIGURES
 from lungcam.grid import lps_columns
 from lungcam.metrics import (
@@ -29,7 +28,7 @@ from lungcam.metrics.summary import with_interval
 from lungcam.runtime.atomic import write_table, write_text
 from lungcam.runtime.versions import versions
 
-# diameters in mm, the upper end not included
+# ranges of diameters in mm, upper end excluded
 SIZES = {
     "all": (0.0, np.inf),
     "below_6_mm": (0.0, 6.0),
@@ -66,142 +65,26 @@ RULES = {
     ),
     "random": (
         "a random point in the lungs (in a crop: anywhere), as probability and not as a draw; "
-        "energy and overlap of a map that is even over them; endlessly many random candidates"
+        "energy and overlap of a map that is even over them; infinitely many random candidates"
     ),
     "center": "the centre of the lung that is nearest to the lesion; in a crop its middle",
     "brightest": "the image itself: what is denser than its median",
     "untrained": "the same net with fresh weights, of one seed, explained alike",
     "ci95": AVERAGES_RULE + "; of the FROC 2,000 bootstraps over the patients' scans",
 }
-
-
-def localisation_figures(
-    lesions: Sequence[LesionResult], images: Sequence[ImageResult], *, seed: int
-) -> dict[str, object]:
-    """Figures by size: those of the lesions, and the FROC of the candidates in all images.
-
-    Args:
-        lesions: What was measured.
-        images: All that were looked at.
-        seed: Of the bootstrap.
-    """
-    told: dict[str, object] = {}
-    for name, (least, below) in SIZES.items():
-        chosen = [one for one in lesions if least <= one.lesion.diameter_mm < below]
-        others = [(one.diameters < least) | (one.diameters >= below) for one in images]
-        if chosen:
-            told[name] = {
-                "n": len(chosen),
-                "n_patients": len({one.sample.patient_id for one in chosen}),
-                **_of_lesions(chosen, seed),
-                "froc": _of_candidates(images, others, seed=seed),
-            }
-    return told
-
-
-def _of_lesions(lesions: Sequence[LesionResult], seed: int) -> dict[str, dict]:
-    patients = np.array([one.sample.patient_id for one in lesions])
-    figures = {}
-    for name in (*POINT_FIGURES, *MAP_FIGURES):
-        values = np.array([one.figures[NET][name] for one in lesions])
-        # only a lesion with a mask tells whether a peak lies in it
-        rows = ~np.isnan(values)
-        if not rows.any():
-            continue
-        figures[name] = {
-            "n": int(rows.sum()),
-            **_average(name, values[rows], patients=patients[rows], seed=seed),
-        }
-        figures[name]["baselines"] = {}
-        for baseline in BASELINES:
-            # a lung's centre is a point, and has no energy
-            if name in lesions[0].figures[baseline]:
-                values = np.array([one.figures[baseline][name] for one in lesions])[rows]
-                beside = _average(name, values, patients=patients[rows], seed=seed)
-                figures[name]["baselines"][baseline] = beside
-    return figures
-
-
-def _average(
-    name: str, values: np.ndarray, *, patients: np.ndarray, seed: int
-) -> dict[str, object]:
-    if name == "distance_mm":
-        value, bounds = median(values), median_interval(values, patients, seed=seed)
-    else:
-        value, bounds = float(values.mean()), mean_interval(values, patients, seed=seed)
-    return {"value": finite(value), "ci95": [finite(one) for one in bounds]}
-
-
-def finite(value: float) -> float | None:
-    """Neither NaN nor infinity has a place in JSON."""
-    return value if np.isfinite(value) else None
-
-
-def _of_candidates(
-    images: Sequence[ImageResult], others: Sequence[np.ndarray], *, seed: int
-) -> dict[str, object]:
-    patients = np.array([one.sample.patient_id for one in images])
-    curves = {
-        name: froc(
-            [one.marks(name).excluding(rows) for one, rows in zip(images, others, strict=True)]
-        )
-        for name in (NET, *BASELINES)
-        if name != "random"
-    }
-    net = curves.pop(NET)
-    found = {
-        "n_images": len(images),
-        "n_lesions": int(net.nodules.sum()),
-        "n_excluded": sum(
-            len(one.excluded) + int(rows.sum()) for one, rows in zip(images, others, strict=True)
-        ),
-        **_curve(net, patients, seed=seed),
-    }
-    baselines = {"random": _chance(images, others)}
-    baselines |= {name: _curve(one, patients, seed=seed) for name, one in curves.items()}
-    return found | {"baselines": {name: baselines[name] for name in BASELINES}}
-
-
-def _curve(one: Froc, patients: np.ndarray, *, seed: int) -> dict[str, object]:
-    bounds = one.intervals(patients, seed)
-    return {
-        "cpm": json_number(one.cpm()),
-        "cpm_ci95": json_interval(bounds[-1]),
-        "sensitivity_at": _rates(one.sensitivity()),
-        "sensitivity_at_ci95": {
-            f"{rate:g}": json_interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
-        },
-    }
-
-
-def _chance(images: Sequence[ImageResult], others: Sequence[np.ndarray]) -> dict[str, object]:
-    chances = [np.array([known.chance for known in one.targets]) for one in images]
-    shares = [found[~rows] for found, rows in zip(chances, others, strict=True)]
-    ignored = [
-        float(found[rows].sum() + sum(known.chance for known in one.excluded))
-        for one, found, rows in zip(images, chances, others, strict=True)
-    ]
-    sensitivity = random_sensitivity(shares, ignored)
-    return {"cpm": json_number(float(sensitivity.mean())), "sensitivity_at": _rates(sensitivity)}
-
-
-def _rates(values: np.ndarray) -> dict[str, float | None]:
-    return {f"{rate:g}": json_number(float(one)) for rate, one in zip(RATES, values, strict=True)}
-
-
 # columns of LUNA16's submissions
 SUBMISSION = ("seriesuid", "coordX", "coordY", "coordZ", "probability")
 NO_LESION = (
     "no lesion's place is known (a centre with its diameter, or a mask), so that it is not "
     "measured where the maps point"
 )
-WORDS = {
+BASELINE_NAMES = {
     "random": "random point",
     "center": "lung's or crop's centre",
     "brightest": "brightest voxel",
     "untrained": "untrained net",
 }
-MAIN = {
+MAIN_FIGURES = {
     "peak_within_radius": "peak within the lesion's radius",
     "peak_within_radius_5mm": "peak within the radius + 5 mm",
     "peak_in_mask": "peak in the lesion's mask",
@@ -212,21 +95,18 @@ MAIN = {
 def report_localisation(
     localiser: Localiser, folder: Path, *, label_rule: str, seed: int
 ) -> list[str]:
-    """Write localisation.json, localisation.csv and candidates.csv, and say what matters.
+    """Write localisation.json, localisation.csv and candidates.csv; return lines to print.
 
     Args:
-        localiser: That has looked at all images.
-        folder: Where the files go.
-        label_rule: What label 1 means.
-        seed: Of the bootstrap.
-
-    Returns:
-        Lines to print.
+        localiser: Localiser that has measured all images.
+        folder: Folder of the files.
+        label_rule: Meaning of label 1.
+        seed: Seed of the bootstrap.
     """
     images, lesions = list(localiser.images.values()), localiser.lesions
     notes = sorted(set(localiser.notes)) + ([] if lesions else [NO_LESION])
-    explainer = localiser.pointers.explainer
-    told = {
+    explainer = localiser.sources.explainer
+    record = {
         "label_rule": label_rule,
         "method": explainer.method,
         "layer": explainer.layer.removeprefix("net."),
@@ -239,47 +119,181 @@ def report_localisation(
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
-    write_table(folder / "candidates.csv", SUBMISSION, rows=_candidates(localiser))
-    write_table(folder / "localisation.csv", _columns(), rows=_rows(localiser))
-    write_text(folder / "localisation.json", json.dumps(told, indent=2) + "\n")
-    lines = [f"note: {one.rstrip('.')}." for one in notes]
+    write_table(folder / "candidates.csv", SUBMISSION, rows=_candidate_rows(images))
+    write_table(folder / "localisation.csv", _lesion_columns(), rows=_lesion_rows(lesions))
+    write_text(folder / "localisation.json", json.dumps(record, indent=2) + "\n")
+    lines = [f"note: {note.rstrip('.')}." for note in notes]
     if lesions:
-        lines += describe_localisation(told["sizes"]["all"])
+        lines += localisation_lines(record["sizes"]["all"])
     return [*lines, f"localisation: {folder / 'localisation.json'}"]
 
 
-def describe_localisation(figures: dict) -> list[str]:
-    """The main figures of all sizes in a few lines."""
+def localisation_figures(
+    lesions: Sequence[LesionResult], images: Sequence[ImageResult], *, seed: int
+) -> dict[str, Any]:
+    """Compute figures by size: those of the lesions, and the FROC of the candidates.
+
+    Args:
+        lesions: All measured lesions.
+        images: All measured images.
+        seed: Seed of the bootstrap.
+    """
+    figures: dict[str, Any] = {}
+    for name, (low, high) in SIZES.items():
+        chosen = [result for result in lesions if low <= result.lesion.diameter_mm < high]
+        excluded = [(image.diameters < low) | (image.diameters >= high) for image in images]
+        if chosen:
+            figures[name] = {
+                "n": len(chosen),
+                "n_patients": len({result.sample.patient_id for result in chosen}),
+                **_lesion_figures(chosen, seed),
+                "froc": _froc_figures(images, excluded, seed=seed),
+            }
+    return figures
+
+
+def localisation_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Put the main figures into a few lines.
+
+    Args:
+        figures: Figures of one size from `localisation_figures`.
+    """
     lines = [f"maps at {figures['n']} lesions of {figures['n_patients']} patients:"]
-    for name, words in MAIN.items():
+    for name, title in MAIN_FIGURES.items():
         if name in figures:
-            one = figures[name]
-            beside = _beside({which: told["value"] for which, told in one["baselines"].items()})
-            lines.append(f"  {words} {with_interval(one['value'], one['ci95'])}; {beside}")
-    froc = figures["froc"]
-    if froc["cpm"] is not None:
-        beside = _beside({which: told["cpm"] for which, told in froc["baselines"].items()})
-        words = f"CPM over {froc['n_images']} images"
-        lines.append(f"  {words} {with_interval(froc['cpm'], froc['cpm_ci95'])}; {beside}")
+            figure = figures[name]
+            baselines = {key: value["value"] for key, value in figure["baselines"].items()}
+            interval = with_interval(figure["value"], figure["ci95"])
+            lines.append(f"  {title} {interval}; {_baseline_words(baselines)}")
+    curve = figures["froc"]
+    if curve["cpm"] is not None:
+        baselines = {key: value["cpm"] for key, value in curve["baselines"].items()}
+        interval = with_interval(curve["cpm"], curve["cpm_ci95"])
+        lines.append(
+            f"  CPM over {curve['n_images']} images {interval}; {_baseline_words(baselines)}"
+        )
     return lines
 
 
-def _beside(values: dict[str, float]) -> str:
-    return ", ".join(f"{WORDS[name]} {value:.3f}" for name, value in values.items())
+def _baseline_words(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{BASELINE_NAMES[name]} {value:.3f}" for name, value in values.items())
 
 
-def _candidates(localiser: Localiser) -> Iterator[dict[str, object]]:
-    for one in localiser.images.values():
-        found = one.pointed[NET]
-        for point, score in zip(found.points, found.scores, strict=True):
+def _lesion_figures(lesions: Sequence[LesionResult], seed: int) -> dict[str, dict[str, Any]]:
+    """Average every figure of the net and of its baselines over lesions."""
+    patients = np.array([result.sample.patient_id for result in lesions])
+    figures = {}
+    for name in (*POINT_FIGURES, *MAP_FIGURES):
+        values = np.array([result.figures[NET][name] for result in lesions])
+        # peak_in_mask is known only for lesions with a mask
+        rows = ~np.isnan(values)
+        if not rows.any():
+            continue
+        figures[name] = {
+            "n": int(rows.sum()),
+            **_average(name, values[rows], patients=patients[rows], seed=seed),
+        }
+        figures[name]["baselines"] = {}
+        for baseline in BASELINES:
+            # a lung's centre is a point, and has no energy
+            if name in lesions[0].figures[baseline]:
+                values = np.array([result.figures[baseline][name] for result in lesions])[rows]
+                figures[name]["baselines"][baseline] = _average(
+                    name, values, patients=patients[rows], seed=seed
+                )
+    return figures
+
+
+def _average(name: str, values: np.ndarray, *, patients: np.ndarray, seed: int) -> dict[str, Any]:
+    if name == "distance_mm":
+        value, bounds = median(values), median_interval(values, patients, seed=seed)
+    else:
+        value, bounds = float(values.mean()), mean_interval(values, patients, seed=seed)
+    return {"value": _finite(value), "ci95": [_finite(bound) for bound in bounds]}
+
+
+def _froc_figures(
+    images: Sequence[ImageResult], excluded: Sequence[np.ndarray], *, seed: int
+) -> dict[str, Any]:
+    """Compute the FROC of the net and of its baselines.
+
+    Args:
+        images: All measured images.
+        excluded: For each image `(M,)` bool, True for targets that count neither way.
+        seed: Seed of the bootstrap.
+    """
+    patients = np.array([image.sample.patient_id for image in images])
+    curves = {
+        name: froc(
+            [
+                image.marks(name).excluding(rows)
+                for image, rows in zip(images, excluded, strict=True)
+            ]
+        )
+        for name in (NET, *BASELINES)
+        if name != "random"
+    }
+    net = curves.pop(NET)
+    figures = {
+        "n_images": len(images),
+        "n_lesions": int(net.nodules.sum()),
+        "n_excluded": sum(
+            len(image.excluded) + int(rows.sum())
+            for image, rows in zip(images, excluded, strict=True)
+        ),
+        **_curve_figures(net, patients, seed=seed),
+    }
+    baselines = {"random": _random_figures(images, excluded)}
+    baselines |= {
+        name: _curve_figures(curve, patients, seed=seed) for name, curve in curves.items()
+    }
+    return figures | {"baselines": {name: baselines[name] for name in BASELINES}}
+
+
+def _curve_figures(curve: Froc, patients: np.ndarray, *, seed: int) -> dict[str, Any]:
+    bounds = curve.intervals(patients, seed)
+    return {
+        "cpm": json_number(curve.cpm()),
+        "cpm_ci95": json_interval(bounds[-1]),
+        "sensitivity_at": _by_rate(curve.sensitivity()),
+        "sensitivity_at_ci95": {
+            f"{rate:g}": json_interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
+        },
+    }
+
+
+def _random_figures(
+    images: Sequence[ImageResult], excluded: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Compute the expected FROC of random candidates."""
+    chances = [np.array([finding.chance for finding in image.targets]) for image in images]
+    shares = [chance[~rows] for chance, rows in zip(chances, excluded, strict=True)]
+    ignored = [
+        float(chance[rows].sum() + sum(finding.chance for finding in image.excluded))
+        for image, chance, rows in zip(images, chances, excluded, strict=True)
+    ]
+    sensitivity = random_sensitivity(shares, ignored)
+    return {"cpm": json_number(float(sensitivity.mean())), "sensitivity_at": _by_rate(sensitivity)}
+
+
+def _by_rate(values: np.ndarray) -> dict[str, float | None]:
+    return {
+        f"{rate:g}": json_number(float(value)) for rate, value in zip(RATES, values, strict=True)
+    }
+
+
+def _candidate_rows(images: Sequence[ImageResult]) -> Iterator[dict[str, object]]:
+    for image in images:
+        candidates = image.candidates[NET]
+        for point, score in zip(candidates.points, candidates.scores, strict=True):
             yield {
-                "seriesuid": one.sample.series_uid or one.sample.sample_id,
+                "seriesuid": image.sample.series_uid or image.sample.sample_id,
                 **lps_columns("coord", point),
                 "probability": f"{score:.9g}",
             }
 
 
-def _columns() -> list[str]:
+def _lesion_columns() -> list[str]:
     figures = [*POINT_FIGURES, *MAP_FIGURES]
     return [
         *("sample_id", "patient_id", "seriesuid", "label", "coordX", "coordY", "coordZ"),
@@ -288,23 +302,28 @@ def _columns() -> list[str]:
     ]
 
 
-def _rows(localiser: Localiser) -> Iterator[dict[str, object]]:
-    for one in localiser.lesions:
+def _lesion_rows(lesions: Sequence[LesionResult]) -> Iterator[dict[str, object]]:
+    for result in lesions:
         row: dict[str, object] = {
-            "sample_id": one.sample.sample_id,
-            "patient_id": one.sample.patient_id,
-            "seriesuid": one.sample.series_uid or one.sample.sample_id,
-            "label": one.sample.label,
-            "diameter_mm": round(one.lesion.diameter_mm, 4),
-            **lps_columns("coord", one.lesion.center_mm),
+            "sample_id": result.sample.sample_id,
+            "patient_id": result.sample.patient_id,
+            "seriesuid": result.sample.series_uid or result.sample.sample_id,
+            "label": result.sample.label,
+            "diameter_mm": round(result.lesion.diameter_mm, 4),
+            **lps_columns("coord", result.lesion.center_mm),
         }
-        if not np.isnan(one.peak_mm).any():
-            row |= lps_columns("peak", one.peak_mm)
-        for pointer, figures in one.figures.items():
-            before = "" if pointer == NET else f"{pointer}_"
+        if not np.isnan(result.peak_mm).any():
+            row |= lps_columns("peak", result.peak_mm)
+        for source, figures in result.figures.items():
+            prefix = "" if source == NET else f"{source}_"
             row |= {
-                f"{before}{name}": f"{value:.6g}"
+                f"{prefix}{name}": f"{value:.6g}"
                 for name, value in figures.items()
-                if finite(value) is not None
+                if _finite(value) is not None
             }
         yield row
+
+
+def _finite(value: float) -> float | None:
+    """Return None for NaN and infinity, which JSON does not have."""
+    return value if np.isfinite(value) else None

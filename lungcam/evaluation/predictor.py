@@ -16,7 +16,7 @@ from lungcam.explain.options import check_explanation, check_layer
 from lungcam.explain.reliability import FAILED
 from lungcam.metrics import Calibration
 from lungcam.tasks import Malignancy, Task, task_named
-from lungcam.training.checkpoint import KEY, check_carried, load_checkpoint
+from lungcam.training.checkpoint import METADATA_KEY, check_metadata, load_checkpoint
 from lungcam.training.classifier import Classifier
 from lungcam.transforms import background, pipeline
 
@@ -99,8 +99,8 @@ def load_predictor(
             such layer.
     """
     checkpoint = load_checkpoint(file)
-    check_carried(file, checkpoint)
-    carried = checkpoint[KEY]
+    check_metadata(file, checkpoint)
+    carried = checkpoint[METADATA_KEY]
     config = carried["config"]
     steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}
     net = instantiate(config["model"], "model")

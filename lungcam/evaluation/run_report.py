@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from lungcam.evaluation.figures import HEATMAPS, HEATMAPS_TITLE
 from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.report.page import write_page
-from lungcam.report.run_page import Case, RunReport, run_page
+from lungcam.report.run_page import ReportCase, RunReport, run_page
 from lungcam.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
-    from lungcam.report.montage import Tile
+    from lungcam.report.montage import SampleSlices
 
 # label, whether it was called rightly, and what such a case is
 CASES = (
@@ -30,7 +30,7 @@ def write_run_report(
     metrics: Mapping[str, Any],
     *,
     test: Predictions,
-    tiles: Mapping[int, "Tile"],
+    tiles: Mapping[int, "SampleSlices"],
     localisation: Sequence[str],
     mark: str | None,
 ) -> None:
@@ -53,8 +53,8 @@ def write_run_report(
         figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
         cases=_cases(test, metrics["test"]["threshold"], tiles=tiles),
         # the report lies in the run folder, whose name it need not repeat
-        located=[line for line in localisation if str(run.folder) not in line],
-        left_out=list(run.data.left_out),
+        localisation=[line for line in localisation if str(run.folder) not in line],
+        excluded=list(run.data.left_out),
         overview=_overview(run.folder, run.seed),
         mark=mark,
     )
@@ -85,28 +85,30 @@ def extremes(
     return found
 
 
-def _cases(answers: Predictions, threshold: float, *, tiles: Mapping[int, "Tile"]) -> list[Case]:
-    from lungcam.report.montage import tile_png
+def _cases(
+    answers: Predictions, threshold: float, *, tiles: Mapping[int, "SampleSlices"]
+) -> list[ReportCase]:
+    from lungcam.report.montage import slices_png
 
     picked = extremes(answers.labels, answers.probabilities, threshold=threshold)
     drawn = [tiles[row] for _, row in picked if row in tiles]
     # one scale, so that colours compare
-    top = max((float(s.heat.max()) for t in drawn for s in (t.axial, t.coronal)), default=0.0)
+    max_heat = max((slices.max_heat for slices in drawn), default=0.0)
     cases = []
     for words, row in picked:
         if row is None:
-            cases.append(Case(words))
+            cases.append(ReportCase(title=words))
             continue
         sample, probability = answers.samples[row], answers.probabilities[row]
         diameter = f"{sample.diameter_mm:.1f} mm" if sample.diameter_mm else None
-        told = [
+        facts = [
             ("Sample", sample.sample_id),
             ("Probability", f"{probability:.3f}, called from {threshold:.3f}"),
             ("Label", f"{sample.label}: {sample.label_source}"),
             ("Lesion", diameter),
         ]
-        png = tile_png(tiles[row], top) if row in tiles else None
-        cases.append(Case(words, told, png))
+        png = slices_png(tiles[row], max_heat) if row in tiles else None
+        cases.append(ReportCase(title=words, facts=facts, png=png))
     return cases
 
 

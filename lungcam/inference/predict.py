@@ -119,6 +119,6 @@ def _explain(
     net = predictor.classifier
     image = subject["input"].data[None].to(next(net.parameters()).device)
     with watch("model"), torch.no_grad():
-        logits = net.answer(image)[0].float().cpu().numpy()
+        logits = net.logits(image)[0].float().cpu().numpy()
     with watch("explain"):
         return logits, predictor.explainer(net, image, grid(subject, "input"))

@@ -208,4 +208,5 @@ def _localise(localiser: Localiser, result: ScanResult) -> None:
     series_uid = result.sample.series_uid or result.scan.series_uid
     sample = replace(result.sample, series_uid=series_uid)
     lungs = volume(prediction.subject, "input_lungs")
-    localiser.add(sample, prediction.image, grid(prediction.subject, "input"), lungs)
+    cells = grid(prediction.subject, "input")
+    localiser.add(sample, prediction.image, grid=cells, lungs=lungs)

@@ -13,8 +13,9 @@ from lungcam.inference.scan_result import ScanResult
 from lungcam.render import PictureInputs, RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
 from lungcam.report.page import Html, write_page
-from lungcam.report.scan_page import ScanReport, scan_page
-from lungcam.report.scan_volume import ShownScan, show_scan
+from lungcam.report.scan_cards import ScanReport
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_volume import ReducedScan, reduce_scan
 from lungcam.report.volume_section import volume_section
 from lungcam.transforms import is_crop, shows_whole_chest
 
@@ -38,7 +39,7 @@ def write_scan_report(
     report = ScanReport(
         prediction=record,
         scan=result.scan.grid,
-        shown=_shown_scan(result, record=record, lesions=lesions),
+        volume=_reduced_scan(result, record=record, lesions=lesions),
         heat=result.prediction.heat,
         net=type(predictor.classifier.net).__name__,
         mark=predictor.mark,
@@ -55,9 +56,9 @@ def _canonical_hu(result: ScanResult) -> np.ndarray:
     return reorient(scan.hu, scan.grid, target=scan.grid.canonical)
 
 
-def _shown_scan(
+def _reduced_scan(
     result: ScanResult, *, record: Mapping[str, Any], lesions: Sequence[Lesion]
-) -> ShownScan:
+) -> ReducedScan:
     """Return the chest, small enough for the page, with all positions that the page names."""
     scan, peak_mm = result.scan, record["heatmap_peak_ras_mm"]
     points_mm = [center_mm for center_mm, _ in lesions]
@@ -65,7 +66,7 @@ def _shown_scan(
     if peak_mm is not None:
         points_mm.append(peak_mm)
     extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
-    return show_scan(
+    return reduce_scan(
         _canonical_hu(result),
         scan.grid.canonical,
         lungs=result.prediction.masks.get("lungs"),

@@ -61,9 +61,9 @@ def lung_pockets(
 
     A pocket may be lung if it does not reach the frame (the sides of the volume and the padding
     around a circular field of view), or if it does but its median HU is that of lung, not of air:
-    then the field of view cuts the lung. The largest pocket is taken as the lungs. If the airway
-    does not join them, the second lung is the largest other pocket next to the first: they overlap
-    by half of the smaller box in height and in depth, and their middles do not coincide. Smaller
+    then the field of view cuts the lung. The largest pocket is a lung, or both if the airway joins
+    them; otherwise the second lung is the largest other pocket next to the first: they overlap by
+    half of the smaller box in height and in depth, and their middles do not coincide. Smaller
     pieces, cut off by a scar or a thick slice, belong to the lungs if they lie between them.
     Vessels and nodules surrounded by air in an axial slice are filled, up to 15 cm².
 
@@ -88,7 +88,7 @@ def lung_pockets(
     lungs = pockets == chosen[0]
     for label in chosen[1:]:
         lungs |= pockets == label
-    # the labels take several bytes a voxel
+    # free the labels, which need several bytes per voxel
     del pockets, components
     return fill_axial_slices(lungs, spacing_mm, largest_cm2=LARGEST_GAP_CM2)
 

@@ -47,7 +47,7 @@ def show_masked(
 
     Args:
         hu: `(W, H, D)` HU on `source`.
-        lungs: `(W, H, D)` bool, over which the mean is taken.
+        lungs: `(W, H, D)` bool, region of the mean.
         mask: `(W, H, D)` bool, voxels to show.
         source: Grid of the three volumes.
         target: Grid to resample to.

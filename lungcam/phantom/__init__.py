@@ -1,4 +1,4 @@
-"""Phantoms: synthetic chest CT with a known answer, made from a seed."""
+"""Phantoms: synthetic chest CT with a known truth, reproducible from a seed."""
 
 from lungcam.phantom.cohort import phantom_cohort
 from lungcam.phantom.phantom import Phantom, make_phantom

@@ -1,4 +1,4 @@
-"""A person in the scanner, before nodules are laid and noise is added."""
+"""A person in the scanner, before nodules and noise are added."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ import numpy as np
 
 from lungcam.phantom.body import FAT_HU, paint_organs
 from lungcam.phantom.chest import Chest, draw_chest
-from lungcam.phantom.scanner import Grid, blend, coverage, empty_room, make_grid
+from lungcam.phantom.scanner import ScannerGrid, blend, coverage, empty_room, make_grid
 from lungcam.phantom.shapes import box_around
-from lungcam.phantom.vessel import draw_airway, draw_great_vessels, draw_lung_vessels
+from lungcam.phantom.vessel import paint_airway, paint_great_vessels, paint_lung_vessels
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Canvas:
-    """What nodules are laid over.
+    """A painted person, ready for nodules.
 
     Attributes:
-        chest: The person's proportions.
-        grid: The scan's grid.
-        hu: What is there without noise, float32 of shape `(D, H, W)`.
-        lungs: Both lungs with all within them, bool of the same shape.
-        airway: Air of trachea and main bronchi, bool of the same shape.
-        sigma: Standard deviation of the scanner's noise in HU.
-        padding: The scanner's value outside the field of view.
+        chest: Proportions of the person.
+        grid: Grid of the scan.
+        hu: HU without noise, float32 of shape `(D, H, W)`.
+        lungs: Mask of both lungs with everything inside them, bool of the same shape.
+        airway: Mask of the air in trachea and main bronchi, bool of the same shape.
+        sigma: Standard deviation of the noise in HU.
+        padding: Value outside the field of view.
     """
 
     chest: Chest
-    grid: Grid
+    grid: ScannerGrid
     hu: np.ndarray
     lungs: np.ndarray
     airway: np.ndarray
@@ -42,12 +42,12 @@ def paint_person(
     difficulty: float,
     matrix: int,
 ) -> Canvas:
-    """Draw a person on a scanner.
+    """Paint a random person on a random scanner.
 
     Args:
-        body: Source of the person's form.
-        scanner: Source of the grid, the noise and the table.
-        tissue: Source of the organs' texture and density.
+        body: Generator of the shape of the person.
+        scanner: Generator of the grid, the noise level and the table.
+        tissue: Generator of the texture and density of the organs.
         difficulty: In [0, 1]; raises noise and vessels.
         matrix: Rows and columns of a slice.
     """
@@ -58,20 +58,22 @@ def paint_person(
     hu, lungs = paint_organs(
         tissue, chest, grid=grid, room=empty_room(scanner, grid, back=chest.back)
     )
-    draw_great_vessels(hu, chest, grid=grid)
+    paint_great_vessels(hu, chest, grid=grid)
     joined, gas = body.random() < 0.75, body.random() < 0.4
     segments = round(34 + 20 * difficulty + float(body.uniform(0, 6)))
-    draw_lung_vessels(body, hu, chest=chest, grid=grid, segments=segments)
-    airway = draw_airway(hu, chest, grid=grid, joined=joined)
+    paint_lung_vessels(body, hu, chest=chest, grid=grid, segments=segments)
+    airway = paint_airway(hu, chest, grid=grid, joined=joined)
     if gas:
-        _lay_stomach_gas(body, hu, chest=chest, grid=grid)
+        _paint_stomach_gas(body, hu, chest=chest, grid=grid)
     return Canvas(
         chest=chest, grid=grid, hu=hu, lungs=lungs, airway=airway, sigma=sigma, padding=padding
     )
 
 
-def _lay_stomach_gas(rng: np.random.Generator, hu: np.ndarray, *, chest: Chest, grid: Grid) -> None:
-    """Lay a gas bubble over a level of fluid under the left dome of the diaphragm in place."""
+def _paint_stomach_gas(
+    rng: np.random.Generator, hu: np.ndarray, *, chest: Chest, grid: ScannerGrid
+) -> None:
+    """Paint a gas bubble above a fluid level under the left dome of the diaphragm, in place."""
     radius = rng.uniform(14, 24)
     top = chest.domes[2] - 10
     center = np.array([60, -16, top - radius])

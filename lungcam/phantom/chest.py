@@ -1,4 +1,4 @@
-"""The chest's proportions and the cross-section of its cavity."""
+"""Proportions of the chest and the cross-section of its cavity."""
 
 import math
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Chest:
-    """Proportions of one person, in mm in the person's frame (see `Grid`).
+    """Proportions of one person, in mm in the person's frame (see `ScannerGrid`).
 
     Attributes:
         width: Half width of the thoracic cavity at the base.
-        depth: Half its depth from front to back.
-        height: From the lowest recess to the apex.
-        fat: Thickness under the skin.
+        depth: Half depth of the cavity from front to back.
+        height: Height from the lowest recess to the apex.
+        fat: Thickness of the fat under the skin.
         domes: Tops of the right, middle and left parts of the diaphragm.
         heart: Half axes of the heart along its long axis, across it and upwards.
         turn: Angle of the heart's long axis, from the left to the front, in radians.
-        lean: Left lung's width over the right's.
+        lean: Width of the left lung relative to the right one.
     """
 
     width: float
@@ -37,12 +37,12 @@ class Chest:
 
     @property
     def back(self) -> float:
-        """The skin's hindmost point."""
+        """Hindmost y of the skin."""
         return self.depth + 24 + self.fat
 
 
 def draw_chest(rng: np.random.Generator) -> Chest:
-    """Draw a person's proportions."""
+    """Draw the proportions of a person."""
     right = rng.uniform(58, 74)
     heart = (rng.uniform(56, 66), rng.uniform(40, 46), rng.uniform(42, 48))
     return Chest(
@@ -65,7 +65,7 @@ def ellipse_distance(
     b: np.ndarray | float,
     square: float = 0.0,
 ) -> np.ndarray:
-    """Distance to an upright ellipse about the origin, good to first order near its edge.
+    """Return the distance to an upright ellipse about the origin, to first order near its edge.
 
     Args:
         x: First coordinate in mm; broadcasts with `y`.
@@ -82,7 +82,7 @@ def ellipse_distance(
     slope += np.float32(1e-6)
     level = u + v
     if square:
-        # far outside, the product would pull the level down again
+        # far outside, the product would lower the level again
         level -= np.minimum(u, 1.5) * (np.minimum(v, 1.5) * np.float32(square))
     root = np.sqrt(level)
     level -= root
@@ -91,9 +91,9 @@ def ellipse_distance(
 
 
 def cavity_axes(chest: Chest, z: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Centre and half axes in mm of one side's cross-section at the levels `z`.
+    """Return centre and half axes in mm of the cross-section of one side at the levels `z`.
 
-    Towards the apex each side narrows about its own centre beside the spine.
+    Towards the apex each side narrows about its own centre next to the spine.
 
     Returns:
         Centre along x (to the side), centre along y, half axis along x, half axis along y.
@@ -107,6 +107,6 @@ def cavity_axes(chest: Chest, z: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def spine_center(chest: Chest, z: np.ndarray) -> np.ndarray:
-    """Centre along y in mm of the vertebral bodies at the levels `z`."""
+    """Return the centre along y in mm of the vertebral bodies at the levels `z`."""
     rise = np.clip(z / chest.height, 0, 1)
     return 0.62 * chest.depth + 7 * np.sin(np.pi * rise) - 8 * rise**4

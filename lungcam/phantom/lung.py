@@ -1,4 +1,4 @@
-"""The lungs' faces as signed distances: chest wall, mediastinum, heart and diaphragm."""
+"""Surfaces of the lungs as signed distances: chest wall, mediastinum, heart and diaphragm."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from lungcam.phantom.chest import Chest, cavity_axes, ellipse_distance, spine_ce
 
 @dataclass(frozen=True)
 class Dome:
-    """The diaphragm over given x and y: its level in mm and its steepness `sqrt(1 + slope²)`."""
+    """Diaphragm over given x and y: its level in mm and its steepness `sqrt(1 + slope²)`."""
 
     level: np.ndarray
     steepness: np.ndarray
 
 
-def draw_dome(chest: Chest, x: np.ndarray, *, y: np.ndarray) -> Dome:
-    """Level of the diaphragm over x and y, which broadcast together."""
+def diaphragm_dome(chest: Chest, x: np.ndarray, *, y: np.ndarray) -> Dome:
+    """Return the diaphragm over x and y, which broadcast together."""
 
     def level(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         parts = zip((-66, 0, 68), (-14, -24, -10), (84, 60, 78), chest.domes, strict=True)
@@ -25,18 +25,18 @@ def draw_dome(chest: Chest, x: np.ndarray, *, y: np.ndarray) -> Dome:
         for center_x, center_y, half_width, top in parts:
             fall = ((x - center_x) / half_width) ** 2 + ((y - center_y) / (1.18 * chest.depth)) ** 2
             total = total + np.exp((top * (1 - fall)) / 6)
-        # a soft maximum of the parts, and never below the recess
+        # soft maximum of the parts, never below the recess
         return 6 * np.log(total + 1)
 
-    here = level(x, y)
-    slope_x, slope_y = level(x + 1, y) - here, level(x, y + 1) - here
-    return Dome(here, np.sqrt(1 + slope_x**2 + slope_y**2))
+    height = level(x, y)
+    slope_x, slope_y = level(x + 1, y) - height, level(x, y + 1) - height
+    return Dome(height, np.sqrt(1 + slope_x**2 + slope_y**2))
 
 
 def heart_distance(
     chest: Chest, x: np.ndarray, *, y: np.ndarray, z: np.ndarray
 ) -> np.ndarray | None:
-    """Signed distance in mm to the heart, negative inside; None where all levels miss it."""
+    """Return the signed distance in mm to the heart, negative inside; None if no level meets it."""
     along, across, up = chest.heart
     center = (14, -0.27 * chest.depth, 0.62 * chest.domes[0] + up)
     height = np.abs(z - center[2]) / up
@@ -51,7 +51,7 @@ def heart_distance(
 def mediastinum_edges(
     chest: Chest, y: np.ndarray, *, z: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far in mm the mediastinum and the spine reach to the right and to the left."""
+    """Return the extent in mm of mediastinum and spine to the right and to the left."""
     level = z - chest.carina
     spine = 1 / (1 + np.exp((spine_center(chest, z) - 12 - y) / 5))
     core = np.exp(-((np.abs(y + 2) / 40) ** 4))
@@ -65,19 +65,19 @@ def mediastinum_edges(
 def lung_faces(
     chest: Chest, dome: Dome, *, x: np.ndarray, y: np.ndarray, z: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-    """Signed distances to what bounds the lungs.
+    """Return the signed distances to the surfaces of the lungs.
 
     Args:
-        chest: The person's proportions.
-        dome: The diaphragm over the same x and y.
+        chest: Proportions of the person.
+        dome: Diaphragm over the same x and y.
         x: Coordinates in mm; broadcasts with `y` and `z`.
         y: Coordinates in mm.
         z: Coordinates in mm.
 
     Returns:
-        Distances in mm, negative within lung: to the chest wall, the mediastinum with the spine
-        and the heart, and the diaphragm. Last, the distance to the heart, negative within the
-        heart, or None where all levels miss it.
+        Distances in mm, negative within the lung: to the chest wall, to the mediastinum with the
+        spine and the heart, and to the diaphragm. Last, the distance to the heart, negative within
+        the heart, or None if no level meets it.
     """
     center_x, center_y, axis_x, axis_y = cavity_axes(chest, z)
     side = np.abs(x) * np.where(x > 0, np.float32(1 / chest.lean), np.float32(1))
@@ -92,23 +92,23 @@ def lung_faces(
 
 
 def lung_depth(chest: Chest, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How deep points lie in the lungs, and under which face.
+    """Return the depth of points in the lungs and the nearest surface.
 
     Args:
-        chest: The person's proportions.
+        chest: Proportions of the person.
         points: (x, y, z) in mm, shape `(n, 3)`.
 
     Returns:
-        Depth in mm, negative outside the lungs, and the nearest face: 0 chest wall,
+        Depth in mm, negative outside the lungs, and the nearest surface: 0 chest wall,
         1 mediastinum, 2 diaphragm. Both of shape `(n,)`.
     """
     x, y, z = points.T.astype(np.float32)
-    faces = np.stack(lung_faces(chest, draw_dome(chest, x, y=y), x=x, y=y, z=z)[:3])
+    faces = np.stack(lung_faces(chest, diaphragm_dome(chest, x, y=y), x=x, y=y, z=z)[:3])
     return -faces.max(axis=0), faces.argmax(axis=0)
 
 
 def points_in_lungs(rng: np.random.Generator, chest: Chest, *, n: int) -> np.ndarray:
-    """Points spread evenly over the lungs: (x, y, z) in mm, about `n / 2` of them."""
+    """Draw points uniformly in the lungs: (x, y, z) in mm, about `n / 2` of them."""
     half = np.array([chest.width, chest.depth + 20, chest.height / 2])
     middle = np.array([0, 0, chest.height / 2])
     points = middle + rng.uniform(-half, half, (n, 3))

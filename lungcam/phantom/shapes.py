@@ -1,73 +1,48 @@
-"""Tapering tubes, drawn each within its own box.
-
-Unevenness of tissue: clouds some centimetres wide.
-"""
+"""Shapes in voxels: a smooth random texture, boxes, and tapering tubes within their own box."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lungcam.phantom.scanner import Grid, blend, coverage
-
-
-def smooth_cloud(
-    rng: np.random.Generator, grid: Grid, *, step_mm: float = 13.0
-) -> Callable[[slice], np.ndarray]:
-    """Smooth random HU (standard deviation about 12) over a grid.
-
-    Args:
-        rng: Source of the values at knots.
-        grid: The grid to fill.
-        step_mm: Distance between the knots; in between, values are linear.
-
-    Returns:
-        A function from a slab of the grid's slices to HU, float32 of shape `(n, H, W)`.
-    """
-    low, high, share = [], [], []
-    for axis in (grid.x, grid.y, grid.z):
-        place = (axis - axis[0]) / np.float32(step_mm)
-        low.append(place.astype(int))
-        high.append(low[-1] + 1)
-        share.append(place - low[-1])
-    knots = rng.standard_normal([int(at[-1]) + 1 for at in reversed(high)], dtype=np.float32)
-    knots *= 18
-
-    def between(values: np.ndarray, axis: int, world: int, cut: slice) -> np.ndarray:
-        weight = np.expand_dims(share[world][cut], tuple(i for i in range(3) if i != axis))
-        start = values.take(low[world][cut], axis)
-        return start + (values.take(high[world][cut], axis) - start) * weight
-
-    def slab_texture(slab: slice) -> np.ndarray:
-        whole = slice(None)
-        return between(between(between(knots, 0, 2, slab), 1, 1, whole), 2, 0, whole)
-
-    return slab_texture
-
+from lungcam.phantom.scanner import ScannerGrid, blend, coverage
 
 SUBSLICE_MM = 1.25
 Point = Sequence[float]
 
 
-def fine_levels(grid: Grid, low: int, *, high: int) -> tuple[np.ndarray, int]:
-    """Levels within the slices `low` to `high`, about `SUBSLICE_MM` apart.
+def smooth_cloud(
+    rng: np.random.Generator, grid: ScannerGrid, *, step_mm: float = 13.0
+) -> Callable[[slice], np.ndarray]:
+    """Return smooth random HU (standard deviation about 12) over a grid.
 
-    Averaging each slice's levels gives the partial volume of thick slices.
+    Args:
+        rng: Generator of the values at the knots.
+        grid: Grid to fill.
+        step_mm: Distance between the knots; the values between them are linear.
 
     Returns:
-        Levels in mm, shape `((high - low) * n,)`, and n, the levels in a slice.
+        A function from a slab of the grid's slices to HU of shape `(n, H, W)`.
     """
-    n = max(1, round(grid.spacing[2] / SUBSLICE_MM))
-    steps = ((np.arange(n) + 0.5) / n - 0.5) * grid.spacing[2]
-    return (grid.z[low:high, None] + steps[None, :]).astype(np.float32).ravel(), n
+    positions = [(axis - axis[0]) / np.float32(step_mm) for axis in (grid.z, grid.y, grid.x)]
+    lower = [position.astype(int) for position in positions]
+    knots = rng.standard_normal([int(index[-1]) + 2 for index in lower], dtype=np.float32)
+    knots *= 18
+
+    def slab_texture(slab: slice) -> np.ndarray:
+        values = knots
+        for axis, part in enumerate((slab, slice(None), slice(None))):
+            low = lower[axis][part]
+            others = tuple(i for i in range(3) if i != axis)
+            weight = np.expand_dims(positions[axis][part] - low, others)
+            start = values.take(low, axis)
+            values = start + (values.take(low + 1, axis) - start) * weight
+        return values
+
+    return slab_texture
 
 
-def slice_mean(share: np.ndarray, n: int) -> np.ndarray:
-    """Mean over each slice's `n` levels: `(D * n, H, W)` to `(D, H, W)`."""
-    return share if n == 1 else share.reshape(-1, n, *share.shape[1:]).mean(axis=1)
-
-
-def box_around(grid: Grid, low: Point, *, high: Point) -> tuple[slice, slice, slice]:
-    """Slices of a `(D, H, W)` array that hold the box between two corners (x, y, z) in mm."""
+def box_around(grid: ScannerGrid, low: Point, *, high: Point) -> tuple[slice, slice, slice]:
+    """Return slices of a `(D, H, W)` array for the box between two corners (x, y, z) in mm."""
     cuts = []
     for axis, start, stop, step in zip(
         (grid.x, grid.y, grid.z), low, high, grid.spacing, strict=True
@@ -78,15 +53,33 @@ def box_around(grid: Grid, low: Point, *, high: Point) -> tuple[slice, slice, sl
     return cuts[2], cuts[1], cuts[0]
 
 
+def fine_levels(grid: ScannerGrid, low: int, *, high: int) -> tuple[np.ndarray, int]:
+    """Return levels within the slices `low` to `high`, about `SUBSLICE_MM` apart.
+
+    The mean over the levels of a slice is the partial volume of a thick slice.
+
+    Returns:
+        Levels in mm, shape `((high - low) * n,)`, and n, the number of levels in a slice.
+    """
+    n = max(1, round(grid.spacing[2] / SUBSLICE_MM))
+    steps = ((np.arange(n) + 0.5) / n - 0.5) * grid.spacing[2]
+    return (grid.z[low:high, None] + steps[None, :]).astype(np.float32).ravel(), n
+
+
+def slice_mean(share: np.ndarray, n: int) -> np.ndarray:
+    """Return the mean over the `n` levels of each slice: `(D * n, H, W)` to `(D, H, W)`."""
+    return share if n == 1 else share.reshape(-1, n, *share.shape[1:]).mean(axis=1)
+
+
 def tube_share(
-    grid: Grid, start: Point, *, end: Point, radii: tuple[float, float]
+    grid: ScannerGrid, start: Point, *, end: Point, radii: tuple[float, float]
 ) -> tuple[tuple[slice, slice, slice], np.ndarray]:
-    """Share of each voxel within a tube with round ends.
+    """Return the share of each voxel inside a tube with round ends.
 
     Args:
-        grid: The scan's grid.
-        start: (x, y, z) in mm.
-        end: (x, y, z) in mm.
+        grid: Grid of the scan.
+        start: First end (x, y, z) in mm.
+        end: Second end (x, y, z) in mm.
         radii: Radius in mm at the start and at the end.
 
     Returns:
@@ -101,13 +94,13 @@ def tube_share(
     x = grid.x[box[2]][None, None, :] - a[0]
     y = grid.y[box[1]][None, :, None] - a[1]
     z = levels[:, None, None] - a[2]
-    way = b - a
-    length = max(float(way @ way), 1e-3)
-    along = x * (way[0] / length) + y * (way[1] / length) + z * (way[2] / length)
+    axis = b - a
+    length = max(float(axis @ axis), 1e-3)
+    along = x * (axis[0] / length) + y * (axis[1] / length) + z * (axis[2] / length)
     np.clip(along, 0, 1, out=along)
-    distance = np.square(x - along * way[0])
-    distance += np.square(y - along * way[1])
-    distance += np.square(z - along * way[2])
+    distance = np.square(x - along * axis[0])
+    distance += np.square(y - along * axis[1])
+    distance += np.square(z - along * axis[2])
     np.sqrt(distance, out=distance)
     along *= radii[1] - radii[0]
     along += radii[0]
@@ -115,15 +108,20 @@ def tube_share(
     return box, slice_mean(coverage(distance, grid.spacing[0]), n)
 
 
-def draw_path(
-    hu: np.ndarray, grid: Grid, *, points: Sequence[Point], radii: Sequence[float], value: float
+def paint_path(
+    hu: np.ndarray,
+    grid: ScannerGrid,
+    *,
+    points: Sequence[Point],
+    radii: Sequence[float],
+    value: float,
 ) -> None:
-    """Lay a chain of tubes through `points` over `hu` (`(D, H, W)`) in place.
+    """Paint a chain of tubes through `points`, in place.
 
     Args:
-        hu: Volume in HU.
-        grid: The scan's grid.
-        points: (x, y, z) in mm each.
+        hu: Volume in HU, shape `(D, H, W)`.
+        grid: Grid of the scan.
+        points: Points (x, y, z) in mm.
         radii: Radius in mm at each point.
         value: HU of the tubes.
     """

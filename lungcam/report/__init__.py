@@ -1,4 +1,4 @@
-"""What a person looks at after a run: sheets, tables, figures."""
+"""Reports for people: HTML pages, figures, tables and sheets."""
 
 from lungcam.report.hparams import log_hparams
 from lungcam.report.mask_sheet import Thumbnail, write_sheet

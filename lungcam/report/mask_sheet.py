@@ -1,4 +1,4 @@
-"""A sheet of thumbnails: a cohort's lung masks at a glance."""
+"""Sheet of thumbnails that shows the lung masks of a cohort at a glance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from PIL import Image, ImageDraw
 from lungcam.runtime.atomic import atomic_write
 
 COLUMNS = 5
-CAPTION = 28  # pixels below a picture
+CAPTION_HEIGHT = 28  # pixels below a picture
 FLAGGED_RGB, PLAIN_RGB = (255, 90, 80), (200, 200, 200)
-# larger sheets are slow to open: the flagged ones come first
-MOST = 400
+# larger sheets are slow to open; flagged thumbnails come first
+MAX_THUMBNAILS = 400
 
 
 @dataclass(frozen=True, eq=False)
 class Thumbnail:
-    """One picture of the sheet.
+    """Thumbnail of a sheet.
 
     Attributes:
-        name: Stands below it.
+        name: Caption below the picture.
         picture: `(h, w, 3)` uint8, of the same size in the whole sheet.
-        flags: What is odd about it; such a picture has a red frame.
+        flags: Findings on the mask; a flagged picture has a red frame.
     """
 
     name: str
@@ -35,22 +35,23 @@ def write_sheet(file: Path, thumbnails: Sequence[Thumbnail]) -> None:
     """Write a PNG of many thumbnails, the flagged ones first.
 
     Args:
-        file: Ends in .png.
-        thumbnails: At least one; beyond 400 the rest is left out.
+        file: PNG file.
+        thumbnails: At least one; those after the 400th are left out.
     """
-    ordered = sorted(thumbnails, key=lambda one: not one.flags)[:MOST]
+    ordered = sorted(thumbnails, key=lambda thumbnail: not thumbnail.flags)[:MAX_THUMBNAILS]
     height, width = ordered[0].picture.shape[:2]
     columns = min(COLUMNS, len(ordered))
     rows = -(-len(ordered) // columns)
-    sheet = Image.new("RGB", (columns * (width + 4), rows * (height + CAPTION + 4)))
+    sheet = Image.new("RGB", (columns * (width + 4), rows * (height + CAPTION_HEIGHT + 4)))
     draw = ImageDraw.Draw(sheet)
-    for i, one in enumerate(ordered):
-        x, y = i % columns * (width + 4) + 2, i // columns * (height + CAPTION + 4) + 2
-        sheet.paste(Image.fromarray(one.picture), (x, y))
-        colour = FLAGGED_RGB if one.flags else PLAIN_RGB
-        if one.flags:
+    for i, thumbnail in enumerate(ordered):
+        x = i % columns * (width + 4) + 2
+        y = i // columns * (height + CAPTION_HEIGHT + 4) + 2
+        sheet.paste(Image.fromarray(thumbnail.picture), (x, y))
+        colour = FLAGGED_RGB if thumbnail.flags else PLAIN_RGB
+        if thumbnail.flags:
             draw.rectangle((x - 1, y - 1, x + width, y + height), outline=colour)
-        draw.text((x + 2, y + height + 1), one.name[: width // 6], fill=colour)
-        draw.text((x + 2, y + height + 13), ", ".join(one.flags)[: width // 6], fill=colour)
+        draw.text((x + 2, y + height + 1), thumbnail.name[: width // 6], fill=colour)
+        draw.text((x + 2, y + height + 13), ", ".join(thumbnail.flags)[: width // 6], fill=colour)
     with atomic_write(file) as temporary:
         sheet.save(temporary)

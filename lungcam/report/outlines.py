@@ -1,4 +1,4 @@
-"""What is annotated in a sample's scan, as pictures outline it."""
+"""Outlines of a sample's annotated nodules, for pictures of its scan."""
 
 import numpy as np
 
@@ -8,21 +8,25 @@ from lungcam.render import Outline
 
 
 def outlines_of(sample: Sample, canonical: Grid) -> tuple[Outline, ...]:
-    """Outline the sample's lesion and the nodules of its scan.
+    """Return the outlines of the sample's lesion and of the nodules of its scan.
 
     Args:
-        sample: Places in RAS world mm. A lesion whose diameter is not known is marked at its
-            centre; one of 0 mm is known not to be there.
+        sample: Sample with positions in RAS world mm. A lesion of unknown diameter is marked at its
+            centre; one of 0 mm is known to be absent.
         canonical: Grid of the volume that is drawn, RAS+.
     """
-    found = [(one.center_mm, one.diameter_mm) for one in sample.nodules if one.counts]
-    own = sample.center_mm
-    if own is not None and sample.diameter_mm != 0 and own not in [place for place, _ in found]:
-        found.append((own, sample.diameter_mm or 0.0))
+    lesions = [(nodule.center_mm, nodule.diameter_mm) for nodule in sample.nodules if nodule.counts]
+    center_mm = sample.center_mm
+    if (
+        center_mm is not None
+        and sample.diameter_mm != 0
+        and center_mm not in [center for center, _ in lesions]
+    ):
+        lesions.append((center_mm, sample.diameter_mm or 0.0))
     return tuple(
         Outline(
-            tuple(map(float, canonical.to_index(np.array(place)) * canonical.spacing_mm)),
+            tuple(map(float, canonical.to_index(np.array(center)) * canonical.spacing_mm)),
             diameter / 2,
         )
-        for place, diameter in found
+        for center, diameter in lesions
     )

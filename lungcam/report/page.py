@@ -1,8 +1,8 @@
-"""A page in one file: templates, escaping, and data that a browser unpacks.
+"""Pages in one file: templates, escaping, and arrays that a browser unpacks.
 
-What comes from outside (names, sentences, rules) is escaped wherever it stands; only `Html`, which
-lungcam itself made, is taken as it is. The page asks nothing of the network, and its policy forbids
-that it could.
+All text from outside (names, sentences, rules) is escaped; only `Html`, which lungcam itself made,
+is inserted unchanged. A page loads nothing from a network, and its content security policy forbids
+it.
 """
 
 import base64
@@ -20,24 +20,25 @@ from lungcam.runtime.atomic import write_text
 
 
 class Html(str):
-    """Markup that is safe to stand in a page."""
+    """Markup that is safe to insert into a page."""
 
     __slots__ = ()
 
 
 def escape(value: object) -> Html:
-    """Turn anything but `Html` into text that is no markup."""
+    """Escape a value, unless it is `Html`."""
     return value if isinstance(value, Html) else Html(html.escape(str(value)))
 
 
-def join(parts: Iterable[object], between: str = "") -> Html:
-    """Put parts behind each other, escaping those that are no markup."""
-    return Html(between.join(escape(part) for part in parts))
+def join(parts: Iterable[object], separator: str = "") -> Html:
+    """Join parts, escaping those that are not `Html`."""
+    return Html(separator.join(escape(part) for part in parts))
 
 
 def tag(markup: str, /, **values: object) -> Html:
-    """Fill `$name` slots in markup of lungcam's own; values are escaped."""
-    return Html(Template(markup).substitute({name: escape(one) for name, one in values.items()}))
+    """Fill the `$name` slots of lungcam's own markup with escaped values."""
+    escaped = {name: escape(value) for name, value in values.items()}
+    return Html(Template(markup).substitute(escaped))
 
 
 def asset(name: str) -> Html:
@@ -51,23 +52,25 @@ def fill(template: str, /, **values: object) -> Html:
 
 
 def definitions(rows: Iterable[tuple[object, object]]) -> Html:
-    """A list of names and what they stand for; rows without a value are left out."""
-    told = [
+    """Make a list of names and values; rows without a value are left out."""
+    items = [
         tag("<div><dt>$name</dt><dd>$value</dd></div>", name=name, value=value)
         for name, value in rows
         if value not in (None, "")
     ]
-    return tag("<dl>$rows</dl>", rows=join(told))
+    return tag("<dl>$items</dl>", items=join(items))
 
 
-def sentences(values: Iterable[object], marked: str = "") -> Html:
-    """A list of sentences; nothing where there is none."""
-    items = join(tag("<li>$one</li>", one=one) for one in values)
-    return tag('<ul class="$marked">$items</ul>', marked=marked, items=items) if items else Html()
+def sentences(values: Iterable[object], css_class: str = "") -> Html:
+    """Make a list of sentences; empty markup if there are none."""
+    items = join(tag("<li>$value</li>", value=value) for value in values)
+    if not items:
+        return Html()
+    return tag('<ul class="$css_class">$items</ul>', css_class=css_class, items=items)
 
 
 def script_json(value: Mapping[str, object]) -> Html:
-    """JSON that may stand in a script element: no text in it can end the element."""
+    """Encode JSON for a script element: no text in it can end the element."""
     text = json.dumps(value, allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -80,11 +83,11 @@ def pack(values: np.ndarray) -> Html:
     return Html(base64.b64encode(zlib.compress(data, 6)).decode())
 
 
-def picture(png: bytes) -> str:
-    """The address of a PNG that stands in the page itself."""
+def data_url(png: bytes) -> str:
+    """Return the address of a PNG that is embedded in the page."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def write_page(file: Path, page: Html) -> None:
-    """Write a page whole."""
+    """Write a page, whole or not at all."""
     write_text(file, page)

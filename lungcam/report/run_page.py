@@ -1,9 +1,4 @@
-"""The page of a training run: what the net is worth, and its best and worst cases.
-
-What a training run's page tells.
-
-The tables of a training run's page.
-"""
+"""Page of a training run: its metrics, baselines, figures, and best and worst cases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,180 +6,46 @@ from typing import Any
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.metrics.summary import p_value
-from lungcam.report.page import Html, asset, definitions, fill, join, picture, sentences, tag
-from lungcam.report.scan_page import VERDICTS
+from lungcam.report.page import Html, asset, data_url, definitions, fill, join, sentences, tag
+from lungcam.report.scan_cards import VERDICTS
 
-
-@dataclass(frozen=True)
-class Case:
-    """A sample that is shown, or that there is none.
-
-    Attributes:
-        title: What it stands for, such as the positive that was called most confidently.
-        told: Names and values beside it; empty where there is no such sample.
-        png: Its slices, where there are any.
-    """
-
-    title: str
-    told: Sequence[tuple[str, object]] = ()
-    png: bytes | None = None
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RunReport:
-    """What a run's page tells.
-
-    Attributes:
-        name: Of the run.
-        metrics: As in metrics.json.
-        titles: Titles of figures by name, in the order in which they are shown.
-        figures: PNGs by name; those that were drawn.
-        cases: The best and the worst.
-        located: Lines on where the maps point.
-        left_out: Ids of samples that could not be used.
-        overview: Names and values of the configuration.
-        mark: The warning on heat-maps that failed their checks.
-    """
-
-    name: str
-    metrics: Mapping[str, object]
-    titles: Mapping[str, str]
-    figures: Mapping[str, bytes]
-    cases: Sequence[Case]
-    located: Sequence[str]
-    left_out: Sequence[str]
-    overview: Sequence[tuple[str, object]]
-    mark: str | None = None
-
-
-# name in metrics.json, its words, and what it says
-FIGURES = (
-    ("auc", "AUC", "how often a positive gets a higher probability than a negative; 0.5 is chance"),
+# key in metrics.json, name and meaning
+METRICS = (
+    (
+        "auc",
+        "AUC",
+        "how often a positive has a higher probability than a negative; 0.5 is chance",
+    ),
     ("pr_auc", "PR-AUC", "average precision; chance gives the share of positives"),
     (
         "sensitivity_at_90_specificity",
         "Sensitivity at 90 % specificity",
-        "positives found where at most a tenth of the negatives is called",
+        "share of the positives that are called if at most 10 % of the negatives are called",
     ),
     (
         "sensitivity_at_95_specificity",
         "Sensitivity at 95 % specificity",
-        "positives found where at most a twentieth of the negatives is called",
+        "share of the positives that are called if at most 5 % of the negatives are called",
     ),
-    ("recall", "Sensitivity", "share of the positives that is called, at the threshold"),
-    ("specificity", "Specificity", "share of the negatives that is not called, at the threshold"),
-    ("precision", "Precision", "share of the called that is positive, at the threshold"),
-    ("accuracy", "Accuracy", "share that is called rightly, at the threshold"),
+    ("recall", "Sensitivity", "share of the positives that are called, at the threshold"),
+    ("specificity", "Specificity", "share of the negatives that are not called, at the threshold"),
+    ("precision", "Precision", "share of the called samples that are positive, at the threshold"),
+    ("accuracy", "Accuracy", "share of the samples that are called correctly, at the threshold"),
     ("brier", "Brier score", "mean squared error of the calibrated probability; 0 is best"),
-    ("ece", "Calibration error", "by how much calibrated probabilities are off on average (ECE)"),
+    ("ece", "Calibration error", "mean gap between probability and frequency (ECE)"),
     (
         "peak_share",
         "Peak at the nodule",
-        "positives whose map's peak lies within the nodule's radius + 5 mm",
+        "share of the positives with the map's peak within the nodule's radius + 5 mm",
     ),
-    ("peak_share_random", "Random point there", "the same of a random point in the lungs"),
+    (
+        "peak_share_random",
+        "Random point at the nodule",
+        "the same for a random point in the lungs",
+    ),
 )
-
-
-def metrics_table(metrics: Mapping[str, Any]) -> Html:
-    """The figures of both splits with intervals, from metrics.json."""
-    splits = {name: metrics[name] for name in ("test", "val")}
-    rows = []
-    for name, words, meaning in FIGURES:
-        if all(one.get(name) is None for one in splits.values()):
-            continue
-        cells = join(
-            tag(
-                "<td>$value<br><small>$bounds</small></td>",
-                value=number(one.get(name)),
-                bounds=bounds_in_words(one.get(f"{name}_ci95")),
-            )
-            for one in splits.values()
-        )
-        rows.append(
-            tag(
-                '<tr><th scope="row">$words<br><small>$meaning</small></th>$cells</tr>',
-                words=words,
-                meaning=meaning,
-                cells=cells,
-            )
-        )
-    heads = join(
-        tag(
-            '<th scope="col">$split<br><small>$n, $positive positive</small></th>',
-            split={"test": "Test", "val": "Validation"}[name],
-            n=one["n"],
-            positive=one["n_positive"],
-        )
-        for name, one in splits.items()
-    )
-    return tag(
-        '<div class="scroll"><table><caption>Below a figure its 95 % interval, where one is '
-        "computed. The threshold, $threshold, and the calibration were chosen on validation, "
-        "whose own figures are therefore optimistic.</caption>"
-        '<thead><tr><th scope="col">Figure</th>$heads</tr></thead><tbody>$rows</tbody></table>'
-        "</div>",
-        threshold=number(metrics["test"]["threshold"]),
-        heads=heads,
-        rows=join(rows),
-    )
-
-
-def baselines_table(figures: Mapping[str, Any]) -> Html:
-    """Scores that need no network, and the net's differences to them.
-
-    Args:
-        figures: Of a split, from metrics.json.
-    """
-    rows = []
-    for name, one in figures["against_baselines"].items():
-        if one["difference"] is None:
-            continue
-        bounds = one["difference_ci95"]
-        rows.append(
-            tag(
-                '<tr><th scope="row">$name<br><small>n = $n</small></th>'
-                "<td>$alone<br><small>$alone_bounds</small></td><td>$net</td>"
-                "<td>$difference<br><small>$bounds</small></td><td>$p</td></tr>",
-                name=name.replace("_", " "),
-                n=one["n"],
-                alone=number(one["baseline_auc"]),
-                alone_bounds=bounds_in_words(one["baseline_auc_ci95"]),
-                net=number(one["auc"]),
-                difference=_signed(one["difference"]),
-                bounds="" if None in bounds else " to ".join(map(_signed, bounds)),
-                p=p_value(one["p"]),
-            )
-        )
-    if not rows:
-        return Html("<p>No score that needs no network is known of these samples.</p>")
-    return tag(
-        '<div class="scroll"><table><caption>What a score reaches alone, without a network, and '
-        "the net on the same samples. An interval of the difference that holds 0 shows no "
-        'advantage.</caption><thead><tr><th scope="col">Baseline</th><th scope="col">Its AUC</th>'
-        '<th scope="col">Net</th><th scope="col">Net less baseline</th><th scope="col">p</th></tr>'
-        "</thead><tbody>$rows</tbody></table></div>",
-        rows=join(rows),
-    )
-
-
-def number(value: float | None) -> str:
-    """A figure; a dash where there is none."""
-    return "–" if value is None else f"{value:.3f}"
-
-
-def bounds_in_words(bounds: Sequence[float | None] | None) -> str:
-    """An interval; empty where there is none."""
-    if bounds is None or None in bounds:
-        return ""
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
-
-
-RULES = {
+SPLIT_NAMES = {"test": "Test", "val": "Validation"}
+RULE_TITLES = {
     "auc_ci95": "Intervals",
     "pr_auc": "PR-AUC",
     "sensitivity_at": "Sensitivity at a specificity",
@@ -192,113 +53,268 @@ RULES = {
     "threshold": "Threshold",
     "calibration": "Calibration",
 }
+MAX_EXCLUDED_NAMES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportCase:
+    """Best or worst case of a run, or the fact that there is none.
+
+    Attributes:
+        title: Description, such as the positive that was called most confidently.
+        facts: Names and values; empty if there is no such sample.
+        png: Slices of the sample, or None.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, object]] = ()
+    png: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunReport:
+    """Contents of a run's page.
+
+    Attributes:
+        name: Name of the run.
+        metrics: As in metrics.json.
+        titles: Titles of the figures by name, in the order of the page.
+        figures: PNGs by name; figures that were not drawn are missing.
+        cases: Best and worst cases.
+        localisation: Lines on the localisation by the heat-maps.
+        excluded: Ids of samples that could not be used.
+        overview: Names and values of the configuration.
+        mark: Warning of heat-maps that failed their checks, or None.
+    """
+
+    name: str
+    metrics: Mapping[str, Any]
+    titles: Mapping[str, str]
+    figures: Mapping[str, bytes]
+    cases: Sequence[ReportCase]
+    localisation: Sequence[str]
+    excluded: Sequence[str]
+    overview: Sequence[tuple[str, object]]
+    mark: str | None = None
 
 
 def run_page(report: RunReport) -> Html:
-    """Make the page of a run, whole in itself."""
-    told = report.metrics
-    mark = tag('<p class="mark">$mark.</p>', mark=report.mark) if report.mark else Html()
+    """Make the page of a run, as a single file."""
+    metrics = report.metrics
+    rules = ((RULE_TITLES.get(name, name), rule) for name, rule in metrics["rules"].items())
     return fill(
         "run.html",
         name=report.name,
         version=__version__,
         style=join((asset("style.css"), asset("run.css"))),
         notice=RESEARCH_USE_ONLY,
-        head=_head(told),
-        metrics=metrics_table(told),
-        baselines=baselines_table(told["test"]),
-        baselines_val=baselines_table(told["val"]),
-        rules=definitions((RULES.get(name, name), rule) for name, rule in told["rules"].items()),
-        mark=mark,
-        cases=join(_case(one) for one in report.cases),
+        head=_headline(metrics),
+        metrics=metrics_table(metrics),
+        baselines=baselines_table(metrics["test"]),
+        baselines_val=baselines_table(metrics["val"]),
+        rules=definitions(rules),
+        mark=tag('<p class="mark">$mark.</p>', mark=report.mark) if report.mark else Html(),
+        cases=join(map(_case, report.cases)),
         explanation=_explanation(report),
-        figures=join(
-            tag(
-                '<figure class="$name"><img src="$source" alt="$words"></figure>',
-                name=name,
-                source=picture(report.figures[name]),
-                words=words,
-            )
-            for name, words in report.titles.items()
-            if name in report.figures
-        ),
+        figures=_figures(report),
         cohort=_cohort(report),
         overview=definitions(report.overview),
-        versions=definitions(told["versions"].items()),
+        versions=definitions(metrics["versions"].items()),
     )
 
 
-def _head(told: Mapping) -> Html:
-    test = told["test"]
-    bounds = bounds_in_words(test["auc_ci95"])
+def metrics_table(metrics: Mapping[str, Any]) -> Html:
+    """Make the table of the metrics of both splits, with intervals.
+
+    Args:
+        metrics: As in metrics.json.
+    """
+    splits = {name: metrics[name] for name in SPLIT_NAMES}
+    rows = [
+        _metric_row(splits, key, title=title, meaning=meaning)
+        for key, title, meaning in METRICS
+        if any(split.get(key) is not None for split in splits.values())
+    ]
+    heads = join(
+        tag(
+            '<th scope="col">$split<br><small>$n, $positive positive</small></th>',
+            split=SPLIT_NAMES[name],
+            n=split["n"],
+            positive=split["n_positive"],
+        )
+        for name, split in splits.items()
+    )
+    return tag(
+        '<div class="scroll"><table><caption>Below each value is its 95 % interval, if one is '
+        "computed. The threshold, $threshold, and the calibration were chosen on the validation "
+        "split, so the values of that split are optimistic.</caption>"
+        '<thead><tr><th scope="col">Metric</th>$heads</tr></thead><tbody>$rows</tbody></table>'
+        "</div>",
+        threshold=format_value(metrics["test"]["threshold"]),
+        heads=heads,
+        rows=join(rows),
+    )
+
+
+def _metric_row(splits: Mapping[str, Any], key: str, *, title: str, meaning: str) -> Html:
+    cells = join(
+        tag(
+            "<td>$value<br><small>$bounds</small></td>",
+            value=format_value(split.get(key)),
+            bounds=format_bounds(split.get(f"{key}_ci95")),
+        )
+        for split in splits.values()
+    )
+    return tag(
+        '<tr><th scope="row">$title<br><small>$meaning</small></th>$cells</tr>',
+        title=title,
+        meaning=meaning,
+        cells=cells,
+    )
+
+
+def baselines_table(metrics: Mapping[str, Any]) -> Html:
+    """Make the table of the baselines, and of the net's differences from them.
+
+    Args:
+        metrics: Metrics of a split, as in metrics.json.
+    """
+    rows = [
+        _baseline_row(name, comparison)
+        for name, comparison in metrics["against_baselines"].items()
+        if comparison["difference"] is not None
+    ]
+    if not rows:
+        return Html("<p>No baseline is known for these samples.</p>")
+    return tag(
+        '<div class="scroll"><table><caption>A baseline is a score without a network; the net is '
+        "compared on the same samples. An interval of the difference that contains 0 shows no "
+        'advantage.</caption><thead><tr><th scope="col">Baseline</th><th scope="col">AUC</th>'
+        '<th scope="col">Net</th><th scope="col">Net minus baseline</th><th scope="col">p</th></tr>'
+        "</thead><tbody>$rows</tbody></table></div>",
+        rows=join(rows),
+    )
+
+
+def _baseline_row(name: str, comparison: Mapping[str, Any]) -> Html:
+    bounds = comparison["difference_ci95"]
+    return tag(
+        '<tr><th scope="row">$name<br><small>n = $n</small></th>'
+        "<td>$auc<br><small>$auc_bounds</small></td><td>$net</td>"
+        "<td>$difference<br><small>$bounds</small></td><td>$p</td></tr>",
+        name=name.replace("_", " "),
+        n=comparison["n"],
+        auc=format_value(comparison["baseline_auc"]),
+        auc_bounds=format_bounds(comparison["baseline_auc_ci95"]),
+        net=format_value(comparison["auc"]),
+        difference=_format_signed(comparison["difference"]),
+        bounds="" if None in bounds else " to ".join(map(_format_signed, bounds)),
+        p=p_value(comparison["p"]),
+    )
+
+
+def format_value(value: float | None) -> str:
+    """Format a metric; a dash if it is unknown."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def format_bounds(bounds: Sequence[float | None] | None) -> str:
+    """Format the bounds of an interval; empty if unknown."""
+    if bounds is None or None in bounds:
+        return ""
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+
+
+def _format_signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _headline(metrics: Mapping[str, Any]) -> Html:
+    test = metrics["test"]
+    bounds = format_bounds(test["auc_ci95"])
     interval = f"95 % interval {bounds}" if bounds else "95 % interval not known"
     return tag(
         '<div class="head"><div class="main">$auc</div><div><div class="call">AUC on the test '
-        "split, $interval</div><p>$n samples of $people patients, $positive positive.</p>"
+        "split, $interval</div><p>$n samples of $patients patients, $positive positive.</p>"
         "<p>Label rule: $rule.</p></div></div>",
-        auc=number(test["auc"]),
+        auc=format_value(test["auc"]),
         interval=interval,
         n=test["n"],
-        people=test["n_patients"],
+        patients=test["n_patients"],
         positive=test["n_positive"],
-        rule=told["label_rule"],
+        rule=metrics["label_rule"],
     )
 
 
-def _case(one: Case) -> Html:
-    if not one.told:
-        return tag('<div class="case"><h3>$title</h3><p>There is none.</p></div>', title=one.title)
-    shown = Html()
-    if one.png is not None:
-        shown = tag(
-            '<figure><img src="$source" alt="$words"><figcaption>Axial; axial and coronal with '
-            "what speaks for the positive class. Ring: the known lesion.</figcaption></figure>",
-            source=picture(one.png),
-            words=f"Slices through the heat-map's peak: {one.title}",
+def _case(case: ReportCase) -> Html:
+    if not case.facts:
+        return tag(
+            '<div class="case"><h3>$title</h3><p>No such sample.</p></div>', title=case.title
+        )
+    slices = Html()
+    if case.png is not None:
+        slices = tag(
+            '<figure><img src="$source" alt="$text"><figcaption>Axial slice; axial and coronal '
+            "slices with the evidence for the positive class. Ring: known lesion."
+            "</figcaption></figure>",
+            source=data_url(case.png),
+            text=f"Slices through the heat-map's peak: {case.title}",
         )
     return tag(
-        '<div class="case"><h3>$title</h3>$shown$told</div>',
-        title=one.title,
-        shown=shown,
-        told=definitions(one.told),
+        '<div class="case"><h3>$title</h3>$slices$facts</div>',
+        title=case.title,
+        slices=slices,
+        facts=definitions(case.facts),
+    )
+
+
+def _figures(report: RunReport) -> Html:
+    return join(
+        tag(
+            '<figure class="$name"><img src="$source" alt="$title"></figure>',
+            name=name,
+            source=data_url(report.figures[name]),
+            title=title,
+        )
+        for name, title in report.titles.items()
+        if name in report.figures
     )
 
 
 def _explanation(report: RunReport) -> Html:
-    judged = report.metrics.get("explanation")
-    if judged is None:
-        words = tag(
-            '<p class="verdict unchecked">$words Train with explain.benchmark=true to have them '
-            "judged.</p>",
-            words=VERDICTS["unchecked"],
+    """Make the verdict on the heat-maps and the lines on their localisation."""
+    explanation = report.metrics.get("explanation")
+    if explanation is None:
+        verdict = tag(
+            '<p class="verdict unchecked">$text Train with explain.benchmark=true to check them.'
+            "</p>",
+            text=VERDICTS["unchecked"],
         )
     else:
-        words = tag(
-            '<p class="verdict $verdict">$words</p>$reasons',
-            verdict=judged["verdict"],
-            words=VERDICTS[judged["verdict"]],
-            reasons=sentences(judged["reasons"]),
+        verdict = tag(
+            '<p class="verdict $verdict">$text</p>$reasons',
+            verdict=explanation["verdict"],
+            text=VERDICTS[explanation["verdict"]],
+            reasons=sentences(explanation["reasons"]),
         )
-    if not report.located:
-        return words
+    if not report.localisation:
+        return verdict
     return tag(
-        "$words<h3>Where the maps of the test split point</h3>$lines",
-        words=words,
-        lines=sentences(one.strip() for one in report.located),
+        "$verdict<h3>Localisation by the heat-maps of the test split</h3>$lines",
+        verdict=verdict,
+        lines=sentences(line.strip() for line in report.localisation),
     )
 
 
-# more names than these help nobody
-MOST_LEFT_OUT = 20
-
-
 def _cohort(report: RunReport) -> Html:
-    told = [*report.metrics["cohort_notes"]]
-    if report.left_out:
-        few = ", ".join(report.left_out[:MOST_LEFT_OUT])
-        more = len(report.left_out) - MOST_LEFT_OUT
+    """Make the notes on the cohort and on the excluded samples."""
+    notes = [*report.metrics["cohort_notes"]]
+    if report.excluded:
+        names = ", ".join(report.excluded[:MAX_EXCLUDED_NAMES])
+        more = len(report.excluded) - MAX_EXCLUDED_NAMES
         rest = f" and {more} more" if more > 0 else ""
-        told.append(
-            f"{len(report.left_out)} samples could not be used: {few}{rest}; quality.csv says why."
+        notes.append(
+            f"{len(report.excluded)} samples could not be used: {names}{rest}; quality.csv lists "
+            "the reasons."
         )
-    return sentences(told) or Html("<p>Nothing was left out.</p>")
+    return sentences(notes) or Html("<p>No samples were excluded.</p>")

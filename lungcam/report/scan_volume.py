@@ -1,4 +1,4 @@
-"""What a page shows of a scan: the chest, in few bytes, and the heat-map where it belongs."""
+"""Scan and heat-map as a page stores them: the chest in few bytes, and the heat-map's cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,20 @@ from lungcam.lungs.morphology import bounding_box
 LEVELS_HU = np.r_[-1024:-200:10, -200:240:4, 240:1500:20]
 MARGIN_MM = 15.0
 BODY_HU = -300
-# a page of a noisy scan then stays near 25 MB
-MOST_VOXELS = 28_000_000
+# rows and columns are subsampled to find the body
+BODY_STRIDE = 4
+# keeps the page of a noisy scan near 25 MB
+MAX_VOXELS = 28_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class ShownScan:
-    """A scan as a page shows it.
+class ReducedScan:
+    """Scan reduced for a page.
 
     Attributes:
-        levels: `(W, H, D)` uint8, rows of `LEVELS_HU`.
-        grid: Where it stands; with axes along right, front and head (RAS+).
-        coarser: Whether voxels are wider than the scan's.
+        levels: `(W, H, D)` uint8, indices into `LEVELS_HU`.
+        grid: Grid of the levels, with axes along right, front and head (RAS+).
+        coarser: True if voxels are wider than the scan's.
     """
 
     levels: np.ndarray
@@ -33,113 +35,115 @@ class ShownScan:
     coarser: bool
 
 
-def show_scan(
+def reduce_scan(
     hu: np.ndarray,
     scan: Grid,
     *,
     lungs: np.ndarray | None = None,
     chest: bool = True,
     points_mm: Sequence[Sequence[float]] = (),
-    most: int = MOST_VOXELS,
-) -> ShownScan:
-    """Crop a scan to the chest and make it small.
+    max_voxels: int = MAX_VOXELS,
+) -> ReducedScan:
+    """Crop a scan to the chest and reduce it for a page.
 
     Args:
         hu: `(W, H, D)` int16 on `scan`.
-        scan: With axes along right, front and head (RAS+).
-        lungs: `(W, H, D)` bool, where known: what lies more than 15 mm above or below is left out.
-        chest: Whether the body is cut out; else the whole volume is shown.
-        points_mm: `(N, 3)` RAS mm that stay within, as far as the scan goes.
-        most: Voxels at most; where there are more, the finest axes are made coarser.
+        scan: Grid with axes along right, front and head (RAS+).
+        lungs: `(W, H, D)` bool, if known; slices more than 15 mm above or below are left out.
+        chest: Crop to the body; otherwise the whole volume is shown.
+        points_mm: `(N, 3)` points in RAS mm that stay in the crop, if they lie in the scan.
+        max_voxels: Largest number of voxels; beyond it the finest axes are made coarser.
     """
     box = tuple(slice(0, n) for n in scan.shape)
     if chest:
-        box = _body(hu, scan)
+        box = _body_box(hu, scan)
         if lungs is not None and lungs.any():
-            box = (*box[:2], bounding_box(lungs, _voxels(scan))[2])
-        box = _with_points(box, scan, points_mm=np.reshape(np.asarray(points_mm, float), (-1, 3)))
-    shown, grid = hu[box], scan.crop(box)
-    fewer = _coarser(grid, most)
-    if fewer is not grid:
-        shown = resample(shown, grid, target=fewer, outside=LEVELS_HU[0])
-        shown = np.rint(shown).astype(np.int16)
-    return ShownScan(to_levels(shown), fewer, fewer is not grid)
+            box = (*box[:2], bounding_box(lungs, _margin_voxels(scan))[2])
+        points_mm = np.reshape(np.asarray(points_mm, float), (-1, 3))
+        box = _extend_to_points(box, scan, points_mm=points_mm)
+    hu, grid = hu[box], scan.crop(box)
+    target = _coarsen(grid, max_voxels)
+    if target is not grid:
+        hu = resample(hu, grid, target=target, outside=LEVELS_HU[0])
+        hu = np.rint(hu).astype(np.int16)
+    return ReducedScan(to_levels(hu), target, target is not grid)
 
 
 def to_levels(hu: np.ndarray) -> np.ndarray:
-    """The nearest of `LEVELS_HU` for int16 HU of any shape, as uint8."""
-    every = np.arange(1 << 16, dtype=np.uint16).view(np.int16)
-    nearest = np.searchsorted((LEVELS_HU[1:] + LEVELS_HU[:-1]) / 2, every).astype(np.uint8)
+    """Return the nearest of `LEVELS_HU` for int16 HU of any shape, as uint8."""
+    every_hu = np.arange(1 << 16, dtype=np.uint16).view(np.int16)
+    nearest = np.searchsorted((LEVELS_HU[1:] + LEVELS_HU[:-1]) / 2, every_hu).astype(np.uint8)
     return nearest[np.asarray(hu, np.int16).view(np.uint16)]
 
 
-def steps(levels: np.ndarray) -> np.ndarray:
-    """Differences from voxel to voxel, the first axis fastest: they compress a quarter better.
+def to_differences(levels: np.ndarray) -> np.ndarray:
+    """Return differences from voxel to voxel, which compress a quarter better than levels.
 
     Args:
         levels: `(W, H, D)` uint8.
 
     Returns:
-        `(W * H * D,)` uint8; its running sum, modulo 256, gives the levels back.
+        `(W * H * D,)` uint8, the first axis fastest; the running sum modulo 256 gives the levels.
     """
     return np.diff(levels.ravel(order="F"), prepend=np.uint8(0))
 
 
 def cells_on(heat: HeatMap, grid: Grid) -> tuple[np.ndarray, list[float], list[float]]:
-    """Turn a heat-map's cells to a grid's axes, for a page to interpolate.
+    """Reorder a heat-map's cells to a grid's axes, for a page to interpolate.
 
-    Linear interpolation between what is given, and 0 beyond it, makes `heat.on(grid)`. Along an
-    axis on which cells are finer than the grid, which asks for means, the map is put on the grid.
+    Linear interpolation between the cells, and 0 beyond them, gives `heat.on(grid)`. Along an axis
+    with cells finer than the grid, where `heat.on` averages, the map is resampled to the grid.
 
     Args:
         heat: The map.
-        grid: With axes parallel to the cells'.
+        grid: Grid with axes parallel to the cells'.
 
     Returns:
-        `(w, h, d)` values, and for each axis start and step: voxel i stands at the fractional cell
+        `(w, h, d)` values, and start and step for each axis: voxel i has the fractional cell index
         `start + step * i`.
     """
-    between = np.linalg.solve(heat.cells.affine, grid.affine)
-    axis_of = np.argmax(np.abs(between[:3, :3]), axis=0)
+    cells_from_grid = np.linalg.solve(heat.cells.affine, grid.affine)
+    axis_of = np.argmax(np.abs(cells_from_grid[:3, :3]), axis=0)
     values = heat.values.transpose(axis_of)
-    start = [float(between[at, 3]) for at in axis_of]
-    step = [float(between[at, axis]) for axis, at in enumerate(axis_of)]
+    start = [float(cells_from_grid[row, 3]) for row in axis_of]
+    step = [float(cells_from_grid[row, axis]) for axis, row in enumerate(axis_of)]
     shape, affine = list(values.shape), np.eye(4)
     for axis in range(3):
         if abs(step[axis]) > 1:
             centers = start[axis] + step[axis] * np.arange(grid.shape[axis])
-            reached = (centers >= -0.5 - 1e-6) & (centers <= shape[axis] - 0.5 + 1e-6)
-            first = int(np.argmax(reached))
+            inside = (centers >= -0.5 - 1e-6) & (centers <= shape[axis] - 0.5 + 1e-6)
+            first = int(np.argmax(inside))
             affine[axis, axis], affine[axis, 3] = step[axis], centers[first]
-            shape[axis] = max(1, int(reached.sum()))
+            shape[axis] = max(1, int(inside.sum()))
             start[axis], step[axis] = -float(first), 1.0
-    own, mixed = Grid(values.shape, np.eye(4)), Grid(tuple(shape), affine)
-    return resample(values, own, target=mixed), start, step
+    source, target = Grid(values.shape, np.eye(4)), Grid(tuple(shape), affine)
+    return resample(values, source, target=target), start, step
 
 
-def _voxels(scan: Grid) -> tuple[int, int, int]:
+def _margin_voxels(scan: Grid) -> tuple[int, int, int]:
     x, y, z = np.ceil(MARGIN_MM / np.array(scan.spacing_mm)).astype(int)
     return int(x), int(y), int(z)
 
 
-def _body(hu: np.ndarray, scan: Grid) -> tuple[slice, slice, slice]:
-    """Box of the largest thing denser than air, looked at in every fourth row and column."""
-    every = 4
-    pieces, count = ndimage.label(hu[::every, ::every] > BODY_HU)
+def _body_box(hu: np.ndarray, scan: Grid) -> tuple[slice, slice, slice]:
+    """Return the box of the largest object denser than air, with a margin."""
+    objects, count = ndimage.label(hu[::BODY_STRIDE, ::BODY_STRIDE] > BODY_HU)
     if not count:
         return tuple(slice(0, n) for n in scan.shape)
-    largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    largest = objects == np.bincount(objects.ravel())[1:].argmax() + 1
     box = []
     for axis, side in enumerate(bounding_box(largest)):
-        step = every if axis < 2 else 1
-        margin = _voxels(scan)[axis] // 2
-        start = max(0, side.start * step - margin)
-        box.append(slice(start, min(scan.shape[axis], side.stop * step + margin)))
+        stride = BODY_STRIDE if axis < 2 else 1
+        margin = _margin_voxels(scan)[axis] // 2
+        start = max(0, side.start * stride - margin)
+        box.append(slice(start, min(scan.shape[axis], side.stop * stride + margin)))
     return tuple(box)
 
 
-def _with_points(box: Sequence[slice], scan: Grid, *, points_mm: np.ndarray) -> tuple[slice, ...]:
-    """Widen a box until it holds points, or ends with the scan."""
+def _extend_to_points(
+    box: Sequence[slice], scan: Grid, *, points_mm: np.ndarray
+) -> tuple[slice, ...]:
+    """Extend a box to hold points, up to the end of the scan."""
     if not len(points_mm):
         return tuple(box)
     index = np.clip(np.rint(scan.to_index(points_mm)), 0, np.array(scan.shape) - 1).astype(int)
@@ -149,22 +153,22 @@ def _with_points(box: Sequence[slice], scan: Grid, *, points_mm: np.ndarray) -> 
     )
 
 
-def _coarser(grid: Grid, most: int) -> Grid:
-    """The same box with wider voxels along the finest axes, until there are few enough."""
+def _coarsen(grid: Grid, max_voxels: int) -> Grid:
+    """Widen the voxels along the finest axes of the same box, until there are few enough."""
     size, spacing = np.array(grid.shape), np.array(grid.spacing_mm)
 
-    def shape(least_mm: float) -> np.ndarray:
-        return np.maximum(1, np.floor(size * spacing / np.maximum(spacing, least_mm) + 1e-9))
+    def shape_at(min_mm: float) -> np.ndarray:
+        return np.maximum(1, np.floor(size * spacing / np.maximum(spacing, min_mm) + 1e-9))
 
-    if np.prod(size) <= most:
+    if np.prod(size) <= max_voxels:
         return grid
     low, high = float(spacing.min()), float(np.max(size * spacing))
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.prod(shape(middle)) > most else (low, middle)
-    fewer = shape(high)
-    factor = size / fewer
+        low, high = (middle, high) if np.prod(shape_at(middle)) > max_voxels else (low, middle)
+    shape = shape_at(high)
+    factor = size / shape
     affine = grid.affine.copy()
     affine[:3, :3] = grid.affine[:3, :3] * factor
     affine[:3, 3] = grid.to_world((factor - 1) / 2)
-    return Grid(tuple(int(n) for n in fewer), affine)
+    return Grid(tuple(int(n) for n in shape), affine)

@@ -1,4 +1,4 @@
-"""The part of a report in which lungs and heat-map are turned as a volume."""
+"""3D view of a report: lungs and heat-map as a volume to turn in the browser."""
 
 import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
@@ -8,7 +8,7 @@ from lungcam.render import VIEWS, SceneContent, TransferFunctions
 from lungcam.render.transfer_functions import HEAT_FLOOR, interpolate_table
 from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
 
-# name, label, highest value and the one it begins with
+# name, label, highest value and initial value
 SLIDERS = (
     ("lungs", "Lungs", 2, 1),
     ("heat", "Heat", 3, 1),
@@ -16,27 +16,27 @@ SLIDERS = (
     ("left", "Cut from the left", 0.95, 0),
     ("above", "Cut from above", 0.95, 0),
 )
-BUTTON = '<button type="button" data-view="$view">$words</button>'
+BUTTON = '<button type="button" data-view="$view">$label</button>'
 SLIDER = (
-    '<label>$words<input type="range" data-share="$name" min="0" max="$high" step="0.01" '
+    '<label>$label<input type="range" data-share="$name" min="0" max="$high" step="0.01" '
     'value="$value"></label>'
 )
 
 
 def volume_section(content: SceneContent, view: str) -> Html:
-    """Write HTML that draws a volume in the browser itself, by WebGL 2 and without any network.
+    """Make HTML that draws a volume in the browser by WebGL 2, without a network.
 
     Args:
-        content: What is drawn, by the tables that pictures are drawn by.
-        view: The name of the view that is shown first.
+        content: Volume and transfer functions, the same as for pictures.
+        view: Name of the initial view.
 
     Returns:
-        A fragment of a page that has `inflate.js` in its head.
+        Fragment for a page that has `inflate.js` in its head.
     """
     voxels = vtk_to_numpy(content.image.GetPointData().GetScalars())
     width, height, depth = content.image.GetDimensions()
-    # the topmost layer is not to be drawn
-    drawn = voxels[: width * height * (depth - 1)]
+    # without the topmost layer, which must not be drawn
+    visible = voxels[: width * height * (depth - 1)]
     data = {
         "shape": [width, height, depth - 1],
         "spacing_mm": content.image.GetSpacing(),
@@ -46,22 +46,23 @@ def volume_section(content: SceneContent, view: str) -> Html:
         "views": VIEWS,
         "view": view,
         "outlines": [
-            {"center_mm": one.center_mm, "radius_mm": one.radius_mm} for one in content.outlines
+            {"center_mm": outline.center_mm, "radius_mm": outline.radius_mm}
+            for outline in content.outlines
         ],
-        "voxels": pack(drawn.ravel()),
+        "voxels": pack(visible.ravel()),
     }
     return fill(
         "volume.html",
         style=asset("volume.css"),
         mark=tag('<div class="volume-mark">$mark</div>', mark=content.mark or ""),
         notice=RESEARCH_USE_ONLY,
-        bar=_bar(content),
+        bar=_color_bar(content),
         buttons=join(
-            tag(BUTTON, view=one, words=one.replace("_", "-").capitalize()) for one in VIEWS
+            tag(BUTTON, view=name, label=name.replace("_", "-").capitalize()) for name in VIEWS
         ),
         sliders=join(
-            tag(SLIDER, name=name, words=words, high=high, value=value)
-            for name, words, high, value in SLIDERS
+            tag(SLIDER, name=name, label=label, high=high, value=value)
+            for name, label, high, value in SLIDERS
         ),
         data=script_json(data),
         shader=asset("volume.glsl"),
@@ -70,22 +71,25 @@ def volume_section(content: SceneContent, view: str) -> Html:
 
 
 def _tables(lungs: TransferFunctions, heat: TransferFunctions) -> list:
-    """Three rows of 256 colours with an opacity: lungs, heat, and the factor by slope."""
-    steps = np.arange(256)
+    """Return three rows of 256 (red, green, blue, opacity): lungs, heat, factor by gradient."""
+    values = np.arange(256)
     rows = [
         np.column_stack(
-            [interpolate_table(one.color, steps), interpolate_table(one.opacity, steps)]
+            [
+                interpolate_table(functions.color, values),
+                interpolate_table(functions.opacity, values),
+            ]
         )
-        for one in (lungs, heat)
+        for functions in (lungs, heat)
     ]
     factor = np.ones((256, 4))
     if lungs.gradient is not None:
-        factor[:, 3] = interpolate_table(lungs.gradient, steps)
+        factor[:, 3] = interpolate_table(lungs.gradient, values)
     return np.round([*rows, factor], 4).tolist()
 
 
-def _bar(content: SceneContent) -> Html:
-    """The heat's colours and the logit at either end."""
+def _color_bar(content: SceneContent) -> Html:
+    """Make the bar of the heat's colours with the logit at both ends."""
     if content.peak <= 0:
         return Html()
     stops = interpolate_table(content.heat.color, np.linspace(255 * HEAT_FLOOR, 255, 9))

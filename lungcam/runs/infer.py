@@ -12,8 +12,9 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
 from lungcam.errors import InputError
+from lungcam.evaluation.candidate_sources import CandidateSources
 from lungcam.evaluation.lesion_erasure import describe_change
-from lungcam.evaluation.localisation import CandidateSources, Localiser
+from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain.options import check_explanation
@@ -192,4 +193,4 @@ def _localiser(predictor: Predictor) -> Localiser:
         probability=predictor.probability,
         seed=SEED,
     )
-    return Localiser(sources, shows_whole_chest(predictor.transforms))
+    return Localiser(sources, whole_chest=shows_whole_chest(predictor.transforms))

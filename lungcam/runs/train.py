@@ -32,7 +32,12 @@ from lungcam.runtime.versions import versions
 from lungcam.sweeps import refuse_single_run
 from lungcam.tasks import Task, task_named
 from lungcam.training import Classifier
-from lungcam.training.checkpoint import KEY, CheckpointMetadata, WholeCheckpoints, load_checkpoint
+from lungcam.training.checkpoint import (
+    METADATA_KEY,
+    AtomicCheckpointIO,
+    CheckpointMetadata,
+    load_checkpoint,
+)
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
@@ -145,7 +150,7 @@ def _start(nodes: dict[str, Any], folder: Path) -> TrainingSession:
         folder,
         logger=list(_instantiate_group(nodes, "logger").values()),
         callbacks=[metadata, EpochSeed(nodes["seed"]), LastCheckpoint(last), *callbacks],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
     )
     return TrainingSession(
         folder=folder,
@@ -179,7 +184,7 @@ def _data_module(
         batch_augmentation=batch_augmentation,
         attributes=classifier.net.attributes if classifier.attributes_weight else (),
         lesions=classifier.outline_weight > 0,
-        balls=classifier.location_weight > 0,
+        locations=classifier.location_weight > 0,
         targets=task.targets,
         unlabelled=task.uses_unlabelled,
     )
@@ -196,7 +201,7 @@ def _record_data(session: TrainingSession, data: ScanDataModule, *, label_rule: 
     metadata["pixels"] = sorted(
         {data.pixels[sample.sample_id] for side in ("train", "val") for sample in data.splits[side]}
     )
-    if session.resumed and session.resumed[KEY].get("pixels") != metadata["pixels"]:
+    if session.resumed and session.resumed[METADATA_KEY].get("pixels") != metadata["pixels"]:
         raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
     if rank() > 0:
         return

@@ -336,7 +336,7 @@ def _transfer_syntax(dataset: pydicom.FileDataset, elements: _Elements) -> str:
 def _find_pixel_data(
     stream: BinaryIO, syntax: str, *, elements: _Elements, file_size: int
 ) -> _PixelData:
-    """Read the tag and length of the pixel data, at which the stream stands."""
+    """Read tag and length of the pixel data at the current position of the stream."""
     if syntax == DEFLATED_SYNTAX:
         # the rest of the file is one compressed stream, which the decoder will check
         return _PixelData(0, UNDEFINED_LENGTH)

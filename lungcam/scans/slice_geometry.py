@@ -137,31 +137,6 @@ def describe_difference(stack: Stack, chosen: Stack) -> tuple[str, str]:
     return "mixed_kernel", "of the same series with another kernel"
 
 
-def _axes(header: Header) -> np.ndarray:
-    row, column = np.array(header.orientation).reshape(2, 3)
-    row, column = row / np.linalg.norm(row), column / np.linalg.norm(column)
-    normal = np.cross(row, column)
-    return np.stack([row, column, normal / np.linalg.norm(normal)])
-
-
-def _height(header: Header, normal: np.ndarray) -> tuple[float, str]:
-    return float(np.array(header.position) @ normal), header.file.name
-
-
-def _is_close(
-    a: tuple[float, ...] | None, b: tuple[float, ...] | None, *, tolerance: float
-) -> bool:
-    return bool(np.abs(np.subtract(a, b)).max() <= tolerance)
-
-
-def _is_similar(a: Header, b: Header) -> bool:
-    return (
-        (a.series_uid, a.rows, a.columns, a.kernel) == (b.series_uid, b.rows, b.columns, b.kernel)
-        and _is_close(a.pixel_spacing, b.pixel_spacing, tolerance=SAME_SPACING_MM)
-        and _is_close(a.orientation, b.orientation, tolerance=SAME_COSINE)
-    )
-
-
 def check_positions(
     check: ScanCheck, slices: list[Header], *, positions: np.ndarray, spacing: float
 ) -> None:
@@ -252,3 +227,28 @@ def _check_sideways(check: ScanCheck, slices: list[Header], *, positions: np.nda
             "compared with the others",
             remedy="keep one acquisition per folder",
         )
+
+
+def _axes(header: Header) -> np.ndarray:
+    row, column = np.array(header.orientation).reshape(2, 3)
+    row, column = row / np.linalg.norm(row), column / np.linalg.norm(column)
+    normal = np.cross(row, column)
+    return np.stack([row, column, normal / np.linalg.norm(normal)])
+
+
+def _height(header: Header, normal: np.ndarray) -> tuple[float, str]:
+    return float(np.array(header.position) @ normal), header.file.name
+
+
+def _is_close(
+    a: tuple[float, ...] | None, b: tuple[float, ...] | None, *, tolerance: float
+) -> bool:
+    return bool(np.abs(np.subtract(a, b)).max() <= tolerance)
+
+
+def _is_similar(a: Header, b: Header) -> bool:
+    return (
+        (a.series_uid, a.rows, a.columns, a.kernel) == (b.series_uid, b.rows, b.columns, b.kernel)
+        and _is_close(a.pixel_spacing, b.pixel_spacing, tolerance=SAME_SPACING_MM)
+        and _is_close(a.orientation, b.orientation, tolerance=SAME_COSINE)
+    )

@@ -69,25 +69,25 @@ class Malignancy(Task):
             draw_reliability,
             draw_roc,
         )
-        from lungcam.report.figure import Shown
+        from lungcam.report.figure import SplitResults
 
         labelled = test.labelled
-        shown = Shown(
+        results = SplitResults(
             split="test",
             labels=labelled.labels,
-            raw=Calibration().probability(labelled.logits),
+            uncalibrated=Calibration().probability(labelled.logits),
             probabilities=labelled.probabilities,
             patients=labelled.patients,
             baselines=labelled.baselines,
-            figures=metrics["test"],
+            metrics=metrics["test"],
             label_rule=metrics["label_rule"],
             seed=metrics["seed"],
         )
         return {
-            "roc": draw_roc(shown),
-            "precision_recall": draw_precision_recall(shown),
-            "reliability": draw_reliability(shown),
-            "histogram": draw_histogram(shown),
+            "roc": draw_roc(results),
+            "precision_recall": draw_precision_recall(results),
+            "reliability": draw_reliability(results),
+            "histogram": draw_histogram(results),
         }
 
     def summary(self, metrics: Mapping[str, Any]) -> list[str]:

@@ -171,7 +171,7 @@ def _ask(
 ) -> tuple[np.ndarray, HeatMap]:
     image = subject["input"].data[None].to(next(classifier.parameters()).device)
     with torch.no_grad():
-        logits = classifier.answer(image)[0].float().cpu().numpy()
+        logits = classifier.logits(image)[0].float().cpu().numpy()
     return logits, explainer(classifier, image, grid(subject, "input"))
 
 

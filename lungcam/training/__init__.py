@@ -1,4 +1,4 @@
-"""Nets as Lightning wants them."""
+"""Training: LightningModules, the Trainer and checkpoints."""
 
 from lungcam.training.classifier import Classifier
 from lungcam.training.risk_classifier import RiskClassifier

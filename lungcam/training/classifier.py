@@ -1,4 +1,4 @@
-"""The net as Lightning wants it: BCE on logits, and the metrics to watch."""
+"""LightningModule for one logit: binary cross-entropy, and metrics to watch."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -22,17 +22,19 @@ from lungcam.nets import NetOutput, attribute_loss, location_loss, outline_loss
 
 
 class Classifier(pl.LightningModule):
-    """A net that gives one logit for each scan, trained with binary cross-entropy.
+    """Net with one logit for each scan, trained with binary cross-entropy.
+
+    If one of the three weights is above 0, the net has a method `read` that returns a
+    `lungcam.nets.NetOutput`.
 
     Args:
         net: Maps `(B, 1, W, H, D)` to `(B, 1)` or `(B,)`.
         optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
         scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
             number of optimizer steps in the whole training; stepped after each. None: constant.
-        outline_weight: Of the loss of the lesion's outline, in training.
-        attributes_weight: Of the loss of the attributes.
-        location_weight: Of the loss of where nodules lie. Where one of the three is above 0 the net
-            gives a `lungcam.nets.NetOutput` by its method `read`.
+        outline_weight: Weight of the loss of the lesion's outline, in training.
+        attributes_weight: Weight of the loss of the attributes.
+        location_weight: Weight of the loss of the nodules' location.
     """
 
     def __init__(
@@ -62,43 +64,43 @@ class Classifier(pl.LightningModule):
             }
         )
         self.train_metrics = MetricCollection({"auc": BinaryAUROC()}, prefix="train/")
-        # Lightning's own mean is wrong where processes have unequal numbers of samples
+        # Lightning's own mean is wrong when processes have unequal numbers of samples
         self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
         self.val_metrics = metrics.clone(prefix="val/")
-        # of the epoch's batches: logits, labels, and what else the loss is made of
-        self._answers: dict[str, list[tuple[torch.Tensor, ...]]] = {"train": [], "val": []}
+        # logits, labels and further targets of the epoch's batches
+        self._epoch_outputs: dict[str, list[tuple[torch.Tensor, ...]]] = {"train": [], "val": []}
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Map images `(B, 1, W, H, D)` to logits `(B,)`."""
-        return self.net(laid_out(image)).reshape(len(image))
+        """Map images `(B, 1, W, H, D)` to logits `(B,)` of label 1."""
+        return self.net(channels_last(image)).reshape(len(image))
 
-    def answer(self, image: torch.Tensor) -> torch.Tensor:
-        """Map images `(B, 1, W, H, D)` to what is learnt and predicted: logits `(B,)`."""
+    def logits(self, image: torch.Tensor) -> torch.Tensor:
+        """Map images `(B, 1, W, H, D)` to all logits that the loss uses, here `(B,)`."""
         return self(image)
 
     def read(self, image: torch.Tensor) -> NetOutput:
-        """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
-        reading = self.net.read(laid_out(image))
-        return replace(reading, logit=reading.logit.reshape(len(image)))
+        """Return all outputs of the net; `logit` is what `logits` returns."""
+        output = self.net.read(channels_last(image))
+        return replace(output, logit=output.logit.reshape(len(image)))
 
     def on_train_epoch_start(self) -> None:
-        """Forget what an epoch that was broken off has answered."""
-        self._answers["train"].clear()
+        """Drop the outputs of an epoch that was interrupted."""
+        self._epoch_outputs["train"].clear()
 
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
-        """Loss of a batch; what else the net learns to tell is weighed in."""
+        """Return a batch's loss, with those of outline, location and attributes."""
         if not (self.outline_weight or self.attributes_weight or self.location_weight):
-            return self._loss(batch, "train", self.answer(batch["input"]))
-        reading = self.read(batch["input"])
-        loss = self._loss(batch, "train", reading.logit)
+            return self._loss(batch, "train", self.logits(batch["input"]))
+        output = self.read(batch["input"])
+        loss = self._loss(batch, "train", output.logit)
         if self.outline_weight:
-            loss = loss + self.outline_weight * outline_loss(reading.outline, batch["lesion"])
+            loss = loss + self.outline_weight * outline_loss(output.outline, batch["lesion"])
         if self.location_weight:
-            located = location_loss(reading.outline.float(), batch["lesion"])
-            loss = loss + self.location_weight * located
+            location = location_loss(output.outline.float(), batch["lesion"])
+            loss = loss + self.location_weight * location
         if self.attributes_weight:
-            told = attribute_loss(reading.attributes.float(), batch["attributes"])
-            loss = loss + self.attributes_weight * told
+            attributes = attribute_loss(output.attributes.float(), batch["attributes"])
+            loss = loss + self.attributes_weight * attributes
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -106,20 +108,20 @@ class Classifier(pl.LightningModule):
         self._log("train", self.train_loss, metrics=self.train_metrics)
 
     def on_validation_epoch_start(self) -> None:
-        """Begin anew."""
-        self._answers["val"].clear()
+        """Drop the outputs of a validation that was interrupted."""
+        self._epoch_outputs["val"].clear()
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
-        """Answer a batch."""
-        self._loss(batch, "val", self.answer(batch["input"]))
+        """Keep a batch's logits and labels."""
+        self._loss(batch, "val", self.logits(batch["input"]))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
         self._log("val", self.val_loss, metrics=self.val_metrics, prog_bar=True)
 
     def predict_step(self, batch: dict, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
-        """What `answer` gives of a batch."""
-        return self.answer(batch["input"])
+        """Return a batch's logits."""
+        return self.logits(batch["input"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimizer and the learning rate's schedule."""
@@ -133,20 +135,21 @@ class Classifier(pl.LightningModule):
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
     def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
+        """Return the loss of the label, and keep what the epoch's metrics need."""
         label = batch["label"]
-        # without one a sample teaches outlines and attributes alone
+        # samples without a label teach outlines and attributes alone
         known = label >= 0
         if not known.all():
             logits, label = logits[known], label[known]
             if not len(label):
                 return logits.sum()
-        self._answers[split].append((logits.detach(), label))
+        self._epoch_outputs[split].append((logits.detach(), label))
         return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
 
-    def _epoch(
+    def _summarise_epoch(
         self, logits: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
-        """Loss of all that was answered, its weight, and the logits that have a label."""
+        """Return the epoch's loss, its weight, and logits and labels of the labelled samples."""
         logits = logits.float()
         loss = binary_cross_entropy_with_logits(logits, labels.float())
         return loss, len(labels), logits, labels
@@ -154,17 +157,17 @@ class Classifier(pl.LightningModule):
     def _log(
         self, split: str, mean: MeanMetric, *, metrics: MetricCollection, **options: bool
     ) -> None:
-        """Log once an epoch: to log every step takes as long as a step of a small net."""
-        parts = [torch.cat(each) for each in zip(*self._answers[split], strict=True)]
-        self._answers[split].clear()
-        loss, weight, logits, labels = self._epoch(*parts)
+        """Log once an epoch: logging every step takes as long as a step of a small net."""
+        outputs = [torch.cat(parts) for parts in zip(*self._epoch_outputs[split], strict=True)]
+        self._epoch_outputs[split].clear()
+        loss, weight, logits, labels = self._summarise_epoch(*outputs)
         mean.update(loss, weight)
-        # torchmetrics would take logits for probabilities where all lie in [0, 1]
+        # torchmetrics would take logits for probabilities if all lie in [0, 1]
         metrics.update(logits.sigmoid(), labels)
         self.log(f"{split}/loss", mean, **options)
         self.log_dict(metrics, **options)
 
 
-def laid_out(image: torch.Tensor) -> torch.Tensor:
-    """The same images, in the order in memory in which 3D convolutions are fast."""
+def channels_last(image: torch.Tensor) -> torch.Tensor:
+    """Return the same images in the memory order in which 3D convolutions are fast."""
     return image.contiguous(memory_format=torch.channels_last_3d)

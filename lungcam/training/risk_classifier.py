@@ -1,4 +1,4 @@
-"""The net as Lightning wants it, where it tells risks: BCE of what follow-up knows."""
+"""LightningModule for yearly risks, trained on what follow-up knows."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lungcam.nets import NetOutput, add_hazards, every_year
-from lungcam.training.classifier import Classifier, laid_out
+from lungcam.training.classifier import Classifier, channels_last
 
 
 class RiskClassifier(Classifier):
-    """A net that tells the risk of an event within each year up to a horizon.
+    """Net with a logit for the event within each year up to a horizon.
 
-    Trained with binary cross-entropy over the years of which follow-up knows, after Mikhael et al.,
+    Trained with binary cross-entropy over the years that follow-up knows, after Mikhael et al.,
     J Clin Oncol 2023;41:2191-2200. Their mask ends with the year of the event; here the years after
     it count too, since cancer within two years is cancer within five. Without them a year would
-    learn the odds of those alone who came to it free, and not the risk up to it. The forward pass
-    gives the logit of the last year, as that of a net that knows one question.
+    learn the odds among those who reached it without the event, and not the risk up to it. The
+    forward pass returns the logit of the last year, like a net with a single label.
 
     Args:
         net: As for `Classifier`; it is widened, see `lungcam.nets.add_hazards`.
-        years: The horizon.
-        options: As for `Classifier`.
+        years: Number of years up to the horizon.
+        options: Keyword arguments of `Classifier`.
 
     Raises:
         ValueError: The net cannot be widened.
@@ -31,37 +31,38 @@ class RiskClassifier(Classifier):
     def __init__(self, net: nn.Module, years: int, **options: Any):
         super().__init__(add_hazards(net, years), **options)
 
-    def answer(self, image: torch.Tensor) -> torch.Tensor:
+    def logits(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B, years)`, never decreasing over the years."""
         with every_year(self.net):
-            return self.net(laid_out(image))
+            return self.net(channels_last(image))
 
     def read(self, image: torch.Tensor) -> NetOutput:
-        """Tell all that the net sees; the reading's `logit` is what `answer` gives."""
+        """Return all outputs of the net; `logit` is what `logits` returns."""
         with every_year(self.net):
-            return self.net.read(laid_out(image))
+            return self.net.read(channels_last(image))
 
     def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
         targets = batch["y_seq"], batch["y_mask"]
-        self._answers[split].append((logits.detach(), batch["label"], *targets))
-        return _masked(logits, *targets)
+        self._epoch_outputs[split].append((logits.detach(), batch["label"], *targets))
+        return _masked_loss(logits, *targets)
 
-    def _epoch(
+    def _summarise_epoch(
         self, logits: torch.Tensor, labels: torch.Tensor, *targets: torch.Tensor
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
-        logits, known = logits.float(), labels >= 0
-        loss = _masked(logits, *targets)
-        return loss, float(_known(*targets).sum()), logits[known, -1], labels[known]
+        logits, labelled = logits.float(), labels >= 0
+        loss = _masked_loss(logits, *targets)
+        weight = float(_known_years(*targets).sum())
+        return loss, weight, logits[labelled, -1], labels[labelled]
 
 
-def _masked(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
-    """Mean over the known years of all samples."""
-    each = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
-    known = _known(y_seq, y_mask)
-    # a batch in which nothing is known teaches nothing
-    return (each * known).sum() / known.sum().clamp(min=1)
+def _masked_loss(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss over the known years of all samples."""
+    losses = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
+    known = _known_years(y_seq, y_mask)
+    # a batch without a known year has no loss
+    return (losses * known).sum() / known.sum().clamp(min=1)
 
 
-def _known(y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
-    """Years of which follow-up knows: those up to its end, and all from the event on."""
+def _known_years(y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
+    """Return 1 for the years up to the end of follow-up, and for all years from the event on."""
     return torch.maximum(y_mask, y_seq)

@@ -16,19 +16,19 @@ from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
 from lungcam.runtime.distributed import rank, world_size
 
-# while rank zero prepares a large cohort, the others wait
-PATIENCE = timedelta(days=1)
+# processes wait for rank zero while it prepares a large cohort
+BARRIER_TIMEOUT = timedelta(days=1)
 
 
 def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
-    """Turn `trainer.gpus` into Lightning's accelerator and devices; 0 means the CPU.
+    """Return Lightning's accelerator and devices for `trainer.gpus`; 0 means the CPU.
 
     Args:
         gpus: Number of GPUs on each machine.
         devices: Number of processes on each machine, on the CPU.
 
     Raises:
-        InputError: There are fewer GPUs than asked for, or no process.
+        InputError: There are fewer GPUs than requested, or no process.
     """
     if devices < 1:
         raise InputError(f"trainer.devices={devices}: give 1 or more.")
@@ -44,30 +44,32 @@ def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
 
 
 def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
-    """One process, or several that torchrun or srun have started or that Lightning shall start.
+    """Choose between one process, and several that torchrun, srun or Lightning starts.
 
     Args:
         devices: Number of processes on each machine.
         num_nodes: Number of machines.
 
     Raises:
-        InputError: Other processes were started than the settings ask for.
+        InputError: The number of started processes does not match the settings.
     """
-    asked, there = devices * num_nodes, world_size()
-    if there > 1 and there != asked:
+    requested, started = devices * num_nodes, world_size()
+    if started > 1 and started != requested:
         raise InputError(
-            f"trainer.devices={devices}, trainer.num_nodes={num_nodes}: that makes {asked}, but "
-            f"{there} processes were started; let them agree (on GPUs, trainer.gpus)."
+            f"trainer.devices={devices}, trainer.num_nodes={num_nodes}: that makes {requested}, "
+            f"but {started} processes were started; let them agree (on GPUs, trainer.gpus)."
         )
-    if there == 1 and num_nodes > 1:
+    if started == 1 and num_nodes > 1:
         raise InputError(
             f"trainer.num_nodes={num_nodes}: start the processes on all machines with torchrun or "
             "srun; docs/how-to.md shows how."
         )
-    if asked == 1:
+    if requested == 1:
         return "auto"
-    # to start the script again, Lightning's other way, would make a run folder for each process
-    return DDPStrategy(timeout=PATIENCE) if there > 1 else DDPStrategy(start_method="spawn")
+    if started > 1:
+        return DDPStrategy(timeout=BARRIER_TIMEOUT)
+    # Lightning's default starts the script again, which would make a run folder for each process
+    return DDPStrategy(start_method="spawn")
 
 
 def make_trainer(
@@ -79,40 +81,40 @@ def make_trainer(
     plugins: Sequence[object] = (),
     alone: bool = False,
 ) -> pl.Trainer:
-    """Make the Trainer.
+    """Make Lightning's Trainer.
 
     Args:
-        config: The `trainer` node.
-        run_folder: Where the run keeps its files.
+        config: Node `trainer` of the configuration.
+        run_folder: Folder of the run's files.
         logger: Loggers.
         callbacks: Callbacks.
-        plugins: Of Lightning, such as `lungcam.training.checkpoint.WholeCheckpoints`.
-        alone: In this process, whatever the settings say.
+        plugins: Lightning plugins, such as `lungcam.training.checkpoint.AtomicCheckpointIO`.
+        alone: True to use this process alone, whatever the settings say.
 
     Raises:
-        InputError: There are fewer GPUs than asked for, or Lightning refuses a setting.
+        InputError: There are fewer GPUs than requested, or Lightning refuses a setting.
     """
-    _quiet()
+    _silence_advice()
     settings = dict(config)
     gpus, devices, nodes = (settings.pop(name) for name in ("gpus", "devices", "num_nodes"))
     if alone:
         gpus, devices, nodes = min(gpus, 1), 1, 1
-    places = device_settings(gpus, devices)
-    strategy = "auto" if alone else choose_strategy(places["devices"], nodes)
+    accelerator = device_settings(gpus, devices)
+    strategy = "auto" if alone else choose_strategy(accelerator["devices"], nodes)
     try:
         return pl.Trainer(
-            **places,
+            **accelerator,
             **settings,
             num_nodes=nodes,
             strategy=strategy,
             default_root_dir=run_folder,
             logger=list(logger),
-            # Rich's bar, which Lightning would choose, takes half a millisecond a step
-            callbacks=[_Quiet(), TQDMProgressBar(refresh_rate=10), *callbacks],
+            # Rich's bar, Lightning's default, takes half a millisecond a step
+            callbacks=[_SilenceAdvice(), TQDMProgressBar(refresh_rate=10), *callbacks],
             plugins=list(plugins),
             # Grad-CAM needs gradients in predict
             inference_mode=False,
-            # the data module shares the samples out, each validation sample once
+            # the data module distributes the samples, each validation sample once
             use_distributed_sampler=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -123,7 +125,7 @@ def make_trainer(
 
 @contextmanager
 def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
-    """Run a block in rank zero, then in the processes that torchrun or srun started beside it."""
+    """Run a block in rank zero, then in the other processes that torchrun or srun started."""
     if world_size() > 1:
         trainer.strategy.setup_environment()
     if rank() > 0:
@@ -133,21 +135,21 @@ def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
         trainer.strategy.barrier()
 
 
-class _Quiet(pl.Callback):
-    """Quietens the processes that Lightning starts, too."""
+class _SilenceAdvice(pl.Callback):
+    """Silence Lightning's advice in the processes that it starts, too."""
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        _quiet()
+        _silence_advice()
 
 
-def _quiet() -> None:
-    """Keep advertisements and advice that does not apply here off the terminal."""
+def _silence_advice() -> None:
+    """Keep advertisements, and advice that does not apply here, off the terminal."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # prepared inputs load within a millisecond: reading them in the main process is no bottleneck
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than.*")
-    # a run that goes on, on purpose
+    # expected when a run resumes
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-    # Lightning 2.6 asks torch 2.13 in a way that torch is about to drop
+    # Lightning 2.6 calls torch 2.13 in a way that torch deprecates
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

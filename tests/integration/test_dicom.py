@@ -25,8 +25,16 @@ def scan(workplace, trained):
     """A phantom as a DICOM series."""
     volume = nib.load(min(workplace.glob("outputs/cache/phantoms/*/*.nii.gz")))
     hu = np.asarray(volume.dataobj).astype(np.int16)
-    uids = [generate_uid() for _ in range(3)]
-    series = Series("JANE4711", *uids, 1, "Jane thin", "STANDARD", "19990102")
+    series = Series(
+        patient_id="JANE4711",
+        study_uid=generate_uid(),
+        series_uid=generate_uid(),
+        frame_uid=generate_uid(),
+        number=1,
+        description="Jane thin",
+        kernel="STANDARD",
+        date="19990102",
+    )
     names = [f"1-{k + 1:03d}.dcm" for k in range(hu.shape[2])]
     write_slices(
         workplace / "series",

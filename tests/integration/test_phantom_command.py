@@ -52,7 +52,7 @@ def test_it_says_what_it_wrote_and_how_to_train_on_it(tmp_path):
             ["out", "layout=lidc", "view=lungs"],
             "it takes layout, n, seed, difficulty, matrix, pattern",
         ),
-        (["mine", "layout=lidc"], "mine: holds other things; name a new or empty folder"),
+        (["mine", "layout=lidc"], "mine: holds other files; name a new or empty folder"),
     ],
 )
 def test_a_wrong_request_is_refused(tmp_path, monkeypatch, arguments, words):

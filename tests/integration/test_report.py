@@ -17,8 +17,9 @@ from lungcam.explain import HeatMap
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid
 from lungcam.report.page import Html, write_page
-from lungcam.report.scan_page import ScanReport, scan_page
-from lungcam.report.scan_volume import show_scan
+from lungcam.report.scan_cards import ScanReport
+from lungcam.report.scan_page import scan_page
+from lungcam.report.scan_volume import reduce_scan
 
 from .conftest import command
 
@@ -73,7 +74,7 @@ class Opened:
         return np.reshape(values, (height, width, 4))[..., :3].astype(float)
 
     def at(self) -> list[int]:
-        return self.page.evaluate("() => lungcamScan.at()")
+        return self.page.evaluate("() => lungcamScan.crosshair()")
 
     def move(self, index) -> None:
         self.page.evaluate("index => lungcamScan.move(index)", [int(i) for i in index])
@@ -208,7 +209,7 @@ def test_wheel_slider_click_and_peak_move_one_crosshair(reported, opened):
     stage.scroll_into_view_if_needed()
     stage.hover()
     one.page.mouse.wheel(0, 100)
-    one.page.wait_for_function(f"() => lungcamScan.at()[2] === {start[2] - 2}")
+    one.page.wait_for_function(f"() => lungcamScan.crosshair()[2] === {start[2] - 2}")
     one.page.locator("[data-plane=sagittal] input").fill("11")
     assert one.at()[0] == 11
 
@@ -407,7 +408,7 @@ def oblique_report(evidence: str = "both") -> ScanReport:
     return ScanReport(
         prediction=prediction,
         scan=grid,
-        shown=show_scan(hu, grid, chest=False),
+        volume=reduce_scan(hu, grid, chest=False),
         heat=heat if evidence == "both" else replace(heat, values=heat.values.clip(0)),
         net="Net",
         mark=None,
@@ -460,14 +461,14 @@ def test_an_oblique_scan_a_lesion_and_a_candidate_stand_where_they_are(oblique, 
     one.page.locator("#outlines").uncheck()
     one.drawn()
     assert one.page.locator(".lesion").count() == 0
-    one.page.get_by_role("button", name="To candidate 1").click()
+    one.page.get_by_role("button", name="Go to candidate 1").click()
     assert one.at() == [7, 8, 9]
 
     on = heat.on(grid)
     places = np.argwhere(np.ones(grid.shape))[::37]
     told = one.page.evaluate("all => all.map(i => lungcamScan.scan.heatAt(i))", places.tolist())
     assert np.abs(np.array(told) - on[tuple(places.T)]).max() < 1e-4 * np.abs(on).max()
-    assert "turned by 20.0°" in one.page.locator("main").text_content()
+    assert "rotated by 20.0°" in one.page.locator("main").text_content()
     one.assert_quiet()
 
 

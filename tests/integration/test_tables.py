@@ -179,5 +179,5 @@ def test_a_leaking_table_is_refused_in_one_line(run, place):
     done = command("train.py", "data.table=leak.csv", *SETTINGS, *OWN, cwd=place)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("lungcam: leak: the same image stands under several patients: ")
+    assert line.startswith("lungcam: leak: the same image under several patients: ")
     assert "crop_2 of patient person 2 and crop_2_2 of patient person 5" in line

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.training.checkpoint import amend
+from lungcam.training.checkpoint import add_metadata
 
 from .conftest import command
 
@@ -60,7 +60,7 @@ def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
     for verdict, reasons in verdicts.items():
         file = workplace / f"{verdict}.ckpt"
         shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
-        amend(file, explanation={"verdict": verdict, "reasons": reasons})
+        add_metadata(file, explanation={"verdict": verdict, "reasons": reasons})
         options = ("explain.erase=true",) if verdict == "failed" else ()
         done = command(
             "infer.py", f"ckpt={file}", f"scan={phantom}", f"out={verdict}", *options, cwd=workplace
@@ -84,7 +84,7 @@ def test_a_checkpoint_that_was_never_judged_is_unchecked(workplace, trained):
     phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
     file = workplace / "unjudged.ckpt"
     shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
-    amend(file, explanation=None)
+    add_metadata(file, explanation=None)
     done = command(
         "infer.py", f"ckpt={file}", f"scan={phantom}", "out=never", "picture=false", cwd=workplace
     )

@@ -1,6 +1,5 @@
 """Readings of a source of XML files (a folder or an archive), and their summary in the cache."""
 
-import gc
 import hashlib
 import json
 import lzma
@@ -9,7 +8,6 @@ import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +16,7 @@ from lungcam.cohorts.lidc.annotation import Reading
 from lungcam.cohorts.lidc.xml import CT, XRAY, DamagedXml, ForeignXml, parse_reading
 from lungcam.errors import InputError
 from lungcam.runtime.atomic import write_text
+from lungcam.runtime.garbage import garbage_collection_paused
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz")
 # the largest file of the collection has 2.2 MB
@@ -57,7 +56,7 @@ def read_readings(source: str | os.PathLike[str]) -> Readings:
     repeats: Counter[str] = Counter()
     foreign: Counter[str] = Counter()
     damaged: list[str] = []
-    with _no_garbage_collection():
+    with garbage_collection_paused():
         for name, content in _contents(source):
             try:
                 if content is None:
@@ -160,18 +159,6 @@ def _members(source: Path) -> Iterator[tuple[str, bytes | None]]:
         raise InputError(
             f"{source}: the archive is damaged or cut short; copy it again."
         ) from error
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Pause the search for cycles: XML elements form none, and it takes half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @dataclass(frozen=True, kw_only=True)

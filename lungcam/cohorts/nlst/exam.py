@@ -1,4 +1,4 @@
-"""One series for each exam."""
+"""Choice of one series for each exam."""
 
 import math
 from collections import Counter
@@ -15,9 +15,9 @@ class Exam:
     """One CT screen of one person.
 
     Attributes:
-        pid: The participant.
+        pid: Number of the participant.
         year: Screening year, 0 to 2.
-        series: The reconstruction that was chosen.
+        series: The chosen reconstruction.
     """
 
     pid: str
@@ -30,53 +30,53 @@ def choose_series(
 ) -> tuple[list[Exam], list[str]]:
     """Choose one CT series for each exam.
 
-    Never a localizer. A series of under 10 slices, which is no whole chest, only where there is no
-    other. Then the first of the preferred kernels that an exam has, the least SliceThickness, the
-    most slices, the first UID.
+    A localizer is never chosen, and a series of under 10 slices, which does not cover the chest,
+    only if there is no other. Then the order is: the first of the preferred kernels that an exam
+    has, the smallest SliceThickness, the most slices, the first UID.
 
     Args:
-        series: From the catalogue.
+        series: Series from the catalogue.
         kernels: ConvolutionKernel by preference; case does not matter.
 
     Returns:
-        The exams, sorted by participant and year, and sentences on what was chosen from.
+        The exams, sorted by participant and year, and sentences on the choice.
     """
-    wanted = {name.strip().lower(): rank for rank, name in reversed(list(enumerate(kernels)))}
+    preference = {name.strip().lower(): rank for rank, name in reversed(list(enumerate(kernels)))}
     exams: dict[tuple[str, int], list[Series]] = {}
-    counts: Counter[str] = Counter()
-    for one in series:
-        if one.modality != "CT":
-            counts["of another modality than CT"] += 1
-        elif one.timepoint is None or not NLST.fullmatch(one.patient_id):
-            counts["without an NLST participant and screening year"] += 1
-        elif one.localizer:
-            counts["localizers"] += 1
+    skipped: Counter[str] = Counter()
+    for item in series:
+        if item.modality != "CT":
+            skipped["of another modality than CT"] += 1
+        elif item.timepoint is None or not NLST.fullmatch(item.patient_id):
+            skipped["without an NLST participant and screening year"] += 1
+        elif item.localizer:
+            skipped["localizers"] += 1
         else:
-            exams.setdefault((one.patient_id, one.timepoint), []).append(one)
+            exams.setdefault((item.patient_id, item.timepoint), []).append(item)
 
-    def rank(one: Series) -> tuple:
-        thickness = math.inf if one.thickness_mm is None else one.thickness_mm
-        kernel = wanted.get(_kernel(one), len(kernels))
-        return one.slices < FEWEST_SLICES, kernel, thickness, -one.slices, one.series_uid
+    def rank(item: Series) -> tuple:
+        thickness = math.inf if item.thickness_mm is None else item.thickness_mm
+        kernel = preference.get(_kernel(item), len(kernels))
+        return item.slices < FEWEST_SLICES, kernel, thickness, -item.slices, item.series_uid
 
-    chosen = [Exam(*key, min(found, key=rank)) for key, found in sorted(exams.items())]
+    chosen = [Exam(*key, min(group, key=rank)) for key, group in sorted(exams.items())]
     notes = []
-    if counts:
-        told = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
-        notes.append(f"Series left aside: {told}.")
+    if skipped:
+        counts = ", ".join(f"{number} {kind}" for kind, number in sorted(skipped.items()))
+        notes.append(f"Series skipped: {counts}.")
     if chosen:
-        several = sum(len(found) > 1 for found in exams.values())
+        several = sum(len(group) > 1 for group in exams.values())
         notes.append(
             f"{len(chosen)} series were chosen from {sum(map(len, exams.values()))} of "
-            f"{len(chosen)} exams, {several} of which have more than one: by "
+            f"{len(chosen)} exams, {several} with more than one: by "
             f"{'kernel (' + ', '.join(kernels) + '), then ' if kernels else ''}least "
             "SliceThickness, most slices, UID."
         )
-    studies = sum(len({one.study_uid for one in found}) > 1 for found in exams.values())
+    studies = sum(len({item.study_uid for item in group}) > 1 for group in exams.values())
     if studies:
         notes.append(f"{studies} exam(s) have more than one study in their screening year.")
-    if wanted and chosen:
-        without = sum(_kernel(exam.series) not in wanted for exam in chosen)
+    if preference and chosen:
+        without = sum(_kernel(exam.series) not in preference for exam in chosen)
         if without:
             notes.append(f"{without} exam(s) have none of the preferred kernels.")
     short = sum(exam.series.slices < FEWEST_SLICES for exam in chosen)
@@ -86,5 +86,5 @@ def choose_series(
 
 
 def _kernel(series: Series) -> str:
-    """First value of ConvolutionKernel: the rest is how strongly it was applied."""
+    """Return the first value of ConvolutionKernel; the rest is the strength of its application."""
     return series.kernel.split("\\")[0].strip().lower()

@@ -1,139 +1,41 @@
-"""NLST's label rules.
-
-What a person's columns mean, with stand-ins for what the public tables lack.
-"""
+"""NLST's label rules, and the columns they derive if the public tables lack some."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lungcam.cohorts.nlst.tables import Missing, Person, Value
+from lungcam.cohorts.nlst.tables import Person
+from lungcam.cohorts.nlst.values import Missing, Value
 from lungcam.cohorts.survival import risk_targets
 from lungcam.metrics import DAYS_PER_YEAR, HORIZON_YEARS
 
-# scr_res of a screen that took place; 10 is an image too poor to be read
+# scr_res of a screen that took place; 10 is an image of too poor quality to be read
 SCREENED = (1, 2, 3, 4, 5, 6, 10)
 COLUMNS = (
     *("rndgroup", "lung_cancer", "last_screen_studyyr", "conflc", "can_scr", "canc_rpt_link"),
     *("cancyr", "candx_days", "fup_days", "canc_free_days"),
     *("scr_res0", "scr_res1", "scr_res2", "scr_days0", "scr_days1", "scr_days2"),
 )
-
-
-@dataclass(frozen=True)
-class Known:
-    """A value and, where another column stood in, which.
-
-    Attributes:
-        value: The value, or why there is none.
-        stand_in: What it was taken from; empty where the column itself tells.
-    """
-
-    value: Value
-    stand_in: str = ""
-
-    def told(self, name: str) -> str:
-        """For a label's source."""
-        return f"{name}={self.value}{f' from {self.stand_in}' if self.stand_in else ''}"
-
-
-def arm(person: Person, in_screen_table: bool) -> Known:
-    """Study arm, 1 for CT: rndgroup, else by what only the CT arm has."""
-    found = person.value("rndgroup")
-    if not isinstance(found, Missing):
-        return Known(found)
-    return Known(1, "a row in the CT screen table" if in_screen_table else "having CT images")
-
-
-def lung_cancer(person: Person) -> Known:
-    """Whether lung cancer was confirmed: lung_cancer, else conflc, else its year, day or screen.
-
-    A report that could not be followed up (conflc 3 or 4) tells neither.
-    """
-    found = person.value("lung_cancer")
-    if not isinstance(found, Missing):
-        return Known(found)
-    report = person.value("conflc")
-    if not isinstance(report, Missing):
-        return Known({0: 0, 1: 1, 2: 0}.get(report, Missing(".M")), "conflc")
-    for column in ("cancyr", "candx_days", "can_scr"):
-        told = person.value(column)
-        if not isinstance(told, Missing):
-            return Known(int(column != "can_scr" or told > 0), column)
-    for column in ("cancyr", "candx_days"):
-        told = person.value(column)
-        if person.has(column) and told != Missing(".M"):
-            return Known(0, column)
-    return Known(Missing())
-
-
-def last_screen(person: Person) -> Known:
-    """Study year of the last screen: last_screen_studyyr, else from scr_res, else from scr_days."""
-    found = person.value("last_screen_studyyr")
-    if not isinstance(found, Missing):
-        return Known(found)
-    for year in (2, 1, 0):
-        result = person.value(f"scr_res{year}")
-        if result in SCREENED:
-            return Known(year, "scr_res0-2")
-        day = person.value(f"scr_days{year}")
-        if isinstance(result, Missing) and not isinstance(day, Missing):
-            return Known(year, "scr_days0-2")
-    return Known(Missing(".N"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Times:
-    """Days from a scan on.
-
-    Attributes:
-        to_cancer: Days to the diagnosis; None where there was none.
-        followed: Days to the last day known without; None where unknown.
-        unknown: Why the times cannot be told; empty where they can.
-        late: Whether the scan came after the diagnosis or after the end of follow-up.
-        stand_in: What stood in for fup_days.
-    """
-
-    to_cancer: float | None = None
-    followed: float | None = None
-    unknown: str = ""
-    late: bool = False
-    stand_in: str = ""
-
-
-def times(person: Person, year: int) -> Times:
-    """Days from the scan of a screening year to cancer and to the end of follow-up."""
-    scan = person.value(f"scr_days{year}")
-    if isinstance(scan, Missing):
-        return Times(unknown=f"scr_days{year} {scan}", late=scan == Missing(".E"))
-    cancer, end, stand_in = person.value("candx_days"), person.value("fup_days"), ""
-    if isinstance(end, Missing):
-        end, stand_in = person.value("canc_free_days"), "canc_free_days"
-    followed = None if isinstance(end, Missing) else end - scan
-    if not isinstance(cancer, Missing):
-        return Times(to_cancer=cancer - scan, followed=followed, late=cancer < scan)
-    if lung_cancer(person).value != 0:
-        return Times(unknown=f"lung cancer not ruled out, candx_days {cancer}")
-    if followed is None:
-        return Times(unknown=f"end of follow-up {end}")
-    return Times(to_cancer=None, followed=followed, late=followed < 0, stand_in=stand_in)
+# groups of columns; one of each is needed
+CANCER = ("lung_cancer", "conflc", "cancyr", "candx_days", "can_scr")
+SCREENS = ("scr_res0", "scr_days0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """An exam's label.
+    """Label of an exam.
 
     Attributes:
         value: 1, 0 or None.
-        why: The rule's branch; exams are counted by it.
-        told: The columns that decided, for the label's source.
-        stand_ins: Sentences' ends on columns that others stood in for.
-        dropped: Whether the exam is no sample at all.
+        why: Branch of the rule; the notes count exams by it.
+        columns: Columns that decided, with their values, for the label's source.
+        derived: Clauses on columns that were derived from others, for the notes.
+        dropped: True if the exam is no sample at all.
     """
 
     value: int | None
     why: str
-    told: str
-    stand_ins: tuple[str, ...] = ()
+    columns: str
+    derived: tuple[str, ...] = ()
     dropped: bool = False
 
 
@@ -142,33 +44,34 @@ class Rule:
     """A label rule.
 
     Attributes:
-        label: Function of person, screening year and whether the screen table has the exam.
-        years: The screening years whose exams are samples.
-        columns: Groups of participant columns; of each, one must be there.
-        sentence: What label 1 and 0 mean.
+        label: Function of person and screening year, and with `in_screen_table` True if the screen
+            table has the exam.
+        years: Screening years with exams that are samples.
+        columns: Groups of participant columns; one of each is needed.
+        sentence: Sentence that says what label 1 and 0 mean.
     """
 
-    label: Callable[[Person, int, bool], Label]
+    label: Callable[..., Label]
     years: tuple[int, ...]
     columns: tuple[tuple[str, ...], ...]
     sentence: str
 
 
-def screen_label(person: Person, year: int, in_screen_table: bool) -> Label:
-    """Cancer found by the first screen, against none ever after a first screen that was the last.
+def screen_label(person: Person, year: int, *, in_screen_table: bool) -> Label:
+    """Label cancer found by the T0 screen 1, and no cancer with T0 as the last screen 0.
 
-    Both sides of the rule speak of T0: the cancer was seen in the T0 exam, and the person without
-    had no exam but that one. So T0 exams alone are samples.
+    Both sides of the rule are about T0: the cancer was seen in the T0 exam, and the person without
+    cancer had no other exam. So T0 exams alone are samples.
     """
     group, cancer, last = arm(person, in_screen_table), lung_cancer(person), last_screen(person)
-    known = {"rndgroup": group, "lung_cancer": cancer, "last_screen_studyyr": last}
-    told = [found.told(name) for name, found in known.items()]
+    values = {"rndgroup": group, "lung_cancer": cancer, "last_screen_studyyr": last}
+    columns = [derived.describe(name) for name, derived in values.items()]
     link = {name: person.value(name) for name in ("canc_rpt_link", "can_scr", "cancyr")}
-    told += [f"{name}={found}" for name, found in link.items()]
-    stand_ins = [f"{n}, from {found.stand_in}" for n, found in known.items() if found.stand_in]
+    columns += [f"{name}={number}" for name, number in link.items()]
+    clauses = [f"{name} is derived from {it.origin}" for name, it in values.items() if it.origin]
 
     def label(value: int | None, why: str) -> Label:
-        return Label(value=value, why=why, told=", ".join(told), stand_ins=tuple(stand_ins))
+        return Label(value=value, why=why, columns=", ".join(columns), derived=tuple(clauses))
 
     if group.value != 1:
         return label(None, "not in the CT arm")
@@ -177,7 +80,7 @@ def screen_label(person: Person, year: int, in_screen_table: bool) -> Label:
     if cancer.value == 1:
         if tuple(link.values()) == (1, 1, 0):
             return label(1, "lung cancer found by the T0 screen")
-        if any(isinstance(found, Missing) for found in link.values()):
+        if any(isinstance(number, Missing) for number in link.values()):
             return label(None, "lung cancer, but its screen is missing in the table")
         return label(None, "lung cancer found otherwise or later")
     if isinstance(last.value, Missing):
@@ -187,39 +90,132 @@ def screen_label(person: Person, year: int, in_screen_table: bool) -> Label:
     return label(None, "no lung cancer, last screen after T0")
 
 
-def risk_label(person: Person, year: int, in_screen_table: bool) -> Label:
-    """Cancer within six years of the scan, by `risk_targets`."""
-    found = times(person, year)
-    told = f"days to cancer {_days(found.to_cancer)}, days followed {_days(found.followed)}"
-    told += f" from {found.stand_in}" if found.stand_in else ""
-    if found.late:
+def risk_label(person: Person, year: int, *, in_screen_table: bool) -> Label:
+    """Label cancer within six years of the scan, by `risk_targets`."""
+    time = times(person, year)
+    columns = f"days to cancer {_days(time.to_cancer)}, days followed {_days(time.followed)}"
+    columns += f" from {time.origin}" if time.origin else ""
+    if time.late:
         why = "the scan came after the diagnosis or the end of follow-up"
-        return Label(value=None, why=why, told=told, dropped=True)
-    if found.unknown:
-        return Label(value=None, why=f"unknown ({found.unknown})", told=told)
-    targets = risk_targets(found.to_cancer, found.followed, years=HORIZON_YEARS)
+        return Label(value=None, why=why, columns=columns, dropped=True)
+    if time.unknown:
+        return Label(value=None, why=f"unknown ({time.unknown})", columns=columns)
+    targets = risk_targets(time.to_cancer, time.followed, years=HORIZON_YEARS)
     assert targets is not None
     y, _, mask = targets
-    stand_ins = (f"fup_days, from {found.stand_in}",) if found.stand_in else ()
+    clauses = (f"fup_days is derived from {time.origin}",) if time.origin else ()
     if y:
-        return Label(
-            value=1, why=f"lung cancer within {HORIZON_YEARS} years", told=told, stand_ins=stand_ins
-        )
-    if mask.all():
-        return Label(
-            value=0, why=f"known free into year {HORIZON_YEARS}", told=told, stand_ins=stand_ins
-        )
-    return Label(
-        value=None, why=f"censored before year {HORIZON_YEARS}", told=told, stand_ins=stand_ins
-    )
+        value, why = 1, f"lung cancer within {HORIZON_YEARS} years"
+    elif mask.all():
+        value, why = 0, f"known free into year {HORIZON_YEARS}"
+    else:
+        value, why = None, f"censored before year {HORIZON_YEARS}"
+    return Label(value=value, why=why, columns=columns, derived=clauses)
 
 
 def _days(days: float | None) -> str:
     return "unknown" if days is None else f"{days:g}"
 
 
-CANCER = ("lung_cancer", "conflc", "cancyr", "candx_days", "can_scr")
-SCREENS = ("scr_res0", "scr_days0")
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Days counted from a scan.
+
+    Attributes:
+        to_cancer: Days to the diagnosis; None without a diagnosis.
+        followed: Days to the last day known to be free of cancer; None if unknown.
+        unknown: Reason why the times are unknown; empty if they are known.
+        late: True if the scan came after the diagnosis or after the end of follow-up.
+        origin: Column that replaced fup_days; empty if none did.
+    """
+
+    to_cancer: float | None = None
+    followed: float | None = None
+    unknown: str = ""
+    late: bool = False
+    origin: str = ""
+
+
+def times(person: Person, year: int) -> Times:
+    """Return the days from the scan of a screening year to cancer and to the end of follow-up."""
+    scan = person.value(f"scr_days{year}")
+    if isinstance(scan, Missing):
+        return Times(unknown=f"scr_days{year} {scan}", late=scan == Missing(".E"))
+    cancer, end, origin = person.value("candx_days"), person.value("fup_days"), ""
+    if isinstance(end, Missing):
+        end, origin = person.value("canc_free_days"), "canc_free_days"
+    followed = None if isinstance(end, Missing) else end - scan
+    if not isinstance(cancer, Missing):
+        return Times(to_cancer=cancer - scan, followed=followed, late=cancer < scan)
+    if lung_cancer(person).value != 0:
+        return Times(unknown=f"lung cancer not ruled out, candx_days {cancer}")
+    if followed is None:
+        return Times(unknown=f"end of follow-up {end}")
+    return Times(to_cancer=None, followed=followed, late=followed < 0, origin=origin)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A value that may be derived from another column.
+
+    Attributes:
+        value: The value, or the reason why it is missing.
+        origin: Source from which it was derived; empty if it is in its own column.
+    """
+
+    value: Value
+    origin: str = ""
+
+    def describe(self, name: str) -> str:
+        """Return name, value and origin, for a label's source."""
+        return f"{name}={self.value}{f' from {self.origin}' if self.origin else ''}"
+
+
+def arm(person: Person, in_screen_table: bool) -> Derived:
+    """Return the study arm, 1 for CT: rndgroup, else by data that only the CT arm has."""
+    group = person.value("rndgroup")
+    if not isinstance(group, Missing):
+        return Derived(group)
+    return Derived(1, "a row in the CT screen table" if in_screen_table else "having CT images")
+
+
+def lung_cancer(person: Person) -> Derived:
+    """Return 1 for confirmed lung cancer: lung_cancer, else conflc, else its year, day or screen.
+
+    A report that could not be followed up (conflc 3 or 4) confirms neither.
+    """
+    confirmed = person.value("lung_cancer")
+    if not isinstance(confirmed, Missing):
+        return Derived(confirmed)
+    report = person.value("conflc")
+    if not isinstance(report, Missing):
+        return Derived({0: 0, 1: 1, 2: 0}.get(report, Missing(".M")), "conflc")
+    for column in ("cancyr", "candx_days", "can_scr"):
+        number = person.value(column)
+        if not isinstance(number, Missing):
+            return Derived(int(column != "can_scr" or number > 0), column)
+    for column in ("cancyr", "candx_days"):
+        number = person.value(column)
+        if person.has(column) and number != Missing(".M"):
+            return Derived(0, column)
+    return Derived(Missing())
+
+
+def last_screen(person: Person) -> Derived:
+    """Return the study year of the last screen: last_screen_studyyr, else scr_res or scr_days."""
+    last = person.value("last_screen_studyyr")
+    if not isinstance(last, Missing):
+        return Derived(last)
+    for year in (2, 1, 0):
+        result = person.value(f"scr_res{year}")
+        if result in SCREENED:
+            return Derived(year, "scr_res0-2")
+        day = person.value(f"scr_days{year}")
+        if isinstance(result, Missing) and not isinstance(day, Missing):
+            return Derived(year, "scr_days0-2")
+    return Derived(Missing(".N"))
+
+
 RULES = {
     "screen": Rule(
         label=screen_label,

@@ -1,4 +1,4 @@
-"""Nodules of NLST's exams from a table of one's own: the trial's tables know no place."""
+"""Nodules of NLST's exams from a table of the user; the trial's tables do not locate them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,14 @@ from lungcam.cohorts.luna16.tables import Points, read_points
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 
-# LUNA16's own name of it
+# the file's name in LUNA16
 ANNOTATIONS = "annotations.csv"
 
 
 def nodules_near(*folders: Path) -> Path | None:
-    """The table of nodules in the first of some folders that has one; None where none does."""
-    return next((one / ANNOTATIONS for one in folders if (one / ANNOTATIONS).is_file()), None)
+    """Return the table of nodules in the first folder that has one; None if none does."""
+    files = [folder / ANNOTATIONS for folder in folders]
+    return next((file for file in files if file.is_file()), None)
 
 
 def read_nodules(file: Path) -> Points:
@@ -39,27 +40,27 @@ def read_nodules(file: Path) -> Points:
 
 
 def with_annotated(samples: Sequence[Sample], nodules: Points) -> tuple[list[Sample], list[str]]:
-    """Tell each sample of its series' nodules, and of the largest one's centre and diameter.
+    """Add to each sample its series' nodules, and the largest one's centre and diameter.
 
     Args:
-        samples: Of NLST, a series each.
-        nodules: From `read_nodules`; those of other series are left out.
+        samples: Samples of NLST, each a series.
+        nodules: Nodules from `read_nodules`; those of other series are left out.
 
     Returns:
         The samples, and sentences.
     """
-    told = []
+    annotated = []
     for sample in with_nodules(samples, nodules, excluded=None, counts=True):
         if sample.nodules:
-            largest = max(sample.nodules, key=lambda one: one.diameter_mm)
+            largest = max(sample.nodules, key=lambda nodule: nodule.diameter_mm)
             sample = replace(sample, center_mm=largest.center_mm, diameter_mm=largest.diameter_mm)
-        told.append(sample)
-    used = {sample.series_uid for sample in samples}
-    exams = sum(bool(sample.nodules) for sample in told)
+        annotated.append(sample)
+    uids = {sample.series_uid for sample in samples}
+    exams = sum(bool(sample.nodules) for sample in annotated)
     notes = [f"{nodules.name}: {exams} exam(s) have nodules in it."]
-    others = sum(uid not in used for uid in nodules.uids)
+    others = sum(uid not in uids for uid in nodules.uids)
     if others:
         notes.append(
             f"{nodules.name}: {others} nodule(s) are of series that are no samples, and left out."
         )
-    return told, notes
+    return annotated, notes

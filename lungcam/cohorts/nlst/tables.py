@@ -1,7 +1,4 @@
-"""NLST's tables, known by their columns and not by their names.
-
-Values of NLST's tables, with SAS's typed missing ones.
-"""
+"""NLST's tables, recognised by their columns and not by their names."""
 
 import csv
 import re
@@ -10,62 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungcam.cohorts.csv_rows import Row, read_rows
-from lungcam.cohorts.dicom_index.index import many_objects
+from lungcam.cohorts.nlst.values import Missing, Value, value
 from lungcam.errors import InputError
-
-MEANINGS = {
-    ".N": "not applicable or none on record",
-    ".E": "screen date after lung cancer diagnosis",
-    ".W": "wrong screen administered",
-    ".M": "missing",
-    ".F": "no form",
-}
-# what exports from SAS, pandas and BigQuery leave where there is no value
-EMPTY = ("", ".", "na", "n/a", "nan", "null", "none", "<na>")
-TYPED = re.compile(r"\.[A-Z_]")
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A value that is not there.
-
-    Attributes:
-        code: SAS's code, which tells why, such as .N; empty where only nothing is known.
-    """
-
-    code: str = ""
-
-    @property
-    def meaning(self) -> str:
-        """Why it is not there, in the words of the participant data dictionary."""
-        return MEANINGS.get(self.code, "no value")
-
-    def __str__(self) -> str:
-        return f"{self.code} ({self.meaning})" if self.code else "empty"
-
-
-Value = int | float | Missing
-
-
-def value(row: Row, column: str) -> Value:
-    """Number in a column, or why there is none.
-
-    Raises:
-        InputError: It is neither a number nor a missing value.
-    """
-    text = row.text(column)
-    if text.lower() in EMPTY:
-        return Missing()
-    if TYPED.fullmatch(text.upper()):
-        return Missing(text.upper())
-    number = row.number_in(column)
-    if number is None:
-        return Missing()
-    return int(number) if number == int(number) else number
-
+from lungcam.runtime.garbage import garbage_collection_paused
 
 # v18 of IDC's tables has the participant under both names
 PID = ("pid", "dicom_patient_id")
+# columns that distinguish the kinds of tables
 PERSON = {"can_scr", "cancyr", "candx_days", "rndgroup", "lung_cancer", "conflc", "fup_days"}
 SCREEN = {"ctdxqual", "techpara_kvp", "ct_recon_filter1"}
 
@@ -77,7 +25,7 @@ class Table:
     Attributes:
         file: The file.
         kind: prsn (any participant file), screen or ctab.
-        columns: Names as they stand in the file, by name in lower case.
+        columns: Names of the columns as in the file, by name in lower case.
     """
 
     file: Path
@@ -86,32 +34,32 @@ class Table:
 
     @property
     def pid(self) -> str:
-        """The column that names the participant."""
+        """Column of the participant's number."""
         return next(self.columns[name] for name in PID if name in self.columns)
 
 
 @dataclass(frozen=True)
 class Person:
-    """What the participant files say of one person; the file with most columns stands first."""
+    """Rows of one person in the participant files; the file with most columns is first."""
 
     rows: tuple[Row, ...]
 
     def value(self, column: str) -> Value:
-        """First number in a column; else the first reason for there being none.
+        """Return the first number in a column; else the first reason why it is missing.
 
         Raises:
-            InputError: It is neither a number nor a missing value.
+            InputError: A text is neither a number nor a missing value.
         """
-        why = Missing()
+        missing = Missing()
         for row in self.rows:
-            found = value(row, column)
-            if not isinstance(found, Missing):
-                return found
-            why = why if why.code else found
-        return why
+            number = value(row, column)
+            if not isinstance(number, Missing):
+                return number
+            missing = missing if missing.code else number
+        return missing
 
     def has(self, column: str) -> bool:
-        """Whether any of the files has a column."""
+        """Return True if any of the files has a column."""
         return any(column in row.values for row in self.rows)
 
     @property
@@ -121,27 +69,27 @@ class Person:
 
 
 def tables_near(root: Path, groups: Iterable[Sequence[str]] = ()) -> Path:
-    """The folder of tables that belongs to a DICOM tree.
+    """Return the folder of tables that belongs to a DICOM tree.
 
     Args:
         root: Folder of the DICOM files.
-        groups: Groups of participant columns; of each, one is wanted.
+        groups: Groups of participant columns; one of each is needed.
 
     Returns:
-        The first that directly holds participant tables with the wanted columns: `root`, its folder
-        `tables`, the folder above, or that one's folder `tables`. Where none does, the first with
-        any participant table, so that what it lacks can be named; else `root`.
+        The first folder that directly holds participant tables with the needed columns: `root`, its
+        folder `tables`, the folder above, or that one's folder `tables`. If none does, the first
+        with any participant table, so that the error can name what it lacks; else `root`.
     """
-    some: list[Path] = []
+    candidates: list[Path] = []
     for folder in (root, root / "tables", root.parent, root.parent / "tables"):
         try:
-            found, _ = find_tables(folder)
+            tables, _ = find_tables(folder)
         except InputError:
             continue
-        some.append(folder)
-        if not _lacking([one for one in found if one.kind == "prsn"], groups):
+        candidates.append(folder)
+        if not _missing_groups([table for table in tables if table.kind == "prsn"], groups):
             return folder
-    return some[0] if some else root
+    return candidates[0] if candidates else root
 
 
 def find_tables(folder: Path) -> tuple[list[Table], list[str]]:
@@ -179,14 +127,14 @@ def find_tables(folder: Path) -> tuple[list[Table], list[str]]:
             tables.append(Table(file, kind, columns))
     if not any(table.kind == "prsn" for table in tables):
         raise InputError(
-            f"{folder}: no NLST participant table lies in this folder; put nlst_780_prsn_idc_*.csv "
-            "or the participant file from CDAS there."
+            f"{folder}: there is no NLST participant table in this folder; put "
+            "nlst_780_prsn_idc_*.csv or the participant file from CDAS there."
         )
     return sorted(tables, key=lambda table: -len(table.columns)), notes
 
 
 def _kind(columns: Collection[str]) -> str:
-    """What a table with these columns is; empty for those that are of no use here."""
+    """Return the kind of a table by its columns; empty for a table that is not used."""
     if not any(name in columns for name in PID):
         return ""
     if "study_yr" in columns:
@@ -196,45 +144,72 @@ def _kind(columns: Collection[str]) -> str:
     return "prsn" if PERSON & set(columns) else ""
 
 
+def require_columns(
+    tables: Sequence[Table], groups: Iterable[Sequence[str]], *, reason: str
+) -> None:
+    """Require columns of the participant tables, one of each group.
+
+    Args:
+        tables: Tables of the kind prsn.
+        groups: Groups of columns.
+        reason: Setting that needs them, for the message.
+
+    Raises:
+        InputError: A group is missing; the message names it.
+    """
+    missing = _missing_groups(tables, groups)
+    if missing:
+        raise InputError(
+            f"{tables[0].file}: there is no column {', '.join(missing)}, which {reason} needs; add "
+            "a participant file that has it."
+        )
+
+
+def _missing_groups(tables: Sequence[Table], groups: Iterable[Sequence[str]]) -> list[str]:
+    """Return the groups without a column in any table, in words."""
+    columns = {name for table in tables for name in table.columns}
+    return [" or ".join(group) for group in groups if not columns.intersection(group)]
+
+
 def read_people(
     tables: Iterable[Table], columns: Collection[str], *, pids: Collection[str]
 ) -> tuple[dict[str, Person], list[str]]:
     """Read the participant tables and join them.
 
     Args:
-        tables: Of the kind prsn; where two differ, the first counts.
-        columns: The columns that are needed, in lower case.
-        pids: The participants that are needed.
+        tables: Tables of the kind prsn; if two differ, the first counts.
+        columns: Columns that are needed, in lower case.
+        pids: Participants that are needed.
 
     Returns:
-        By participant; and sentences.
+        People by participant, and sentences.
     """
     rows: dict[str, list[Row]] = {}
-    twice = differ = 0
+    repeated = differing = 0
     for table in tables:
         seen = set()
         for pid, row in _rows(table, columns, pids=pids):
             if pid in seen:
-                twice += 1
+                repeated += 1
                 continue
             seen.add(pid)
-            before = rows.setdefault(pid, [])
-            differ += any(_differ(one, row) for one in before)
-            before.append(row)
+            earlier = rows.setdefault(pid, [])
+            differing += any(_differ(other, row) for other in earlier)
+            earlier.append(row)
     notes = []
-    if twice:
-        notes.append(f"{twice} participant row(s) repeat a participant; the first counts.")
-    if differ:
+    if repeated:
+        notes.append(f"{repeated} participant row(s) repeat a participant; the first counts.")
+    if differing:
         notes.append(
-            f"For {differ} participant(s) two files differ; the one with more columns counts."
+            f"For {differing} participant(s) two files differ; the one with more columns counts."
         )
-    return {pid: Person(tuple(found)) for pid, found in rows.items()}, notes
+    return {pid: Person(tuple(group)) for pid, group in rows.items()}, notes
 
 
 def read_exams(
     tables: Iterable[Table], columns: Collection[str], *, pids: Collection[str]
 ) -> tuple[dict[tuple[str, int], list[Row]], list[str]]:
-    """Read screen or ctab tables; rows by participant and screening year, and sentences."""
+    """Read screen or ctab tables; return rows by participant and screening year, and sentences."""
     rows: dict[tuple[str, int], list[Row]] = {}
     bad = 0
     for table in tables:
@@ -250,46 +225,26 @@ def read_exams(
 def _rows(
     table: Table, columns: Collection[str], *, pids: Collection[str]
 ) -> Iterable[tuple[str, Row]]:
-    """Rows of wanted participants, with wanted columns in lower case and nothing else."""
-    kept = {name: table.columns[name] for name in columns if name in table.columns}
-    with many_objects():
+    """Yield the rows of participants, with only the given columns, in lower case."""
+    names = {name: table.columns[name] for name in columns if name in table.columns}
+    with garbage_collection_paused():
         rows = read_rows(table.file)
     column = table.pid
     for row in rows:
         pid = re.sub(r"\.0*$", "", row.text(column))
         if pid in pids:
-            values = {name: row.text(there) for name, there in kept.items()}
+            values = {name: row.text(in_file) for name, in_file in names.items()}
             yield pid, Row(row.file, row.number, values)
 
 
-def _differ(one: Row, other: Row) -> bool:
-    """Whether two rows hold different numbers in one column."""
-    shared = one.values.keys() & other.values.keys()
+def _differ(row: Row, other: Row) -> bool:
+    """Return True if two rows hold different numbers in one column."""
+    shared = row.values.keys() & other.values.keys()
     for column in shared:
         try:
-            found = value(one, column), value(other, column)
+            pair = value(row, column), value(other, column)
         except InputError:
             continue
-        if found[0] != found[1] and not any(isinstance(number, Missing) for number in found):
+        if pair[0] != pair[1] and not any(isinstance(number, Missing) for number in pair):
             return True
     return False
-
-
-def need(tables: Sequence[Table], groups: Iterable[Sequence[str]], *, why: str) -> None:
-    """Demand columns of the participant tables, one of each group.
-
-    Raises:
-        InputError: Names what is lacking.
-    """
-    lacking = _lacking(tables, groups)
-    if lacking:
-        raise InputError(
-            f"{tables[0].file}: there is no column {', '.join(lacking)}, which {why} needs; add "
-            "a participant file that has it."
-        )
-
-
-def _lacking(tables: Sequence[Table], groups: Iterable[Sequence[str]]) -> list[str]:
-    """The groups of which no table has a column, in words."""
-    has = {name for table in tables for name in table.columns}
-    return [" or ".join(group) for group in groups if not has.intersection(group)]

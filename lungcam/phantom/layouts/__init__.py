@@ -1,4 +1,4 @@
-"""Phantoms written as trees in the layouts of public data sets."""
+"""Layouts of public data sets, written with phantoms."""
 
 from lungcam.phantom.layouts.tree import LAYOUTS, train_command, write_layout
 

@@ -1,11 +1,9 @@
-"""A phantom as DICOM: CT Image Storage, a file a slice (PS3.3 A.3).
-
-A screening exam as NLST keeps it: a localizer and one or two reconstructions.
-"""
+"""DICOM: a phantom's slices as CT Image Storage (PS3.3 A.3), and a screening exam as in NLST."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +16,17 @@ from lungcam.runtime.atomic import atomic_write
 
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 INTERCEPT = -1024
+YEARS = (1999, 2000, 2001)  # of T0, T1, T2: fictitious, the same for everybody
+THICK_MM = 5.0
+SHARP, SOFT = "LUNG", "STANDARD"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
-    """What the headers of a series' files share.
+    """Header values that all files of a series share.
 
     Attributes:
-        patient_id: PatientID, a phantom's.
+        patient_id: PatientID of the phantom.
         study_uid: StudyInstanceUID.
         series_uid: SeriesInstanceUID.
         frame_uid: FrameOfReferenceUID.
@@ -47,6 +48,93 @@ class Series:
     timepoint: str = ""
 
 
+def write_exam(
+    out: Path,
+    pid: str,
+    *,
+    subject: Subject,
+    hu: np.ndarray,
+    affine: np.ndarray,
+    year: int,
+    thick: bool = True,
+) -> Path:
+    """Write the exam of a study year: a localizer and one or two reconstructions.
+
+    Args:
+        out: Root of the tree.
+        pid: Number of the participant.
+        subject: Phantom person.
+        hu: Scan, int16 of shape `(W, H, D)`.
+        affine: Affine `(4, 4)` of the scan to RAS mm.
+        year: Study year, from 0.
+        thick: True to write a thick reconstruction in addition to the thin one.
+
+    Returns:
+        Folder of the thin reconstruction below `out`.
+    """
+    study = f"T{year}"
+    exam = Path("NLST", pid, f"01-02-{YEARS[year]}-NLST-LSS-{subject.number('study', study):05d}")
+    series_of = partial(_exam_series, subject, pid=pid, year=year, field_mm=-affine[0, 0] * len(hu))
+    localizer = series_of("localizer", number=1)
+    write_localizer(
+        out / exam / _folder_name(localizer, subject.number(study, "localizer")),
+        localizer,
+        hu=hu,
+        affine=affine,
+        sop_uid=subject.uid(study, "localizer", 0),
+        name="1-001.dcm",
+    )
+    reconstructions = [("thin", SHARP, hu, affine)]
+    if thick:
+        reconstructions.append(("thick", SOFT, *_averaged(hu, affine)))
+    folders = []
+    for number, (name, kernel, volume, placed) in enumerate(reconstructions, start=2):
+        series = series_of(name, number=number, kernel=kernel, thickness=placed[2, 2])
+        folders.append(exam / _folder_name(series, subject.number(study, name)))
+        write_slices(
+            out / folders[-1],
+            series,
+            hu=volume,
+            affine=placed,
+            sop_uid=partial(subject.uid, study, name),
+            names=[f"1-{k + 1:03d}.dcm" for k in range(volume.shape[2])],
+        )
+    return folders[0]
+
+
+def _exam_series(
+    subject: Subject,
+    name: str,
+    *,
+    number: int,
+    pid: str,
+    year: int,
+    field_mm: float,
+    kernel: str = "",
+    thickness: float = 0.0,
+) -> Series:
+    """Return the header values of an exam's series; a localizer has no kernel."""
+    study = f"T{year}"
+    words = ["0", "OPA", "PHANTOM", *filter(None, (kernel,)), f"{field_mm:.0f}"]
+    words += [f"{thickness:g}", "120", "40"] if kernel else ["LOCALIZER"]
+    return Series(
+        patient_id=pid,
+        study_uid=subject.uid("study", study),
+        series_uid=subject.uid(study, name),
+        frame_uid=subject.uid("frame", study),
+        number=number,
+        description=",".join(words),
+        kernel=kernel,
+        date=f"{YEARS[year]}0102",
+        timepoint=study,
+    )
+
+
+def _folder_name(series: Series, digits: int) -> str:
+    """Return the name of a series' folder as in downloads from TCIA."""
+    return f"{series.number}.000000-{series.description.replace(',', '')}-{digits:05d}"
+
+
 def write_slices(
     folder: Path,
     series: Series,
@@ -56,16 +144,16 @@ def write_slices(
     sop_uid: Callable[[int], str],
     names: Sequence[str],
 ) -> None:
-    """Write a volume as axial slices, each file whole or not at all.
+    """Write a volume as axial slices, each file atomically.
 
     Instances are numbered from the head down.
 
     Args:
-        folder: Of the series.
-        series: What the headers share.
-        hu: `(W, H, D)` int16; the value in the first voxel is the padding.
-        affine: `(4, 4)`, diagonal; columns grow to the left, rows to the back, slices to the head,
-            as in `Phantom`.
+        folder: Folder of the series.
+        series: Shared header values.
+        hu: Volume, int16 of shape `(W, H, D)`; the value of the first voxel is the padding.
+        affine: Diagonal affine `(4, 4)`; columns grow to the left, rows to the back, slices to the
+            head, as in `Phantom`.
         sop_uid: SOPInstanceUID by slice.
         names: File name by slice.
     """
@@ -78,7 +166,7 @@ def write_slices(
     dataset.PixelPaddingValue = int(hu[0, 0, 0]) - INTERCEPT
     for k, name in enumerate(names):
         position = RAS_TO_LPS * (affine[:3, 3] + k * affine[:3, 2])
-        dataset.ImagePositionPatient = [_decimal(one) for one in position]
+        dataset.ImagePositionPatient = [_decimal(value) for value in position]
         dataset.SliceLocation = _decimal(position[2])
         _write(folder / name, dataset, uid=sop_uid(k), number=len(names) - k, hu=hu[:, :, k])
 
@@ -92,13 +180,13 @@ def write_localizer(
     sop_uid: str,
     name: str,
 ) -> None:
-    """Write a view from the front, the mean HU along each ray, as a scanner's scout.
+    """Write a localizer: a view from the front, the mean HU along each ray.
 
     Args:
-        folder: Of the series.
-        series: What the header tells.
-        hu: `(W, H, D)` int16, as in `write_slices`.
-        affine: `(4, 4)`, as in `write_slices`.
+        folder: Folder of the series.
+        series: Header values.
+        hu: Volume, int16 of shape `(W, H, D)`, as in `write_slices`.
+        affine: Affine `(4, 4)`, as in `write_slices`.
         sop_uid: SOPInstanceUID.
         name: File name.
     """
@@ -108,12 +196,23 @@ def write_localizer(
     dataset.PixelSpacing = [_decimal(affine[2, 2]), _decimal(-affine[0, 0])]
     dataset.ImageOrientationPatient = ["1", "0", "0", "0", "0", "-1"]
     top = affine @ [0, (hu.shape[1] - 1) / 2, hu.shape[2] - 1, 1]
-    dataset.ImagePositionPatient = [_decimal(one) for one in RAS_TO_LPS * top[:3]]
+    dataset.ImagePositionPatient = [_decimal(value) for value in RAS_TO_LPS * top[:3]]
     _write(folder / name, dataset, uid=sop_uid, number=1, hu=view)
 
 
+def _averaged(hu: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means over `THICK_MM`, at least two slices, with their affine."""
+    count = max(2, math.ceil(THICK_MM / affine[2, 2]))
+    slices = hu.shape[2] // count
+    groups = hu[:, :, : slices * count].reshape(*hu.shape[:2], slices, count)
+    coarse = affine.copy()
+    coarse[2, 2] *= count
+    coarse[2, 3] += (count - 1) / 2 * affine[2, 2]
+    return np.rint(groups.mean(axis=3)).astype(np.int16), coarse
+
+
 def _common(series: Series, pixels: np.ndarray) -> FileDataset:
-    """The header without what differs from file to file; pixels are `(W, H)`."""
+    """Return the header that all files share; `pixels` has the shape `(W, H)`."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -146,7 +245,7 @@ def _common(series: Series, pixels: np.ndarray) -> FileDataset:
     dataset.Columns, dataset.Rows = pixels.shape
     dataset.BitsAllocated = dataset.BitsStored = 16
     dataset.HighBit = 15
-    # stored values of padding lie below 0
+    # the stored values of padding are below 0
     dataset.PixelRepresentation = 1
     dataset.WindowCenter, dataset.WindowWidth = "-600", "1600"
     dataset.RescaleIntercept, dataset.RescaleSlope = str(INTERCEPT), "1"
@@ -163,84 +262,5 @@ def _write(file: Path, dataset: FileDataset, *, uid: str, number: int, hu: np.nd
 
 
 def _decimal(value: float) -> str:
-    """A number as a decimal string, of at most 16 characters."""
+    """Format a number as a decimal string of at most 16 characters."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-YEARS = (1999, 2000, 2001)  # of T0, T1, T2: fictitious, the same for everybody
-THICK_MM = 5.0
-SHARP, SOFT = "LUNG", "STANDARD"
-
-
-def write_exam(
-    out: Path,
-    pid: str,
-    *,
-    subject: Subject,
-    hu: np.ndarray,
-    affine: np.ndarray,
-    year: int,
-    thick: bool = True,
-) -> Path:
-    """Write the exam of a study year.
-
-    Args:
-        out: The tree's root.
-        pid: The participant's number.
-        subject: The phantom person.
-        hu: `(W, H, D)` int16, the scan.
-        affine: `(4, 4)`, its voxels' place in RAS mm.
-        year: Study year, from 0.
-        thick: Whether to write a thick reconstruction beside the thin one.
-
-    Returns:
-        Folder of the thin reconstruction below `out`.
-    """
-    study = f"T{year}"
-    folder = Path("NLST", pid, f"01-02-{YEARS[year]}-NLST-LSS-{subject.number('study', study):05d}")
-    wanted = [("localizer", "", hu, affine), ("thin", SHARP, hu, affine)]
-    if thick:
-        wanted.append(("thick", SOFT, *_averaged(hu, affine)))
-    field_mm = -affine[0, 0] * hu.shape[0]
-    written = {}
-    for number, (what, kernel, values, here_affine) in enumerate(wanted, start=1):
-        thickness = here_affine[2, 2] if kernel else 0.0
-        told = ("0", "OPA", "PHANTOM", *filter(None, (kernel,)), f"{field_mm:.0f}")
-        told += (f"{thickness:g}", "120", "40") if thickness else ("LOCALIZER",)
-        series = Series(
-            pid,
-            subject.uid("study", study),
-            subject.uid(study, what),
-            subject.uid("frame", study),
-            number=number,
-            description=",".join(told),
-            kernel=kernel,
-            date=f"{YEARS[year]}0102",
-            timepoint=study,
-        )
-        five = subject.number(study, what)
-        written[what] = folder / f"{number}.000000-{''.join(told)}-{five:05d}"
-
-        def sop_uid(k: int, what: str = what) -> str:
-            return subject.uid(study, what, k)
-
-        here = out / written[what]
-        if what == "localizer":
-            write_localizer(
-                here, series, hu=hu, affine=affine, sop_uid=sop_uid(0), name="1-001.dcm"
-            )
-            continue
-        names = [f"1-{k + 1:03d}.dcm" for k in range(values.shape[2])]
-        write_slices(here, series, hu=values, affine=here_affine, sop_uid=sop_uid, names=names)
-    return written["thin"]
-
-
-def _averaged(hu: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of neighbouring slices, two or as many as make `THICK_MM`, with their affine."""
-    count = max(2, math.ceil(THICK_MM / affine[2, 2]))
-    slices = hu.shape[2] // count
-    groups = hu[:, :, : slices * count].reshape(*hu.shape[:2], slices, count)
-    coarse = affine.copy()
-    coarse[2, 2] *= count
-    coarse[2, 3] += (count - 1) / 2 * affine[2, 2]
-    return np.rint(groups.mean(axis=3)).astype(np.int16), coarse

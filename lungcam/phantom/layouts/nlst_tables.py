@@ -1,11 +1,8 @@
-"""Rows of NLST's tables for phantom participants.
+"""NLST's tables for phantom participants: their columns, paths and rows.
 
-Codes are those of the trial's data dictionaries, in which `.N` means that a value does not apply
-and `.M` that it is missing.
-
-Columns of NLST's public tables (`nlst_780_*_idc_*`) and of the restricted participant file.
-
-Where NLST's tables lie, and whose rows go into which.
+Columns are those of the public tables (`nlst_780_*_idc_*`) and of the restricted participant file.
+Codes are those of the trial's data dictionaries: `.N` for a value that does not apply, `.M` for a
+missing one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +21,7 @@ PRSN = (
     *("dataset_version", "scr_days0", "scr_days1", "scr_days2", "candx_days", "canc_free_days"),
     "de_stag_7thed",
 )
-# what only the restricted file tells
+# the restricted file has more columns
 RESTRICTED = ("study", "cen", "elig", "rndgroup", "pkyr", "conflc", "lung_cancer")
 RESTRICTED += ("last_screen_studyyr", "fup_days", "deathstat", "death_days", *PRSN)
 SCREEN = (
@@ -50,10 +47,8 @@ CANC = (
     *("clinical_t", "path_t", "clinical_n", "path_n", "clinical_m", "path_m", "stage_only"),
     *("study_yr", "dataset_version", "lc_order", "candx_days"),
 )
-
-
 FIRST_PID = 100_000
-# a folder of tables as anybody gets them, and one as a data agreement gives them
+# the public tables, and those of a data agreement
 FOLDERS = ("tables", "restricted")
 NAME = "nlst_780_{}_idc_20210527.csv"
 COLUMNS = {"screen": SCREEN, "ctab": CTAB, "ctabc": CTABC, "canc": CANC}
@@ -61,24 +56,6 @@ PERSON = {"tables/nlst_780_prsn_idc_20210527.csv": PRSN, "restricted/participant
 TABLES = PERSON | {
     f"{folder}/{NAME.format(name)}": COLUMNS[name] for folder in FOLDERS for name in COLUMNS
 }
-
-
-def trial_rows(
-    person: Mapping[str, object], cancers: list, *, exams: Sequence[Mapping[str, list]]
-) -> dict[str, list]:
-    """A participant's rows by table: of the person, of cancers, and of the exams by year."""
-    rows: dict[str, list] = {
-        name: [[person[column] for column in columns]] for name, columns in PERSON.items()
-    }
-    tables = {"canc": cancers}
-    for exam in exams:
-        for name, more in exam.items():
-            tables[name] = tables.get(name, []) + more
-    for name, found in tables.items():
-        rows |= dict.fromkeys((f"{folder}/{NAME.format(name)}" for folder in FOLDERS), found)
-    return rows
-
-
 NOT_APPLICABLE, MISSING = ".N", ".M"
 VERSION = "lungcam phantom"
 NODULE, EMPHYSEMA = 51, 59
@@ -90,17 +67,17 @@ EMPHYSEMA_SHARE, SHORT_SHARE = 0.3, 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Participant:
-    """What the tables say of one phantom.
+    """A phantom in the tables.
 
     Attributes:
-        person: Values of `RESTRICTED`'s columns.
-        lobe: Code of sct_epi_loc where the nodule lies; None without one.
+        person: Values of the columns `RESTRICTED`.
+        lobe: Code of sct_epi_loc for the nodule; None without one.
         slice_number: InstanceNumber in the thin series of the slice through the nodule's centre.
-        diameter: In whole mm.
-        emphysema: Whether the readers noted it.
-        spiculated: Whether the nodule's margin is.
-        known: Whether the exam before showed the nodule.
-        grown: Whether it has grown since.
+        diameter: Diameter in whole mm.
+        emphysema: True if the readers noted emphysema.
+        spiculated: True if the margin of the nodule is spiculated.
+        known: True if the previous exam showed the nodule.
+        grown: True if the nodule has grown since that exam.
     """
 
     person: Mapping[str, object]
@@ -113,14 +90,14 @@ class Participant:
     grown: bool = False
 
 
-def participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) -> Participant:
-    """Draw what the tables say of a phantom.
+def draw_participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) -> Participant:
+    """Draw the table values of a phantom.
 
     Args:
-        pid: The participant's number.
-        subject: The phantom person.
-        phantom: The scan.
-        twice: Whether the person was screened at T1 too; never one with cancer.
+        pid: Number of the participant.
+        subject: Phantom person.
+        phantom: Scan.
+        twice: True if the person was screened at T1 too; never a person with cancer.
     """
     rng = subject.rng("participant")
     ill = phantom.label == 1
@@ -134,7 +111,7 @@ def participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) ->
     result = 4 if lobe else 2 if emphysema else 1
     # 13: cancer before the screening window, 15: refused a screen, 5: no significant change
     later = (13, 13) if ill else (5 if lobe else result, 15) if twice else (15, 15)
-    person = traits(pid, rng) | {
+    person = draw_traits(pid, rng) | {
         "conflc": int(ill), "lung_cancer": int(ill), "last_screen_studyyr": int(twice),
         "fup_days": (diagnosed if ill else followed) + (1500 if ill else int(rng.integers(0, 60))),
         "deathstat": 0, "scr_res0": result, "scr_res1": later[0], "scr_res2": later[1],
@@ -145,7 +122,7 @@ def participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) ->
     }  # fmt: skip
     diameter = round(phantom.diameter_mm)
     if ill:
-        person |= cancer(lobe, 0, day=diagnosed, diameter=diameter)
+        person |= cancer_columns(lobe, 0, day=diagnosed, diameter=diameter)
     return Participant(
         person=person,
         lobe=lobe,
@@ -156,8 +133,8 @@ def participant(pid: str, subject: Subject, *, phantom: Phantom, twice: bool) ->
     )
 
 
-def traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
-    """Values of all columns of `RESTRICTED`, of which only those are drawn that tell no outcome."""
+def draw_traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
+    """Draw the columns of `RESTRICTED` that are independent of the outcome; others do not apply."""
     return dict.fromkeys(RESTRICTED, NOT_APPLICABLE) | {
         "pid": pid, "dataset_version": VERSION, "study": 1, "cen": "PH", "elig": 2, "rndgroup": 1,
         "race": 1, "cigsmok": int(rng.integers(0, 2)), "gender": int(rng.integers(1, 3)),
@@ -165,72 +142,89 @@ def traits(pid: str, rng: np.random.Generator) -> dict[str, object]:
     }  # fmt: skip
 
 
-def cancer(lobe: int, year: int, *, day: int, diameter: int) -> dict[str, object]:
-    """What the participant tables add of one with cancer.
+def cancer_columns(lobe: int, year: int, *, day: int, diameter: int) -> dict[str, object]:
+    """Return the columns of the participant tables that describe a cancer.
 
     Args:
-        lobe: Code of its place.
-        year: Study year that it is counted in.
-        day: Of the diagnosis.
-        diameter: In whole mm.
+        lobe: Code of its lobe.
+        year: Study year of the cancer.
+        day: Day of the diagnosis.
+        diameter: Diameter in whole mm.
     """
-    places = {name: 0 for name in PRSN if name.startswith("loc")} | {LOBE_COLUMNS[lobe]: 1}
-    return places | {
+    lobes = {name: 0 for name in PRSN if name.startswith("loc")} | {LOBE_COLUMNS[lobe]: 1}
+    return lobes | {
         "cancyr": year, "candx_days": day, "lesionsize": diameter, "de_grade": 3,
         "de_type": ADENOCARCINOMA, "de_stag": 110, "de_stag_7thed": 110,
     }  # fmt: skip
 
 
 def slice_number(phantom: Phantom) -> int | None:
-    """InstanceNumber in the thin series of the slice through the nodule's centre."""
+    """Return the InstanceNumber in the thin series of the slice through the nodule's centre."""
     if phantom.center_mm is None:
         return None
     k = (phantom.center_mm[2] - phantom.affine[2, 3]) / phantom.affine[2, 2]
     return phantom.hu.shape[2] - round(k)
 
 
-def exam_rows(one: Participant, year: int) -> dict[str, list[list[object]]]:
-    """Rows of the exam's tables for a study year: screen, ctab, and ctabc after T0."""
-    named = {"pid": one.person["pid"], "study_yr": year, "dataset_version": VERSION}
-    screen = named | {
+def trial_rows(
+    person: Mapping[str, object], cancers: list, *, exams: Sequence[Mapping[str, list]]
+) -> dict[str, list]:
+    """Return the rows of a participant by table: the person, cancers and the exams by year."""
+    rows: dict[str, list] = {
+        name: [[person[column] for column in columns]] for name, columns in PERSON.items()
+    }
+    tables = {"canc": cancers}
+    for exam in exams:
+        for name, more in exam.items():
+            tables[name] = tables.get(name, []) + more
+    for name, entries in tables.items():
+        rows |= dict.fromkeys((f"{folder}/{NAME.format(name)}" for folder in FOLDERS), entries)
+    return rows
+
+
+def exam_rows(participant: Participant, year: int) -> dict[str, list[list[object]]]:
+    """Return the rows of an exam by table: screen, ctab, and ctabc after T0."""
+    keys = {"pid": participant.person["pid"], "study_yr": year, "dataset_version": VERSION}
+    screen = keys | {
         "ctdxqual": 1, "techpara_kvp": 120, "techpara_ma": 80, "techpara_fov": 36,
         "techpara_effmas": 40, "ct_recon_filter1": MISSING, "ct_recon_filter2": MISSING,
     }  # fmt: skip
-    found = []
-    if one.lobe:
-        found.append(
+    findings = []
+    if participant.lobe:
+        findings.append(
             {
-                "sct_ab_desc": NODULE, "sct_epi_loc": one.lobe, "sct_long_dia": one.diameter,
-                "sct_perp_dia": one.diameter, "sct_margins": 1 if one.spiculated else 2,
-                "sct_pre_att": 1, "sct_slice_num": one.slice_number,
+                "sct_ab_desc": NODULE, "sct_epi_loc": participant.lobe,
+                "sct_long_dia": participant.diameter, "sct_perp_dia": participant.diameter,
+                "sct_margins": 1 if participant.spiculated else 2, "sct_pre_att": 1,
+                "sct_slice_num": participant.slice_number,
             }
         )  # fmt: skip
-    if one.emphysema:
-        found.append({"sct_ab_desc": EMPHYSEMA})
+    if participant.emphysema:
+        findings.append({"sct_ab_desc": EMPHYSEMA})
     ctab = [
-        named | finding | {"sct_ab_num": number, "sct_found_after_comp": 0}
-        for number, finding in enumerate(found, start=1)
+        keys | finding | {"sct_ab_num": number, "sct_found_after_comp": 0}
+        for number, finding in enumerate(findings, start=1)
     ]
     compared = {
-        "sct_ab_num": 1, "sct_ab_code": NODULE, "sct_ab_preexist": 1 + one.known,
-        "sct_ab_gwth": 1 + one.grown,
+        "sct_ab_num": 1, "sct_ab_code": NODULE, "sct_ab_preexist": 1 + participant.known,
+        "sct_ab_gwth": 1 + participant.grown,
     }  # fmt: skip
     return {
         "screen": [_row(SCREEN, screen)],
-        "ctab": [_row(CTAB, one) for one in ctab],
-        "ctabc": [_row(CTABC, named | compared)] if year and one.lobe else [],
+        "ctab": [_row(CTAB, values) for values in ctab],
+        "ctabc": [_row(CTABC, keys | compared)] if year and participant.lobe else [],
     }
 
 
 def cancer_rows(person: Mapping[str, object], lobe: int | None) -> list[list[object]]:
-    """Rows of the table of cancers: one, or none."""
+    """Return the row of a person with cancer in the table of cancers, otherwise nothing."""
     if person["lung_cancer"] != 1:
         return []
-    more = {
+    cancer = {
         "lc_topog": LOBE_SITES[lobe], "first_lc": 1, "lc_morph": ADENOCARCINOMA, "lc_behav": 3,
         "lc_grade": 3, "source_best_stage": 1, "study_yr": person["cancyr"], "lc_order": 1,
     }  # fmt: skip
-    return [_row(CANC, {**person, **more})]
+    return [_row(CANC, {**person, **cancer})]
 
 
 def _row(columns: tuple[str, ...], values: Mapping[str, object]) -> list[object]:

@@ -1,4 +1,4 @@
-"""A tree of phantoms in the layout of a public data set."""
+"""Trees of phantoms in the layouts of public data sets."""
 
 import csv
 import dataclasses
@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from lungcam.runtime.parallel import run_all
 from lungcam.runtime.versions import TRAIN_COMMAND
 
 LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
-# to be raised whenever the same phantom would be written otherwise
+# raise it whenever the same phantom is written in another way
 VERSION = 2
-# a record is written last: what has one is finished
+# a record is written last: a phantom with a record is complete
 RECORDS, SETTINGS = "truth", "truth/settings.json"
-MOST = 9999  # numbers in a person's name have four digits
+MOST = 9999  # the number in a patient ID has four digits
 
 
 def write_layout(
@@ -41,63 +42,48 @@ def write_layout(
     workers: int | None = None,
     pattern: float | None = None,
 ) -> Sequence[Sample]:
-    """Write the phantom cohort of these settings as a data set's tree.
+    """Write the phantom cohort of these settings as the tree of a data set.
 
     The scans are those of `phantom_cohort`; only `nlst_risk` has its own, of people followed for
-    years. What is finished is not made again: after a stop, or with a larger n, the tree goes on
-    from where it was.
+    years. Finished phantoms are kept: after an interruption, or with a larger n, the tree is
+    completed.
 
     Args:
-        out: The tree's root: a new or empty folder, or a tree of the same settings.
-        layout: A key of `LAYOUTS`.
-        n: Phantoms in the tree, 4 to 9999.
-        seed: Any integer from 0 on.
+        out: Root of the tree: a new or empty folder, or a tree of the same settings.
+        layout: Key of `LAYOUTS`.
+        n: Number of phantoms, 4 to 9999.
+        seed: Integer from 0.
         difficulty: From 0 (easy) to 1 (hard), see `make_phantom`.
         matrix: Rows and columns of a slice, 64 or more.
-        workers: Processes; None for as many as there are processors, 1 for none beside this one.
-        pattern: Of `nlst_risk` alone: the share of those with the pattern among people who get
-            cancer within six years, 0 for no pattern at all; None for 0.8.
+        workers: Number of processes; None for as many as there are processors, 1 to work in this
+            process.
+        pattern: For `nlst_risk` only: share with the pattern among people who get cancer within six
+            years, 0 for no pattern at all; None for 0.8.
 
     Returns:
-        The phantom cohort's samples with image, UIDs, centre, fold and label as they stand in this
-        tree.
+        Samples of the phantom cohort with image, UIDs, centre, fold and label of this tree.
 
     Raises:
-        InputError: A setting is out of range, or `out` holds other things or cannot be written.
+        InputError: A setting is out of range, or `out` holds other files or cannot be written.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout={layout}: there is none; set it to one of {', '.join(LAYOUTS)}.")
-    if not 4 <= n <= MOST:
-        raise InputError(f"The phantom tree's n is {n}; set it from 4 to {MOST}.")
-    if seed < 0:
-        raise InputError(f"The phantom tree's seed is {seed}; set it to 0 or more.")
+    _check(layout, n=n, seed=seed)
     check_settings(difficulty, matrix)
-    out = Path(out)
-    key = cohort_key(seed, difficulty, matrix=matrix)
+    out, key = Path(out), cohort_key(seed, difficulty, matrix=matrix)
     settings = {"layout": layout, "n": n, "seed": seed, "difficulty": difficulty, "matrix": matrix}
-    share = _share(pattern, layout)
+    share = _pattern_share(pattern, layout)
     if share is not None:
-        # other scans than the phantom cohort's: other UIDs
+        # other scans than those of the phantom cohort need other UIDs
         key = f"{key} {layout} {share}"
         settings["pattern"] = share
     settings["version"] = f"{VERSION} {key}"
+    person = partial(Subject, key=key, difficulty=difficulty, matrix=matrix, pattern=share or 0.0)
     subjects = [
-        Subject(
-            index=i,
-            key=key,
-            seed=phantom_seed(seed, i),
-            kind=kind,
-            difficulty=difficulty,
-            matrix=matrix,
-            pattern=share or 0.0,
-        )
+        person(index=i, seed=phantom_seed(seed, i), kind=kind)
         for i, kind in enumerate(islice(phantom_kinds(seed), n))
     ]
     try:
         _claim(out, settings)
-        missing = [(out, layout, one) for one in subjects if not _record(out, one).exists()]
-        run_all(_write, missing, label=f"phantoms as {LAYOUTS[layout].title}", workers=workers)
-        records = [json.loads(_record(out, one).read_text()) for one in subjects]
+        records = _write_phantoms(out, subjects, layout=LAYOUTS[layout], workers=workers)
         _write_tables(out, LAYOUTS[layout], records=records)
         write_text(out / "README.txt", _readme(LAYOUTS[layout], settings))
     except OSError as error:
@@ -105,53 +91,69 @@ def write_layout(
             f"{out}: cannot be written ({error.strerror or error}); name a folder where you may "
             "write and the disk has room."
         ) from error
-    return [_sample(out, one) for one in records]
+    return [_sample(out, record) for record in records]
 
 
 def train_command(out: Path, layout: str) -> str:
-    """The command that trains on a tree, quoted for the shell."""
-    settings = [one.format(out=out) for one in LAYOUTS[layout].settings]
+    """Return the command that trains on a tree, quoted for the shell."""
+    settings = [setting.format(out=out) for setting in LAYOUTS[layout].settings]
     return shlex.join([*TRAIN_COMMAND.split(), *settings])
 
 
-def _share(pattern: float | None, layout: str) -> float | None:
-    """The pattern's share in a layout; None where there is no such thing."""
-    usual = LAYOUTS[layout].pattern
-    if usual is None and pattern is not None:
-        having = " or ".join(name for name, one in LAYOUTS.items() if one.pattern is not None)
+def _check(layout: str, *, n: int, seed: int) -> None:
+    if layout not in LAYOUTS:
+        raise InputError(f"layout={layout}: there is none; set it to one of {', '.join(LAYOUTS)}.")
+    if not 4 <= n <= MOST:
+        raise InputError(f"The phantom tree's n is {n}; set it from 4 to {MOST}.")
+    if seed < 0:
+        raise InputError(f"The phantom tree's seed is {seed}; set it to 0 or more.")
+
+
+def _pattern_share(pattern: float | None, layout: str) -> float | None:
+    """Return the share of the pattern in a layout; None if it has no pattern."""
+    default = LAYOUTS[layout].pattern
+    if default is None and pattern is not None:
+        names = " or ".join(name for name in LAYOUTS if LAYOUTS[name].pattern is not None)
         raise InputError(
-            f"pattern={pattern}: the layout {layout} has none; remove it, or set layout={having}."
+            f"pattern={pattern}: the layout {layout} has none; remove it, or set layout={names}."
         )
     if pattern is not None and not 0 <= pattern <= 1:
         raise InputError(f"The phantom tree's pattern is {pattern}; set it from 0 to 1.")
-    return usual if pattern is None else float(pattern)
-
-
-def _record(out: Path, subject: Subject) -> Path:
-    return out / RECORDS / f"{subject.sample_id}.json"
+    return default if pattern is None else float(pattern)
 
 
 def _claim(out: Path, settings: dict) -> None:
-    """Begin a tree, or make sure that the one in `out` is to be gone on with."""
+    """Start a tree, or check that the tree in `out` has the same settings."""
     remedy = "name a new or empty folder."
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; {remedy}")
     file = out / SETTINGS
     if file.exists():
-        there = json.loads(file.read_text())
-        different = [name for name in settings if name != "n" and there.get(name) != settings[name]]
+        stored = json.loads(file.read_text())
+        different = [key for key in settings if key != "n" and stored.get(key) != settings[key]]
         if different:
             raise InputError(f"{out}: holds phantoms of another {different[0]}; {remedy}")
-        if there["n"] > settings["n"]:
-            raise InputError(f"{out}: holds {there['n']} phantoms; set n={there['n']}, or {remedy}")
+        if stored["n"] > settings["n"]:
+            n = stored["n"]
+            raise InputError(f"{out}: holds {n} phantoms; set n={n}, or {remedy}")
     elif out.is_dir() and any(out.iterdir()):
-        raise InputError(f"{out}: holds other things; {remedy}")
+        raise InputError(f"{out}: holds other files; {remedy}")
     write_text(file, json.dumps(settings, indent=1) + "\n")
 
 
-def _write(out: Path, layout: str, subject: Subject) -> None:
-    """Make one phantom and write its files, the record last."""
-    phantom = LAYOUTS[layout].make(subject)
+def _write_phantoms(
+    out: Path, subjects: Sequence[Subject], *, layout: Layout, workers: int | None
+) -> list[dict]:
+    """Write the phantoms that are missing in a tree and return the records of all."""
+    missing = [(subject,) for subject in subjects if not _record(out, subject).exists()]
+    write = partial(_write_phantom, out=out, layout=layout)
+    run_all(write, missing, label=f"phantoms as {layout.title}", workers=workers)
+    return [json.loads(_record(out, subject).read_text()) for subject in subjects]
+
+
+def _write_phantom(subject: Subject, *, out: Path, layout: Layout) -> None:
+    """Make a phantom and write its files, the record last."""
+    phantom = layout.make(subject)
     record = {
         "sample_id": subject.sample_id,
         "kind": subject.kind,
@@ -159,7 +161,7 @@ def _write(out: Path, layout: str, subject: Subject) -> None:
         "diameter_mm": phantom.diameter_mm,
         "attachment": phantom.attachment,
         "spacing_mm": phantom.spacing,
-        **dataclasses.asdict(LAYOUTS[layout].write(out, subject, phantom)),
+        **dataclasses.asdict(layout.write(out, subject, phantom=phantom)),
     }
     write_text(_record(out, subject), json.dumps(record, indent=1) + "\n")
 
@@ -176,14 +178,14 @@ def _write_tables(out: Path, layout: Layout, *, records: Sequence[dict]) -> None
 
 
 def _readme(layout: Layout, settings: dict) -> str:
-    told = ", ".join(
+    typed = ", ".join(
         f"{name}={value}" for name, value in settings.items() if name not in ("layout", "version")
     )
     common = (
         "The scans are synthetic phantoms: no patient is behind any of them. Research use only.",
-        f"They lie as {layout.title} does, so that its reader can be tried before the data come.",
-        f"Made by: python -m lungcam phantom OUT layout={settings['layout']} with {told}.",
-        f"{RECORDS}/ holds what is known of each phantom (kind, centre in RAS mm, diameter).",
+        f"They have the layout of {layout.title}: its reader can be tried before its data come.",
+        f"Made by: python -m lungcam phantom OUT layout={settings['layout']} with {typed}.",
+        f"{RECORDS}/ holds the truth of each phantom (kind, centre in RAS mm, diameter).",
     )
     return "".join(f"{line}\n" for line in (*common, *layout.remarks))
 
@@ -202,3 +204,7 @@ def _sample(out: Path, record: dict) -> Sample:
         diameter_mm=record["diameter_mm"],
         fold=record["fold"],
     )
+
+
+def _record(out: Path, subject: Subject) -> Path:
+    return out / RECORDS / f"{subject.sample_id}.json"

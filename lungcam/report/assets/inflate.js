@@ -1,5 +1,5 @@
 "use strict";
-/* Arrays stand in a page compressed by zlib and written in base64. */
+/* Unpack an array that a page holds compressed by zlib and encoded in base64. */
 async function inflate(base64) {
   const text = atob(base64.trim());
   const packed = new Uint8Array(text.length);

@@ -1,11 +1,11 @@
 "use strict";
 
-/* A scan and its heat-map in memory, and the planes through them. No part of the page. */
+/* Scan and heat-map in memory, and the planes through them; independent of the page. */
 const lungcamSlices = (() => {
-  // normal, columns, rows: axes of the volume, which runs to right, front and head
+  // axes normal to a plane, along its columns and along its rows; the volume is RAS+
   const PLANES = { axial: [2, 0, 1], coronal: [1, 0, 2], sagittal: [0, 1, 2] };
 
-  /* Levels are packed as differences from voxel to voxel. */
+  /* Unpack levels, which are packed as differences from voxel to voxel. */
   async function unpackLevels(base64) {
     const levels = new Uint8Array(await inflate(base64));
     for (let i = 1; i < levels.length; i++) levels[i] += levels[i - 1];
@@ -16,7 +16,7 @@ const lungcamSlices = (() => {
     return new Int16Array(await inflate(base64));
   }
 
-  /* Where the voxels of an axis stand between a map's cells; beyond the cells' faces nowhere. */
+  /* Position of the voxels of an axis between the heat-map's cells, which end at their faces. */
   function between(voxels, cells, start, step) {
     const low = new Int32Array(voxels), high = new Int32Array(voxels);
     const share = new Float32Array(voxels), inside = new Uint8Array(voxels);
@@ -32,17 +32,17 @@ const lungcamSlices = (() => {
   }
 
   class Scan {
-    constructor(told, levels, cells) {
-      this.shape = told.shape;
-      this.affine = told.affine;
+    constructor(data, levels, cells) {
+      this.shape = data.shape;
+      this.affine = data.affine;
       this.levels = levels;
-      this.table = told.levels_hu;
-      this.heat = told.heat;
+      this.table = data.levels_hu;
+      this.heat = data.heat;
       this.cells = cells;
-      this.strides = [1, told.shape[0], told.shape[0] * told.shape[1]];
+      this.strides = [1, data.shape[0], data.shape[0] * data.shape[1]];
       this.cellStrides = [1, this.heat.shape[0], this.heat.shape[0] * this.heat.shape[1]];
       this.axes = [0, 1, 2].map((a) =>
-        between(told.shape[a], this.heat.shape[a], this.heat.start[a], this.heat.step[a]));
+        between(data.shape[a], this.heat.shape[a], this.heat.start[a], this.heat.step[a]));
     }
 
     world([i, j, k]) {
@@ -57,46 +57,46 @@ const lungcamSlices = (() => {
       return this.table[this.level(index)];
     }
 
-    /* Half the distance to the next level: as far as the scan's own value may lie off. */
+    /* Half the distance to the next level: the largest rounding error of the scan's value. */
     huStep(index) {
-      const at = this.level(index), table = this.table;
-      const below = at > 0 ? table[at] - table[at - 1] : 0;
-      const above = at < table.length - 1 ? table[at + 1] - table[at] : 0;
+      const level = this.level(index), table = this.table;
+      const below = level > 0 ? table[level] - table[level - 1] : 0;
+      const above = level < table.length - 1 ? table[level + 1] - table[level] : 0;
       return Math.max(below, above) / 2;
     }
 
-    /* The map at one voxel, linear between cells, in units of the logit. */
+    /* The heat-map at a voxel, linear between cells, in units of the logit. */
     heatAt(index) {
       let sum = 0;
       for (let corner = 0; corner < 8; corner++) {
-        let weight = 1, place = 0;
+        let weight = 1, cell = 0;
         for (let a = 0; a < 3; a++) {
           const axis = this.axes[a], i = index[a], upper = (corner >> a) & 1;
           if (!axis.inside[i]) return 0;
           weight *= upper ? axis.share[i] : 1 - axis.share[i];
-          place += this.cellStrides[a] * (upper ? axis.high[i] : axis.low[i]);
+          cell += this.cellStrides[a] * (upper ? axis.high[i] : axis.low[i]);
         }
-        sum += weight * this.cells[place];
+        sum += weight * this.cells[cell];
       }
       return sum * this.heat.unit;
     }
 
-    /* The map over a whole plane, as [columns * rows] of voxels in the volume's own order. */
-    heatPlane(plane, at) {
+    /* The heat-map on a plane, as [columns * rows] of voxels in the volume's order. */
+    heatPlane(plane, index) {
       const [normal, across, up] = PLANES[plane];
       const U = this.shape[across], V = this.shape[up];
       const u = this.axes[across], v = this.axes[up], n = this.axes[normal];
       const heat = new Float32Array(U * V);
-      if (!n.inside[at]) return heat;
+      if (!n.inside[index]) return heat;
       const cu = this.heat.shape[across], cv = this.heat.shape[up];
       const [su, sv, sn] = [across, up, normal].map((a) => this.cellStrides[a]);
-      const coarse = new Float32Array(cu * cv), share = n.share[at];
+      const coarse = new Float32Array(cu * cv), share = n.share[index];
       for (let y = 0; y < cv; y++) {
         for (let x = 0; x < cu; x++) {
-          const place = x * su + y * sv;
+          const cell = x * su + y * sv;
           coarse[x + cu * y] = this.heat.unit * (
-            (1 - share) * this.cells[place + n.low[at] * sn] +
-            share * this.cells[place + n.high[at] * sn]);
+            (1 - share) * this.cells[cell + n.low[index] * sn] +
+            share * this.cells[cell + n.high[index] * sn]);
         }
       }
       for (let y = 0; y < V; y++) {
@@ -113,46 +113,46 @@ const lungcamSlices = (() => {
       return heat;
     }
 
-    /* Draw a plane: right, or front in a sagittal one, on the left; front or head at the top. */
-    paint(context, plane, at, look) {
+    /* Draw a plane with right (sagittal: front) on the left, and front or head at the top. */
+    paint(context, plane, index, settings) {
       const [normal, across, up] = PLANES[plane];
       const U = this.shape[across], V = this.shape[up];
       const su = this.strides[across], sv = this.strides[up];
       const grey = this.table.map((hu) =>
-        Math.max(0, Math.min(255, ((hu - look.level) / look.width + 0.5) * 255)));
-      const heat = look.opacity > 0 ? this.heatPlane(plane, at) : null;
+        Math.max(0, Math.min(255, ((hu - settings.level) / settings.width + 0.5) * 255)));
+      const heat = settings.opacity > 0 ? this.heatPlane(plane, index) : null;
       const image = context.createImageData(U, V), pixels = image.data;
-      const begin = at * this.strides[normal];
-      let to = 0;
+      const begin = index * this.strides[normal];
+      let offset = 0;
       for (let y = V - 1; y >= 0; y--) {
         for (let x = U - 1; x >= 0; x--) {
           const g = grey[this.levels[begin + x * su + y * sv]];
           let r = g, gr = g, b = g;
           if (heat) {
-            const value = look.against ? heat[x + U * y] : Math.max(0, heat[x + U * y]);
-            const one = colour(this.heat.sign * value / this.heat.top);
-            const a = one[3] * look.opacity;
-            r += a * (one[0] - g);
-            gr += a * (one[1] - g);
-            b += a * (one[2] - g);
+            const value = settings.against ? heat[x + U * y] : Math.max(0, heat[x + U * y]);
+            const rgba = colour(this.heat.sign * value / this.heat.top);
+            const a = rgba[3] * settings.opacity;
+            r += a * (rgba[0] - g);
+            gr += a * (rgba[1] - g);
+            b += a * (rgba[2] - g);
           }
-          pixels[to] = r;
-          pixels[to + 1] = gr;
-          pixels[to + 2] = b;
-          pixels[to + 3] = 255;
-          to += 4;
+          pixels[offset] = r;
+          pixels[offset + 1] = gr;
+          pixels[offset + 2] = b;
+          pixels[offset + 3] = 255;
+          offset += 4;
         }
       }
       context.putImageData(image, 0, 0);
     }
   }
 
-  // share of the highest value, red, green, blue
+  // share of the brightest value, red, green, blue
   const FIRE = [[0, 110, 0, 30], [0.3, 190, 20, 20], [0.6, 245, 110, 15], [0.85, 255, 195, 40],
     [1, 255, 245, 165]];
   const COLD = [[0, 25, 20, 120], [0.3, 20, 70, 190], [0.6, 30, 140, 235], [0.85, 90, 205, 250],
     [1, 200, 245, 255]];
-  // below this share nothing is drawn, or the picture would be fogged
+  // nothing is drawn below FLOOR, because it would fog the picture
   const FLOOR = 0.06, FULL = 0.55;
 
   function ramp(points, share) {
@@ -169,7 +169,7 @@ const lungcamSlices = (() => {
     return [...ramp(share < 0 ? COLD : FIRE, size), alpha];
   });
 
-  /* Colour and opacity (0 to 1) of a share of the highest value, -1 to 1. */
+  /* Colour and opacity (0 to 1) of a share of the brightest value, -1 to 1. */
   function colour(share) {
     return COLOURS[Math.max(0, Math.min(510, Math.round(share * 255) + 255))];
   }

@@ -1,15 +1,15 @@
 "use strict";
 
-/* The slices of a page: three planes, one crosshair. */
+/* Slices of a page: three planes with a common crosshair. */
 (() => {
   const { PLANES, Scan, colour, unpackLevels, unpackHeat } = lungcamSlices;
   const SVG = "http://www.w3.org/2000/svg";
   const AXES = ["x", "y", "z"];
   const find = (selector, within = document) => within.querySelector(selector);
-  const told = JSON.parse(find("#told").textContent);
+  const data = JSON.parse(find("#scan-data").textContent);
   const viewer = find("#viewer");
-  const look = { level: 0, width: 1, opacity: 0, against: true };
-  let scan, at, pointed = null, waiting = false;
+  const settings = { level: 0, width: 1, opacity: 0, against: true };
+  let scan, crosshair, pointed = null, waiting = false;
 
   const planes = Object.fromEntries(Object.keys(PLANES).map((name) => {
     const panel = find(`[data-plane=${name}]`);
@@ -17,7 +17,7 @@
       over: find("svg", panel), where: find(".where", panel), stage: find(".stage", panel) }];
   }));
 
-  const clamp = (value, axis) => Math.max(0, Math.min(told.shape[axis] - 1, Math.round(value)));
+  const clamp = (value, axis) => Math.max(0, Math.min(data.shape[axis] - 1, Math.round(value)));
   const mm = (values) => values.map((x) => x.toFixed(1).replace("-0.0", "0.0")).join(", ");
   const signed = (x) => {
     const size = Math.abs(x);
@@ -25,8 +25,7 @@
     return (x < 0 ? "\u2212" : "+") + text.replace("-", "\u2212");
   };
 
-  function place(values) {
-    const [x, y, z] = values;
+  function position([x, y, z]) {
     return `RAS ${mm([x, y, z])} mm \u00b7 LPS ${mm([-x, -y, z])} mm`.replaceAll("-", "\u2212");
   }
 
@@ -35,14 +34,14 @@
     return `${hu} HU (\u00b1${scan.huStep(index)}) \u00b7 heat ${signed(scan.heatAt(index))} logit`;
   }
 
-  /* Everything is drawn once a frame, however many events there were. */
+  /* Draw everything once per frame, for any number of events. */
   function draw() {
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
       for (const name of Object.keys(planes)) drawPlane(name);
-      find("#here").textContent = `${place(scan.world(at))} \u00b7 ${values(at)}`;
+      find("#here").textContent = `${position(scan.world(crosshair))} \u00b7 ${values(crosshair)}`;
       drawBar();
       viewer.dataset.drawn = String(Number(viewer.dataset.drawn || 0) + 1);
     });
@@ -53,73 +52,73 @@
     const [normal, across, up] = PLANES[name];
     // pixels are computed here, not by a graphics card
     const context = canvas.getContext("2d", { willReadFrequently: true });
-    scan.paint(context, name, at[normal], look);
-    slider.value = at[normal];
-    const along = scan.world(at)[normal];
-    const words = `${at[normal] + 1} of ${told.shape[normal]}, ${AXES[normal]} = ` +
+    scan.paint(context, name, crosshair[normal], settings);
+    slider.value = crosshair[normal];
+    const along = scan.world(crosshair)[normal];
+    const label = `${crosshair[normal] + 1} of ${data.shape[normal]}, ${AXES[normal]} = ` +
       `${along.toFixed(1).replace("-", "\u2212")} mm`;
-    where.textContent = words;
-    slider.setAttribute("aria-valuetext", `slice ${words}`);
-    stage.setAttribute("aria-label", `${name} slice ${words}. ${stage.dataset.help}`);
+    where.textContent = label;
+    slider.setAttribute("aria-valuetext", `slice ${label}`);
+    stage.setAttribute("aria-label", `${name} slice ${label}. ${stage.dataset.help}`);
     over.replaceChildren();
     if (find("#crosshair").checked) {
-      const x = told.shape[across] - 0.5 - at[across], y = told.shape[up] - 0.5 - at[up];
-      const [w, h] = [told.shape[across], told.shape[up]];
-      // a gap leaves free what it points at
-      const [gx, gy] = [7 / told.spacing_mm[across], 7 / told.spacing_mm[up]];
+      const x = data.shape[across] - 0.5 - crosshair[across], y = data.shape[up] - 0.5 - crosshair[up];
+      const [w, h] = [data.shape[across], data.shape[up]];
+      // a gap keeps the point itself visible
+      const [gx, gy] = [7 / data.spacing_mm[across], 7 / data.spacing_mm[up]];
       for (const [x1, y1, x2, y2] of [[0, y, x - gx, y], [x + gx, y, w, y], [x, 0, x, y - gy],
         [x, y + gy, x, h]]) {
         shape(over, "line", { x1, y1, x2, y2, class: "cross" });
       }
     }
-    for (const lesion of find("#outlines")?.checked ? told.lesions : []) {
-      const off = (at[normal] - lesion.index[normal]) * told.spacing_mm[normal];
+    for (const lesion of find("#outlines")?.checked ? data.lesions : []) {
+      const off = (crosshair[normal] - lesion.index[normal]) * data.spacing_mm[normal];
       const radius = Math.sqrt(lesion.radius_mm ** 2 - off ** 2);
       if (!(radius > 0)) continue;
       shape(over, "ellipse", {
-        cx: told.shape[across] - 0.5 - lesion.index[across],
-        cy: told.shape[up] - 0.5 - lesion.index[up],
-        rx: radius / told.spacing_mm[across],
-        ry: radius / told.spacing_mm[up],
+        cx: data.shape[across] - 0.5 - lesion.index[across],
+        cy: data.shape[up] - 0.5 - lesion.index[up],
+        rx: radius / data.spacing_mm[across],
+        ry: radius / data.spacing_mm[up],
         class: "lesion",
       });
     }
   }
 
   function shape(parent, kind, attributes) {
-    const one = document.createElementNS(SVG, kind);
-    for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
-    parent.append(one);
+    const element = document.createElementNS(SVG, kind);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    parent.append(element);
   }
 
-  /* The colour bar: what a colour means, over the grey it stands on, as opaque as it is drawn. */
+  /* Draw the colour bar over grey, with the opacity of the heat-map. */
   function drawBar() {
     const canvas = find("#bar"), context = canvas.getContext("2d");
-    const low = told.heat.both ? -1 : 0;
+    const low = data.heat.both ? -1 : 0;
     for (let x = 0; x < canvas.width; x++) {
       const share = low + (1 - low) * x / (canvas.width - 1);
-      const one = colour(share * told.heat.sign), a = one[3] * look.opacity;
-      context.fillStyle = `rgb(${[0, 1, 2].map((i) => 96 + a * (one[i] - 96)).join(",")})`;
+      const rgba = colour(share * data.heat.sign), a = rgba[3] * settings.opacity;
+      context.fillStyle = `rgb(${[0, 1, 2].map((i) => 96 + a * (rgba[i] - 96)).join(",")})`;
       context.fillRect(x, 0, 1, canvas.height);
     }
   }
 
   function move(index) {
-    at = index.map(clamp);
+    crosshair = index.map(clamp);
     draw();
   }
 
   function step(name, by) {
     const normal = PLANES[name][0];
-    move(at.map((x, axis) => (axis === normal ? x + by : x)));
+    move(crosshair.map((x, axis) => (axis === normal ? x + by : x)));
   }
 
-  /* The voxel under a pointer; the picture's columns and rows run against the volume's. */
+  /* Find the voxel under the pointer; columns and rows run against the volume's axes. */
   function under(event, name) {
     const [, across, up] = PLANES[name];
     const box = planes[name].canvas.getBoundingClientRect();
-    const index = [...at];
-    const floor = (share, axis) => told.shape[axis] - 1 - Math.floor(share * told.shape[axis]);
+    const index = [...crosshair];
+    const floor = (share, axis) => data.shape[axis] - 1 - Math.floor(share * data.shape[axis]);
     index[across] = clamp(floor((event.clientX - box.left) / box.width, across), across);
     index[up] = clamp(floor((event.clientY - box.top) / box.height, up), up);
     return index;
@@ -128,23 +127,23 @@
   function listen(name) {
     const { canvas, slider, stage, panel } = planes[name];
     const [normal, across, up] = PLANES[name];
-    canvas.width = told.shape[across];
-    canvas.height = told.shape[up];
-    const ratio = (told.shape[across] * told.spacing_mm[across]) /
-      (told.shape[up] * told.spacing_mm[up]);
-    // of a thin crop the picture stands in the middle of a frame that is not so flat
+    canvas.width = data.shape[across];
+    canvas.height = data.shape[up];
+    const ratio = (data.shape[across] * data.spacing_mm[across]) /
+      (data.shape[up] * data.spacing_mm[up]);
+    // a thin crop is centred in a less flat frame
     const frame = Math.max(0.6, Math.min(1.7, ratio));
     panel.style.setProperty("--ratio", frame.toFixed(4));
     const fit = find(".fit", panel);
     fit.style.width = `${(100 * Math.min(1, ratio / frame)).toFixed(2)}%`;
     fit.style.height = `${(100 * Math.min(1, frame / ratio)).toFixed(2)}%`;
     planes[name].over.setAttribute("viewBox", `0 0 ${canvas.width} ${canvas.height}`);
-    slider.max = told.shape[normal] - 1;
-    slider.addEventListener("input", () => step(name, Number(slider.value) - at[normal]));
+    slider.max = data.shape[normal] - 1;
+    slider.addEventListener("input", () => step(name, Number(slider.value) - crosshair[normal]));
     let turned = 0;
     stage.addEventListener("wheel", (event) => {
       event.preventDefault();
-      // a touchpad tells many small turns
+      // a touchpad sends many small turns
       turned += event.deltaMode === 0 ? event.deltaY / 50 : event.deltaY;
       const whole = Math.trunc(turned);
       turned -= whole;
@@ -157,7 +156,7 @@
     });
     stage.addEventListener("pointermove", (event) => {
       pointed = under(event, name);
-      find("#pointer").textContent = `${place(scan.world(pointed))} \u00b7 ${values(pointed)}`;
+      find("#pointer").textContent = `${position(scan.world(pointed))} \u00b7 ${values(pointed)}`;
       if (event.buttons & 1 && stage.hasPointerCapture(event.pointerId)) move(pointed);
     });
     stage.addEventListener("pointerleave", () => {
@@ -168,7 +167,7 @@
         PageDown: -10, Home: -Infinity, End: Infinity }[event.key];
       if (by === undefined) return;
       event.preventDefault();
-      step(name, Number.isFinite(by) ? by : Math.sign(by) * told.shape[normal]);
+      step(name, Number.isFinite(by) ? by : Math.sign(by) * data.shape[normal]);
     });
     find(".larger", panel).addEventListener("click", (event) => {
       const large = panel.classList.toggle("large");
@@ -177,8 +176,8 @@
   }
 
   function setWindow(level, width) {
-    look.level = level;
-    look.width = width;
+    settings.level = level;
+    settings.width = width;
     for (const [name, value] of [["level", level], ["width", width]]) {
       find(`#${name}`).value = value;
       find(`#${name}-value`).textContent = `${String(value).replace("-", "\u2212")} HU`;
@@ -191,7 +190,7 @@
   }
 
   function setOpacity(percent) {
-    look.opacity = percent / 100;
+    settings.opacity = percent / 100;
     find("#opacity").value = percent;
     find("#opacity-value").textContent = `${percent} %`;
     draw();
@@ -211,7 +210,7 @@
     find("#crosshair").addEventListener("change", draw);
     find("#outlines")?.addEventListener("change", draw);
     find("#against")?.addEventListener("change", (event) => {
-      look.against = event.currentTarget.checked;
+      settings.against = event.currentTarget.checked;
       draw();
     });
     for (const button of document.querySelectorAll("[data-index]")) {
@@ -237,19 +236,19 @@
   async function open() {
     const [levels, cells] = await Promise.all([
       unpackLevels(find("#levels").textContent), unpackHeat(find("#cells").textContent)]);
-    // unpacked, the text is not needed any more
+    // the packed text is not needed any more
     find("#levels").remove();
     find("#cells").remove();
-    scan = new Scan(told, levels, cells);
-    at = told.start.map(clamp);
-    // what lies beyond the bar's ends is drawn as they are
-    const below = told.heat.lowest < -told.heat.top * 1.001 ? "\u2264 " : "";
-    find("#bar-low").textContent = told.heat.both ? below + signed(-told.heat.top) : "0";
-    find("#bar-high").textContent = `${signed(told.heat.top)} logit`;
+    scan = new Scan(data, levels, cells);
+    crosshair = data.start.map(clamp);
+    // values beyond the bar are drawn like its ends
+    const below = data.heat.lowest < -data.heat.top * 1.001 ? "\u2264 " : "";
+    find("#bar-low").textContent = data.heat.both ? below + signed(-data.heat.top) : "0";
+    find("#bar-high").textContent = `${signed(data.heat.top)} logit`;
     control();
     setOpacity(60);
     find("#lung").click();
-    window.lungcamScan = { scan, at: () => at, move };
+    window.lungcamScan = { scan, crosshair: () => crosshair, move };
     find("#opening").hidden = true;
   }
 

@@ -1,4 +1,4 @@
-// The lungs and the heat-map as a volume to turn: WebGL 2, one triangle, a ray a pixel.
+// Lungs and heat-map as a volume to turn: WebGL 2, one triangle, one ray per pixel.
 "use strict";
 (() => {
   const root = document.currentScript.closest("[data-volume]");
@@ -6,8 +6,8 @@
   const canvas = root.querySelector("canvas.volume");
   const print = root.querySelector("canvas.print");
   const BACKGROUND = [0.03, 0.035, 0.05];
-  // a picture while it is turned may take so long; what is too slow is drawn coarser
-  const PATIENCE_MS = 60;
+  // target time of a frame while the volume turns; slower frames are drawn coarser
+  const FRAME_MS = 60;
   const [azimuth, elevation] = data.views[data.view];
   const state = { azimuth, elevation, zoom: 1, lungs: 1, heat: 1, cuts: [0, 0, 0] };
 
@@ -31,14 +31,14 @@
   const centre = start.map((mm, i) => mm + extent[i] / 2);
 
   function halfSize() {
-    // as wide as the widest view: the scale does not change when the volume is turned
+    // fits the widest view, so that the scale does not change when the volume turns
     const radius = Math.hypot(extent[0], extent[1]) / 2;
     const aspect = canvas.clientWidth / canvas.clientHeight || 1;
     const half = Math.max(extent[2] / 2 * 1.06, radius / aspect * 1.02) / state.zoom;
     return [half * aspect, half];
   }
 
-  // where a point of the scan is in the picture, in CSS pixels
+  // position of a point of the scan in the picture, in CSS pixels
   function project(point) {
     const { right, up } = axes();
     const [wide, high] = halfSize();
@@ -50,11 +50,11 @@
   }
 
   function shader(gl, kind, source) {
-    const made = gl.createShader(kind);
-    gl.shaderSource(made, source);
-    gl.compileShader(made);
-    if (!gl.getShaderParameter(made, gl.COMPILE_STATUS)) throw Error(gl.getShaderInfoLog(made));
-    return made;
+    const result = gl.createShader(kind);
+    gl.shaderSource(result, source);
+    gl.compileShader(result);
+    if (!gl.getShaderParameter(result, gl.COMPILE_STATUS)) throw Error(gl.getShaderInfoLog(result));
+    return result;
   }
 
   function upload(gl, voxels) {
@@ -82,19 +82,19 @@
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA16F, 256, 3, 0, gl.RGBA, gl.FLOAT,
       new Float32Array(data.tables.flat(2)));
     clamp(gl.TEXTURE_2D, ["S", "T"], gl.LINEAR);
-    const place = (name) => gl.getUniformLocation(program, name);
-    gl.uniform1i(place("volume"), 0);
-    gl.uniform1i(place("tables"), 1);
-    gl.uniform3fv(place("start"), start);
-    gl.uniform3fv(place("extent"), extent);
-    gl.uniform3fv(place("voxel"), data.spacing_mm);
-    gl.uniform3fv(place("background"), BACKGROUND);
-    gl.uniform1f(place("lit"), data.lit ? 1 : 0);
-    return place;
+    const uniform = (name) => gl.getUniformLocation(program, name);
+    gl.uniform1i(uniform("volume"), 0);
+    gl.uniform1i(uniform("tables"), 1);
+    gl.uniform3fv(uniform("start"), start);
+    gl.uniform3fv(uniform("extent"), extent);
+    gl.uniform3fv(uniform("voxel"), data.spacing_mm);
+    gl.uniform3fv(uniform("background"), BACKGROUND);
+    gl.uniform1f(uniform("lit"), data.lit ? 1 : 0);
+    return uniform;
   }
 
-  // begins coarse: how fast it is drawn here is not known yet
-  let gl, place, waiting = false, scale = 3, settled = 0;
+  // starts coarse, because the speed of this device is not known yet
+  let gl, uniform, waiting = false, scale = 3, settled = 0;
 
   function draw(coarse) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2) / (coarse ? scale : 1);
@@ -102,31 +102,31 @@
     canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
     gl.viewport(0, 0, canvas.width, canvas.height);
     const camera = axes();
-    for (const name of ["right", "up", "toward"]) gl.uniform3fv(place(name), camera[name]);
-    gl.uniform2fv(place("half_size"), halfSize());
-    gl.uniform2f(place("pixels"), canvas.width, canvas.height);
-    gl.uniform1f(place("lungs_share"), state.lungs);
-    gl.uniform1f(place("heat_share"), state.heat);
-    gl.uniform1f(place("step_mm"), Math.min(...data.spacing_mm) * (coarse ? 1.6 : 0.8));
+    for (const name of ["right", "up", "toward"]) gl.uniform3fv(uniform(name), camera[name]);
+    gl.uniform2fv(uniform("half_size"), halfSize());
+    gl.uniform2f(uniform("pixels"), canvas.width, canvas.height);
+    gl.uniform1f(uniform("lungs_share"), state.lungs);
+    gl.uniform1f(uniform("heat_share"), state.heat);
+    gl.uniform1f(uniform("step_mm"), Math.min(...data.spacing_mm) * (coarse ? 1.6 : 0.8));
     // cut from the patient's left, from the front and from above
     const low = [...start], high = start.map((mm, i) => mm + extent[i]);
     low[0] += state.cuts[0] * extent[0];
     high[1] -= state.cuts[1] * extent[1];
     high[2] -= state.cuts[2] * extent[2];
-    gl.uniform3fv(place("low"), low);
-    gl.uniform3fv(place("high"), high);
-    const began = performance.now();
+    gl.uniform3fv(uniform("low"), low);
+    gl.uniform3fv(uniform("high"), high);
+    const before = performance.now();
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // wait for it
-    const took = performance.now() - began;
-    if (coarse && took > 1.5 * PATIENCE_MS) scale = Math.min(6, scale * 1.4);
-    else if (coarse && took < PATIENCE_MS / 3) scale = Math.max(1, scale / 1.2);
-    letter(camera);
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits for the drawing
+    const elapsed = performance.now() - before;
+    if (coarse && elapsed > 1.5 * FRAME_MS) scale = Math.min(6, scale * 1.4);
+    else if (coarse && elapsed < FRAME_MS / 3) scale = Math.max(1, scale / 1.2);
+    annotate(camera);
     root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
   }
 
-  // letters at the ends of the patient's axes, and a scale bar
-  function letter({ right, up }) {
+  // draw letters at the ends of the patient's axes, rings around nodules and a scale bar
+  function annotate({ right, up }) {
     const ratio = window.devicePixelRatio || 1;
     [print.width, print.height] = [print.clientWidth * ratio, print.clientHeight * ratio];
     const pen = print.getContext("2d");
@@ -143,11 +143,11 @@
       pen.lineTo(x0 + dx, y0 + dy);
       pen.stroke();
       pen.fillStyle = "#c3cad4";
-      if (Math.hypot(dx, dy) < 9) continue; // it points at the eye
+      if (Math.hypot(dx, dy) < 9) continue; // the axis points towards the viewer
       pen.fillText(plus, x0 + dx * 1.4, y0 + dy * 1.4);
       pen.fillText(minus, x0 - dx * 1.4, y0 - dy * 1.4);
     }
-    // rings around annotated nodules, that face the eye
+    // rings around annotated nodules
     pen.strokeStyle = "#59ebff";
     pen.lineWidth = 1.5;
     for (const { center_mm, radius_mm } of data.outlines) {
@@ -156,7 +156,7 @@
       pen.arc(x, y, Math.max(7, radius_mm / halfSize()[0] / 2 * print.clientWidth), 0, 7);
       pen.stroke();
     }
-    const mm = [200, 100, 50, 20, 10].find((one) => one / halfSize()[0] < 0.55) || 5;
+    const mm = [200, 100, 50, 20, 10].find((length) => length / halfSize()[0] < 0.55) || 5;
     const wide = mm / halfSize()[0] / 2 * print.clientWidth;
     const [x1, y1] = [print.clientWidth - 18, print.clientHeight - 22];
     pen.strokeStyle = pen.fillStyle = "#c3cad4";
@@ -168,7 +168,7 @@
     pen.fillText(`${mm} mm`, x1 - wide / 2, y1 - 12);
   }
 
-  // coarsely at once, finely when nothing has changed for a moment
+  // draw coarsely at once, and finely when nothing has changed for a moment
   function change() {
     if (!gl || waiting) return;
     waiting = true;
@@ -230,22 +230,22 @@
     change();
   }
 
-  function excuse(words) {
-    const told = root.querySelector(".no-volume");
-    told.textContent = words;
-    told.hidden = false;
+  function showMessage(text) {
+    const message = root.querySelector(".no-volume");
+    message.textContent = text;
+    message.hidden = false;
   }
 
   async function begin() {
     gl = canvas.getContext("webgl2", { antialias: false, alpha: false, preserveDrawingBuffer: true });
     if (!gl) {
-      excuse("This browser has no WebGL 2, which the 3D view needs; the slices do not.");
+      showMessage("This browser has no WebGL 2, which the 3D view needs. The slices work without it.");
       return;
     }
     const voxels = new Uint8Array(await inflate(data.voxels));
-    place = upload(gl, voxels);
+    uniform = upload(gl, voxels);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => { place = upload(gl, voxels); change(); });
+    canvas.addEventListener("webglcontextrestored", () => { uniform = upload(gl, voxels); change(); });
     listen();
     change();
   }
@@ -253,6 +253,6 @@
   root.lungcam = { state, project, change };
   begin().catch((error) => {
     gl = undefined;
-    excuse(`The 3D view could not be drawn: ${error.message}`);
+    showMessage(`The 3D view could not be drawn: ${error.message}`);
   });
 })();

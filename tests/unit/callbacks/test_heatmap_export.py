@@ -36,7 +36,7 @@ def test_a_heatmap_lies_on_the_series_that_the_sample_names(two_series, tmp_path
     classifier = Classifier(
         net, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1)
     ).eval()
-    export = HeatmapExport(str(tmp_path / "run"), "0", val=1, test=0)
+    export = HeatmapExport(folder=str(tmp_path / "run"), layer="0", val=1, test=0)
     export.on_predict_batch_end(trainer, classifier, None, dataset[0], 0)
     image = nib.load(tmp_path / "run" / "cam" / "a" / "heatmap.nii.gz")
     assert image.shape == grid.shape

@@ -11,8 +11,8 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.training.checkpoint import CheckpointMetadata, WholeCheckpoints, load_checkpoint
-from lungcam.training.trainer import _quiet
+from lungcam.training.checkpoint import AtomicCheckpointIO, CheckpointMetadata, load_checkpoint
+from lungcam.training.trainer import _silence_advice
 
 EPOCHS = 4
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
@@ -64,7 +64,7 @@ class Line(pl.LightningModule):
 
 def fit(run: Path, net: Line, *callbacks: pl.Callback) -> dict[str, dict]:
     """Train in a folder, from its last.ckpt where there is one, and load what it leaves."""
-    _quiet()
+    _silence_advice()
     last = run / "checkpoints" / "last.ckpt"
     best = ModelCheckpoint(run / "checkpoints", "best", "loss", enable_version_counter=False)
     trainer = pl.Trainer(
@@ -73,7 +73,7 @@ def fit(run: Path, net: Line, *callbacks: pl.Callback) -> dict[str, dict]:
         default_root_dir=run,
         logger=False,
         callbacks=[CheckpointMetadata({}), EpochSeed(7), LastCheckpoint(last), best, *callbacks],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -139,7 +139,7 @@ def test_luna16_candidates_hit_the_nodules(written):
 @pytest.mark.parametrize("tables", ["tables", "restricted"])
 def test_nlst_gives_the_screens_back(written, tmp_path, tables):
     root, phantoms = written("nlst")
-    found = by_series(nlst_cohort(root, tmp_path / "cache", root / tables).samples)
+    found = by_series(nlst_cohort(root, tmp_path / "cache", tables=root / tables).samples)
     assert found.keys() == {one.series_uid for one in phantoms}
     for phantom in phantoms:
         sample = found[phantom.series_uid]
@@ -156,7 +156,7 @@ def test_nlst_gives_the_screens_back(written, tmp_path, tables):
 @pytest.mark.parametrize("tables", ["tables", "restricted"])
 def test_nlst_gives_the_risks_back(written, tmp_path, tables):
     root, phantoms = written("nlst")
-    samples = nlst_cohort(root, tmp_path / "cache", root / tables, rule="risk").samples
+    samples = nlst_cohort(root, tmp_path / "cache", tables=root / tables, rule="risk").samples
     kind = {one.patient_id: one.label_source.split()[-1] for one in phantoms}
     assert len(samples) == len(phantoms) + 1
     for sample in samples:

@@ -13,7 +13,7 @@ from lungcam.config.aliases import (
 )
 from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.errors import InputError
-from lungcam.training.checkpoint import NETS, STEPS
+from lungcam.training.checkpoint import NET_TARGETS, TRANSFORM_TARGETS
 from lungcam.transforms import HUThreshold
 
 # classes and functions that a configuration of the previous version could name, by module path
@@ -78,10 +78,14 @@ def test_old_targets_are_found_at_any_depth():
 
 
 def test_a_checkpoints_old_targets_are_checked_under_their_new_names():
-    check_targets({"_target_": "lungcam.nets.hazard.HazardHead"}, "model", allowed=NETS)
-    check_targets({"_target_": "lungcam.transforms.flips.RandomFlips"}, "flips", allowed=STEPS)
+    check_targets({"_target_": "lungcam.nets.hazard.HazardHead"}, "model", allowed=NET_TARGETS)
+    check_targets(
+        {"_target_": "lungcam.transforms.flips.RandomFlips"}, "flips", allowed=TRANSFORM_TARGETS
+    )
     with pytest.raises(InputError, match=r"^model\._target_=lungcam\.phantom\.phantom_cohort: all"):
-        check_targets({"_target_": "lungcam.cohorts.phantom.phantom_cohort"}, "model", allowed=NETS)
+        check_targets(
+            {"_target_": "lungcam.cohorts.phantom.phantom_cohort"}, "model", allowed=NET_TARGETS
+        )
 
 
 @pytest.mark.parametrize(

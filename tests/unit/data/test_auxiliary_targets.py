@@ -16,7 +16,7 @@ from scipy.stats import zscore
 from lungcam.cohorts.sample import Sample, ScanNodule
 from lungcam.data.auxiliary_targets import (
     attribute_table,
-    balls_share,
+    nodule_share,
     nodule_table,
     standardise,
 )
@@ -57,7 +57,7 @@ def test_standardised_over_what_is_known(known, unknown):
 @pytest.mark.parametrize(
     ("column", "says"),
     [
-        ([np.nan] * 3, "margin is known of no training sample; name it in data.features"),
+        ([np.nan] * 3, "margin is known for no training sample; name it in data.features"),
         ([2.0, np.nan, 2.0], "margin is the same in all; take it out"),
     ],
 )
@@ -98,11 +98,11 @@ def test_the_nodules_of_a_scan_go_before_the_samples_own_and_those_that_do_not_c
 
 def test_the_balls_of_a_sample_are_laid_over_each_other():
     table = np.array([[0, 5, 5, 4, 4], [2, 3, 3, 3, 4], [2, 8, 6, 5, 3], [3, 5, 5, 4, 4]])
-    share = balls_share(table, 2, target=TARGET)
-    first, second = (balls_share(table[[row]], 2, target=TARGET) for row in (1, 2))
+    share = nodule_share(table, 2, grid=TARGET)
+    first, second = (nodule_share(table[[row]], 2, grid=TARGET) for row in (1, 2))
     assert np.array_equal(share, np.maximum(first, second))
     assert share[3, 3, 3] == share[8, 6, 5] == FULL_SHARE
     # voxels of 1 mm: a ball's volume in voxels
     volume = np.pi / 6 * (4**3 + 3**3)
     assert share.sum() / FULL_SHARE == pytest.approx(volume, rel=0.04)
-    assert not balls_share(table, 1, target=TARGET).any()
+    assert not nodule_share(table, 1, grid=TARGET).any()

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from lungcam.data.cache_entry import store
+from lungcam.data.cache_entry import write_entry
 from lungcam.data.cache_inventory import clear, inventory
 from lungcam.data.cache_key import code_version
 from lungcam.runtime.atomic import atomic_write
@@ -21,9 +21,9 @@ def key(i: int) -> str:
 def root(tmp_path):
     """A cache with one file of every state, and some that are not lungcam's."""
     arrays = {"input": np.zeros((2, 2, 2), np.float32), "lungs": np.ones((2, 2, 2), bool)}
-    store(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays=arrays)
-    store(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays=arrays)
-    store(tmp_path / f"{key(3)}.prepared", {"code": code_version()}, arrays=arrays)
+    write_entry(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays=arrays)
+    write_entry(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays=arrays)
+    write_entry(tmp_path / f"{key(3)}.prepared", {"code": code_version()}, arrays=arrays)
     content = bytearray((tmp_path / f"{key(3)}.prepared").read_bytes())
     content[-64] ^= 1
     (tmp_path / f"{key(3)}.prepared").write_bytes(content)

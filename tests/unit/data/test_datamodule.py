@@ -20,8 +20,8 @@ from lungcam.data import (
     write_manifest,
 )
 from lungcam.data.auxiliary_targets import attribute_table
-from lungcam.data.cache_entry import read
-from lungcam.data.sampler import EpochOrder
+from lungcam.data.cache_entry import read_entry
+from lungcam.data.sampler import EpochSampler
 from lungcam.errors import InputError
 from lungcam.explain import ball_share
 from lungcam.transforms import NoduleView, pipeline
@@ -148,7 +148,7 @@ def test_batches(make_module):
             sample = samples[int(index)]
             assert label == sample.label
             place = samples.index(sample)
-            stored = read(module.datasets["train"].file(place)).array("input")
+            stored = read_entry(module.datasets["train"].file(place)).array("input")
             assert np.array_equal(image[0].numpy(), stored)
 
 
@@ -182,8 +182,8 @@ def test_to_read_batches_leaves_the_training_dice_alone(make_module):
 
 def test_processes_that_train_together_share_an_epoch(make_module):
     dataset = make_module().datasets["train"]
-    orders = [EpochOrder(dataset, 0, 2, rank) for rank in range(2)]
-    alone = EpochOrder(dataset, 0)
+    orders = [EpochSampler(dataset, 0, replicas=2, rank=rank) for rank in range(2)]
+    alone = EpochSampler(dataset, 0)
     for sampler in (*orders, alone):
         sampler.set_epoch(4)
     one, other = map(list, orders)
@@ -331,7 +331,7 @@ def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule
     nodules = (ScanNodule(crops[0].center_mm, 9.0, True),)
     told = [replace(one, diameter_mm=None if i % 4 == 3 else 9.0) for i, one in enumerate(crops)]
     told[0] = replace(told[0], nodules=nodules)
-    module = beside(told, nodule, cache, balls=True)
+    module = beside(told, nodule, cache, locations=True)
     dataset, samples = module.datasets["train"], module.splits["train"]
     for batch in module.train_dataloader():
         assert batch["lesion"].shape == batch["input"].shape
@@ -351,7 +351,7 @@ def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule
 
 def test_a_mask_goes_before_a_ball(outlined, nodule, cache):
     told = [replace(one, diameter_mm=30.0) for one in outlined]
-    both = beside(told, nodule, cache, lesions=True, balls=True).datasets["train"]
+    both = beside(told, nodule, cache, lesions=True, locations=True).datasets["train"]
     masks = beside(told, nodule, cache, lesions=True).datasets["train"]
     for index, sample in enumerate(both.samples):
         if sample.lesion_mask:
@@ -362,7 +362,9 @@ def test_a_mask_goes_before_a_ball(outlined, nodule, cache):
 
 
 def test_where_no_place_of_a_nodule_is_known_it_says_so_and_goes_on(crops, nodule, cache):
-    module = beside([replace(one, diameter_mm=None) for one in crops], nodule, cache, balls=True)
+    module = beside(
+        [replace(one, diameter_mm=None) for one in crops], nodule, cache, locations=True
+    )
     assert [note for note in module.notes if note.startswith("no nodule of the training samples")]
     assert not any(batch["lesion"].any() for batch in module.train_dataloader())
 
@@ -391,7 +393,7 @@ def test_no_one_who_is_tested_on_teaches_without_a_label(outlined, nodule, cache
 
 
 def test_an_attribute_that_no_training_sample_has_is_refused(outlined, nodule, cache):
-    with pytest.raises(InputError, match=r"^model\.attributes: age is known of no training"):
+    with pytest.raises(InputError, match=r"^model\.attributes: age is known for no training"):
         beside(outlined, nodule, cache, attributes=("margin", "age"))
 
 
@@ -406,7 +408,7 @@ def test_what_would_move_the_input_and_leave_the_mask_is_refused(outlined, nodul
         beside(outlined, nodule, cache, lesions=True, augmentation=flip)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=r"^auxiliary\.location: TorchIO's"):
-        beside(outlined, nodule, cache, balls=True, augmentation=flip)
+        beside(outlined, nodule, cache, locations=True, augmentation=flip)
     # without outlines they are welcome, and an empty list moves nothing
     beside(outlined, nodule, cache, augmentation=flip)
     beside(outlined, nodule, cache, lesions=True, augmentation=tio.Compose({}))

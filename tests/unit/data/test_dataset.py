@@ -10,7 +10,7 @@ import torchio as tio
 
 from lungcam.cohorts import Cohort
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
-from lungcam.data.cache_entry import read
+from lungcam.data.cache_entry import read_entry
 from lungcam.data.prepare import plan, prepare_cohort
 from lungcam.errors import InputError
 from lungcam.training import Classifier
@@ -36,10 +36,10 @@ def harm(dataset: PreparedDataset, index: int, name: str) -> bytes:
     """Turn a bit in the middle of an array on the disk; give what the file was."""
     file = dataset.file(index)
     before = file.read_bytes()
-    entry = read(file)
-    at = entry.begin + entry.places[name].offset + entry.places[name].size // 2
+    entry = read_entry(file)
+    at = entry.begin + entry.arrays[name].offset + entry.arrays[name].size // 2
     file.write_bytes(before[:at] + bytes([before[at] ^ 4]) + before[at + 1 :])
-    assert not read(file).intact(name)
+    assert not read_entry(file).is_intact(name)
     return before
 
 
@@ -105,8 +105,8 @@ def test_a_batch_holds_lesions_and_attributes_when_asked(learnt, make_dataset):
     assert set(batch) == {"input", "label", "index", "lesion", "attributes"}
     assert (batch["lesion"].dtype, batch["lesion"].shape) == (torch.float32, (3, 1, 8, 8, 8))
     for row, index in enumerate([5, 4, 1]):
-        entry = read(learnt.file(index))
-        if "lesion" in entry.places:
+        entry = read_entry(learnt.file(index))
+        if "lesion" in entry.arrays:
             expected = torch.from_numpy(entry.array("lesion") / np.float32(255))
             assert torch.equal(batch["lesion"][row, 0], expected)
             assert 0 < batch["lesion"][row].max() <= 1
@@ -207,9 +207,9 @@ def brightened(batch: dict, dice: torch.Generator) -> dict:
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_path):
-    from lungcam.training.trainer import _quiet
+    from lungcam.training.trainer import _silence_advice
 
-    _quiet()
+    _silence_advice()
 
     def run(start: int) -> list[tuple[bool, torch.Tensor, list[int]]]:
         module = ScanDataModule(

@@ -36,7 +36,7 @@ def refusal(samples) -> str:
 def test_a_uid_under_two_patients_is_named_with_both_samples(kind):
     uid = {f"{kind}_uid": "1.2.3"}
     told = refusal([sample("a", "p", **uid), sample("b", "q", **uid), sample("c", "r")])
-    assert told.startswith(f"leak: the same {kind} stands under several patients: 1.2.3: ")
+    assert told.startswith(f"leak: the same {kind} under several patients: 1.2.3: ")
     assert "a of patient p and b of patient q" in told
 
 
@@ -120,7 +120,7 @@ def test_a_study_that_only_the_headers_tell_is_found_under_two_patients(crops, m
     bare = [replace(one, center_mm=None) for one in crops]
     with pytest.raises(InputError) as error:
         make([*bare, *twins])
-    assert "leak: the same study stands under several patients: 1.2.77: " in str(error.value)
+    assert "leak: the same study under several patients: 1.2.77: " in str(error.value)
     same = [replace(one, patient_id="one") for one in twins]
     samples = [s for found in make([*bare, *same]).splits.values() for s in found]
     (thin, sharp) = (next(s for s in samples if s.sample_id == n) for n in ("thin", "sharp"))
@@ -132,7 +132,7 @@ def test_the_same_voxels_under_two_patients_are_refused(crops, make, copy):
     with pytest.raises(InputError) as error:
         make([*crops, replace(copy, patient_id="another")])
     told = str(error.value)
-    assert told.startswith("leak: the same voxels stand under several patients: ")
+    assert told.startswith("leak: the same voxels under several patients: ")
     assert "copy of patient another and crop-00 of patient person-00" in told
 
 
@@ -156,6 +156,6 @@ def test_voxels_that_another_runs_split_had_elsewhere_are_refused(crops, make, c
     trained, tested = data.splits["train"][0], data.splits["test"][0]
     stolen = replace(tested, image=trained.image)
     swapped = [stolen if one is tested else one for one in crops if one is not trained]
-    with pytest.raises(InputError, match=r"leak: the same voxels stand on another side") as error:
+    with pytest.raises(InputError, match=r"leak: the same voxels are in another split") as error:
         make(swapped, rule)
     assert f"{tested.sample_id} (train there, test here)" in str(error.value)

@@ -125,7 +125,7 @@ def test_a_patient_that_stood_on_two_sides_is_refused(file, splits, samples):
 
 
 def test_a_cohort_that_leaves_a_side_empty_is_refused(file, splits):
-    with pytest.raises(InputError, match=r"no sample of this cohort stands there in val or test"):
+    with pytest.raises(InputError, match=r"it has no sample of this cohort in val or test"):
         again(file, splits["train"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lungcam.data import Estimate, estimate
-from lungcam.data.cache_entry import read
+from lungcam.data.cache_entry import read_entry
 from lungcam.data.cache_key import code_version
 from lungcam.data.lesion_mask import lesion_share
 from lungcam.data.pixel_hash import pixel_hash
@@ -157,8 +157,8 @@ def test_prepared_once(phantoms, transforms, tmp_path):
     assert set(tmp_path.glob("*.prepared")) == set(files.values())
     assert len(set(files.values())) == 3
     for sample in samples:
-        entry = read(files[sample.sample_id])
-        arrays = {name: entry.array(name) for name in entry.places}
+        entry = read_entry(files[sample.sample_id])
+        arrays = {name: entry.array(name) for name in entry.arrays}
         scan = read_scan(sample.image)
         subject = prepare(scan, transforms)
         assert arrays["input"].dtype == np.float32
@@ -206,7 +206,7 @@ def test_a_changed_transform_is_never_served_what_the_old_one_made(crops, tmp_pa
     def shown(window_hu):
         transforms = pipeline({"view": NoduleView((8, 8, 8), 4, window_hu)})
         (file,) = prepared(crops[:1], transforms, tmp_path).files.values()
-        return np.array(read(file).array("input"))
+        return np.array(read_entry(file).array("input"))
 
     first, other = shown((-1000, 400)), shown((-900, 400))
     assert not np.array_equal(first, other)
@@ -224,7 +224,7 @@ def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
     files = prepared([one, two, same], nodule, tmp_path).files
     assert files["same"] == files["crop-00"] != files["other"]
     middles = [
-        np.array(read(files[name]).facts["affine"]) @ [3.5, 3.5, 3.5, 1]
+        np.array(read_entry(files[name]).facts["affine"]) @ [3.5, 3.5, 3.5, 1]
         for name in ("crop-00", "other")
     ]
     assert middles[1] - middles[0] == pytest.approx([3, 0, 0, 0])
@@ -267,7 +267,7 @@ def test_a_centre_outside_a_crop_is_flagged_and_the_middle_shown(crops, nodule, 
     wrong = replace(crops[0], sample_id="wrong", center_mm=(x + 200, y, z))
     found = prepared([wrong, crops[0]], nodule, tmp_path)
     assert found.left_out == {}
-    shown, right = (read(found.files[name]) for name in ("wrong", "crop-00"))
+    shown, right = (read_entry(found.files[name]) for name in ("wrong", "crop-00"))
     (finding,) = shown.facts["findings"]
     assert (finding["code"], finding["outcome"]) == ("center_outside", "flagged")
     assert right.facts["findings"] == []
@@ -298,8 +298,8 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
     sample = replace(phantoms.samples[0], center_mm=None)
     job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
     assert prepare_scan(job, transforms) == [None]
-    entry = read(tmp_path / "one.prepared")
-    assert set(entry.places) == {"input", "lungs", "picture"}
+    entry = read_entry(tmp_path / "one.prepared")
+    assert set(entry.arrays) == {"input", "lungs", "picture"}
     assert set(entry.facts) == {
         "affine",
         "quality",
@@ -327,10 +327,10 @@ def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, no
     assert [plain[name] == files[name] for name in files] == [True, False, False]
     assert len(list(tmp_path.glob("*.prepared"))) == 5
     for sample in samples:
-        without, entry = read(plain[sample.sample_id]), read(files[sample.sample_id])
-        assert set(without.places) == {"input", "lungs"}
+        without, entry = read_entry(plain[sample.sample_id]), read_entry(files[sample.sample_id])
+        assert set(without.arrays) == {"input", "lungs"}
         assert np.array_equal(entry.array("input"), without.array("input"))
-        assert set(entry.places) - {"input", "lungs"} == (
+        assert set(entry.arrays) - {"input", "lungs"} == (
             {"lesion"} if sample.lesion_mask else set()
         )
         if sample.lesion_mask:
@@ -348,7 +348,7 @@ def test_a_changed_mask_is_never_served_what_the_old_one_made(outlined, nodule, 
     def kept() -> np.ndarray:
         planned = plan([sample], nodule, root=tmp_path / "cache", lesions=True)
         (file,) = prepare_cohort(planned, nodule).files.values()
-        return np.array(read(file).array("lesion"))
+        return np.array(read_entry(file).array("lesion"))
 
     at = read_scan(sample.image, whole_chest=False).grid
     volume = np.zeros(at.shape, np.uint8)
@@ -382,8 +382,8 @@ def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
     job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
     assert prepare_scan(job, nodule) == [None]
-    entry = read(tmp_path / "one.prepared")
-    assert "picture" not in entry.places
+    entry = read_entry(tmp_path / "one.prepared")
+    assert "picture" not in entry.arrays
     assert entry.facts["quality"] == {}
     middle = np.array(entry.facts["affine"]) @ [7.5, 7.5, 7.5, 1]
     assert np.allclose(middle[:3], sample.center_mm)

@@ -173,7 +173,7 @@ def test_an_official_fold_that_is_not_there():
 def test_a_patient_in_two_official_folds_is_refused():
     samples = with_folds(0, 3, 7)
     samples[12] = replace(samples[12], patient_id="person-2")
-    with pytest.raises(InputError, match=r"^leak: patient person-2 \(1 in all\) stands in several"):
+    with pytest.raises(InputError, match=r"^leak: patient person-2 \(1 in all\) is in several"):
         SplitRule(val=0.2, test=0.2, folds="official", fold=0).split(samples, 0)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
-from lungcam.data.cache_entry import store
+from lungcam.data.cache_entry import write_entry
 from lungcam.evaluation.explanation_checks import judge_explanations
 from lungcam.explain import Explainer
 from lungcam.explain.sanity_checks import untrained_net
@@ -44,7 +44,7 @@ def dataset(tmp_path_factory):
         )
         files[name] = folder / f"{name}.prepared"
         facts = {"affine": affine.tolist(), "quality": {}, "findings": []}
-        store(files[name], facts, arrays={"input": shown, "lungs": lungs})
+        write_entry(files[name], facts, arrays={"input": shown, "lungs": lungs})
     return PreparedDataset(samples, files, transforms=None)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from lungcam.cohorts import Sample, ScanNodule
-from lungcam.evaluation.localisation import BASELINES, CandidateSources, Localiser
+from lungcam.evaluation.candidate_sources import BASELINES, CandidateSources
+from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain import Explainer, ball_share
 from lungcam.grid import Grid
@@ -45,10 +46,10 @@ def classifier(sign: float = 1.0) -> Classifier:
 @pytest.fixture
 def localiser():
     """The oracle beside an untrained net, whose weight is negative: it points at nothing."""
-    pointers = CandidateSources(
+    sources = CandidateSources(
         classifier(), Explainer(layer="net.same"), probability=Calibration().probability, seed=SEED
     )
-    return Localiser(pointers, whole_chest=True)
+    return Localiser(sources, whole_chest=True)
 
 
 def image_of(*balls) -> torch.Tensor:
@@ -88,8 +89,8 @@ def test_an_oracle_finds_every_lesion(localiser, tmp_path):
     places = [at(7, 9, 12), at(22, 12, 8), at(25, 15, 20)]
     for name, place in enumerate(places):
         one = sample(str(name), 1, tmp_path, center_mm=place, diameter_mm=16.0 - 5 * name)
-        localiser.add(one, image_of((place, 16.0 - 5 * name, 1.0)), GRID, LUNGS)
-    localiser.add(sample("healthy", 0, tmp_path), image_of(), GRID, LUNGS)
+        localiser.add(one, image_of((place, 16.0 - 5 * name, 1.0)), grid=GRID, lungs=LUNGS)
+    localiser.add(sample("healthy", 0, tmp_path), image_of(), grid=GRID, lungs=LUNGS)
     told, rows, candidates, lines = report(localiser, tmp_path)
     figures = told["sizes"]["all"]
     assert (figures["n"], figures["n_patients"]) == (3, 3)
@@ -127,8 +128,10 @@ def test_a_benign_lesion_is_a_false_alarm_and_an_excluded_one_is_not(localiser, 
     place, other = at(7, 9, 12), at(22, 12, 8)
     both = image_of((place, 12.0, 1.0), (other, 12.0, 2.0))
     known = {"center_mm": place, "diameter_mm": 12.0}
-    localiser.add(sample("a", 1, tmp_path, **known), both, GRID, LUNGS)
-    localiser.add(sample("b", 0, tmp_path, center_mm=other, diameter_mm=12.0), both, GRID, LUNGS)
+    localiser.add(sample("a", 1, tmp_path, **known), both, grid=GRID, lungs=LUNGS)
+    localiser.add(
+        sample("b", 0, tmp_path, center_mm=other, diameter_mm=12.0), both, grid=GRID, lungs=LUNGS
+    )
     told, *_ = report(localiser, tmp_path)
     figures = told["sizes"]["all"]
     assert figures["n"] == 1
@@ -136,9 +139,9 @@ def test_a_benign_lesion_is_a_false_alarm_and_an_excluded_one_is_not(localiser, 
     # false alarms before the hit: one in either scan, and 2 of "b" by then
     assert figures["froc"]["sensitivity_at"]["0.5"] < 1
 
-    excluding = Localiser(localiser.pointers, whole_chest=True)
+    excluding = Localiser(localiser.sources, whole_chest=True)
     nodules = (ScanNodule(place, 12.0, True), ScanNodule(other, 12.0, False))
-    excluding.add(sample("a", 1, tmp_path, nodules=nodules, **known), both, GRID, LUNGS)
+    excluding.add(sample("a", 1, tmp_path, nodules=nodules, **known), both, grid=GRID, lungs=LUNGS)
     told, *_ = report(excluding, tmp_path)
     froc = told["sizes"]["all"]["froc"]
     # the sample's own lesion is counted once
@@ -158,7 +161,7 @@ def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
             center_mm=place,
             diameter_mm=12,
         )
-        localiser.add(one, shown, GRID, LUNGS)
+        localiser.add(one, shown, grid=GRID, lungs=LUNGS)
     told, rows, candidates, _ = report(localiser, tmp_path)
     assert told["n_images"] == 1
     assert (len(rows), len(candidates)) == (2, 2)
@@ -170,7 +173,7 @@ def test_overlapping_nodules_of_a_scan_are_two(localiser, tmp_path):
     place, beside = at(7, 9, 12), at(8, 9, 12)
     nodules = (ScanNodule(beside, 12.0, True), ScanNodule(place, 12.0, True))
     one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
-    localiser.add(one, image_of((place, 12.0, 1.0)), GRID, LUNGS)
+    localiser.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
     (seen,) = localiser.images.values()
     found = sorted(known.center_mm.tolist() for known in seen.targets)
     assert found == sorted([list(place), list(beside)])
@@ -179,13 +182,13 @@ def test_overlapping_nodules_of_a_scan_are_two(localiser, tmp_path):
 
 
 def test_in_crops_nodules_beyond_what_is_shown_do_not_count(localiser, tmp_path):
-    cropped = Localiser(localiser.pointers, whole_chest=False)
+    cropped = Localiser(localiser.sources, whole_chest=False)
     place, far = at(7, 9, 12), at(300, 9, 12)
     nodules = (ScanNodule(place, 12.0, True), ScanNodule(far, 12.0, True))
     one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
     everything = np.ones(GRID.shape, bool)
-    cropped.add(one, image_of((place, 12.0, 1.0)), GRID, everything)
-    localiser.add(one, image_of((place, 12.0, 1.0)), GRID, LUNGS)
+    cropped.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=everything)
+    localiser.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
     assert len(cropped.images["a"].targets) == 1
     (whole,) = localiser.images.values()
     assert len(whole.targets) == 2
@@ -197,7 +200,7 @@ def test_a_mask_tells_the_lesion(localiser, tmp_path):
     # a table's centre may be off: the mask goes before
     known = {"center_mm": at(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}
     one = sample("a", 1, tmp_path, diameter_mm=14.0, **known)
-    localiser.add(one, image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS)
+    localiser.add(one, image_of((at(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS)
     told, rows, *_ = report(localiser, tmp_path)
     assert told["sizes"]["all"]["peak_in_mask"]["value"] == 1
     assert told["sizes"]["all"]["distance_mm"]["value"] < 1
@@ -207,9 +210,8 @@ def test_a_mask_tells_the_lesion(localiser, tmp_path):
 def test_a_bad_mask_costs_the_mask_only(localiser, tmp_path):
     (tmp_path / "mask.nii").write_text("no volume")
     known = {"center_mm": at(7, 9, 12), "diameter_mm": 14.0, "lesion_mask": tmp_path / "mask.nii"}
-    localiser.add(
-        sample("a", 1, tmp_path, **known), image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS
-    )
+    image = image_of((at(7, 9, 12), 14.0, 1.0))
+    localiser.add(sample("a", 1, tmp_path, **known), image, grid=GRID, lungs=LUNGS)
     told, _, _, lines = report(localiser, tmp_path)
     assert told["n_lesions"] == 1
     assert len(told["notes"]) == 1
@@ -218,7 +220,9 @@ def test_a_bad_mask_costs_the_mask_only(localiser, tmp_path):
 
 
 def test_without_a_known_lesion_there_is_one_clear_note(localiser, tmp_path):
-    localiser.add(sample("a", 1, tmp_path), image_of((at(7, 9, 12), 14.0, 1.0)), GRID, LUNGS)
+    localiser.add(
+        sample("a", 1, tmp_path), image_of((at(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS
+    )
     told, rows, candidates, lines = report(localiser, tmp_path)
     assert (told["n_lesions"], told["sizes"], rows) == (0, {}, [])
     assert len(candidates) == 1

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.data import ScanDataModule, SplitRule
-from lungcam.data.cache_entry import read
+from lungcam.data.cache_entry import read_entry
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.grid import Grid
 from lungcam.phantom import make_phantom
@@ -95,13 +95,13 @@ def test_only_what_is_told_is_read(make_data, tmp_path):
     table = (tmp_path / "run" / "quality.csv").read_bytes()
     for dataset in data.datasets.values():
         for index in range(len(dataset)):
-            file, entry = dataset.file(index), read(dataset.file(index))
+            file, entry = dataset.file(index), read_entry(dataset.file(index))
             content = bytearray(file.read_bytes())
             for name in ("input", "lungs"):
-                begin = entry.begin + entry.places[name].offset
+                begin = entry.begin + entry.arrays[name].offset
                 content[begin : begin + 8] = b"no array"
             file.write_bytes(content)
-            assert not read(file).intact("input")
+            assert not read_entry(file).is_intact("input")
     assert report_masks(data, tmp_path / "run") == expected
     assert (tmp_path / "run" / "quality.csv").read_bytes() == table
 

@@ -7,7 +7,7 @@ from lungcam.errors import InputError
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.nets import Small3D
 from lungcam.training import Classifier
-from lungcam.training.checkpoint import KEY
+from lungcam.training.checkpoint import METADATA_KEY
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def written(tmp_path):
         }
         file = tmp_path / "best.ckpt"
         carried = {"config": config, "label_rule": "label 1: x", **metadata}
-        torch.save({"state_dict": Classifier(Small3D()).state_dict(), KEY: carried}, file)
+        torch.save({"state_dict": Classifier(Small3D()).state_dict(), METADATA_KEY: carried}, file)
         return file
 
     return write

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from lungcam.nets import LungNet, NoduleNet, Small3D, add_hazards
 from lungcam.training import Classifier
-from lungcam.training.trainer import _quiet
+from lungcam.training.trainer import _silence_advice
 
 SHAPE = (8, 8, 8)
 
@@ -111,7 +111,7 @@ class Batches(pl.LightningDataModule):
 
 def train(folder, epochs: int, resume=None) -> nn.Module:
     """Train `model=nodule`, from a checkpoint if there is one, and save last.ckpt."""
-    _quiet()
+    _silence_advice()
     torch.manual_seed(0)
     net = NoduleNet(shape=SHAPE, width=2)
     classifier = Classifier(net, lambda parameters: torch.optim.AdamW(parameters, lr=0.01))

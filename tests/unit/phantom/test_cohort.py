@@ -1,4 +1,4 @@
-"""Phantoms on disk: made once, gone on with, shared between cohorts."""
+"""Tests of the cohort of phantoms on disk."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
-def test_kinds_are_balanced_and_people_differ(four):
+def test_kinds_are_balanced_and_each_sample_is_another_person(four):
     kinds = Counter(sample.label_source.rsplit(" ", 1)[1] for sample in four.samples)
     assert kinds == {"malignant": 2, "benign": 1, "healthy": 1}
     assert sum(sample.label for sample in four.samples) == 2
@@ -39,7 +39,7 @@ def test_kinds_are_balanced_and_people_differ(four):
     assert "15-30 mm" in four.label_rule
 
 
-def test_files_say_what_the_phantom_says(four):
+def test_the_files_match_the_phantom(four):
     for sample in four.samples:
         truth = json.loads(Path(str(sample.image).replace(".nii.gz", ".json")).read_text())
         p = make_phantom(truth["seed"], truth["kind"], matrix=64)
@@ -70,7 +70,7 @@ def test_simpleitk_reads_the_same_geometry(four):
     assert mask[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2].any()
 
 
-def test_a_larger_cohort_keeps_the_files_of_the_smaller(root, four):
+def test_a_larger_cohort_keeps_the_files_of_a_smaller_one(root, four):
     folder = four.samples[0].image.parent
     before = stamps(folder)
     eight = phantom_cohort(root, n=8, seed=5, matrix=64, workers=1)
@@ -80,22 +80,22 @@ def test_a_larger_cohort_keeps_the_files_of_the_smaller(root, four):
     assert len(list(folder.glob("*.json"))) == 8
 
 
-def test_only_the_missing_is_made_again(root, four):
+def test_only_missing_phantoms_are_made(root, four):
     folder = four.samples[0].image.parent
-    lost = folder / "phantom-0001.json"
-    truth, before = lost.read_text(), stamps(folder)
-    lost.unlink()
+    file = folder / "phantom-0001.json"
+    truth, before = file.read_text(), stamps(folder)
+    file.unlink()
     again = phantom_cohort(root, n=4, seed=5, matrix=64, workers=1)
     assert again == four
-    assert lost.read_text() == truth
+    assert file.read_text() == truth
     changed = {name for name, stamp in stamps(folder).items() if before[name] != stamp}
     assert {name.split("_")[0].split(".")[0] for name in changed} == {"phantom-0001"}
 
 
-def test_processes_make_the_same_voxels(root, four, tmp_path):
+def test_several_processes_make_the_same_voxels(root, four, tmp_path):
     parallel = phantom_cohort(tmp_path, n=4, seed=5, matrix=64, workers=2)
-    for one, other in zip(four.samples, parallel.samples, strict=True):
-        assert one.image.read_bytes() == other.image.read_bytes()
+    for sample, other in zip(four.samples, parallel.samples, strict=True):
+        assert sample.image.read_bytes() == other.image.read_bytes()
     assert not list(tmp_path.rglob(".*"))
 
 
@@ -115,14 +115,16 @@ def test_impossible_settings_are_named(tmp_path, change, name):
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path):
-    taken = tmp_path / "file"
-    taken.write_text("")
+    file = tmp_path / "file"
+    file.write_text("")
     with pytest.raises(InputError, match=r"file.*cannot be written"):
-        phantom_cohort(taken, n=4, matrix=64, workers=1)
+        phantom_cohort(file, n=4, matrix=64, workers=1)
 
 
 def test_import_is_light():
     heavy = ("torch", "vtk", "monai", "lightning", "pytorch_lightning")
     code = f"import sys, lungcam.phantom; print([name for name in {heavy} if name in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "[]"

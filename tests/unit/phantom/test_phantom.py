@@ -1,4 +1,4 @@
-"""One phantom: what lies where, in HU and in mm."""
+"""Tests of a phantom: its tissues in HU, its geometry in mm."""
 
 from functools import cache
 
@@ -22,7 +22,7 @@ def voxel_volume(p: Phantom) -> float:
 
 
 def lung_regions(p: Phantom) -> tuple[int, int]:
-    """Labels of the largest air region in the right and in the left lung, by plain labelling."""
+    """Return the labels of the largest air region in the right and in the left lung."""
     air = p.hu < -350
     regions, _ = ndimage.label(air)
     middle = p.hu.shape[0] // 2
@@ -48,7 +48,7 @@ def test_other_arguments_give_other_voxels(change):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_tissues_have_their_hu(seed):
+def test_tissues_have_plausible_hu(seed):
     p = phantom(seed, "healthy")
     deep = ndimage.binary_erosion(p.lungs, iterations=2)
     assert -910 < np.median(p.hu[deep]) < -780
@@ -62,7 +62,7 @@ def test_tissues_have_their_hu(seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_lungs_are_two_whole_ones_of_plausible_size(seed):
+def test_there_are_two_lungs_of_plausible_size(seed):
     p = phantom(seed, "healthy")
     litres = p.lungs.sum() * voxel_volume(p) / 1e6
     assert 2.5 < litres < 6
@@ -71,11 +71,11 @@ def test_lungs_are_two_whole_ones_of_plausible_size(seed):
     for axis in range(3):
         assert not p.lungs.take([0, -1], axis).any()
     middle = p.lungs.shape[0] // 2
-    # columns grow to the left, where the heart takes room
+    # columns grow to the left, where the heart is
     assert p.lungs[:middle].sum() > p.lungs[middle:].sum()
 
 
-def test_spine_is_behind_and_the_neck_above():
+def test_the_spine_is_behind_and_the_neck_above():
     p = phantom(1, "healthy")
     bone_rows = np.argwhere((p.hu > 300) & (np.abs(np.arange(96) - 47.5) < 6)[:, None, None])[:, 1]
     assert np.median(bone_rows) > 96 * 0.55
@@ -88,7 +88,7 @@ def test_spine_is_behind_and_the_neck_above():
     assert width[slices[-3]] < 0.8 * width[slices[len(slices) // 3]]
 
 
-def test_airways_join_the_lungs_in_some_and_not_in_others():
+def test_airways_join_the_lungs_in_some_phantoms_only():
     joined = {}
     for seed in range(12):
         right, left = lung_regions(phantom(seed, "healthy"))
@@ -101,7 +101,7 @@ def test_airways_join_the_lungs_in_some_and_not_in_others():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_malignant_mask_has_the_drawn_volume(seed):
+def test_a_malignant_mask_has_the_drawn_volume(seed):
     p = phantom(seed, "malignant")
     assert 15 <= p.diameter_mm <= 30
     drawn = np.pi / 6 * p.diameter_mm**3
@@ -111,7 +111,7 @@ def test_malignant_mask_has_the_drawn_volume(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_benign_nodules_are_small_and_never_lost(seed):
+def test_benign_nodules_are_small_and_never_empty(seed):
     p = phantom(seed, "benign")
     assert 4 <= p.diameter_mm <= 9
     assert p.nodule.any()
@@ -120,13 +120,13 @@ def test_benign_nodules_are_small_and_never_lost(seed):
     assert p.label == 0
 
 
-def test_healthy_has_no_nodule():
+def test_a_healthy_phantom_has_no_nodule():
     p = phantom(0, "healthy")
     assert not p.nodule.any()
     assert (p.center_mm, p.diameter_mm, p.pleural, p.label) == (None, 0.0, False, 0)
 
 
-def test_center_is_inside_the_mask_box():
+def test_the_center_is_inside_the_box_of_the_mask():
     for seed in range(8):
         for kind in ("malignant", "benign"):
             p = phantom(seed, kind)
@@ -137,13 +137,13 @@ def test_center_is_inside_the_mask_box():
 
 
 def test_pleural_nodules_touch_what_is_not_lung():
-    seen = set()
+    attachments = set()
     for seed in range(24):
         p = phantom(seed, "malignant")
-        seen.add(p.attachment)
+        attachments.add(p.attachment)
         near = ndimage.binary_dilation(p.nodule, iterations=1)
         assert bool((near & ~p.lungs).any()) == p.pleural
-    assert {"none", "wall"} < seen
+    assert {"none", "wall"} < attachments
 
 
 @settings(max_examples=10, deadline=None)
@@ -152,7 +152,7 @@ def test_pleural_nodules_touch_what_is_not_lung():
     kind=st.sampled_from(["malignant", "benign"]),
     difficulty=st.floats(0, 1),
 )
-def test_world_center_leads_back_to_the_nodule(seed, kind, difficulty):
+def test_the_world_center_is_in_the_nodule(seed, kind, difficulty):
     p = make_phantom(seed, kind, difficulty=difficulty, matrix=64)
     voxel = np.linalg.inv(p.affine) @ [*p.center_mm, 1]
     i, j, k = np.rint(voxel[:3]).astype(int)

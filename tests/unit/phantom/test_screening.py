@@ -1,7 +1,4 @@
-"""What becomes of phantom people, and the best possible risk, against the fates of many.
-
-One person's screening exams: the nodule grows, the pattern lies faintly where air was.
-"""
+"""Tests of courses, of the best possible risk against many drawn courses, and of exams."""
 
 import functools
 
@@ -12,31 +9,32 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from lungcam.grid import Grid
-from lungcam.phantom.screening import Course, Screened, best_risk, draw_course, screened_phantom
+from lungcam.phantom.screening import (
+    Course,
+    ScreenedPhantom,
+    best_risk,
+    draw_course,
+    make_screened_phantom,
+)
 
 PEOPLE = 5000
 YEARS = np.arange(1, 7) * 365
 
 
-def drawn(seed: int, n: int = PEOPLE) -> list[Course]:
+def draw_people(seed: int, n: int = PEOPLE) -> list[Course]:
     rng = np.random.default_rng(seed)
     kinds = rng.choice(["malignant", "malignant", "benign", "healthy"], n)
     return [draw_course(rng, kind) for kind in kinds]
 
 
 @functools.cache
-def seen(day: int, share: float):
-    """As `look`, of one and the same crowd."""
-    return look(drawn(1), day, share)
-
-
-def look(people: list[Course], day: int, share: float):
-    """Days to cancer, diameters, patterns and best risks of exams on a day, of those still free."""
-    free = [one for one in people if one.cancer > day]
-    to_cancer = np.array([one.cancer - day for one in free])
-    diameters = np.array([one.diameter_mm(day) for one in free])
-    patterns = np.array([one.patterned(day, share) for one in free])
-    risks = [best_risk(*found, share) for found in zip(diameters, patterns, strict=True)]
+def exams(day: int, share: float):
+    """Return days to cancer, diameters, patterns and best risks of people free of cancer."""
+    free = [course for course in draw_people(1) if course.cancer > day]
+    to_cancer = np.array([course.cancer - day for course in free])
+    diameters = np.array([course.diameter_mm(day) for course in free])
+    patterns = np.array([course.patterned(day, share) for course in free])
+    risks = [best_risk(*scan, share=share) for scan in zip(diameters, patterns, strict=True)]
     return to_cancer, diameters, patterns, np.array(risks)
 
 
@@ -46,54 +44,55 @@ def auc(positive: np.ndarray, score: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("day", "share"), [(0, 0.8), (400, 0.8), (0, 0.0)])
-def test_the_best_risk_is_how_often_cancer_comes_to_those_who_look_alike(day, share):
-    to_cancer, diameters, patterns, risks = seen(day, share)
-    came = to_cancer[:, None] < YEARS
+def test_the_best_risk_is_the_frequency_of_cancer_among_equal_scans(day, share):
+    to_cancer, diameters, patterns, risks = exams(day, share)
+    events = to_cancer[:, None] < YEARS
     size = np.digitize(diameters, [1, 4.5, 5.5, 6.5, 7.5, 8, 12])
     cells = [(size == k) & (patterns == p) for k in range(8) for p in (False, True)]
     cells = [cell for cell in cells if cell.sum() > 30]
     assert len(cells) >= (12 if share else 7)
     for cell in [*cells, np.ones(len(size), bool)]:
-        told, n = risks[cell], cell.sum()
-        # four standard errors; the last of them for what no one in the cell is expected to have
-        error = np.sqrt((told * (1 - told)).sum(axis=0)) / n
-        assert (np.abs(came[cell].mean(axis=0) - told.mean(axis=0)) <= 4 * error + 0.5 / n).all()
+        expected, n = risks[cell], cell.sum()
+        # four standard errors, and half an event for years in which none is expected
+        error = np.sqrt((expected * (1 - expected)).sum(axis=0)) / n
+        difference = np.abs(events[cell].mean(axis=0) - expected.mean(axis=0))
+        assert (difference <= 4 * error + 0.5 / n).all()
 
 
 def test_no_other_ranking_has_a_higher_auc():
-    to_cancer, diameters, patterns, risks = seen(0, 0.8)
+    to_cancer, diameters, patterns, risks = exams(0, 0.8)
     for k, days in enumerate(YEARS):
-        came = to_cancer < days
-        best = auc(came, risks[:, k])
+        events = to_cancer < days
+        best = auc(events, risks[:, k])
         assert 0.8 < best < 0.9995
         for other in (diameters, patterns, diameters + 4 * patterns, risks[:, 5 - k]):
-            assert auc(came, other) <= best + 0.004
+            assert auc(events, other) <= best + 0.004
 
 
-def test_half_of_all_get_cancer_within_six_years_and_each_year_takes_the_same_share():
-    days = np.array([one.cancer for one in drawn(3, 40_000)])
-    kept = np.array([(days >= at).mean() for at in (1, *YEARS)])
-    assert kept[0] == 1
-    assert kept[1:] / kept[:-1] == pytest.approx(0.5 ** (1 / 6), abs=0.01)
+def test_half_of_all_get_cancer_within_six_years_at_a_constant_hazard():
+    days = np.array([course.cancer for course in draw_people(3, 40_000)])
+    free = np.array([(days >= day).mean() for day in (1, *YEARS)])
+    assert free[0] == 1
+    assert free[1:] / free[:-1] == pytest.approx(0.5 ** (1 / 6), abs=0.01)
     rng = np.random.default_rng(0)
     assert all(draw_course(rng, "malignant").cancer < 2190 for _ in range(300))
     assert all(draw_course(rng, "healthy").cancer >= 2190 for _ in range(300))
 
 
-def test_what_the_best_risk_is_by_hand():
-    # wider than any that does not grow; 15 mm are half of 30, a year before: certain in each year
+def test_the_best_risk_equals_values_by_hand():
+    # wider than any stable nodule; 15 mm is half of 30 mm, a year before: certain in each year
     for diameter in (15, 20, 29):
-        assert best_risk(diameter, False, 0.8) == pytest.approx(np.ones(6))
-    # 415 to 625 days before it is 20 to 30 mm wide: not within the first year, and in the second
-    assert best_risk(9, False, 0.8) == pytest.approx([0, 1, 1, 1, 1, 1])
-    # every cancer is seen 836 days ahead: without a nodule none comes within two years
-    assert best_risk(0, True, 0.8)[:2].tolist() == [0, 0]
-    assert best_risk(0, True, 0.8)[2] > 0
-    # the pattern: 0.8 of those with cancer in six years, 0.1 of others; odds by Bayes' rule
-    odds = [risk / (1 - risk) for risk in (best_risk(0, p, 0.8)[5] for p in (True, False))]
+        assert best_risk(diameter, False, share=0.8) == pytest.approx(np.ones(6))
+    # 9 mm is 415 to 625 days before 20 to 30 mm: after the first year and within the second
+    assert best_risk(9, False, share=0.8) == pytest.approx([0, 1, 1, 1, 1, 1])
+    # every cancer is visible 836 days ahead: without a nodule there is none within two years
+    assert best_risk(0, True, share=0.8)[:2].tolist() == [0, 0]
+    assert best_risk(0, True, share=0.8)[2] > 0
+    # pattern in 0.8 of those with cancer in six years, in 0.1 of the others; odds by Bayes' rule
+    odds = [risk / (1 - risk) for risk in (best_risk(0, p, share=0.8)[5] for p in (True, False))]
     assert odds[0] / odds[1] == pytest.approx((0.8 / 0.1) / (0.2 / 0.9))
-    # nobody has it: no nodule leaves cancers of before 836 days out, and some of before 1,046
-    no_nodule = best_risk(0, False, 0)[5]
+    # no pattern: no nodule excludes cancers within 836 days, and some of those within 1,046
+    no_nodule = best_risk(0, False, share=0)[5]
     assert 1 - 0.5 / 2 ** (-1046 / 2189) < no_nodule < 1 - 0.5 / 2 ** (-836 / 2189)
 
 
@@ -101,27 +100,27 @@ def test_what_the_best_risk_is_by_hand():
     st.integers(1, 4000), st.floats(20, 30), st.just(0.0) | st.floats(4, 8),
     st.floats(0, 1, exclude_max=True), st.floats(0, 1), st.integers(0, 3000), st.integers(0, 800),
 )  # fmt: skip
-def test_nothing_shrinks_or_goes_and_risk_never_decreases(
+def test_nodules_never_shrink_patterns_never_disappear_and_risk_increases(
     cancer, diagnosed, stable, proneness, share, day, later
 ):
-    one = Course(cancer=cancer, diagnosed_mm=diagnosed, stable_mm=stable, proneness=proneness)
+    course = Course(cancer=cancer, diagnosed_mm=diagnosed, stable_mm=stable, proneness=proneness)
     day = min(day, cancer - 1)
     later = min(day + later, cancer - 1)
-    assert one.diameter_mm(day) <= one.diameter_mm(later)
-    assert one.patterned(day, share) <= one.patterned(later, share)
-    assert one.diameter_mm(cancer) == diagnosed
-    risk = best_risk(one.diameter_mm(day), one.patterned(day, share), share)
+    assert course.diameter_mm(day) <= course.diameter_mm(later)
+    assert course.patterned(day, share) <= course.patterned(later, share)
+    assert course.diameter_mm(cancer) == diagnosed
+    risk = best_risk(course.diameter_mm(day), course.patterned(day, share), share=share)
     assert (np.diff(risk, prepend=0) >= 0).all()
     assert risk[-1] <= 1
 
 
-def test_the_pattern_comes_in_the_shares_that_were_asked_for():
-    people = drawn(4, 20_000)
-    found = np.array([one.patterned(0, 0.6) for one in people])
-    soon = np.array([one.cancer < 2190 for one in people])
-    assert found[soon].mean() == pytest.approx(0.6, abs=0.02)
-    assert found[~soon].mean() == pytest.approx(0.075, abs=0.012)
-    assert not any(one.patterned(0, 0.0) for one in people)
+def test_the_pattern_has_the_given_shares():
+    people = draw_people(4, 20_000)
+    patterned = np.array([course.patterned(0, 0.6) for course in people])
+    soon = np.array([course.cancer < 2190 for course in people])
+    assert patterned[soon].mean() == pytest.approx(0.6, abs=0.02)
+    assert patterned[~soon].mean() == pytest.approx(0.075, abs=0.012)
+    assert not any(course.patterned(0, 0.0) for course in people)
 
 
 SEED, WITH, WITHOUT = 12, 0.0, 0.99
@@ -129,7 +128,7 @@ SEED, WITH, WITHOUT = 12, 0.0, 0.99
 
 def exam(cancer: int = 2000, stable: float = 0.0, proneness: float = WITH, day: int = 0, **other):
     settings = {"share": 0.8, "difficulty": 0.3, "matrix": 80} | other
-    return screened_phantom(
+    return make_screened_phantom(
         SEED,
         "malignant",
         course=Course(cancer=cancer, diagnosed_mm=25, stable_mm=stable, proneness=proneness),
@@ -138,31 +137,31 @@ def exam(cancer: int = 2000, stable: float = 0.0, proneness: float = WITH, day: 
     )
 
 
-def distance(phantom: Screened, point_mm) -> np.ndarray:
-    """Of each voxel from a point, in mm."""
+def distance(phantom: ScreenedPhantom, point_mm) -> np.ndarray:
+    """Return the distance of each voxel from a point in mm."""
     grid = Grid(phantom.hu.shape, phantom.affine)
     index = np.stack(np.meshgrid(*map(np.arange, phantom.hu.shape), indexing="ij"), axis=-1)
     return np.linalg.norm(grid.to_world(index) - point_mm, axis=-1)
 
 
-def test_the_pattern_raises_the_air_about_its_middle_and_nothing_else():
-    there, gone = exam(), exam(proneness=WITHOUT)
-    assert gone.pattern_mm is None
-    assert gone.pattern_radius_mm == 0
-    raised = there.hu.astype(int) - gone.hu
-    away = distance(there, there.pattern_mm)
-    inner = (away < 0.6 * there.pattern_radius_mm) & there.lungs & (gone.hu < -700)
+def test_the_pattern_raises_only_the_air_around_its_centre():
+    present, absent = exam(), exam(proneness=WITHOUT)
+    assert absent.pattern_mm is None
+    assert absent.pattern_radius_mm == 0
+    raised = present.hu.astype(int) - absent.hu
+    offset = distance(present, present.pattern_mm)
+    inner = (offset < 0.6 * present.pattern_radius_mm) & present.lungs & (absent.hu < -700)
     assert 45 < raised[inner].mean() < 140
     # lines, not a plain veil
     assert raised[inner].std() > 15
-    assert not raised[away > there.pattern_radius_mm + 18].any()
-    assert not raised[~there.lungs].any()
+    assert not raised[offset > present.pattern_radius_mm + 18].any()
+    assert not raised[~present.lungs].any()
     assert raised.min() >= 0
-    # still lung: no threshold between air and tissue takes it away
-    assert np.median(there.hu[inner]) < -600
-    assert np.array_equal(there.lungs, gone.lungs)
+    # still lung: no threshold between air and tissue excludes it
+    assert np.median(present.hu[inner]) < -600
+    assert np.array_equal(present.lungs, absent.lungs)
     # the cancer will arise within it
-    assert np.linalg.norm(np.subtract(there.site_mm, there.pattern_mm)) < 8
+    assert np.linalg.norm(np.subtract(present.site_mm, present.pattern_mm)) < 8
 
 
 def test_a_later_exam_shows_the_same_person_with_a_larger_nodule():
@@ -171,8 +170,8 @@ def test_a_later_exam_shows_the_same_person_with_a_larger_nodule():
     assert (before.site_mm, before.pattern_mm) == (after.site_mm, after.pattern_mm)
     assert before.diameter_mm == pytest.approx(25 * 2 ** (-400 / 360))
     assert after.diameter_mm == pytest.approx(25 * 2 ** (-40 / 360))
-    for one in (before, after):
-        assert np.linalg.norm(np.subtract(one.center_mm, one.site_mm)) < 3
+    for scan in (before, after):
+        assert np.linalg.norm(np.subtract(scan.center_mm, scan.site_mm)) < 3
     volume = after.nodule.sum() * np.prod(after.spacing)
     assert (6 * volume / np.pi) ** (1 / 3) == pytest.approx(after.diameter_mm, rel=0.12)
     far = (distance(after, after.site_mm) > 45) & after.lungs
@@ -182,13 +181,13 @@ def test_a_later_exam_shows_the_same_person_with_a_larger_nodule():
     assert 15 < change.std() < 50
 
 
-def test_without_anything_to_show_the_scan_shows_nothing():
+def test_a_scan_without_nodule_and_pattern_shows_neither():
     none = exam(proneness=WITHOUT)
     assert (none.center_mm, none.diameter_mm, none.nodule.any()) == (None, 0, False)
-    # what is drawn looks at neither kind nor course
+    # the draws depend on neither the kind nor the course
     other = exam(cancer=5000, share=0.0)
     assert np.array_equal(none.hu, other.hu)
-    # one of them that does not grow
+    # a nodule that does not grow
     stable = exam(stable=6.0, proneness=WITHOUT)
     changed = stable.hu != none.hu
     assert changed.any()

@@ -1,4 +1,4 @@
-"""TensorBoard's HParams tab, read back from the events."""
+"""HParams tab of TensorBoard, read from the events."""
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -7,7 +7,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from lungcam.report import log_hparams
 
 
-def test_a_run_is_one_point_with_its_settings(tmp_path):
+def test_run_is_one_point_with_its_overrides_and_metrics(tmp_path):
     logger = TensorBoardLogger(tmp_path, name="", version="")
     logger.log_metrics({"val/auc": 0.6}, 1)
     logger.finalize("success")
@@ -15,7 +15,9 @@ def test_a_run_is_one_point_with_its_settings(tmp_path):
     log_hparams([logger], ["optimizer.lr=1e-3", "model=small3d", "~x"], metrics=metrics)
 
     events = EventAccumulator(str(tmp_path)).Reload()
-    points = {tag: [one.value for one in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    points = {
+        tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    }
     assert points.pop("val/auc") == [0.6000000238418579]
     assert points == {
         "hparams/val_auc": [0.75],
@@ -23,6 +25,6 @@ def test_a_run_is_one_point_with_its_settings(tmp_path):
         "hparams/test_brier": [0.25],
     }
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-    given = HParamsPluginData.FromString(content).session_start_info.hparams
-    assert given["optimizer.lr"].number_value == 0.001
-    assert given["model"].string_value == "small3d"
+    hparams = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert hparams["optimizer.lr"].number_value == 0.001
+    assert hparams["model"].string_value == "small3d"

@@ -1,7 +1,7 @@
 import numpy as np
 
 from lungcam.render import otsu_ramp
-from lungcam.report.figure import rgb
+from lungcam.report.figure import to_rgb
 from lungcam.report.lungs_histogram import draw_lungs_histogram
 
 VALUES = np.arange(256)
@@ -10,7 +10,7 @@ COUNTS = np.rint(
 ).astype(int)
 
 
-def test_modes_threshold_and_ramp_are_drawn_where_they_are():
+def test_modes_threshold_and_ramp_are_drawn_at_their_values():
     ramp = otsu_ramp(COUNTS)
     figure = draw_lungs_histogram(COUNTS, ramp)
     counts, opacity = figure.axes
@@ -19,22 +19,22 @@ def test_modes_threshold_and_ramp_are_drawn_where_they_are():
     assert threshold.get_xdata()[0] == ramp.low
     assert np.allclose(lines["opacity"].get_xdata()[1:3], (ramp.low, ramp.high))
     assert list(lines["opacity"].get_ydata()) == [0, 0, 1, 1]
-    tops = {
+    peaks = {
         name.split()[0]: line.get_xdata()[np.argmax(line.get_ydata())]
         for name, line in lines.items()
         if "mode" in name
     }
-    assert tops == {"first": 46, "second": 170}
+    assert peaks == {"first": 46, "second": 170}
 
 
-def test_words_fit_on_the_figure():
+def test_texts_fit_on_the_figure():
     figure = draw_lungs_histogram(COUNTS, otsu_ramp(COUNTS))
-    picture = rgb(figure)
+    picture = to_rgb(figure)
     assert (picture[:, :8] == 255).all()
     assert (picture[:, -8:] == 255).all()
 
 
-def test_a_single_value_can_be_drawn():
+def test_histogram_of_a_single_value_can_be_drawn():
     counts = np.zeros(256, int)
     counts[50] = 7
-    assert rgb(draw_lungs_histogram(counts, otsu_ramp(counts))).ndim == 3
+    assert to_rgb(draw_lungs_histogram(counts, otsu_ramp(counts))).ndim == 3

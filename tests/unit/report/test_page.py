@@ -1,4 +1,4 @@
-"""A page is whole in itself, and nothing from outside is markup in it."""
+"""Pages are self-contained, and text from outside is escaped."""
 
 import base64
 import html
@@ -33,37 +33,37 @@ ASSETS = (
 
 @settings(deadline=None)
 @given(st.text())
-def test_text_is_escaped_and_comes_back(text):
-    made = tag('<p title="$one">$one</p>', one=text)
-    inside = re.fullmatch(r'<p title="(.*)">(.*)</p>', made, re.DOTALL)
-    assert [html.unescape(one) for one in inside.groups()] == [text, text]
+def test_text_is_escaped_and_can_be_recovered(text):
+    markup = tag('<p title="$text">$text</p>', text=text)
+    inside = re.fullmatch(r'<p title="(.*)">(.*)</p>', markup, re.DOTALL)
+    assert [html.unescape(group) for group in inside.groups()] == [text, text]
     assert not set("<>\"'") & set(inside[1])
 
 
-def test_markup_is_taken_as_it_is_and_a_value_is_not_filled_again():
+def test_markup_is_inserted_unchanged_and_values_are_not_filled_again():
     assert escape(Html("<b>")) == "<b>"
-    assert tag("<p>$one</p>", one="$two ${three}") == "<p>$two ${three}</p>"
+    assert tag("<p>$text</p>", text="$two ${three}") == "<p>$two ${three}</p>"
     assert join(["<", Html("<i>")], " ") == "&lt; <i>"
     with pytest.raises(KeyError):
-        tag("<p>$one</p>")
+        tag("<p>$text</p>")
 
 
-def test_lists_leave_out_what_is_not_known():
-    made = definitions([("a", 0), ("b", None), ("c", ""), ("d", "<")])
-    assert re.findall(r"<dt>(.)</dt><dd>(.*?)</dd>", made) == [("a", "0"), ("d", "&lt;")]
+def test_lists_leave_out_unknown_values():
+    markup = definitions([("a", 0), ("b", None), ("c", ""), ("d", "<")])
+    assert re.findall(r"<dt>(.)</dt><dd>(.*?)</dd>", markup) == [("a", "0"), ("d", "&lt;")]
     assert sentences([]) == ""
     assert sentences(["<"], "few") == '<ul class="few"><li>&lt;</li></ul>'
 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text()))
-def test_json_cannot_end_its_script(value):
+def test_json_cannot_end_its_script_element(value):
     text = script_json(value | {"end": "</script><!--"})
     assert not set("<>&") & set(text)
     assert json.loads(text) == value | {"end": "</script><!--"}
 
 
-def test_an_array_comes_back_from_what_is_packed():
+def test_packed_array_can_be_unpacked():
     values = np.random.default_rng(0).integers(-30000, 30000, (3, 4, 5)).astype(np.int16)
     data = zlib.decompress(base64.b64decode(pack(values)))
     # the first axis runs fastest
@@ -71,7 +71,7 @@ def test_an_array_comes_back_from_what_is_packed():
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_assets_ask_nothing_of_a_network(name):
+def test_assets_request_nothing_from_a_network(name):
     text = asset(name).replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|fetch\(|XMLHttp|<link rel=\"s", text)
     if name.endswith(".js"):
@@ -79,8 +79,8 @@ def test_assets_ask_nothing_of_a_network(name):
 
 
 @pytest.mark.parametrize("name", ["scan.html", "run.html"])
-def test_a_page_forbids_itself_the_network_and_has_only_slots_that_are_known(name):
+def test_page_forbids_the_network_and_has_only_known_slots(name):
     assert "default-src 'none'" in asset(name)
     slots = re.findall(r"\$(\w+)", asset(name))
-    made = fill(name, **{slot: f"[{slot}]" for slot in slots})
-    assert all(f"[{slot}]" in made for slot in slots)
+    page = fill(name, **{slot: f"[{slot}]" for slot in slots})
+    assert all(f"[{slot}]" in page for slot in slots)

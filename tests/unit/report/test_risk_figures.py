@@ -1,4 +1,4 @@
-"""The figure of risk can be drawn from whatever a split holds, and shows its figures."""
+"""Figure of risk can be drawn from any split, and shows its metrics."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from matplotlib._pylab_helpers import Gcf
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.metrics import risk_summary
-from lungcam.report.figure import rgb
+from lungcam.report.figure import to_rgb
 from lungcam.report.risk_figures import draw_risk
 
 RULE = "label 1: cancer within six years of the scan"
@@ -14,10 +14,10 @@ RULE = "label 1: cancer within six years of the scan"
 
 @pytest.fixture
 def summary(monkeypatch):
-    """Figures of people with an event on the days given, and of as many followed to the end."""
+    """Function of (events, free): metrics of people with an event on given days, and without."""
     monkeypatch.setattr("lungcam.metrics.resampling.RESAMPLES", 200)
 
-    def of(events: list[int], free: int) -> dict:
+    def summarise(events: list[int], free: int) -> dict:
         n, ends = len(events) + free, 365 * np.arange(1, 7)
         event, time = np.arange(n) < len(events), np.r_[events, np.full(free, 2200)]
         happened = event[:, None] & (time[:, None] < ends)
@@ -34,10 +34,11 @@ def summary(monkeypatch):
             baselines=baselines,
         )
 
-    return of
+    return summarise
 
 
-def words(figure) -> str:
+def texts_of(figure) -> str:
+    """Return all texts of a figure."""
     texts = [text.get_text() for text in figure.texts]
     for axes in figure.axes:
         texts += [text.get_text() for text in (axes.title, axes._left_title, *axes.texts)]
@@ -49,47 +50,47 @@ def words(figure) -> str:
 @pytest.mark.parametrize(
     ("events", "free"), [([10, 400, 400, 900, 1500, 2000], 20), ([400], 3), ([], 1), ([5, 5], 0)]
 )
-def test_it_says_its_counts_its_rule_and_the_notice(events, free, summary):
+def test_figure_holds_counts_label_rule_and_notice(events, free, summary):
     figure = draw_risk(summary(events, free), "test", label_rule=RULE)
-    told = words(figure)
+    text = texts_of(figure)
     n = len(events) + free
-    assert f"test: n = {n} scans ({len(events)} with the event before the horizon)" in told
-    assert f"Label rule: {RULE}" in told
-    assert RESEARCH_USE_ONLY in told
-    assert "unknown" not in told
-    assert rgb(figure).std() > 5
+    assert f"test: n = {n} scans ({len(events)} with the event before the horizon)" in text
+    assert f"Label rule: {RULE}" in text
+    assert RESEARCH_USE_ONLY in text
+    assert "unknown" not in text
+    assert to_rgb(figure).std() > 5
     assert not Gcf.get_all_fig_managers()
 
 
-def test_marks_and_words_are_the_figures(summary):
-    figures = summary([10, 400, 400, 900, 1500, 2000], 20)
-    figure = draw_risk(figures, "test", label_rule=RULE)
-    told = words(figure)
-    assert f"Uno's C-index {figures['c_index']:.3f} [" in told
-    assert "nodule size alone" in told
-    assert "1\n1\n" in told
-    assert "6\n6\n" in told
+def test_markers_and_texts_agree_with_the_metrics(summary):
+    metrics = summary([10, 400, 400, 900, 1500, 2000], 20)
+    figure = draw_risk(metrics, "test", label_rule=RULE)
+    text = texts_of(figure)
+    assert f"Uno's C-index {metrics['c_index']:.3f} [" in text
+    assert "nodule size alone" in text
+    assert "1\n1\n" in text
+    assert "6\n6\n" in text
     ranks, years, groups = figure.axes
     heights = {line.get_label(): line.get_ydata() for line in (*ranks.lines, *years.lines)}
-    assert list(heights["net"]) == [one["value"] for one in figures["auc"].values()]
-    calibration = figures["calibration"].values()
-    assert list(heights["observed: Kaplan-Meier"]) == [one["observed"] for one in calibration]
+    assert list(heights["net"]) == [year["value"] for year in metrics["auc"].values()]
+    calibration = metrics["calibration"].values()
+    assert list(heights["observed: Kaplan-Meier"]) == [year["observed"] for year in calibration]
     assert list(heights["expected: mean predicted risk"]) == [
-        one["expected"] for one in calibration
+        year["expected"] for year in calibration
     ]
     assert [text.get_text() for text in groups.texts] == [
-        f"{one['n_events']} / {one['n']}" for one in figures["groups"]
+        f"{group['n_events']} / {group['n']}" for group in metrics["groups"]
     ]
 
 
-def test_no_word_covers_another(summary):
+def test_texts_do_not_overlap(summary):
     figure = draw_risk(summary([10, 400, 400, 900, 1500, 2000], 20), "test", label_rule=RULE * 9)
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in figure.texts]
     for axes in figure.axes:
         boxes += [text.get_window_extent() for text in (axes._left_title, axes.xaxis.label)]
         boxes += [axes.yaxis.label.get_window_extent()]
-    for place, box in enumerate(boxes):
+    for index, box in enumerate(boxes):
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.x1
-        assert not any(box.overlaps(other) for other in boxes[:place])
+        assert not any(box.overlaps(other) for other in boxes[:index])

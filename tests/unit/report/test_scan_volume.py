@@ -1,4 +1,4 @@
-"""What a page shows of a scan stands where the scan has it, in few bytes."""
+"""Scan and heat-map keep their positions in the reduced volume of a page."""
 
 import numpy as np
 import pytest
@@ -8,29 +8,36 @@ from scipy.ndimage import map_coordinates
 
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid
-from lungcam.report.scan_volume import LEVELS_HU, MARGIN_MM, cells_on, show_scan, steps, to_levels
+from lungcam.report.scan_volume import (
+    LEVELS_HU,
+    MARGIN_MM,
+    cells_on,
+    reduce_scan,
+    to_differences,
+    to_levels,
+)
 
 
-def test_levels_are_the_nearest_ones():
+def test_levels_are_the_nearest():
     hu = np.arange(-(1 << 15), 1 << 15, dtype=np.int16)
-    told = LEVELS_HU[to_levels(hu)]
+    rounded = LEVELS_HU[to_levels(hu)]
     nearest = np.abs(hu.astype(int)[:, None] - LEVELS_HU).min(axis=1)
-    assert np.array_equal(np.abs(told - hu), nearest)
-    # what the mediastinum is looked at in is told to 2 HU
+    assert np.array_equal(np.abs(rounded - hu), nearest)
+    # within 2 HU in the window of the mediastinum
     organs = (hu >= -200) & (hu <= 240)
     assert nearest[organs].max() == 2
     assert nearest[(hu >= -1024) & (hu <= 1480)].max() == 10
 
 
-def test_steps_add_up_to_the_levels():
+def test_running_sum_of_differences_gives_the_levels():
     levels = np.random.default_rng(0).integers(0, 256, (5, 6, 7)).astype(np.uint8)
-    again = np.cumsum(steps(levels), dtype=np.uint8)
-    assert np.array_equal(again.reshape(7, 6, 5).T, levels)
+    restored = np.cumsum(to_differences(levels), dtype=np.uint8)
+    assert np.array_equal(restored.reshape(7, 6, 5).T, levels)
 
 
 @pytest.fixture
 def chest():
-    """A body of water with lungs, on a couch, in the middle of a wide field of view."""
+    """(hu, grid, lungs): body of water with lungs, on a couch, in a wide field of view."""
     affine = np.diag([2.0, 2.0, 5.0, 1.0])
     affine[:3, 3] = -100, -120, -300
     grid = Grid((100, 110, 60), affine)
@@ -43,12 +50,12 @@ def chest():
     return hu, grid, lungs
 
 
-def test_the_body_is_cut_out_and_the_slices_of_the_lungs(chest):
+def test_scan_is_cropped_to_the_body_and_the_slices_of_the_lungs(chest):
     hu, grid, lungs = chest
-    shown = show_scan(hu, grid, lungs=lungs)
+    reduced = reduce_scan(hu, grid, lungs=lungs)
     low, high = (
-        np.rint(grid.to_index(shown.grid.to_world(corner))).astype(int)
-        for corner in ([0, 0, 0], np.array(shown.grid.shape) - 1)
+        np.rint(grid.to_index(reduced.grid.to_world(corner))).astype(int)
+        for corner in ([0, 0, 0], np.array(reduced.grid.shape) - 1)
     )
     # the body to within 4 + 4 voxels, without the couch; the lungs' slices with their margin
     assert (low[:2] <= (20, 30)).all()
@@ -57,57 +64,57 @@ def test_the_body_is_cut_out_and_the_slices_of_the_lungs(chest):
     assert (high[:2] <= (88, 84)).all()
     assert (low[2], high[2]) == (20 - MARGIN_MM / 5, 39 + MARGIN_MM / 5)
     box = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    assert np.array_equal(shown.levels, to_levels(hu[box]))
-    assert not shown.coarser
+    assert np.array_equal(reduced.levels, to_levels(hu[box]))
+    assert not reduced.coarser
 
 
-def test_points_stay_in_and_a_crop_is_shown_whole(chest):
+def test_points_stay_inside_and_a_crop_is_kept_whole(chest):
     hu, grid, lungs = chest
     point, beyond = grid.to_world([50, 50, 3]), grid.to_world([50, 50, 400])
-    shown = show_scan(hu, grid, lungs=lungs, points_mm=[point, beyond])
-    assert shown.grid.to_index(point)[2] == pytest.approx(0)
-    assert shown.grid.to_world([0, 0, shown.grid.shape[2] - 1])[2] == pytest.approx(-5)
-    assert show_scan(hu, grid, lungs=lungs, chest=False).grid.shape == grid.shape
-    # nothing but air: there is no body to cut out
-    assert show_scan(np.full_like(hu, -1000), grid).grid.shape == grid.shape
+    reduced = reduce_scan(hu, grid, lungs=lungs, points_mm=[point, beyond])
+    assert reduced.grid.to_index(point)[2] == pytest.approx(0)
+    assert reduced.grid.to_world([0, 0, reduced.grid.shape[2] - 1])[2] == pytest.approx(-5)
+    assert reduce_scan(hu, grid, lungs=lungs, chest=False).grid.shape == grid.shape
+    # air only: there is no body
+    assert reduce_scan(np.full_like(hu, -1000), grid).grid.shape == grid.shape
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(50, 60_000))
-def test_a_large_scan_is_made_coarser_in_the_same_box(most):
+def test_large_scan_is_made_coarser_in_the_same_box(max_voxels):
     affine = np.diag([0.7, 0.7, 2.5, 1.0])
     affine[:3, 3] = 10, 20, 30
     grid = Grid((40, 50, 20), affine)
     hu = np.full(grid.shape, -500, np.int16)
-    shown = show_scan(hu, grid, chest=False, most=most)
-    assert np.prod(shown.grid.shape) <= most
-    assert shown.coarser == (most < 40_000)
+    reduced = reduce_scan(hu, grid, chest=False, max_voxels=max_voxels)
+    assert np.prod(reduced.grid.shape) <= max_voxels
+    assert reduced.coarser == (max_voxels < 40_000)
     for share in (0, 1):
         face, before = (
-            one.to_world(share * np.array(one.shape) - 0.5) for one in (shown.grid, grid)
+            box.to_world(share * np.array(box.shape) - 0.5) for box in (reduced.grid, grid)
         )
         assert face == pytest.approx(before, abs=1e-6)
-    if most > 15_000:
-        # slices that are coarse already stay
-        assert shown.grid.shape[2] == 20
+    if max_voxels > 15_000:
+        # slices that are already coarse keep their spacing
+        assert reduced.grid.shape[2] == 20
     # a level is 10 HU wide there, and -500 is between two
-    assert np.unique(LEVELS_HU[shown.levels]).tolist() in ([-504], [-494])
+    assert np.unique(LEVELS_HU[reduced.levels]).tolist() in ([-504], [-494])
 
 
 def interpolate(values, start, step, shape) -> np.ndarray:
-    """As the page does: linear, to the cells' own faces, 0 beyond."""
+    """Interpolate as the page does: linear up to the faces of the cells, 0 beyond."""
     axes = [start[a] + step[a] * np.arange(shape[a]) for a in range(3)]
-    at = np.array(np.meshgrid(*axes, indexing="ij"))
+    index = np.array(np.meshgrid(*axes, indexing="ij"))
     sizes = np.reshape(values.shape, (3, 1, 1, 1))
-    inside = ((at >= -0.5 - 1e-6) & (at <= sizes - 0.5 + 1e-6)).all(axis=0)
-    return inside * map_coordinates(values.astype(float), at, order=1, mode="nearest")
+    inside = ((index >= -0.5 - 1e-6) & (index <= sizes - 0.5 + 1e-6)).all(axis=0)
+    return inside * map_coordinates(values.astype(float), index, order=1, mode="nearest")
 
 
 @pytest.mark.parametrize("turn", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
 @pytest.mark.parametrize(
     "scale", [(4.0, 3.0, 2.5), (-4.0, 3.0, 1.3), (0.4, 2.0, -0.7), (0.3, 0.3, 0.3)]
 )
-def test_cells_stand_where_the_map_has_them(turn, scale):
+def test_cells_keep_the_positions_of_the_heat_map(turn, scale):
     affine = np.diag([1.5, 1.0, 2.0, 1.0])
     affine[:3, 3] = -20, 7, 3
     grid = Grid((30, 26, 18), affine)
@@ -117,7 +124,7 @@ def test_cells_stand_where_the_map_has_them(turn, scale):
     cells_affine[:3, 3] = grid.to_world(start)
     values = np.random.default_rng(1).normal(size=(9, 8, 10)).astype(np.float32)
     heat = HeatMap(values, Grid(values.shape, cells_affine))
-    given = interpolate(*cells_on(heat, grid), grid.shape)
+    interpolated = interpolate(*cells_on(heat, grid), grid.shape)
     on = heat.on(grid)
     assert np.abs(on).max() > 0.1
-    assert np.abs(given - on).max() < 1e-5
+    assert np.abs(interpolated - on).max() < 1e-5

@@ -1,4 +1,4 @@
-"""The 3D view, in a real browser."""
+"""3D view in a browser."""
 
 import base64
 import io
@@ -17,13 +17,13 @@ HOT = (14, 14, 24)
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
-    """Two boxes of lung; heat in the patient's left one, in front and above."""
+    """Page of two boxes of lung, with heat in front and at the top of the left one."""
     lungs = np.zeros(SHAPE, bool)
     lungs[6:28, 8:32, 4:28] = lungs[36:58, 8:32, 4:28] = True
     hu = np.where(lungs, -850, 40)
     squares = [
-        ((index - at) * mm) ** 2
-        for index, at, mm in zip(np.indices(SHAPE), HOT, SPACING, strict=True)
+        ((index - hot) * mm) ** 2
+        for index, hot, mm in zip(np.indices(SHAPE), HOT, SPACING, strict=True)
     ]
     heat = 0.003 * np.exp(-sum(squares) / (2 * 9**2))
     ring = Outline(tuple(np.multiply(HOT, SPACING).tolist()), 15.0)
@@ -46,17 +46,17 @@ def page(browser, tmp_path_factory):
 
 
 def open_page(browser, file):
-    """Open a file without a network; the page keeps all that it complained of."""
+    """Open a file without a network, and collect the page's messages and errors."""
     page = browser.new_context(offline=True, viewport={"width": 560, "height": 520}).new_page()
-    page.complaints = []
-    page.on("console", lambda one: page.complaints.append(one.text))
-    page.on("pageerror", lambda one: page.complaints.append(str(one)))
+    page.messages = []
+    page.on("console", lambda message: page.messages.append(message.text))
+    page.on("pageerror", lambda error: page.messages.append(str(error)))
     page.goto(file.as_uri())
     return page
 
 
 def settle(page):
-    """Wait until nothing more is drawn."""
+    """Wait until drawing has finished."""
     drawn = "Number(document.querySelector('[data-volume]').dataset.drawn || 0)"
     page.wait_for_function(f"{drawn} > 0", timeout=60_000)
     before = -1
@@ -65,15 +65,15 @@ def settle(page):
 
 
 def picture(page) -> np.ndarray:
-    """The volume alone, without what is laid over it."""
-    url = page.locator("canvas.volume").evaluate("one => one.toDataURL()")
+    """Return the picture of the volume, without the annotations over it."""
+    url = page.locator("canvas.volume").evaluate("canvas => canvas.toDataURL()")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))[..., :3]
 
 
 def glow(page) -> np.ndarray:
-    """How much redder than blue the picture is."""
-    shown = picture(page).astype(int)
-    red = np.clip(shown[..., 0] - shown[..., 2], 0, None)
+    """Return how much redder than blue each pixel is."""
+    rgb = picture(page).astype(int)
+    red = np.clip(rgb[..., 0] - rgb[..., 2], 0, None)
     return np.where(red > 25, red, 0)
 
 
@@ -84,13 +84,14 @@ def center(weights: np.ndarray) -> np.ndarray:
 
 def slide(page, share: str, value: float) -> None:
     page.locator(f"input[data-share={share}]").evaluate(
-        "(one, value) => { one.value = value; one.dispatchEvent(new Event('input')); }", value
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')); }",
+        value,
     )
     settle(page)
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_heat_glows_where_it_is(page, view, tmp_path):
+def test_heat_glows_at_its_position(page, view, tmp_path):
     page.click(f"button[data-view={view}]")
     settle(page)
     page.screenshot(path=tmp_path / f"{view}.png")
@@ -124,7 +125,7 @@ def test_mouse_keys_and_wheel_turn_and_zoom(page):
     turned = picture(page)
     assert (before != turned).any(axis=2).mean() > 0.05
     state = "document.querySelector('[data-volume]').lungcam.state"
-    # the front follows the mouse to the patient's right, so the camera goes to the left
+    # the front follows the mouse to the patient's right, so the camera moves to the left
     azimuth = page.evaluate(f"{state}.azimuth")
     assert azimuth == pytest.approx(20 + 45)
     page.keyboard.press("ArrowLeft")
@@ -133,7 +134,7 @@ def test_mouse_keys_and_wheel_turn_and_zoom(page):
     page.wait_for_function(f"{state}.zoom > 1.3")
 
 
-def test_sliders_change_what_is_seen(page):
+def test_sliders_change_the_picture(page):
     page.click("button[data-view=anterior]")
     settle(page)
     full = glow(page).sum()
@@ -141,7 +142,7 @@ def test_sliders_change_what_is_seen(page):
     assert glow(page).sum() == 0
     slide(page, "heat", 1)
     assert glow(page).sum() == pytest.approx(full, rel=0.05)
-    slide(page, "above", 0.6)  # the heat lies higher
+    slide(page, "above", 0.6)  # removes the heat
     assert glow(page).sum() == 0
     slide(page, "above", 0)
     bright = picture(page).sum()
@@ -150,7 +151,7 @@ def test_sliders_change_what_is_seen(page):
     slide(page, "lungs", 1)
 
 
-def test_the_bar_tells_logits_and_the_mark_stands_above(page):
+def test_colour_bar_shows_logits_and_the_mark_is_shown(page):
     assert page.locator(".volume-bar").inner_text().split() == [
         "Grad-CAM,",
         "logit",
@@ -160,16 +161,16 @@ def test_the_bar_tells_logits_and_the_mark_stands_above(page):
     assert page.locator(".volume-mark").inner_text() == "Do not rely on <this>"
 
 
-def test_nothing_went_wrong(page):
-    assert page.complaints == []
+def test_page_reports_no_error(page):
+    assert page.messages == []
     assert page.locator(".no-volume").is_hidden()
 
 
-def test_a_browser_without_webgl_is_told_so(browser, page, tmp_path):
+def test_browser_without_webgl_shows_a_message(browser, page, tmp_path):
     file = tmp_path / "page.html"
     off = "<script>HTMLCanvasElement.prototype.getContext = () => null;</script>"
     file.write_text(off + page.content(), "utf-8")
     opened = open_page(browser, file)
     opened.wait_for_selector(".no-volume:not([hidden])")
     assert "no WebGL 2" in opened.locator(".no-volume").inner_text()
-    assert opened.complaints == []
+    assert opened.messages == []

@@ -132,7 +132,7 @@ def test_risk_explains_every_year_by_its_own_logit():
     maps = dict(task_named("risk").maps(classifier, explain))
     assert list(maps) == [f"year_{year}" for year in range(1, YEARS + 1)]
     with torch.no_grad():
-        logits = classifier.answer(image)[0].tolist()
+        logits = classifier.logits(image)[0].tolist()
     assert [float(heat.values[0, 0, 0]) for heat in maps.values()] == pytest.approx(logits)
 
 

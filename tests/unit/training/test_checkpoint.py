@@ -16,11 +16,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lungcam.errors import InputError
 from lungcam.training import Classifier
 from lungcam.training.checkpoint import (
-    KEY,
+    METADATA_KEY,
+    AtomicCheckpointIO,
     CheckpointMetadata,
-    WholeCheckpoints,
-    amend,
-    check_carried,
+    add_metadata,
+    check_metadata,
     find_checkpoint,
     load_checkpoint,
 )
@@ -40,7 +40,11 @@ class Touch:
 def file(tmp_path) -> Path:
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"
     path.parent.mkdir(parents=True)
-    checkpoint = {"state_dict": {"a": torch.arange(3.0)}, "epoch": 4, KEY: {"label_rule": "a rule"}}
+    checkpoint = {
+        "state_dict": {"a": torch.arange(3.0)},
+        "epoch": 4,
+        METADATA_KEY: {"label_rule": "a rule"},
+    }
     torch.save(checkpoint, path)
     return path
 
@@ -60,13 +64,13 @@ def test_what_is_not_there_is_named(tmp_path):
 def test_loaded_as_it_was_saved(file):
     checkpoint = load_checkpoint(file)
     assert torch.equal(checkpoint["state_dict"]["a"], torch.arange(3.0))
-    assert checkpoint[KEY] == {"label_rule": "a rule"}
+    assert checkpoint[METADATA_KEY] == {"label_rule": "a rule"}
 
 
 @pytest.mark.parametrize("how", ["torch", "legacy", "pickle"])
 def test_nothing_that_it_holds_is_run(tmp_path, how):
     path, marker = tmp_path / "evil.ckpt", tmp_path / "marker"
-    evil = {KEY: {}, "state_dict": Touch(marker)}
+    evil = {METADATA_KEY: {}, "state_dict": Touch(marker)}
     if how == "pickle":
         path.write_bytes(pickle.dumps(evil))
     else:
@@ -136,11 +140,11 @@ class Command:
 @pytest.mark.parametrize("zipped", [True, False])
 def test_training_goes_on_from_nothing_but_plain_tensors(tmp_path, key, zipped):
     path, marker = tmp_path / "last.ckpt", tmp_path / "marker"
-    content = {KEY: {}, "state_dict": {}, key: [Command(marker)]}
+    content = {METADATA_KEY: {}, "state_dict": {}, key: [Command(marker)]}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     # whatever Lightning asks for
     with pytest.raises(pickle.UnpicklingError):
-        WholeCheckpoints().load_checkpoint(path, weights_only=False)
+        AtomicCheckpointIO().load_checkpoint(path, weights_only=False)
     with pytest.raises(InputError, match=r"last\.ckpt: not a checkpoint"):
         load_checkpoint(path)
     assert not marker.exists()
@@ -148,7 +152,7 @@ def test_training_goes_on_from_nothing_but_plain_tensors(tmp_path, key, zipped):
 
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "last.ckpt"
-    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
     before = path.read_bytes()
 
     def killed(*given):
@@ -156,7 +160,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(tmp_path, monke
 
     monkeypatch.setattr("lungcam.runtime.atomic.os.replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == before
 
 
@@ -177,7 +181,7 @@ def changed(*path: str, to: object) -> dict:
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = to
-    return {KEY: carried, "state_dict": {}}
+    return {METADATA_KEY: carried, "state_dict": {}}
 
 
 def billion() -> list:
@@ -197,7 +201,7 @@ def deep() -> list:
 
 
 def test_what_lungcam_writes_carries_all():
-    check_carried(Path("a.ckpt"), changed("label_rule", to="another"))
+    check_metadata(Path("a.ckpt"), changed("label_rule", to="another"))
 
 
 MODEL = ("config", "model", "_target_")
@@ -243,14 +247,14 @@ CHANNELS = ("config", "model", "channels")
 def test_a_net_that_is_not_one_is_refused_before_it_is_made(tmp_path, monkeypatch, path, to):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"^a\.ckpt: "):
-        check_carried(Path("a.ckpt"), changed(*path, to=to))
+        check_metadata(Path("a.ckpt"), changed(*path, to=to))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("weights", [None, [1], {"net.conv1.weight": "a text"}])
 def test_weights_that_are_none_are_refused(weights):
     with pytest.raises(InputError, match=r"^a\.ckpt: it does not say what its net is"):
-        check_carried(Path("a.ckpt"), changed("label_rule", to="") | {"state_dict": weights})
+        check_metadata(Path("a.ckpt"), changed("label_rule", to="") | {"state_dict": weights})
 
 
 @settings(deadline=None)
@@ -270,10 +274,10 @@ def test_what_lungcam_did_not_write_is_refused(tmp_path, content):
 
 
 def test_amending_keeps_the_rest(file):
-    amend(file, threshold=0.3, rule="Youden")
-    amend(file, threshold=0.4)
+    add_metadata(file, threshold=0.3, rule="Youden")
+    add_metadata(file, threshold=0.4)
     checkpoint = load_checkpoint(file)
-    assert checkpoint[KEY] == {"label_rule": "a rule", "threshold": 0.4, "rule": "Youden"}
+    assert checkpoint[METADATA_KEY] == {"label_rule": "a rule", "threshold": 0.4, "rule": "Youden"}
     assert checkpoint["epoch"] == 4
     assert torch.equal(checkpoint["state_dict"]["a"], torch.arange(3.0))
     assert list(file.parent.iterdir()) == [file]
@@ -282,7 +286,7 @@ def test_amending_keeps_the_rest(file):
 def test_a_failed_amendment_leaves_the_file_as_it_was(file):
     before = file.read_bytes()
     with pytest.raises((pickle.PicklingError, AttributeError)):
-        amend(file, threshold=lambda: 0)
+        add_metadata(file, threshold=lambda: 0)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
 
@@ -296,7 +300,7 @@ def test_what_lightning_saves_carries_the_metadata_and_loads_safely(tmp_path):
     trainer.strategy.connect(net)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     checkpoint = load_checkpoint(tmp_path / "last.ckpt")
-    assert checkpoint[KEY] == metadata
+    assert checkpoint[METADATA_KEY] == metadata
     assert torch.equal(checkpoint["state_dict"]["net.weight"], net.net.weight)
 
 
@@ -373,7 +377,7 @@ def test_a_checkpoint_tells_no_absolute_path(tmp_path):
         found = texts(load_checkpoint(file))
         assert "<run>/checkpoints" in found
         assert [text for text in found if text.startswith("/")] == []
-        amend(file, threshold=0.5)
+        add_metadata(file, threshold=0.5)
         with zipfile.ZipFile(file) as archive:
             for member in archive.namelist():
                 assert str(tmp_path).encode() not in archive.read(member)

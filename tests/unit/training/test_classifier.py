@@ -45,9 +45,9 @@ def loader() -> DataLoader:
 @pytest.fixture
 def trainer(tmp_path, monkeypatch) -> pl.Trainer:
     monkeypatch.chdir(tmp_path)
-    from lungcam.training.trainer import _quiet
+    from lungcam.training.trainer import _silence_advice
 
-    _quiet()
+    _silence_advice()
     return pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -142,16 +142,16 @@ def test_without_a_label_a_sample_teaches_the_rest_alone():
     expected = bce(reading.logit[[0, 2], 0], torch.tensor([1.0, 0.0])) + beside
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     # the epoch's figures are of the others
-    ((logits, labels),) = classifier._answers["train"]
+    ((logits, labels),) = classifier._epoch_outputs["train"]
     assert labels.tolist() == [1, 0]
     assert torch.equal(logits, reading.logit[[0, 2], 0])
     batch["label"][:] = -1
     with torch.no_grad():
         assert float(classifier.training_step(batch, 0)) == pytest.approx(float(beside), rel=1e-5)
-    assert len(classifier._answers["train"]) == 1
+    assert len(classifier._epoch_outputs["train"]) == 1
 
 
-def test_validation_answers_by_the_label_alone(trainer):
+def test_validation_epoch_outputs_by_the_label_alone(trainer):
     reader = NoduleNet(shape=(8, 16, 8), width=4, hidden=6, attributes=("a",))
     classifier = Classifier(reader, outline_weight=0.3, attributes_weight=0.1).eval()
     images = [{"input": torch.randn(1, 8, 16, 8), "label": i % 2} for i in range(10)]
@@ -185,9 +185,9 @@ def test_validation_figures_are_of_all_samples_together(loader, trainer):
 
 def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    from lungcam.training.trainer import _quiet
+    from lungcam.training.trainer import _silence_advice
 
-    _quiet()
+    _silence_advice()
     classifier = Classifier(net(), optimizer=partial(torch.optim.AdamW, lr=1e-2))
     before = copy.deepcopy(classifier.state_dict())
     trainer = pl.Trainer(

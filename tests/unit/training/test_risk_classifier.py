@@ -39,7 +39,7 @@ def classifier():
 def test_the_loss_is_the_mean_over_the_known_years(classifier, batch):
     with torch.no_grad():
         loss = float(classifier.training_step(batch, 0))
-        logits = classifier.answer(batch["input"]).double().numpy()
+        logits = classifier.logits(batch["input"]).double().numpy()
     # years that are known, by hand: 6 (free in the first, ill ever after), 6, 3 and 6
     terms = [np.log1p(np.exp(logits[0, 0]))]
     terms += [np.log1p(np.exp(-logits[0, k])) for k in range(1, 6)]
@@ -70,7 +70,7 @@ def test_what_comes_after_censoring_teaches_nothing_and_what_comes_after_the_eve
 
 def test_forward_is_the_horizons_logit(classifier, batch):
     with torch.no_grad():
-        assert torch.equal(classifier(batch["input"]), classifier.answer(batch["input"])[:, -1])
+        assert torch.equal(classifier(batch["input"]), classifier.logits(batch["input"])[:, -1])
         assert classifier.predict_step(batch, 0).shape == (4, 6)
 
 
@@ -91,6 +91,6 @@ def test_it_learns_who_gets_it_and_when():
         optimizer.zero_grad()
         classifier.training_step(batch, 0).backward()
         optimizer.step()
-    risk = classifier.answer(image[:2]).sigmoid().detach().numpy()
+    risk = classifier.logits(image[:2]).sigmoid().detach().numpy()
     assert risk[0, 0] > 0.9
     assert risk[1, 2] < 0.1 < 0.9 < risk[1, 3]

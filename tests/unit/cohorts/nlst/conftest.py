@@ -1,4 +1,4 @@
-"""Small NLST trees: DICOM folders as TCIA gives them, and tables."""
+"""Fixtures that write small NLST trees: DICOM folders as from TCIA, and tables."""
 
 import csv
 from pathlib import Path
@@ -21,24 +21,24 @@ def _write_series(
     image_type: str = "AXIAL",
     **tags: object,
 ) -> Path:
-    """Write one series of an exam; its headers alone."""
+    """Write one series of an exam, headers only."""
     folder = root / "NLST" / pid / f"01-02-{DATES[year][:4]}-NLST-LSS" / f"{uid}.000000-x"
     folder.mkdir(parents=True)
-    one = Dataset()
-    one.file_meta = FileMetaDataset()
-    one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID = CTImageStorage
-    one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID = "1.9"
-    one.ImageType, one.Modality = ["ORIGINAL", "PRIMARY", image_type], "CT"
-    one.PatientID, one.StudyDate = pid, DATES[year]
-    one.ClinicalTrialTimePointID = f"T{year}"
-    one.ConvolutionKernel = kernel
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.9"
+    dataset.ImageType, dataset.Modality = ["ORIGINAL", "PRIMARY", image_type], "CT"
+    dataset.PatientID, dataset.StudyDate = pid, DATES[year]
+    dataset.ClinicalTrialTimePointID = f"T{year}"
+    dataset.ConvolutionKernel = kernel
     if thickness is not None:
-        one.SliceThickness = thickness
-    one.StudyInstanceUID, one.SeriesInstanceUID = f"1.{pid}.{year}", f"1.{pid}.{year}.{uid}"
+        dataset.SliceThickness = thickness
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"1.{pid}.{year}", f"1.{pid}.{year}.{uid}"
     for name, value in tags.items():
-        setattr(one, name, value)
-    one.save_as(folder / "1-000.dcm", enforce_file_format=True)
+        setattr(dataset, name, value)
+    dataset.save_as(folder / "1-000.dcm", enforce_file_format=True)
     data = (folder / "1-000.dcm").read_bytes()
     for k in range(1, slices):
         (folder / f"1-{k:03d}.dcm").write_bytes(data)
@@ -46,7 +46,7 @@ def _write_series(
 
 
 def _write_table(file: Path, rows: list[dict[str, object]]) -> None:
-    """Write rows; what a row does not name is .N, as SAS has it."""
+    """Write rows; columns missing in a row are .N, as in SAS."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as stream:
@@ -57,9 +57,11 @@ def _write_table(file: Path, rows: list[dict[str, object]]) -> None:
 
 @pytest.fixture(scope="session")
 def write_series():
+    """Return a function that writes a series of an exam."""
     return _write_series
 
 
 @pytest.fixture(scope="session")
 def write_table():
+    """Return a function of (file, rows) that writes a table."""
     return _write_table

@@ -1,6 +1,7 @@
-"""NLST's exams with labels worked out by hand, from public and restricted tables."""
+"""Labels of NLST's exams worked out by hand, from public and restricted tables."""
 
 import dataclasses
+import inspect
 
 import pytest
 
@@ -52,6 +53,7 @@ def cache(tmp_path_factory):
 
 
 def people(table=PUBLIC):
+    """Return the rows of the participant table."""
     return [
         {"pid": pid, "age": 60 + i, **dict(zip(NAMES, row, strict=True))}
         for i, (pid, row) in enumerate(table.items())
@@ -60,7 +62,7 @@ def people(table=PUBLIC):
 
 @pytest.fixture
 def public(tmp_path, write_table):
-    """The public tables."""
+    """Write the public tables."""
     folder = tmp_path / "tables"
     write_table(folder / "nlst_780_prsn_idc_20210527.csv", people())
     write_table(
@@ -85,7 +87,7 @@ def public(tmp_path, write_table):
         folder / "nlst_780_ctab_idc_20210527.csv",
         [dict(zip(columns, row, strict=True)) for row in nodules],
     )
-    # tables of the download that are of no use here
+    # tables of the download that are not used
     write_table(folder / "nlst_780_canc_idc_20210527.csv", [{"pid": 100001, "lc_order": 1}])
     write_table(folder / "nlst_780_ctabc_idc.csv", [{"pid": 1, "study_yr": 0, "sct_ab_code": 1}])
     return folder
@@ -93,9 +95,9 @@ def public(tmp_path, write_table):
 
 @pytest.fixture
 def restricted(tmp_path, write_table):
-    """The participant file of CDAS."""
+    """Write the participant file of CDAS."""
     # rndgroup, lung_cancer, last_screen_studyyr, fup_days
-    more = {
+    columns = {
         "100001": (1, 1, 0, 2600),
         "100002": (1, 1, 1, 2600),
         "100003": (1, 1, 0, 2600),
@@ -106,7 +108,7 @@ def restricted(tmp_path, write_table):
         "100008": (1, 1, 2, 2500),
     }
     names = ("rndgroup", "lung_cancer", "last_screen_studyyr", "fup_days")
-    rows = [row | dict(zip(names, more[row["pid"]], strict=True)) for row in people()]
+    rows = [row | dict(zip(names, columns[row["pid"]], strict=True)) for row in people()]
     for row in rows:
         row["pkyr"] = 40.5
     write_table(tmp_path / "restricted" / "participant_d040722.csv", rows)
@@ -130,57 +132,58 @@ SCREEN = {
 
 
 def test_the_screen_rule_from_public_tables(root, cache, public):
-    cohort = nlst_cohort(root, cache, public)
+    cohort = nlst_cohort(root, cache, tables=public)
     assert labels(cohort) == SCREEN
     assert "T0 screen found" in cohort.label_rule
     by_id = {sample.sample_id: sample for sample in cohort.samples}
-    one = by_id["100001_T0"]
-    assert (one.patient_id, one.image.name) == ("100001", "3.000000-x")
-    assert (one.study_uid, one.series_uid) == ("1.100001.0", "1.100001.0.3")
-    assert (one.time_days, one.event, one.center_mm) == (90, True, None)
-    assert one.label_source == (
+    sample = by_id["100001_T0"]
+    assert (sample.patient_id, sample.image.name) == ("100001", "3.000000-x")
+    assert (sample.study_uid, sample.series_uid) == ("1.100001.0", "1.100001.0.3")
+    assert (sample.time_days, sample.event, sample.center_mm) == (90, True, None)
+    assert sample.label_source == (
         "nlst_780_prsn_idc_20210527.csv, row 2; rule screen: lung cancer found by the T0 screen "
         "(rndgroup=1 from a row in the CT screen table, lung_cancer=1 from cancyr, "
         "last_screen_studyyr=0 from scr_res0-2, canc_rpt_link=1, can_scr=1, cancyr=0)"
     )
     assert (by_id["200006_T0"].time_days, by_id["200006_T0"].event) == (688, False)
-    for told in (
+    for sentence in (
         "12 series were chosen from 24 of 12 exams",
-        "Series left aside: 12 localizers.",
+        "Series skipped: 12 localizers.",
         "2 exam(s): label 1, lung cancer found by the T0 screen.",
         "2 exam(s): label 0, no lung cancer, last screen at T0.",
         "1 exam(s): no label, no lung cancer, last screen after T0.",
         "3 exam(s): no label, lung cancer found otherwise or later.",
-        "3 exam(s) of T1, of which rule=screen does not speak are left out.",
-        "In 8 exam(s) a stand-in is used for rndgroup, from a row in the CT screen table.",
+        "3 exam(s) of T1 are left out: rule=screen does not use them.",
+        "In 8 exam(s) rndgroup is derived from a row in the CT screen table.",
     ):
-        assert any(told in note for note in cohort.notes), told
+        assert any(sentence in note for note in cohort.notes), sentence
 
 
 def test_diameters_from_public_tables(root, cache, public):
-    cohort = nlst_cohort(root, cache, public, rule="risk")
+    cohort = nlst_cohort(root, cache, tables=public, rule="risk")
     sizes = {sample.sample_id: sample.diameter_mm for sample in cohort.samples}
-    assert sizes["100001_T0"] == 23  # the larger of two; what is not a nodule does not count
+    assert sizes["100001_T0"] == 23  # the larger of two; other findings do not count
     assert sizes["100002_T0"] == 0  # read, and another finding only
     assert sizes["100002_T1"] == 8
     assert sizes["100003_T0"] is None  # a nodule that was not measured
     assert sizes["200004_T0"] == 0  # read, and nothing found
     (public / "nlst_780_screen_idc_20210527.csv").unlink()
-    sizes = {one.sample_id: one.diameter_mm for one in nlst_cohort(root, cache, public).samples}
+    samples = nlst_cohort(root, cache, tables=public).samples
+    sizes = {sample.sample_id: sample.diameter_mm for sample in samples}
     assert sizes["200004_T0"] is None  # no table says that it was read
 
 
 def test_the_screen_rule_from_the_restricted_file(root, cache, restricted):
-    cohort = nlst_cohort(root, cache, restricted)
+    cohort = nlst_cohort(root, cache, tables=restricted)
     assert labels(cohort) == SCREEN | {"200006_T0": None}  # of the other arm
-    assert not any("stand-in" in note for note in cohort.notes)
+    assert not any("derived" in note for note in cohort.notes)
     assert "There is no ctab table: no diameter is known." in cohort.notes
     assert cohort.samples[0].diameter_mm is None
     assert " from " not in cohort.samples[0].label_source
 
 
 def test_the_risk_rule_from_public_tables(root, cache, public):
-    cohort = nlst_cohort(root, cache, public, rule="risk")
+    cohort = nlst_cohort(root, cache, tables=public, rule="risk")
     assert labels(cohort) == {
         "100001_T0": 1,
         "100002_T0": 1,
@@ -194,25 +197,25 @@ def test_the_risk_rule_from_public_tables(root, cache, public):
         "200005_T2": None,
         "200006_T0": None,
     }
-    times = {one.sample_id: (one.time_days, one.event) for one in cohort.samples}
+    times = {sample.sample_id: (sample.time_days, sample.event) for sample in cohort.samples}
     assert times["100002_T0"] == (450, True)
     assert times["100002_T1"] == (60, True)
     assert times["100008_T0"] == (2300, True)
     assert times["200005_T1"] == (1610, False)
     assert any("dropped, the scan came after the diagnosis" in note for note in cohort.notes)
-    assert "In 5 exam(s) a stand-in is used for fup_days, from canc_free_days." in cohort.notes
+    assert "In 5 exam(s) fup_days is derived from canc_free_days." in cohort.notes
 
 
 def test_the_risk_rule_from_the_restricted_file(root, cache, restricted):
-    cohort = nlst_cohort(root, cache, restricted, rule="risk")
-    times = {one.sample_id: (one.time_days, one.event) for one in cohort.samples}
+    cohort = nlst_cohort(root, cache, tables=restricted, rule="risk")
+    times = {sample.sample_id: (sample.time_days, sample.event) for sample in cohort.samples}
     assert times["200005_T1"] == (1710, False)
     assert times["200004_T0"] == (2550, False)
-    assert not any("stand-in" in note for note in cohort.notes)
+    assert not any("derived" in note for note in cohort.notes)
 
 
 ALL, FREE = [1] * 6, [0] * 6
-# y, y_seq and y_mask of each exam, by hand; what is not here is dropped
+# y, y_seq and y_mask of each exam, by hand; other exams are dropped
 TARGETS = {
     # cancer within the horizon: 90, 450, 60, 290 and 49 days after the scan
     "100001_T0": (1, ALL, [1, 0, 0, 0, 0, 0]),
@@ -233,7 +236,7 @@ TARGETS = {
 
 
 def targets(sample):
-    """y, y_seq and y_mask as training has them from a sample's time; None where none is known."""
+    """Return y, y_seq and y_mask from a sample's time, as in training; None if it is unknown."""
     if sample.time_days is None:
         return None
     days = (sample.time_days, None) if sample.event else (None, sample.time_days)
@@ -241,17 +244,19 @@ def targets(sample):
     return y, y_seq.tolist(), mask.tolist()
 
 
-def test_the_targets_of_each_exam(root, cache, public, restricted, write_table):
-    found = nlst_cohort(root, cache, public, rule="risk").samples
-    assert {one.sample_id: targets(one) for one in found} == TARGETS
+def test_targets_of_each_exam_are_those_worked_out_by_hand(
+    root, cache, public, restricted, write_table
+):
+    samples = nlst_cohort(root, cache, tables=public, rule="risk").samples
+    assert {sample.sample_id: targets(sample) for sample in samples} == TARGETS
     # the restricted file follows this one 100 days longer, which is into the same years
-    found = nlst_cohort(root, cache, restricted, rule="risk").samples
-    assert {one.sample_id: targets(one) for one in found} == TARGETS
-    # and counts where both are there: its fup_days, not canc_free_days
+    samples = nlst_cohort(root, cache, tables=restricted, rule="risk").samples
+    assert {sample.sample_id: targets(sample) for sample in samples} == TARGETS
+    # if both exist it counts: its fup_days, not canc_free_days
     rows = [row | {"fup_days": 800, "lung_cancer": 0} for row in people() if row["pid"] == "200005"]
     write_table(public / "participant_d040722.csv", rows)
-    found = nlst_cohort(root, cache, public, rule="risk").samples
-    assert {one.sample_id: targets(one) for one in found} == TARGETS | {
+    samples = nlst_cohort(root, cache, tables=public, rule="risk").samples
+    assert {sample.sample_id: targets(sample) for sample in samples} == TARGETS | {
         "200005_T0": (0, FREE, [1, 1, 1, 0, 0, 0]),  # 780 days
         "200005_T1": (0, FREE, [1, 1, 0, 0, 0, 0]),  # 410
         "200005_T2": (0, FREE, [1, 0, 0, 0, 0, 0]),  # 50
@@ -274,7 +279,7 @@ DROPPED = "dropped"
         ({"candx_days": 2200}, (0, FREE, ALL)),
         # before the scan
         ({"candx_days": 9}, DROPPED),
-        # whatever follow-up says
+        # regardless of follow-up
         ({"candx_days": 800, "fup_days": ".M", "canc_free_days": ".M"},
          (1, [0, 0, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0])),
         ({"candx_days": 2400, "fup_days": 400, "canc_free_days": 400}, (0, FREE, ALL)),
@@ -284,12 +289,12 @@ DROPPED = "dropped"
         (NO_CANCER | {"canc_free_days": 374}, (0, FREE, [1, 0, 0, 0, 0, 0])),
         (NO_CANCER | {"canc_free_days": 1835}, (0, FREE, ALL)),
         (NO_CANCER | {"canc_free_days": 10}, (0, FREE, [1, 0, 0, 0, 0, 0])),
-        # that lies before the scan, or is in no table
+        # an end of follow-up before the scan, or in no table
         (NO_CANCER | {"canc_free_days": 9}, DROPPED),
         (NO_CANCER | {"fup_days": 9, "canc_free_days": 2000}, DROPPED),
         (NO_CANCER | {"canc_free_days": ".M"}, None),
         (NO_CANCER | {"fup_days": ".M", "canc_free_days": ".N"}, None),
-        # the day of the scan, or whether there was cancer, is in no table
+        # the day of the scan, or the presence of cancer, is in no table
         ({"scr_days0": ".N"}, None),
         ({"scr_days0": ".E"}, DROPPED),
         ({"candx_days": ".N"}, None),
@@ -297,47 +302,47 @@ DROPPED = "dropped"
         (NO_CANCER | {"conflc": 2, "fup_days": 2000}, (0, FREE, ALL)),
     ],
 )  # fmt: skip
-def test_each_branch_of_the_targets(root, cache, tmp_path, write_table, change, expected):
+def test_targets_of_each_branch(root, cache, tmp_path, write_table, change, expected):
     # another participant keeps the cohort from being empty
     rows = [people()[0] | {"scr_days0": 10} | change, people()[3]]
     write_table(tmp_path / "t" / "prsn.csv", rows)
-    found = nlst_cohort(root, cache, tmp_path / "t", rule="risk").samples
-    told = {one.sample_id: targets(one) for one in found}
-    assert told.get("100001_T0", DROPPED) == expected
+    samples = nlst_cohort(root, cache, tables=tmp_path / "t", rule="risk").samples
+    result = {sample.sample_id: targets(sample) for sample in samples}
+    assert result.get("100001_T0", DROPPED) == expected
 
 
 def test_several_participant_files_are_joined(root, cache, public, restricted, write_table):
     (restricted / "participant_d040722.csv").rename(public / "a.csv")
-    cohort = nlst_cohort(root, cache, public, features=["pkyr", "age"])
+    cohort = nlst_cohort(root, cache, tables=public, features=["pkyr", "age"])
     assert labels(cohort) == SCREEN | {"200006_T0": None}
     assert "a.csv, row 2; nlst_780_prsn_idc_20210527.csv, row 2" in cohort.samples[0].label_source
     assert cohort.samples[0].features == {"pkyr": 40.5, "age": 60}
     write_table(public / "b.csv", [{"pid": "100001", "age": 99, "can_scr": 1}])
-    again = nlst_cohort(root, cache, public, features=["age"])
-    assert again.samples[0].features == {"age": 60}
-    assert any("For 1 participant(s) two files differ" in note for note in again.notes)
+    cohort = nlst_cohort(root, cache, tables=public, features=["age"])
+    assert cohort.samples[0].features == {"age": 60}
+    assert any("For 1 participant(s) two files differ" in note for note in cohort.notes)
 
 
-def test_features_of_person_exam_and_nodule(root, cache, public):
+def test_features_are_read_from_person_exam_and_nodule(root, cache, public):
     names = ["age", "techpara_kvp", "sct_long_dia", "sct_margins"]
-    cohort = nlst_cohort(root, cache, public, rule="risk", features=names)
+    cohort = nlst_cohort(root, cache, tables=public, rule="risk", features=names)
     by_id = {sample.sample_id: sample.features for sample in cohort.samples}
-    whole = {"age": 60, "techpara_kvp": 120, "sct_long_dia": 23, "sct_margins": 2}
-    assert by_id["100001_T0"] == whole
+    complete = {"age": 60, "techpara_kvp": 120, "sct_long_dia": 23, "sct_margins": 2}
+    assert by_id["100001_T0"] == complete
     assert by_id["200005_T2"] == {"age": 64, "techpara_kvp": 122}
     assert "Feature sct_margins empty in 9 exam(s)." in cohort.notes
 
 
-def test_features_that_cannot_be_are_refused(root, cache, public):
-    with pytest.raises(InputError, match="cancyr tells the outcome"):
-        nlst_cohort(root, cache, public, features=["age", "cancyr"])
+def test_outcomes_and_unknown_columns_are_refused_as_features(root, cache, public):
+    with pytest.raises(InputError, match="cancyr reveals the outcome"):
+        nlst_cohort(root, cache, tables=public, features=["age", "cancyr"])
     with pytest.raises(InputError, match="no NLST table has a column shoe_size"):
-        nlst_cohort(root, cache, public, features=["shoe_size"])
+        nlst_cohort(root, cache, tables=public, features=["shoe_size"])
 
 
-def test_tables_of_other_exports_mean_the_same(root, cache, tmp_path, public, write_table):
-    """As BigQuery gives them: empty, not .N; whole numbers as text; upper case; both ids."""
-    expected = nlst_cohort(root, cache, public, rule="risk")
+def test_tables_of_other_exports_give_the_same_labels(root, cache, tmp_path, public, write_table):
+    """Check tables as from BigQuery: empty, not .N; numbers as text; upper case; both IDs."""
+    expected = nlst_cohort(root, cache, tables=public, rule="risk")
     folder = tmp_path / "other"
     rows = []
     for row in people():
@@ -345,12 +350,12 @@ def test_tables_of_other_exports_mean_the_same(root, cache, tmp_path, public, wr
         values["PID"] = row["pid"]
         rows.append(values | {"DICOM_PATIENT_ID": row["pid"]})
     write_table(folder / "prsn.csv", rows)
-    found = nlst_cohort(root, cache, folder, rule="risk")
-    # without its code nobody knows that this scan came after the diagnosis
-    assert labels(found) == labels(expected) | {"100007_T1": None}
-    times = {one.sample_id: (one.time_days, one.event) for one in found.samples}
-    for one in expected.samples:
-        assert times[one.sample_id] == (one.time_days, one.event)
+    cohort = nlst_cohort(root, cache, tables=folder, rule="risk")
+    # without the code it is unknown that this scan came after the diagnosis
+    assert labels(cohort) == labels(expected) | {"100007_T1": None}
+    times = {sample.sample_id: (sample.time_days, sample.event) for sample in cohort.samples}
+    for sample in expected.samples:
+        assert times[sample.sample_id] == (sample.time_days, sample.event)
 
 
 @pytest.mark.parametrize(
@@ -379,15 +384,17 @@ def test_tables_of_other_exports_mean_the_same(root, cache, tmp_path, public, wr
         ({"cancyr": ".M", "candx_days": ".M", "can_scr": ".M"}, None),
     ],
 )
-def test_each_part_of_the_screen_rule(root, cache, tmp_path, write_table, change, label):
+def test_each_branch_of_the_screen_rule(root, cache, tmp_path, write_table, change, label):
     write_table(tmp_path / "t" / "prsn.csv", [people()[0] | change])
-    cohort = nlst_cohort(root, cache, tmp_path / "t")
+    cohort = nlst_cohort(root, cache, tables=tmp_path / "t")
     assert labels(cohort) == {"100001_T0": label}
-    assert any("in no participant table are left out" in note for note in cohort.notes)
+    assert any(
+        "left out: their participant is in no participant table" in note for note in cohort.notes
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "label", "told"),
+    ("change", "label", "source"),
     [
         ({"scr_days0": ".W"}, None, "scr_days0 .W (wrong screen administered)"),
         ({"candx_days": ".N"}, None, "lung cancer not ruled out, candx_days .N"),
@@ -399,27 +406,27 @@ def test_each_part_of_the_screen_rule(root, cache, tmp_path, write_table, change
         ({"fup_days": 2000, "lung_cancer": 0, "candx_days": ".N"}, 0, "known free"),
     ],
 )
-def test_each_part_of_the_risk_rule(root, cache, tmp_path, write_table, change, label, told):
+def test_each_branch_of_the_risk_rule(root, cache, tmp_path, write_table, change, label, source):
     write_table(tmp_path / "t" / "prsn.csv", [people()[0] | change])
-    (sample,) = nlst_cohort(root, cache, tmp_path / "t", rule="risk").samples
+    (sample,) = nlst_cohort(root, cache, tables=tmp_path / "t", rule="risk").samples
     assert sample.label == label
-    assert told in sample.label_source
+    assert source in sample.label_source
 
 
 def test_a_scan_after_the_end_of_follow_up_is_dropped(root, cache, tmp_path, write_table):
     rows = people()
     rows[3]["canc_free_days"] = -1
     write_table(tmp_path / "t" / "prsn.csv", rows)
-    cohort = nlst_cohort(root, cache, tmp_path / "t", rule="risk")
+    cohort = nlst_cohort(root, cache, tables=tmp_path / "t", rule="risk")
     assert "200004_T0" not in labels(cohort)
-    assert nlst_cohort(root, cache, tmp_path / "t").samples[5].time_days is None
+    assert nlst_cohort(root, cache, tables=tmp_path / "t").samples[5].time_days is None
 
 
-def test_a_bad_row_is_left_out_and_noted(root, cache, tmp_path, write_table):
+def test_a_bad_row_is_left_out_with_a_note(root, cache, tmp_path, write_table):
     rows = people()
     rows[0]["cancyr"] = "zero"
     write_table(tmp_path / "t" / "prsn.csv", [*rows, rows[1]])
-    cohort = nlst_cohort(root, cache, tmp_path / "t")
+    cohort = nlst_cohort(root, cache, tables=tmp_path / "t")
     assert labels(cohort) == {k: v for k, v in SCREEN.items() if k != "100001_T0"}
     assert any(
         "1 exam(s) with bad values are left out" in note and "prsn.csv, row 2: cancyr is" in note
@@ -429,46 +436,40 @@ def test_a_bad_row_is_left_out_and_noted(root, cache, tmp_path, write_table):
     assert not any(str(tmp_path) in note or str(root) in note for note in cohort.notes)
 
 
-def test_bad_tables_beside_good_ones_are_noted(root, cache, public):
+def test_unreadable_and_empty_tables_are_noted(root, cache, public):
     (public / "notes.csv").write_bytes(b"\xff\xfe\x00bad")
     (public / "nlst_780_ctab_idc_20210527.csv").write_text("pid,study_yr,sct_ab_desc\n")
-    cohort = nlst_cohort(root, cache, public)
+    cohort = nlst_cohort(root, cache, tables=public)
     assert labels(cohort) == SCREEN
     assert "notes.csv cannot be read as a CSV table in UTF-8 and is left out." in cohort.notes
     assert "nlst_780_ctab_idc_20210527.csv has no row." in cohort.notes
 
 
 def test_wrong_settings_are_refused_in_one_line(root, cache, tmp_path, public, write_table):
-    def refused(match, *arguments, **settings):
+    def refused(match, folder, tables, **settings):
         with pytest.raises(InputError, match=match) as error:
-            nlst_cohort(*arguments, **settings)
+            nlst_cohort(folder, cache, tables=tables, **settings)
         assert "\n" not in str(error.value)
 
-    refused(
-        "data.rule is 'seed'; set it to screen or risk",
-        root,
-        cache,
-        public,
-        rule="seed",
-    )
-    refused("no such folder; give the one with NLST's CSV", root, cache, tmp_path / "no")
-    refused("no such folder; give the folder of the DICOM", tmp_path / "no", cache, public)
-    refused("no NLST participant table", root, cache, root)
+    refused("data.rule is 'seed'; set it to screen or risk", root, public, rule="seed")
+    refused("no such folder; give the one with NLST's CSV", root, tmp_path / "no")
+    refused("no such folder; give the folder of the DICOM", tmp_path / "no", public)
+    refused("no NLST participant table", root, root)
     (tmp_path / "none").mkdir()
-    refused("no exam is left", tmp_path / "none", cache, public)
+    refused("no exam is left", tmp_path / "none", public)
     write_table(tmp_path / "few" / "p.csv", [{"pid": 100001, "age": 60, "can_scr": 1}])
-    refused("no column canc_rpt_link, cancyr, last_screen", root, cache, tmp_path / "few")
-    refused("no column candx_days, fup_days or canc", root, cache, tmp_path / "few", rule="risk")
+    refused("no column canc_rpt_link, cancyr, last_screen", root, tmp_path / "few")
+    refused("no column candx_days, fup_days or canc", root, tmp_path / "few", rule="risk")
     write_table(tmp_path / "else" / "p.csv", [dict(people()[0], pid=100099)])
-    refused("12 exam.s. whose participant stands in no", root, cache, tmp_path / "else")
+    refused("12 exam.s. are left out: their participant is in no", root, tmp_path / "else")
 
 
-def test_a_series_repeated_or_of_other_people_changes_nothing(root, cache, public, write_series):
-    before = nlst_cohort(root, cache, public)
+def test_series_of_other_people_change_nothing(root, cache, public, write_series):
+    before = nlst_cohort(root, cache, tables=public)
     write_series(root, "555555", 0, "1", PatientID="MUSTERMANN")
-    after = nlst_cohort(root, cache, public)
-    assert [dataclasses.astuple(one) for one in after.samples] == [
-        dataclasses.astuple(one) for one in before.samples
+    after = nlst_cohort(root, cache, tables=public)
+    assert [dataclasses.astuple(sample) for sample in after.samples] == [
+        dataclasses.astuple(sample) for sample in before.samples
     ]
     assert any("1 without an NLST participant" in note for note in after.notes)
 
@@ -481,25 +482,25 @@ RIGHT = {"tables": (None,), "nodules": (None,)}
     ("key", "value"),
     [
         (key, value)
-        for key in nlst_cohort.__code__.co_varnames[: nlst_cohort.__code__.co_argcount]
+        for key in inspect.signature(nlst_cohort).parameters
         for value in (*WRONG, *(["x"] if key in ("rule", "features") else []))
         if not (value is None and None in RIGHT.get(key, ()))
     ],
 )
-def test_a_setting_of_another_kind_is_refused_by_its_key(root, cache, public, key, value):
+def test_a_setting_of_a_wrong_type_is_refused_with_its_key(root, cache, public, key, value):
     settings = {"root": root, "cache": cache, "tables": public} | {key: value}
     with pytest.raises(InputError, match=rf"data\.{key}\b") as error:
         nlst_cohort(**settings)
     assert "\n" not in str(error.value)
 
 
-def test_one_word_is_a_list_of_one(root, cache, public):
-    cohort = nlst_cohort(root, cache, public, kernels="STANDARD", features="age")
+def test_a_single_word_is_a_list_of_length_1(root, cache, public):
+    cohort = nlst_cohort(root, cache, tables=public, kernels="STANDARD", features="age")
     assert any("by kernel (STANDARD), then least" in note for note in cohort.notes)
-    assert {name for one in cohort.samples for name in one.features} == {"age"}
+    assert {name for sample in cohort.samples for name in sample.features} == {"age"}
 
 
-def test_a_table_of_ones_own_does_not_hide_the_trials(root, cache, public, tmp_path, write_table):
+def test_a_table_of_the_user_does_not_hide_the_trials(root, cache, public, tmp_path, write_table):
     tree = tmp_path / "place" / "tree"
     tree.parent.mkdir()
     tree.symlink_to(root)
@@ -511,10 +512,10 @@ def test_a_table_of_ones_own_does_not_hide_the_trials(root, cache, public, tmp_p
     assert tables_near(tree) == tmp_path / "place" / "tables"
 
 
-@pytest.mark.parametrize("where", [".", "tables", "..", "../tables"])
-def test_tables_are_found_in_the_tree_or_beside_it(tmp_path, where):
+@pytest.mark.parametrize("location", [".", "tables", "..", "../tables"])
+def test_tables_are_found_in_the_tree_or_next_to_it(tmp_path, location):
     root = tmp_path / "place" / "tree"
-    folder = (root / where).resolve()
+    folder = (root / location).resolve()
     folder.mkdir(parents=True)
     root.mkdir(exist_ok=True)
     (folder / "other.csv").write_text("a,b\n1,2\n")

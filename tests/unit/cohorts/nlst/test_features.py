@@ -1,4 +1,4 @@
-"""Outcomes are never features."""
+"""Refusal of outcomes as features."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ BEFORE = (
 )
 
 
-def refused(name: str) -> bool:
+def is_refused(name: str) -> bool:
     try:
         refuse_outcomes([name])
     except InputError:
@@ -34,7 +34,7 @@ def refused(name: str) -> bool:
     ],
 )
 def test_an_outcome_is_refused(name):
-    with pytest.raises(InputError, match=f"{name} tells the outcome") as error:
+    with pytest.raises(InputError, match=f"{name} reveals the outcome") as error:
         refuse_outcomes(["age", name, "pkyr"])
     assert "\n" not in str(error.value)
 
@@ -47,11 +47,11 @@ def test_an_outcome_is_refused(name):
         *("diameter_mm", "clinical_score", "program", "treadmill"),
     ],
 )
-def test_what_was_known_at_the_screen_is_not(name):
+def test_a_column_known_at_the_screen_is_accepted(name):
     refuse_outcomes([name])
 
 
-def test_the_dictionary_of_the_trial_is_parted_rightly(sample_data):
+def test_the_columns_of_the_trials_dictionary_are_classified(sample_data):
     with (sample_data / "nlst" / "nlst_data_dictionary.csv").open(encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     counts = {True: 0, False: 0}
@@ -63,16 +63,16 @@ def test_the_dictionary_of_the_trial_is_parted_rightly(sample_data):
             numbers = range(int(span[1]), int(span[2]) + 1)
             names = [f"{name[: span.start()]}{number}" for number in numbers]
         if row["Category"] in AFTER + BEFORE:
-            for one in names:
-                assert refused(one) == (row["Category"] in AFTER), one
-                counts[refused(one)] += 1
+            for column in names:
+                assert is_refused(column) == (row["Category"] in AFTER), column
+                counts[is_refused(column)] += 1
     assert counts[True] > 150
     assert counts[False] > 120
 
 
-def test_all_that_the_cancer_table_tells_is_refused(sample_data):
+def test_all_columns_of_the_cancer_table_are_refused(sample_data):
     text = (sample_data / "nlst/columns/bigquery-public-data.idc_v15.nlst_canc.md").read_text()
     columns = set(re.findall(r"`(\w+)`\n", text)) - {"pid", "study_yr", "dataset_version"}
     assert len(columns) > 25
     for name in columns:
-        assert refused(name), name
+        assert is_refused(name), name

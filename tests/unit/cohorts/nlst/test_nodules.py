@@ -1,4 +1,4 @@
-"""Nodules that stand in a table of one's own."""
+"""Nodules from a table of the user."""
 
 import pytest
 
@@ -11,13 +11,13 @@ HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Folder of the scans."""
+    """Return the folder of the scans."""
     return tmp_path_factory.mktemp("nlst")
 
 
 @pytest.fixture(scope="module")
 def cohort(root, tmp_path_factory, write_series, write_table):
-    """Reads two exams, each with two series of which the second is taken, with a nodule table."""
+    """Return a function that reads two exams, each with two series, with a nodule table."""
     for pid in ("100001", "100002"):
         write_series(root, pid, 0, "1", 12, "5.0")
         write_series(root, pid, 0, "2", 24, "2.5")
@@ -35,45 +35,45 @@ def cohort(root, tmp_path_factory, write_series, write_table):
     return read
 
 
-def test_nodules_are_known_by_the_series_that_was_taken(cohort, tmp_path):
+def test_nodules_are_matched_to_the_chosen_series(cohort, tmp_path):
     file = tmp_path / "nodules.csv"
     file.write_text(
         HEADER + "1.100001.0.2,10,-20,30,5.5\n1.100001.0.2,1,2,3,8\n"
         "1.100001.0.1,4,5,6,30\n1.2.3,7,8,9,40\n"
     )
-    found = cohort(file)
-    one, other = found.samples
-    # LPS in the table, RAS here; the largest is the sample's own
-    assert one.nodules == (
+    result = cohort(file)
+    annotated, other = result.samples
+    # LPS in the table, RAS in the sample; the largest is the sample's own
+    assert annotated.nodules == (
         ScanNodule((-10, 20, 30), 5.5, True),
         ScanNodule((-1, -2, 3), 8, True),
     )
-    assert (one.center_mm, one.diameter_mm) == ((-1, -2, 3), 8)
-    # what the trial's reader wrote down stays where the table tells nothing
+    assert (annotated.center_mm, annotated.diameter_mm) == ((-1, -2, 3), 8)
+    # the diameter of the trial's reader is kept where the table has no row
     assert (other.nodules, other.center_mm, other.diameter_mm) == ((), None, 9)
-    assert "nodules.csv: 1 exam(s) have nodules in it." in found.notes
+    assert "nodules.csv: 1 exam(s) have nodules in it." in result.notes
     assert (
-        "nodules.csv: 2 nodule(s) are of series that are no samples, and left out." in found.notes
+        "nodules.csv: 2 nodule(s) are of series that are no samples, and left out." in result.notes
     )
 
 
-def test_without_a_table_no_place_is_known(cohort):
-    assert [one.nodules for one in cohort(None).samples] == [(), ()]
-    assert [one.center_mm for one in cohort(None).samples] == [None, None]
+def test_without_a_table_there_is_no_center(cohort):
+    assert [sample.nodules for sample in cohort(None).samples] == [(), ()]
+    assert [sample.center_mm for sample in cohort(None).samples] == [None, None]
 
 
 @pytest.mark.parametrize("folder", [".", "tables"])
-def test_a_table_of_the_usual_name_is_found_beside_the_scans_or_the_tables(cohort, folder, root):
+def test_annotations_csv_is_found_next_to_the_scans_or_the_tables(cohort, folder, root):
     file = root / folder / "annotations.csv"
     file.write_text(HEADER + "1.100001.0.2,1,2,3,8\n")
     try:
-        assert [len(one.nodules) for one in cohort(None).samples] == [1, 0]
+        assert [len(sample.nodules) for sample in cohort(None).samples] == [1, 0]
     finally:
         file.unlink()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("seriesuid,coordX,coordY,diameter_mm\n1.2,1,2,3\n", "no column coordZ; it has"),
         (HEADER + "1.2,1,2,3,4\n1.2,1,two,3,4\n", "row 3 holds no series, point"),
@@ -84,10 +84,10 @@ def test_a_table_of_the_usual_name_is_found_beside_the_scans_or_the_tables(cohor
         (None, "no such file; correct data.nodules"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_refused_in_one_line(cohort, tmp_path, text, told):
+def test_an_unusable_table_is_refused_in_one_line(cohort, tmp_path, text, message):
     file = tmp_path / "nodules.csv"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(InputError, match=rf"nodules\.csv: .*{told}") as error:
+    with pytest.raises(InputError, match=rf"nodules\.csv: .*{message}") as error:
         cohort(file)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Trees of phantoms: the cohort's own scans, made once, gone on with, never beside other things."""
+"""Tests of trees of phantoms in the layouts of public data sets."""
 
 import json
 import subprocess
@@ -14,14 +14,14 @@ from lungcam.phantom import phantom_cohort
 from lungcam.phantom.layouts import LAYOUTS, train_command, write_layout
 from lungcam.scans import check_scan
 
-# those that show the phantom cohort's own scans
+# layouts with the scans of the phantom cohort
 COHORTS = ("luna16", "lidc", "nlst")
 SETTINGS = {"seed": 5, "difficulty": 0.3, "matrix": 64}
 
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory):
-    """These layouts of the same four phantoms: root and samples."""
+    """Return root and samples of the same four phantoms by layout."""
     root = tmp_path_factory.mktemp("trees")
     return {
         name: (root / name, write_layout(root / name, name, n=4, workers=1, **SETTINGS))
@@ -57,11 +57,12 @@ def test_the_scans_are_those_of_the_phantom_cohort(trees, cohort, layout):
             assert sample.center_mm == phantom.center_mm
 
 
-def test_only_the_participant_who_came_back_has_no_label(trees, cohort):
+def test_only_the_participant_with_two_exams_has_no_label(trees, cohort):
     for layout in ("lidc", "luna16"):
-        assert [one.label for one in trees[layout][1]] == [one.label for one in cohort]
-    lost = [one.label_source.split()[-1] for one in trees["nlst"][1] if one.label is None]
-    assert lost == ["benign"]
+        labels = [sample.label for sample in trees[layout][1]]
+        assert labels == [sample.label for sample in cohort]
+    unlabelled = [sample for sample in trees["nlst"][1] if sample.label is None]
+    assert [sample.label_source.split()[-1] for sample in unlabelled] == ["benign"]
 
 
 def test_a_finished_tree_is_only_listed(trees):
@@ -69,12 +70,14 @@ def test_a_finished_tree_is_only_listed(trees):
         stamps = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.is_file()}
         again = write_layout(root, layout, n=4, workers=1, **SETTINGS)
         assert list(again) == list(samples)
-        kept = [path for path in stamps if path.suffix in (".dcm", ".raw", ".zraw", ".mhd", ".xml")]
-        assert kept
-        assert all(path.stat().st_mtime_ns == stamps[path] for path in kept)
+        scans = [
+            path for path in stamps if path.suffix in (".dcm", ".raw", ".zraw", ".mhd", ".xml")
+        ]
+        assert scans
+        assert all(path.stat().st_mtime_ns == stamps[path] for path in scans)
 
 
-def test_what_lacks_its_record_is_made_again_and_alike(trees, tmp_path):
+def test_a_phantom_without_its_record_is_made_again_identically(trees, tmp_path):
     root = tmp_path / "tree"
     write_layout(root, "luna16", n=4, workers=1, **SETTINGS)
     before = contents(root)
@@ -88,7 +91,7 @@ def test_what_lacks_its_record_is_made_again_and_alike(trees, tmp_path):
     assert (root / "truth/phantom-0002.json").stat().st_mtime_ns == stamp
 
 
-def test_a_larger_tree_goes_on_from_a_smaller_in_several_processes(trees, tmp_path):
+def test_a_larger_tree_extends_a_smaller_one_in_several_processes(trees, tmp_path):
     root = tmp_path / "tree"
     write_layout(root, "luna16", n=4, workers=2, **SETTINGS)
     four = contents(root)
@@ -103,24 +106,25 @@ def test_a_larger_tree_goes_on_from_a_smaller_in_several_processes(trees, tmp_pa
         write_layout(root, "luna16", n=4, workers=1, **SETTINGS)
 
 
-def test_the_same_scan_has_one_uid_in_lidc_and_luna16(trees):
+def test_a_scan_has_the_same_uid_in_lidc_and_luna16(trees):
     lidc, luna16, nlst = (
-        [one.series_uid for one in trees[x][1]] for x in ("lidc", "luna16", "nlst")
+        [sample.series_uid for sample in trees[x][1]] for x in ("lidc", "luna16", "nlst")
     )
     assert lidc == luna16
-    uids = {*lidc, *nlst, *(one.study_uid for one in (*trees["lidc"][1], *trees["nlst"][1]))}
+    uids = {*lidc, *nlst, *(sample.study_uid for sample in (*trees["lidc"][1], *trees["nlst"][1]))}
     assert len(uids) == 16
     assert all(uid.startswith("2.25.") and pydicom.uid.UID(uid).is_valid for uid in uids)
 
 
-def test_the_readme_says_what_it_is_and_how_it_was_made(trees):
+def test_the_readme_describes_the_tree_and_the_command(trees):
     for layout, (root, _) in trees.items():
         text = (root / "README.txt").read_text()
         assert "no patient" in text
         assert "Research use only" in text
         assert f"layout={layout} with n=4, seed=5, difficulty=0.3, matrix=64" in text
-        records = [json.loads(one.read_text()) for one in (root / "truth").glob("phantom-*.json")]
-        assert sorted(one["kind"] for one in records) == ["benign", "healthy"] + 2 * ["malignant"]
+        files = (root / "truth").glob("phantom-*.json")
+        kinds = sorted(json.loads(file.read_text())["kind"] for file in files)
+        assert kinds == ["benign", "healthy"] + 2 * ["malignant"]
 
 
 def test_the_train_command_is_quoted_for_the_shell():
@@ -133,7 +137,7 @@ def test_the_train_command_is_quoted_for_the_shell():
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"seed": 6}, "another seed"),
         ({"difficulty": 0.4}, "another difficulty"),
@@ -141,15 +145,15 @@ def test_the_train_command_is_quoted_for_the_shell():
         ({"layout": "nlst"}, "another layout"),
     ],
 )
-def test_a_tree_of_other_settings_is_refused(trees, change, words):
+def test_a_tree_of_other_settings_is_refused(trees, change, message):
     settings = {"layout": "lidc", "n": 4, "workers": 1} | SETTINGS | change
     before = contents(trees["lidc"][0])
-    with pytest.raises(InputError, match=f"{words}; name a new or empty folder"):
+    with pytest.raises(InputError, match=f"{message}; name a new or empty folder"):
         write_layout(trees["lidc"][0], **settings)
     assert contents(trees["lidc"][0]) == before
 
 
-def test_a_folder_of_other_things_and_a_file_are_refused(tmp_path):
+def test_a_folder_of_other_files_and_a_file_are_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     for out in (tmp_path, tmp_path / "mine.txt"):
         with pytest.raises(InputError, match=r"name a new or empty folder"):
@@ -176,5 +180,7 @@ def test_import_is_light():
         "import sys, lungcam.phantom.layouts; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "[]"

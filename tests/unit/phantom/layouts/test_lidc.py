@@ -1,4 +1,4 @@
-"""Phantoms as LIDC-IDRI: DICOM that others read, and XML whose readers drew the nodule."""
+"""Tests of the layout of LIDC-IDRI: DICOM slices and the XML of four readers."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -25,11 +25,11 @@ RATINGS = (
 def scans(tmp_path_factory) -> list[tuple[Sample, Phantom]]:
     root = tmp_path_factory.mktemp("lidc") / "tree"
     samples = write_layout(root, "lidc", n=4, seed=7, difficulty=0.3, matrix=80, workers=1)
-    return [(one, made_as(one)) for one in samples]
+    return [(sample, phantom_of(sample)) for sample in samples]
 
 
-def made_as(sample: Sample) -> Phantom:
-    """The phantom that a sample's source names."""
+def phantom_of(sample: Sample) -> Phantom:
+    """Return the phantom that the label source of a sample names."""
     seed, kind = re.fullmatch(
         r"phantom of seed (\d+), drawn as (\w+)", sample.label_source
     ).groups()
@@ -42,11 +42,11 @@ def xml_of(sample: Sample) -> ET.Element:
 
 
 def texts(parent: ET.Element, path: str) -> list[str]:
-    return [one.text for one in parent.findall(path, NS)]
+    return [element.text for element in parent.findall(path, NS)]
 
 
-def drawn(nodule: ET.Element, phantom: Phantom) -> np.ndarray:
-    """What a reader's outlines enclose, by flooding each from outside."""
+def enclosed(nodule: ET.Element, phantom: Phantom) -> np.ndarray:
+    """Return the mask inside a reader's outlines, by flooding each from outside."""
     mask = np.zeros(phantom.hu.shape, bool)
     for roi in nodule.findall("l:roi", NS):
         edge = np.zeros(phantom.hu.shape[:2], bool)
@@ -62,12 +62,12 @@ def drawn(nodule: ET.Element, phantom: Phantom) -> np.ndarray:
 
 
 def rated(root: ET.Element) -> list[ET.Element]:
-    """Marks of nodules of 3 mm or more."""
+    """Return the marks of nodules of 3 mm or more."""
     marks = root.findall("l:readingSession/l:unblindedReadNodule", NS)
-    return [one for one in marks if one.find("l:characteristics", NS) is not None]
+    return [mark for mark in marks if mark.find("l:characteristics", NS) is not None]
 
 
-def test_simpleitk_reads_the_phantoms_voxels_in_their_place(scans):
+def test_simpleitk_reads_the_voxels_and_the_geometry(scans):
     for sample, phantom in scans:
         reader = sitk.ImageSeriesReader()
         reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(sample.image), sample.series_uid))
@@ -82,31 +82,35 @@ def test_simpleitk_reads_the_phantoms_voxels_in_their_place(scans):
             assert near.any()
 
 
-def test_headers_are_valid_ct_and_tell_of_a_phantom(scans):
+def test_headers_are_valid_ct_of_a_phantom(scans):
     sample, phantom = scans[0]
     files = sorted(sample.image.glob("*.dcm"))
     headers = [pydicom.dcmread(file) for file in files]
     assert len(headers) == phantom.hu.shape[2]
-    for one in headers:
-        assert one.file_meta.MediaStorageSOPInstanceUID == one.SOPInstanceUID
-        assert one.SOPClassUID == pydicom.uid.CTImageStorage
-        assert list(one.ImageType) == ["ORIGINAL", "PRIMARY", "AXIAL"]
-        assert (one.PatientID, one.PatientName) == (sample.patient_id, sample.patient_id)
-        assert (one.StudyInstanceUID, one.SeriesInstanceUID) == (
+    for header in headers:
+        assert header.file_meta.MediaStorageSOPInstanceUID == header.SOPInstanceUID
+        assert header.SOPClassUID == pydicom.uid.CTImageStorage
+        assert list(header.ImageType) == ["ORIGINAL", "PRIMARY", "AXIAL"]
+        assert (header.PatientID, header.PatientName) == (sample.patient_id, sample.patient_id)
+        assert (header.StudyInstanceUID, header.SeriesInstanceUID) == (
             sample.study_uid,
             sample.series_uid,
         )
-        assert (one.RescaleSlope, one.RescaleIntercept, one.PixelRepresentation) == (1, -1024, 1)
-        assert one.PixelPaddingValue == phantom.hu[0, 0, 0] + 1024
-        assert one.SliceThickness == phantom.spacing[2]
-        assert one.ConvolutionKernel
-        assert not one.PatientBirthDate
-    assert len({one.SOPInstanceUID for one in headers}) == len(headers)
-    assert len({one.FrameOfReferenceUID for one in headers}) == 1
-    heights = [float(one.ImagePositionPatient[2]) for one in headers]
+        assert (header.RescaleSlope, header.RescaleIntercept, header.PixelRepresentation) == (
+            1,
+            -1024,
+            1,
+        )
+        assert header.PixelPaddingValue == phantom.hu[0, 0, 0] + 1024
+        assert header.SliceThickness == phantom.spacing[2]
+        assert header.ConvolutionKernel
+        assert not header.PatientBirthDate
+    assert len({header.SOPInstanceUID for header in headers}) == len(headers)
+    assert len({header.FrameOfReferenceUID for header in headers}) == 1
+    heights = [float(header.ImagePositionPatient[2]) for header in headers]
     assert heights not in (sorted(heights), sorted(heights, reverse=True))
     # instances count from the head down
-    order = np.argsort([one.InstanceNumber for one in headers])
+    order = np.argsort([header.InstanceNumber for header in headers])
     assert (np.diff(np.array(heights)[order]) < 0).all()
 
 
@@ -117,23 +121,22 @@ def test_folders_are_patient_study_and_series(scans):
         assert re.fullmatch(r"person-\d{4}", sample.patient_id)
 
 
-def test_xml_is_laid_out_as_the_real_one(scans, sample_data):
+def test_the_xml_has_the_structure_of_a_real_one(scans, sample_data):
     (real_file,) = (sample_data / "lidc_idri" / "LIDC-IDRI-0001").glob("*/*/*.xml")
     real = ET.parse(real_file).getroot()
-    seen = {one.tag for one in real.iter()}
+    tags = {element.tag for element in real.iter()}
     for sample, _ in scans:
-        made = xml_of(sample)
-        assert made.tag == real.tag
-        assert made.attrib.keys() == real.attrib.keys()
-        assert {one.tag for one in made.iter()} <= seen
-        if rated(made):
-            same = [[child.tag for child in rated(root)[0]][:3] for root in (made, real)]
-            assert same[0] == same[1]
-            rates = [[one.tag for one in rated(root)[0][1]] for root in (made, real)]
-            assert rates[0] == rates[1]
+        root = xml_of(sample)
+        assert root.tag == real.tag
+        assert root.attrib.keys() == real.attrib.keys()
+        assert {element.tag for element in root.iter()} <= tags
+        if rated(root):
+            mark, real_mark = rated(root)[0], rated(real)[0]
+            assert [child.tag for child in mark][:3] == [child.tag for child in real_mark][:3]
+            assert [rating.tag for rating in mark[1]] == [rating.tag for rating in real_mark[1]]
 
 
-def test_xml_names_the_series_and_four_readers(scans):
+def test_the_xml_names_the_series_and_has_four_readers(scans):
     for sample, _ in scans:
         root = xml_of(sample)
         header = "l:ResponseHeader/"
@@ -150,31 +153,31 @@ def test_half_of_the_readers_agree_on_the_nodule(scans):
             assert not marks
             continue
         assert len(marks) in (3, 4)
-        masks = np.array([drawn(one, phantom) for one in marks])
+        masks = np.array([enclosed(mark, phantom) for mark in marks])
         assert np.array_equal(masks.mean(axis=0) >= 0.5, phantom.nodule)
-        middles = np.array([np.argwhere(one).mean(axis=0) for one in masks])
-        away = (middles - np.argwhere(phantom.nodule).mean(axis=0)) * phantom.spacing
-        assert np.linalg.norm(away, axis=1).max() < 0.6
-        sizes |= {np.sign(one.sum() - phantom.nodule.sum()) for one in masks}
+        centers = np.array([np.argwhere(mask).mean(axis=0) for mask in masks])
+        shifts = (centers - np.argwhere(phantom.nodule).mean(axis=0)) * phantom.spacing
+        assert np.linalg.norm(shifts, axis=1).max() < 0.6
+        sizes |= {np.sign(mask.sum() - phantom.nodule.sum()) for mask in masks}
     assert sizes == {-1, 0, 1}
 
 
-def test_ratings_tell_malignant_from_benign(scans):
+def test_ratings_separate_malignant_from_benign(scans):
     for sample, phantom in scans:
         for mark in rated(xml_of(sample)):
-            found = {
+            ratings = {
                 name: int(mark.findtext(f"l:characteristics/l:{name}", "", NS)) for name in RATINGS
             }
-            assert all(1 <= value <= 6 for value in found.values())
-            assert found["malignancy"] in ((4, 5) if phantom.label else (1, 2))
+            assert all(1 <= value <= 6 for value in ratings.values())
+            assert ratings["malignancy"] in ((4, 5) if phantom.label else (1, 2))
 
 
 def test_every_mark_names_a_slice_at_its_height(scans):
     for sample, _ in scans:
         height = {}
         for file in sample.image.glob("*.dcm"):
-            one = pydicom.dcmread(file, stop_before_pixels=True)
-            height[one.SOPInstanceUID] = float(one.ImagePositionPatient[2])
+            header = pydicom.dcmread(file, stop_before_pixels=True)
+            height[header.SOPInstanceUID] = float(header.ImagePositionPatient[2])
         root = xml_of(sample)
         marks = [*root.iter(f"{{{NS['l']}}}roi"), *root.iter(f"{{{NS['l']}}}nonNodule")]
         assert marks
@@ -186,21 +189,21 @@ def test_every_mark_names_a_slice_at_its_height(scans):
 
 
 def test_small_nodules_have_one_point_and_no_rating(scans):
-    seen = 0
+    count = 0
     for sample, phantom in scans:
         root = xml_of(sample)
         for mark in root.findall("l:readingSession/l:unblindedReadNodule", NS):
             if mark.find("l:characteristics", NS) is None:
-                seen += 1
+                count += 1
                 assert len(mark.findall("l:roi/l:edgeMap", NS)) == 1
         points = root.findall("l:readingSession/l:nonNodule/l:locus", NS)
-        seen += len(points)
+        count += len(points)
         for point in points:
             x, y = (int(point.findtext(f"l:{name}", "", NS)) for name in ("xCoord", "yCoord"))
             assert phantom.lungs[x, y].any()
-    assert seen
+    assert count
 
 
-def test_nothing_is_left_half_written(scans):
+def test_no_temporary_file_is_left(scans):
     root = Path(scans[0][0].image).parents[2]
     assert not list(root.rglob(".*"))

@@ -1,4 +1,4 @@
-"""Phantoms as LUNA16: MetaImage files in every placing, and tables in LPS mm."""
+"""Tests of the layout of LUNA16: MetaImage files in every orientation, tables in LPS mm."""
 
 import csv
 import re
@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from lungcam.phantom import make_phantom
 from lungcam.phantom.layouts.layout import Subject
-from lungcam.phantom.layouts.luna16 import LUNA16, PLACINGS, SAME_ORDER, write_luna16
+from lungcam.phantom.layouts.luna16 import LUNA16, ORIENTATIONS, SAME_ORDER, write_luna16
 from lungcam.scans import check_scan
 
 MATRIX = 64
@@ -25,7 +25,7 @@ def phantom():
 
 @pytest.fixture(scope="module")
 def placed(tmp_path_factory, phantom):
-    """One phantom in every placing: root, and entry by place."""
+    """Return the root of a phantom in every orientation, and the entry of each."""
     root = tmp_path_factory.mktemp("luna16")
     return root, {
         place: write_luna16(
@@ -33,15 +33,15 @@ def placed(tmp_path_factory, phantom):
             Subject(
                 index=place, key="key", seed=3, kind="malignant", difficulty=0.3, matrix=MATRIX
             ),
-            phantom,
+            phantom=phantom,
         )
-        for place in range(len(PLACINGS))
+        for place in range(len(ORIENTATIONS))
     }
 
 
-@pytest.fixture(params=range(len(PLACINGS)))
+@pytest.fixture(params=range(len(ORIENTATIONS)))
 def scan(placed, request):
-    """Image, the same flipped back into the phantom's order, entry and root."""
+    """Return image, array in the order of the phantom, entry and root."""
     root, entries = placed
     entry = entries[request.param]
     image = sitk.ReadImage(str(root / entry.image))
@@ -49,13 +49,13 @@ def scan(placed, request):
 
 
 def upright(image: sitk.Image) -> np.ndarray:
-    """`(W, H, D)` with columns to the left, rows to the back and slices to the head."""
+    """Return the array with columns to the left, rows to the back and slices to the head."""
     backwards = np.diag(np.reshape(image.GetDirection(), (3, 3))) < 0
     return np.flip(sitk.GetArrayFromImage(image).T, np.flatnonzero(backwards))
 
 
 def points(entry, table: str) -> np.ndarray:
-    """`(N, 4)` LPS mm and value of a table's rows."""
+    """Return LPS mm and value of the rows of a table, shape `(N, 4)`."""
     return np.array([[float(x) for x in row[1:]] for row in entry.rows[table]]).reshape(-1, 4)
 
 
@@ -64,7 +64,7 @@ def test_flipped_arrays_show_the_same_anatomy(scan, phantom):
     assert np.array_equal(volume, phantom.hu)
 
 
-def test_placings_are_all_there(placed):
+def test_every_orientation_occurs(placed):
     root, entries = placed
     signs = []
     for entry in entries.values():
@@ -106,19 +106,19 @@ def test_candidates_hit_the_nodule_or_lie_on_vessels(scan):
     lungs = sitk.ReadImage(str(root / f"seg-lungs-LUNA16/{entry.series_uid}.mhd"))
     rows = points(entry, "candidates_V2.csv")
     assert {0, 1} == set(rows[:, 3])
-    for *point, found in rows:
+    for *point, label in rows:
         distance = np.linalg.norm(np.subtract(point, center))
-        assert (distance < diameter / 2) == (found == 1)
-        if not found:
+        assert (distance < diameter / 2) == (label == 1)
+        if not label:
             index = image.TransformPhysicalPointToIndex(point)
             assert lungs[index] in (3, 4)
             assert image[index] > -600
     excluded = points(entry, "annotations_excluded.csv")
     assert (excluded[:, 3] == -1).all()
-    assert all(np.linalg.norm(one - center) > diameter / 2 for one in excluded[:, :3])
+    assert all(np.linalg.norm(point - center) > diameter / 2 for point in excluded[:, :3])
 
 
-def test_lungs_are_parted_into_left_and_right(scan, phantom):
+def test_the_left_and_the_right_lung_have_labels_of_their_own(scan, phantom):
     image, _, entry, root = scan
     file = root / f"seg-lungs-LUNA16/{entry.series_uid}.mhd"
     assert "CompressedData = True" in file.read_text()
@@ -132,7 +132,7 @@ def test_lungs_are_parted_into_left_and_right(scan, phantom):
     assert side[3] > side[4]
 
 
-def test_the_xml_counts_pixels_as_upright_slices_do(placed, phantom):
+def test_the_xml_counts_pixels_as_in_upright_slices(placed, phantom):
     root, entries = placed
     middle = np.argwhere(phantom.nodule).mean(axis=0)
     for place, entry in entries.items():
@@ -141,20 +141,20 @@ def test_the_xml_counts_pixels_as_upright_slices_do(placed, phantom):
         rois = [roi for roi in tree.iter(f"{NS}roi") if len(roi.findall(f"{NS}edgeMap")) > 1]
         pixels = np.array(
             [
-                [int(one.findtext(f"{NS}xCoord")), int(one.findtext(f"{NS}yCoord"))]
+                [int(edge.findtext(f"{NS}xCoord")), int(edge.findtext(f"{NS}yCoord"))]
                 for roi in rois
-                for one in roi.findall(f"{NS}edgeMap")
+                for edge in roi.findall(f"{NS}edgeMap")
             ]
         )
-        around = pixels.min(axis=0) / 2 + pixels.max(axis=0) / 2
-        meant = MATRIX - 1 - middle[:2] if place == SAME_ORDER else middle[:2]
-        assert np.abs(around - meant).max() < 3
+        center = pixels.min(axis=0) / 2 + pixels.max(axis=0) / 2
+        expected = MATRIX - 1 - middle[:2] if place == SAME_ORDER else middle[:2]
+        assert np.abs(center - expected).max() < 3
         heights = {float(roi.findtext(f"{NS}imageZposition")) for roi in rois}
         low = phantom.affine[2, 3] + np.argwhere(phantom.nodule)[:, 2].min() * phantom.spacing[2]
         assert min(heights) == pytest.approx(low, abs=1e-5)
 
 
-def test_headers_have_the_fields_of_a_genuine_one(placed, sample_data):
+def test_headers_have_the_fields_of_a_real_one(placed, sample_data):
     root, entries = placed
     (genuine,) = (sample_data / "luna16").glob("*.mhd")
 
@@ -167,7 +167,7 @@ def test_headers_have_the_fields_of_a_genuine_one(placed, sample_data):
     assert "AnatomicalOrientation = RAI" in (root / entries[0].image).read_text()
 
 
-def test_metaio_names_the_orientation_alike(scan, tmp_path):
+def test_metaio_writes_the_same_orientation(scan, tmp_path):
     image, _, entry, root = scan
 
     def orientation(file: Path) -> str:
@@ -177,7 +177,7 @@ def test_metaio_names_the_orientation_alike(scan, tmp_path):
     assert orientation(root / entry.image) == orientation(tmp_path / "again.mhd")
 
 
-def test_numbers_and_columns_are_written_as_luna16_does(placed, sample_data):
+def test_numbers_and_columns_are_written_as_in_luna16(placed, sample_data):
     for name in ("annotations.csv", "annotations_excluded.csv"):
         with (sample_data / "luna16" / name).open() as stream:
             assert tuple(next(csv.reader(stream))) == LUNA16.tables[name]
@@ -187,7 +187,7 @@ def test_numbers_and_columns_are_written_as_luna16_does(placed, sample_data):
             assert all(len(cell.lstrip("-").replace(".", "").lstrip("0")) <= 10 for cell in row[1:])
 
 
-def test_subsets_are_the_folds(placed):
+def test_the_subset_is_the_fold(placed):
     for place, entry in placed[1].items():
         assert entry.fold == place
         assert entry.image == f"subset{place}/{entry.series_uid}.mhd"

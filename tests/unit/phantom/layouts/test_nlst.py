@@ -1,4 +1,4 @@
-"""Phantoms as NLST: exams with their reconstructions, and tables that tell one story."""
+"""Tests of the layout of NLST: exams with their reconstructions, and consistent tables."""
 
 import csv
 import re
@@ -42,13 +42,13 @@ def kind_of(sample) -> str:
 
 
 def exams(root: Path) -> dict[tuple[str, str], dict[str, list[pydicom.Dataset]]]:
-    """Headers by participant and timepoint, then by series folder."""
-    found = defaultdict(dict)
+    """Return headers by participant and timepoint, then by series folder."""
+    headers_of = defaultdict(dict)
     for folder in sorted(root.glob("NLST/*/*/*")):
         headers = [pydicom.dcmread(file) for file in sorted(folder.iterdir())]
         first = headers[0]
-        found[first.PatientID, first.ClinicalTrialTimePointID][folder.name] = headers
-    return found
+        headers_of[first.PatientID, first.ClinicalTrialTimePointID][folder.name] = headers
+    return headers_of
 
 
 def test_an_exam_has_a_localizer_and_two_reconstructions(tree):
@@ -61,10 +61,10 @@ def test_an_exam_has_a_localizer_and_two_reconstructions(tree):
         assert len(thin) > len(thick) >= 10
         assert thick[0].SliceThickness >= max(5, 2 * thin[0].SliceThickness)
         assert thin[0].ConvolutionKernel != thick[0].ConvolutionKernel
-        for one in (*localizer, *thin, *thick):
-            assert one.StudyDate == {"T0": "19990102", "T1": "20000102"}[year]
-            assert one.StudyInstanceUID == thin[0].StudyInstanceUID
-        assert len({one[0].SeriesInstanceUID for one in series.values()}) == 3
+        for header in (*localizer, *thin, *thick):
+            assert header.StudyDate == {"T0": "19990102", "T1": "20000102"}[year]
+            assert header.StudyInstanceUID == thin[0].StudyInstanceUID
+        assert len({headers[0].SeriesInstanceUID for headers in series.values()}) == 3
 
 
 def test_folders_are_named_by_date_and_description(tree):
@@ -75,12 +75,12 @@ def test_folders_are_named_by_date_and_description(tree):
         assert re.fullmatch(r"2\.000000-0OPAPHANTOMLUNG\w+(\.\w+)?-\d{5}", series)
 
 
-def test_every_reconstruction_can_be_used_and_the_localizer_cannot(tree):
+def test_every_reconstruction_is_usable_and_the_localizer_is_refused(tree):
     root, _ = tree
     for folder in sorted(root.glob("NLST/*/*/*")):
         check, scan = check_scan(folder)
         if "LOCALIZER" in folder.name:
-            assert [one.code for one in check.with_outcome("refused")] == ["localizer"]
+            assert [finding.code for finding in check.with_outcome("refused")] == ["localizer"]
         else:
             assert check.with_outcome("refused", "flagged", "skipped") == []
             assert scan is not None
@@ -89,7 +89,7 @@ def test_every_reconstruction_can_be_used_and_the_localizer_cannot(tree):
 def test_thick_slices_are_means_of_thin_ones(tree):
     sample = tree[1][0]
     thin = check_scan(sample.image)[1]
-    (folder,) = (one for one in sample.image.parent.iterdir() if one.name.startswith("3."))
+    (folder,) = (path for path in sample.image.parent.iterdir() if path.name.startswith("3."))
     thick = check_scan(folder)[1]
     count = round(thick.grid.spacing_mm[2] / thin.grid.spacing_mm[2])
     middle = thick.hu.shape[2] // 2
@@ -102,10 +102,10 @@ def test_thick_slices_are_means_of_thin_ones(tree):
 
 def test_t1_shows_the_same_person_with_other_noise(tree):
     root, samples = tree
-    found = exams(root)
-    again = [pid for pid, year in found if year == "T1"]
-    assert again == [one.patient_id for one in samples[:4] if kind_of(one) == "benign"]
-    folders = [sorted(root.glob(f"NLST/{again[0]}/01-02-{y}-*/2.*"))[0] for y in (1999, 2000)]
+    returned = [pid for pid, year in exams(root) if year == "T1"]
+    benign = [sample.patient_id for sample in samples[:4] if kind_of(sample) == "benign"]
+    assert returned == benign
+    folders = [sorted(root.glob(f"NLST/{returned[0]}/01-02-{y}-*/2.*"))[0] for y in (1999, 2000)]
     before, after = (check_scan(folder)[1].hu.astype(int) for folder in folders)
     assert 4 < np.std(after - before) < 8
     assert abs(np.mean(after - before)) < 1
@@ -117,73 +117,73 @@ def test_columns_are_those_of_the_public_tables(tree, sample_data):
         page = sample_data / f"nlst/columns/bigquery-public-data.idc_v15.nlst_{name}.md"
         public = re.findall(r"^\* \[\w+\] +`(\w+)`", page.read_text(), re.M)
         assert list(table(root, name)[0]) == public
-    known = (sample_data / "nlst/nlst_data_dictionary.csv").read_text()
+    dictionary = (sample_data / "nlst/nlst_data_dictionary.csv").read_text()
     for name in people(root)[tree[1][0].patient_id].keys() - {"lung_cancer", "last_screen_studyyr"}:
-        assert re.search(rf"^{re.sub('[0-2]$', '', name)}", known, re.M), name
+        assert re.search(rf"^{re.sub('[0-2]$', '', name)}", dictionary, re.M), name
 
 
-def test_the_seed_rule_gives_the_labels(tree):
+def test_the_rule_of_those_screened_at_t0_gives_the_labels(tree):
     root, samples = tree
-    told = people(root)
+    persons = people(root)
     for sample in samples:
-        one = told[sample.patient_id]
-        ill = [one[name] for name in ("lung_cancer", "canc_rpt_link", "can_scr", "cancyr")]
-        assert one["rndgroup"] == "1"
+        person = persons[sample.patient_id]
+        cancer = [person[name] for name in ("lung_cancer", "canc_rpt_link", "can_scr", "cancyr")]
+        assert person["rndgroup"] == "1"
         label = None
-        if ill == ["1", "1", "1", "0"]:
+        if cancer == ["1", "1", "1", "0"]:
             label = 1
-        elif ill[0] == "0" and one["last_screen_studyyr"] == "0":
+        elif cancer[0] == "0" and person["last_screen_studyyr"] == "0":
             label = 0
         assert label == sample.label
         assert (label == 1) == (kind_of(sample) == "malignant")
 
 
-def test_days_tell_one_story(tree):
+def test_days_are_consistent(tree):
     root, samples = tree
-    found = exams(root)
+    series = exams(root)
     for sample in samples:
-        one = people(root)[sample.patient_id]
-        screened = int(one["scr_days0"])
-        assert (one["scr_days1"] not in MISSING) == ((sample.patient_id, "T1") in found)
-        assert (int(one["scr_res1"]) in (1, 2, 4, 5)) == ((sample.patient_id, "T1") in found)
+        person = people(root)[sample.patient_id]
+        screened = int(person["scr_days0"])
+        assert (person["scr_days1"] not in MISSING) == ((sample.patient_id, "T1") in series)
+        assert (int(person["scr_res1"]) in (1, 2, 4, 5)) == ((sample.patient_id, "T1") in series)
         if kind_of(sample) == "malignant":
-            assert screened < int(one["candx_days"]) < screened + 200
-            assert screened <= int(one["canc_free_days"]) < int(one["candx_days"])
-            assert int(one["fup_days"]) > int(one["candx_days"])
+            assert screened < int(person["candx_days"]) < screened + 200
+            assert screened <= int(person["canc_free_days"]) < int(person["candx_days"])
+            assert int(person["fup_days"]) > int(person["candx_days"])
         else:
-            assert one["candx_days"] == one["cancyr"] == one["lesionsize"] == ".N"
-            assert int(one["fup_days"]) >= int(one["canc_free_days"]) >= 300
-            if one["scr_days1"] != ".N":
-                assert int(one["canc_free_days"]) > int(one["scr_days1"]) > 350
+            assert person["candx_days"] == person["cancyr"] == person["lesionsize"] == ".N"
+            assert int(person["fup_days"]) >= int(person["canc_free_days"]) >= 300
+            if person["scr_days1"] != ".N":
+                assert int(person["canc_free_days"]) > int(person["scr_days1"]) > 350
 
 
-def test_both_folders_tell_the_same(tree):
+def test_both_folders_agree(tree):
     root, _ = tree
     public, restricted = people(root, "tables/nlst_780_prsn_idc_20210527.csv"), people(root)
     hidden = {"rndgroup", "conflc", "lung_cancer", "last_screen_studyyr", "fup_days"}
-    for pid, one in public.items():
-        assert not hidden & one.keys()
+    for pid, person in public.items():
+        assert not hidden & person.keys()
         assert hidden < restricted[pid].keys()
-        assert one.items() <= restricted[pid].items()
+        assert person.items() <= restricted[pid].items()
     for file in (root / "tables").glob("nlst_780_[!p]*.csv"):
         assert (root / "restricted" / file.name).read_text() == file.read_text()
 
 
-def test_nodules_stand_in_the_table_of_abnormalities(tree):
+def test_nodules_are_in_the_table_of_abnormalities(tree):
     root, samples = tree
     by_pid = defaultdict(list)
     for row in table(root, "ctab"):
         by_pid[row["pid"], row["study_yr"]].append(row)
     for sample in samples:
-        found = [one for one in by_pid[sample.patient_id, "0"] if one["sct_ab_desc"] == "51"]
+        nodules = [row for row in by_pid[sample.patient_id, "0"] if row["sct_ab_desc"] == "51"]
         if sample.center_mm is None:
-            assert not found
+            assert not nodules
             continue
-        (row,) = found
+        (row,) = nodules
         assert int(row["sct_long_dia"]) == round(sample.diameter_mm)
         lobes = RIGHT_LOBES if side_of(sample) == "right" else LEFT_LOBES
         assert int(row["sct_epi_loc"]) in lobes
-        # the slice of that number lies nearest to the nodule's centre
+        # the slice with that number is the nearest to the nodule's centre
         headers = [
             pydicom.dcmread(file, stop_before_pixels=True) for file in sample.image.iterdir()
         ]
@@ -191,38 +191,38 @@ def test_nodules_stand_in_the_table_of_abnormalities(tree):
             headers, key=lambda h: abs(float(h.ImagePositionPatient[2]) - sample.center_mm[2])
         )
         assert nearest.InstanceNumber == int(row["sct_slice_num"])
-    others = [one for one in table(root, "ctab") if one["sct_ab_desc"] != "51"]
+    others = [row for row in table(root, "ctab") if row["sct_ab_desc"] != "51"]
     assert others
-    assert all(one["sct_long_dia"] == ".N" for one in others)
+    assert all(row["sct_long_dia"] == ".N" for row in others)
 
 
 def side_of(sample) -> str:
-    """Side of the scan's middle on which a nodule lies."""
+    """Return the side of the scan's middle on which a nodule lies."""
     scan = check_scan(sample.image)[1]
     middle = scan.grid.to_world((np.array(scan.hu.shape) - 1) / 2)[0]
     return "right" if sample.center_mm[0] > middle else "left"
 
 
-def test_cancers_and_screens_have_a_row_each(tree):
+def test_each_cancer_and_each_screen_has_a_row(tree):
     root, samples = tree
-    ill = [one.patient_id for one in samples if one.label == 1]
+    positive = [sample.patient_id for sample in samples if sample.label == 1]
     cancers = table(root, "canc")
-    assert [row["pid"] for row in cancers] == ill
+    assert [row["pid"] for row in cancers] == positive
     for row in cancers:
         assert row["candx_days"] == people(root)[row["pid"]]["candx_days"]
     screens = [(row["pid"], f"T{row['study_yr']}") for row in table(root, "screen")]
     assert sorted(screens) == sorted(exams(root))
 
 
-def test_lobes_lie_where_they_should():
+def test_lobes_are_on_their_side_and_at_their_height():
     phantoms = [make_phantom(seed, "malignant", matrix=64) for seed in range(14)]
-    found = [(lobe_at(one, one.center_mm), one) for one in phantoms]
-    assert {1, 3, 4, 6} <= {lobe for lobe, _ in found}
-    for lobe, one in found:
-        used = np.flatnonzero(one.lungs.any(axis=(0, 1)))
-        index = np.linalg.solve(one.affine, [*one.center_mm, 1])
+    lobes = [lobe_at(phantom, phantom.center_mm) for phantom in phantoms]
+    assert {1, 3, 4, 6} <= set(lobes)
+    for lobe, phantom in zip(lobes, phantoms, strict=True):
+        slices = np.flatnonzero(phantom.lungs.any(axis=(0, 1)))
+        index = np.linalg.solve(phantom.affine, [*phantom.center_mm, 1])
         assert (index[0] < 31.5) == (lobe in RIGHT_LOBES)
-        rise = (index[2] - used[0]) / (used[-1] - used[0])
+        rise = (index[2] - slices[0]) / (slices[-1] - slices[0])
         # no upper lobe reaches the lowest fifth, no lower lobe the apex
         assert lobe not in (1, 4) or rise > 0.5
         assert lobe not in (3, 6) or rise < 0.85

@@ -1,0 +1,99 @@
+"""Sources of lesion candidates in an image: the trained net and its baselines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lungcam.explain import Explainer, HeatMap, brightness, lung_centers, peaks
+from lungcam.explain.sanity_checks import untrained_net
+from lungcam.grid import Grid
+from lungcam.metrics import Calibration
+from lungcam.training import Classifier
+
+# the net first, then its baselines; `random` is computed and has no candidates
+NET = "net"
+BASELINES = ("random", "center", "brightest", "untrained")
+
+
+@dataclass(frozen=True, eq=False)
+class SourceCandidates:
+    """Candidates of one source in one image.
+
+    Attributes:
+        points: `(N, 3)` candidates in RAS mm.
+        scores: `(N,)`, on one scale for all images.
+        heat: Map with the candidates as its peaks, the highest first; None if there is none.
+    """
+
+    points: np.ndarray
+    scores: np.ndarray
+    heat: HeatMap | None = None
+
+
+class CandidateSources:
+    """The trained net and its baselines.
+
+    Args:
+        net: Trained net.
+        explainer: Makes the maps; only evidence for the positive class counts.
+        probability: Function from the trained net's logit to its calibrated probability.
+        seed: Seed of the untrained net's weights.
+    """
+
+    def __init__(
+        self,
+        net: Classifier,
+        explainer: Explainer,
+        *,
+        probability: Callable[[float], float],
+        seed: int = 0,
+    ):
+        self.net = net
+        self.explainer = explainer
+        self.probability = probability
+        self.seed = seed
+        self._untrained: Classifier | None = None
+
+    def candidates(
+        self, image: torch.Tensor, grid: Grid, *, lungs: np.ndarray
+    ) -> dict[str, SourceCandidates]:
+        """Return the candidates of every source in one image.
+
+        Args:
+            image: `(1, C, W, H, D)`.
+            grid: Grid of the image.
+            lungs: `(W, H, D)` bool; all True in a crop.
+
+        Returns:
+            Candidates by the names in `NET` and `BASELINES`, without `random`.
+        """
+        bright = brightness(image[0, 0].cpu().numpy(), grid)
+        centers = lung_centers(lungs, grid)
+        image = image.to(next(self.net.parameters()).device)
+        if self._untrained is None:
+            self._untrained = Classifier(untrained_net(self.net.net, image, seed=self.seed)).eval()
+        return {
+            NET: self._explain(self.net, self.probability, image=image, grid=grid),
+            "center": SourceCandidates(centers, np.ones(len(centers))),
+            "brightest": SourceCandidates(*peaks(bright.values, bright.cells), bright),
+            "untrained": self._explain(
+                self._untrained, Calibration().probability, image=image, grid=grid
+            ),
+        }
+
+    def _explain(
+        self,
+        net: Classifier,
+        probability: Callable[[float], float],
+        *,
+        image: torch.Tensor,
+        grid: Grid,
+    ) -> SourceCandidates:
+        """Return the peaks of a net's map, each with its share of the net's probability."""
+        with torch.no_grad():
+            score = float(probability(float(net(image))))
+        heat = self.explainer(net, image, grid)
+        points, heights = peaks(heat.values, heat.cells)
+        return SourceCandidates(points, score * heights / heights.max(initial=1e-300), heat)
