@@ -80,7 +80,7 @@ def prediction_record(
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Return the content of prediction.json, without the scan's name, times and request."""
-    peak_mm, _ = peaks(prediction.heat.values, prediction.heat.cells, most=1)
+    peak_mm, _ = peaks(prediction.heat.values, prediction.heat.cells, max_peaks=1)
     probability = predictor.probability(prediction.logit)
     return {
         "probability": round(probability, 6),

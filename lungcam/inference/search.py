@@ -10,8 +10,7 @@ from tqdm import tqdm
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, peaks
-from lungcam.explain.cam import GRADIENT_METHODS, Sides, choose_evidence
-from lungcam.explain.features import Features, features
+from lungcam.explain.cam import GRADIENT_METHODS, Features, Sides, choose_evidence, features
 from lungcam.explain.sliding_window import blend, place_windows
 from lungcam.scans import Scan
 from lungcam.transforms import NoduleView, prepare
@@ -146,7 +145,7 @@ def _window_features(
 
 def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Candidate]:
     """Predict a cube around each peak of the map."""
-    centers_mm, heights = peaks(heat.values, heat.cells, most=CANDIDATES)
+    centers_mm, heights = peaks(heat.values, heat.cells, max_peaks=CANDIDATES)
     if not len(centers_mm):
         return []
     batches = _window_features(predictor, scan, centers_mm=centers_mm)

@@ -176,5 +176,5 @@ def _ask(
 
 
 def _peak(heat: HeatMap) -> np.ndarray | None:
-    places, _ = peaks(heat.values, heat.cells, most=1)
+    places, _ = peaks(heat.values, heat.cells, max_peaks=1)
     return places[0] if len(places) else None
