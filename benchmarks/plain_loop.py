@@ -9,7 +9,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import load_predictor
-from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
@@ -34,10 +34,13 @@ def main(ckpt: Path, scan: Path, out: Path) -> None:
         ]
     for sample in samples:
         try:
-            ready = read_and_prepare(predictor.transforms, sample)
-            folder = out / sample.sample_id
             predict_scan(
-                predictor, ready, sample, folder, RequestedOutputs(masks=False, picture=False), ""
+                predictor,
+                prepare_scan(sample, predictor.transforms),
+                sample=sample,
+                folder=out / sample.sample_id,
+                outputs=RequestedOutputs(masks=False, picture=False),
+                request="",
             )
         except InputError as error:
             print(error)

@@ -159,14 +159,14 @@ def turn(scan: Path, ckpt: Path) -> str:
     from lungcam.evaluation.predictor import load_predictor
     from lungcam.grid import reorient
     from lungcam.inference.predict import predict_prepared
-    from lungcam.inference.prepare import read_and_prepare
+    from lungcam.inference.prepare import prepare_scan
     from lungcam.runtime.stopwatch import Stopwatch
     from lungcam.training.checkpoint import find_checkpoint
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
-    ready = read_and_prepare(
-        predictor.transforms,
+    ready = prepare_scan(
         Sample(sample_id=scan.name, patient_id=scan.name, image=scan, label=None, label_source=""),
+        predictor.transforms,
     )
     read = ready.scan
     answer = predict_prepared(predictor, ready, watch=Stopwatch())

@@ -24,7 +24,7 @@ from lungcam.dicom import (
 from lungcam.explain.cam import METHOD_NAMES
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid, reorient
-from lungcam.inference.outputs import write_dicom_objects
+from lungcam.inference.dicom_objects import write_dicom_objects
 from lungcam.scans import Scan, read_scan
 
 
