@@ -13,7 +13,7 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.cli.app import DONE
 from lungcam.errors import InputError
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
-from lungcam.metrics.comparison import json_interval, json_number
+from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.summary import p_value, with_interval
 from lungcam.runtime.atomic import write_text
 

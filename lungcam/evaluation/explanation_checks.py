@@ -70,13 +70,15 @@ class ExplainedSample:
     def hit(self, heat: HeatMap) -> bool:
         """Return True if a map's peak lies on the lesion."""
         peak = peak_mm(heat.values, heat.cells)
-        return is_hit(peak, np.array(self.sample.center_mm), self.sample.diameter_mm)
+        return is_hit(peak, np.array(self.sample.center_mm), diameter_mm=self.sample.diameter_mm)
 
     @property
     def chance(self) -> float:
         """Probability that a random point in the lungs lies on the lesion."""
         center = np.array(self.sample.center_mm)
-        return random_hit_share(self.lungs, self.grid, center, self.sample.diameter_mm)
+        return random_hit_share(
+            self.lungs, self.grid, center_mm=center, diameter_mm=self.sample.diameter_mm
+        )
 
 
 def judge_explanations(

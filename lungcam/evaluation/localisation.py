@@ -175,7 +175,9 @@ class Localiser:
             return None
         if sample.lesion_mask is not None:
             try:
-                return masked_lesion(*read_lesion(sample.lesion_mask), sample.diameter_mm)
+                return masked_lesion(
+                    *read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm
+                )
             except (InputError, ValueError) as error:
                 self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
         return _ball(sample)
@@ -249,12 +251,16 @@ def peak_shares(
         prepared = dataset.prepared(row)
         image = torch.from_numpy(prepared.input.copy())[None, None].to(device)
         heat = explainer(classifier, image, prepared.grid)
-        points, _ = peaks(heat.values, heat.cells, most=1)
+        points, _ = peaks(heat.values, heat.cells, max_peaks=1)
         hits.append(measure_point(_highest(points), lesion))
         chances.append(
             {
                 figure: random_hit_share(
-                    prepared.lungs, prepared.grid, lesion.center_mm, lesion.diameter_mm, margin_mm
+                    prepared.lungs,
+                    prepared.grid,
+                    center_mm=lesion.center_mm,
+                    diameter_mm=lesion.diameter_mm,
+                    margin_mm=margin_mm,
                 )
                 for figure, margin_mm in PEAK_SHARES.values()
             }
@@ -309,7 +315,9 @@ def _add_finding(
 ) -> None:
     """Add a finding, unless another row of the table has named it before."""
     if all(np.linalg.norm(center_mm - other.center_mm) > SAME_CENTER_MM for other in findings):
-        chance = random_hit_share(lungs, grid, center_mm, diameter_mm, 0.0)
+        chance = random_hit_share(
+            lungs, grid, center_mm=center_mm, diameter_mm=diameter_mm, margin_mm=0.0
+        )
         findings.append(Finding(center_mm, diameter_mm, chance))
 
 

@@ -1,16 +1,16 @@
-"""Explanations: where the evidence lies in the scanner's space, and whether that is the lesion."""
+"""Heat-maps of the evidence in the scanner's space, and measures of how well they mark a lesion."""
 
 from lungcam.explain.cam import (
     EVIDENCE,
     METHODS,
+    Features,
     check_evidence,
     check_method,
+    features,
     grad_cam,
     method_name,
 )
-from lungcam.explain.features import Features, features
 from lungcam.explain.heatmap import Explainer, HeatMap, explain
-from lungcam.explain.layers import find_layer, map_layers
 from lungcam.explain.lesion import Lesion, ball_share, masked_lesion, refined_grid
 from lungcam.explain.localisation import (
     HIT_MARGIN_MM,
@@ -25,11 +25,10 @@ from lungcam.explain.localisation import (
     measure_map,
     measure_point,
     overlap,
-    peak_mm,
     random_hit_share,
 )
-from lungcam.explain.peaks import MAX_PEAKS, MIN_PEAK_DISTANCE_MM, peaks
-from lungcam.explain.receptive_field import cell_grid
+from lungcam.explain.peaks import MAX_PEAKS, MIN_PEAK_DISTANCE_MM, peak_mm, peaks
+from lungcam.explain.receptive_field import cell_grid, find_layer, map_layers
 
 __all__ = [
     "EVIDENCE",

@@ -1,4 +1,4 @@
-"""A heat-map and where it stands."""
+"""Heat-maps in the scanner's space."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,20 @@ from lungcam.explain.cam import (
     check_evidence,
     check_method,
     choose_evidence,
+    features,
 )
-from lungcam.explain.features import features
 from lungcam.explain.occlusion import occlusion
 from lungcam.grid import Grid, resample
 
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """A layer's map in the scanner's space.
+    """Map of a layer in the scanner's space.
 
     Attributes:
         values: `(w, h, d)` float32, in units of the logit, on the layer's own cells: above 0 where
             a cell speaks for the positive class, below 0 where it speaks against it.
-        cells: Where the cells stand.
+        cells: Grid of the cells.
     """
 
     values: np.ndarray
@@ -46,17 +46,17 @@ def explain(
     evidence: str = "both",
     background: float = -1.0,
 ) -> HeatMap:
-    """Make the map of one prepared image.
+    """Compute the heat-map of one prepared image.
 
     Args:
         net: As for `grad_cam`.
         image: `(1, C, W, H, D)` on the net's device.
-        grid: Where the image stands.
-        layer: Name of the layer; `occlusion` needs none, and looks at the whole net.
+        grid: Grid of the image.
+        layer: Name of the layer; `occlusion` needs none, and uses the whole net.
         method: One of `METHODS`; see `lungcam.explain.cam` and `occlusion`.
-        evidence: `both`: signed; `for`: >= 0, what speaks for the positive class, as the methods
-            were published; `against`: >= 0, what speaks against it.
-        background: What `occlusion` covers with.
+        evidence: `both`: signed; `for`: >= 0, the evidence for the positive class, as the methods
+            were published; `against`: >= 0, the evidence against it.
+        background: Value that `occlusion` covers blocks with.
 
     Raises:
         ValueError: There is no such layer, method or evidence, or the layer gives no 3D feature
@@ -68,14 +68,14 @@ def explain(
         values, cells = occlusion(net, image, grid=grid, background=background)
         sides = torch.from_numpy(values.clip(0)), torch.from_numpy((-values).clip(0))
         return HeatMap(choose_evidence(sides, evidence).numpy(), cells)
-    found = features(net, image, layer=layer, grid=grid)
-    chosen = choose_evidence(GRADIENT_METHODS[method](found), evidence)[0]
-    return HeatMap(chosen.float().cpu().numpy(), found.cells)
+    layer_features = features(net, image, layer=layer, grid=grid)
+    values = choose_evidence(GRADIENT_METHODS[method](layer_features), evidence)[0]
+    return HeatMap(values.float().cpu().numpy(), layer_features.cells)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explainer:
-    """Makes maps in one way; arguments as for `explain`."""
+    """Function that computes heat-maps with fixed settings; fields are those of `explain`."""
 
     layer: str
     method: str = "gradcam"

@@ -1,4 +1,4 @@
-"""A lesion whose place is known: a ball, or a mask."""
+"""Lesions of known place, as a ball or a mask, and their share of each voxel."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from lungcam.grid import Grid, resample
 
-# of a ball's diameter: what a voxel's edge may measure before the voxel is taken in parts
-LEAST_PARTS = 6
+# voxels wider than this fraction of a ball's diameter are split
+MIN_PARTS = 6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Lesion:
-    """Where a lesion lies.
+    """Place and extent of a lesion.
 
     Attributes:
         center_mm: `(3,)` centre in RAS mm.
         diameter_mm: Diameter in mm, above 0.
         mask: `(W, H, D)` bool, None where only the ball is known.
-        grid: Where the mask stands.
+        grid: Grid of the mask.
     """
 
     center_mm: np.ndarray
@@ -27,17 +27,17 @@ class Lesion:
     grid: Grid | None = None
 
     def share_on(self, grid: Grid) -> np.ndarray:
-        """Share of each voxel of a grid that is lesion: float32 in 0..1.
+        """Return the share of each voxel of a grid that is lesion: float32 in 0..1.
 
         Raises:
-            ValueError: The mask stands across the grid.
+            ValueError: The axes of the mask and the grid are not parallel.
         """
         if self.mask is not None:
             return resample(self.mask, self.grid, target=grid)
         return ball_share(self.center_mm, self.diameter_mm, grid=grid)
 
-    def holds(self, point: np.ndarray) -> float:
-        """Whether a point in RAS mm lies in the mask, 1 or 0; NaN where there is none."""
+    def contains(self, point: np.ndarray) -> float:
+        """Return 1 if a point in RAS mm lies in the mask, else 0; NaN where there is no mask."""
         if self.mask is None:
             return np.nan
         if np.isnan(point).any():
@@ -47,13 +47,13 @@ class Lesion:
         return float(inside and self.mask[tuple(index)])
 
 
-def masked_lesion(mask: np.ndarray, grid: Grid, diameter_mm: float | None = None) -> Lesion:
-    """A lesion from its mask: its centre is the mask's.
+def masked_lesion(mask: np.ndarray, grid: Grid, *, diameter_mm: float | None = None) -> Lesion:
+    """Make a lesion from its mask, with the mask's centre.
 
     Args:
         mask: `(W, H, D)` bool.
-        grid: Where it stands.
-        diameter_mm: The lesion's diameter; None for that of a ball of the mask's volume.
+        grid: Grid of the mask.
+        diameter_mm: Diameter of the lesion; None for that of a ball of the mask's volume.
 
     Raises:
         ValueError: The mask is empty.
@@ -72,20 +72,20 @@ def masked_lesion(mask: np.ndarray, grid: Grid, diameter_mm: float | None = None
 
 
 def ball_share(center_mm: np.ndarray, diameter_mm: float, *, grid: Grid) -> np.ndarray:
-    """Share of each voxel of a grid that lies in a ball: float32 in 0..1.
+    """Return the share of each voxel of a grid that lies in a ball: float32 in 0..1.
 
     At the ball's surface it falls linearly within the width of a voxel, or of its parts where
-    voxels are wide beside the ball.
+    voxels are wide compared with the ball.
     """
     share = np.zeros(grid.shape, np.float32)
-    parts = np.ceil(np.array(grid.spacing_mm) * (LEAST_PARTS / diameter_mm)).astype(int).clip(1)
+    parts = np.ceil(np.array(grid.spacing_mm) * (MIN_PARTS / diameter_mm)).astype(int).clip(1)
     width = np.cbrt(np.prod(grid.spacing_mm / parts))
-    # how far it reaches along each axis, in voxels, with half a voxel for their parts
+    # its extent along each axis, in voxels, with half a voxel for their parts
     inverse = np.linalg.inv(grid.affine[:3, :3])
     reach = np.linalg.norm(inverse, axis=1) * (diameter_mm + width) / 2 + 0.5
-    middle = grid.to_index(center_mm)
-    first = np.maximum(np.ceil(middle - reach), 0).astype(int)
-    last = np.minimum(np.floor(middle + reach) + 1, grid.shape).astype(int)
+    center = grid.to_index(center_mm)
+    first = np.maximum(np.ceil(center - reach), 0).astype(int)
+    last = np.minimum(np.floor(center + reach) + 1, grid.shape).astype(int)
     if (last <= first).any():
         return share
     axes = [

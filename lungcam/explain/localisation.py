@@ -1,11 +1,4 @@
-"""Whether a map points at the lesion.
-
-What needs no network and points all the same.
-
-How much of a map lies in the lesion, and how well its hot part covers it.
-
-One lesion's figures: how a map, a point or chance finds it.
-"""
+"""Localisation of a lesion by a map: pointing game, energy, overlap, and their baselines."""
 
 import numpy as np
 
@@ -14,60 +7,82 @@ from lungcam.explain.lesion import Lesion
 from lungcam.grid import Grid
 from lungcam.metrics import within_radius
 
-
-def brightness(image: np.ndarray, grid: Grid) -> HeatMap:
-    """The image itself as a map: what is denser than its median, which in a chest is lung.
-
-    Args:
-        image: `(W, H, D)`, what the network is shown.
-        grid: Where it stands.
-    """
-    return HeatMap(np.maximum(image - np.median(image), 0), grid)
-
-
-def lung_centers(lungs: np.ndarray, grid: Grid) -> np.ndarray:
-    """Centre of each lung, or of a crop, in which all is taken for lung.
-
-    The lungs are parted in the middle between their outermost right and left.
-
-    Args:
-        lungs: `(W, H, D)` bool, not empty.
-        grid: Where they stand.
-
-    Returns:
-        `(2, 3)` or `(1, 3)` RAS mm.
-    """
-    points = grid.to_world(np.argwhere(lungs))
-    if lungs.all():
-        return points.mean(axis=0, keepdims=True)
-    right = points[:, 0]
-    middle = (right.min() + right.max()) / 2
-    sides = (points[right >= middle], points[right < middle])
-    return np.array([side.mean(axis=0) for side in sides if len(side)])
-
-
 HIT_MARGIN_MM = 5.0
+# shares of the map's maximum from which a voxel counts as hot
+LEVELS = (0.25, 0.5, 0.75)
+POINT_FIGURES = ("peak_within_radius", "peak_within_radius_5mm", "peak_in_mask", "distance_mm")
+MAP_FIGURES = (
+    "energy_inside",
+    *(f"iou_{level:.0%}".rstrip("%") for level in LEVELS),
+    *(f"dice_{level:.0%}".rstrip("%") for level in LEVELS),
+)
 
 
-def peak_mm(heat: np.ndarray, cells: Grid) -> np.ndarray:
-    """RAS mm of a map's highest cell.
+def measure_point(point: np.ndarray, lesion: Lesion) -> dict[str, float]:
+    """Play the pointing game with a point in RAS mm; keys are `POINT_FIGURES`.
+
+    A NaN point has no place: it hits nothing, infinitely far away. `peak_in_mask` is NaN where the
+    lesion has no mask.
+    """
+    distance = float(np.linalg.norm(point - lesion.center_mm))
+    hits = (
+        float(is_hit(point, lesion.center_mm, diameter_mm=lesion.diameter_mm, margin_mm=margin))
+        for margin in (0.0, HIT_MARGIN_MM)
+    )
+    distance_mm = np.inf if np.isnan(distance) else distance
+    return dict(zip(POINT_FIGURES, (*hits, lesion.contains(point), distance_mm), strict=True))
+
+
+def measure_map(heat: np.ndarray, share: np.ndarray) -> dict[str, float]:
+    """Compute energy, IoU and Dice; keys are `MAP_FIGURES`, arguments those of `energy_inside`."""
+    overlaps = [overlap(heat, share, level=level) for level in LEVELS]
+    values = (
+        energy_inside(heat, share),
+        *(iou for iou, _ in overlaps),
+        *(dice for _, dice in overlaps),
+    )
+    return dict(zip(MAP_FIGURES, values, strict=True))
+
+
+def measure_chance(
+    lungs: np.ndarray, grid: Grid, *, lesion: Lesion, share: np.ndarray
+) -> dict[str, float]:
+    """Compute what a random point in the lungs, and a uniform map over them, would reach.
 
     Args:
-        heat: `(w, h, d)` map.
-        cells: Where its cells stand, from `cell_grid`.
+        lungs: `(W, H, D)` bool.
+        grid: Grid of the lungs.
+        lesion: The lesion.
+        share: `(W, H, D)` share of each voxel that is lesion.
 
     Returns:
-        `(3,)` position; NaN where no cell is above 0 and so the map points nowhere.
+        Expected values; the distance is the median.
     """
-    if not heat.max() > 0:
-        return np.full(3, np.nan)
-    return cells.to_world(np.unravel_index(int(np.argmax(heat)), heat.shape))
+    uniform = measure_map(lungs.astype(np.float32), share)
+    hits = (
+        random_hit_share(
+            lungs,
+            grid,
+            center_mm=lesion.center_mm,
+            diameter_mm=lesion.diameter_mm,
+            margin_mm=margin,
+        )
+        for margin in (0.0, HIT_MARGIN_MM)
+    )
+    in_mask = uniform["energy_inside"] if lesion.mask is not None else np.nan
+    points = grid.to_world(np.argwhere(lungs))
+    distance_mm = float(np.median(np.linalg.norm(points - lesion.center_mm, axis=1)))
+    return dict(zip(POINT_FIGURES, (*hits, in_mask, distance_mm), strict=True)) | uniform
 
 
 def is_hit(
-    peak: np.ndarray, center_mm: np.ndarray, diameter_mm: float, margin_mm: float = HIT_MARGIN_MM
+    peak: np.ndarray,
+    center_mm: np.ndarray,
+    *,
+    diameter_mm: float,
+    margin_mm: float = HIT_MARGIN_MM,
 ) -> bool:
-    """Whether the peak lies within the lesion's radius and a margin; without one, in the lesion."""
+    """Return True if a peak lies within the lesion's radius and a margin, surface included."""
     distance = np.linalg.norm(peak - center_mm)
     return bool(within_radius(distance, diameter_mm, margin_mm=margin_mm, inclusive=True))
 
@@ -75,15 +90,16 @@ def is_hit(
 def random_hit_share(
     lungs: np.ndarray,
     grid: Grid,
+    *,
     center_mm: np.ndarray,
     diameter_mm: float,
     margin_mm: float = HIT_MARGIN_MM,
 ) -> float:
-    """Probability that a random point in the lungs is a hit: the baseline of `is_hit`.
+    """Return the probability that a random point in the lungs is a hit: the baseline of `is_hit`.
 
     Args:
         lungs: `(W, H, D)` bool.
-        grid: Where the lungs stand.
+        grid: Grid of the lungs.
         center_mm: Lesion's centre in RAS mm.
         diameter_mm: Lesion's diameter in mm.
         margin_mm: As for `is_hit`.
@@ -94,18 +110,14 @@ def random_hit_share(
     return float(np.mean(hits))
 
 
-# shares of the map's maximum from which a place counts as hot
-LEVELS = (0.25, 0.5, 0.75)
-
-
 def energy_inside(heat: np.ndarray, share: np.ndarray) -> float:
-    """Share of a map's positive mass that lies in the lesion.
+    """Return the share of a map's positive mass that lies in the lesion.
 
     Wang et al., Score-CAM, CVPR Workshops 2020 (energy-based pointing game), here with the
-    lesion itself in the place of its bounding box.
+    lesion itself in place of its bounding box.
 
     Args:
-        heat: `(W, H, D)` map; only what is above 0 counts.
+        heat: `(W, H, D)` map; only values above 0 count.
         share: `(W, H, D)` share of each voxel that is lesion.
 
     Returns:
@@ -117,10 +129,10 @@ def energy_inside(heat: np.ndarray, share: np.ndarray) -> float:
 
 
 def overlap(heat: np.ndarray, share: np.ndarray, *, level: float) -> tuple[float, float]:
-    """IoU and Dice of a map's hot part and the lesion.
+    """Return IoU and Dice of a map's hot part and the lesion.
 
     The level is a share of the map's own maximum: a level in logit units would mean another thing
-    in each layer and method, since a map's height hangs on the number of its cells.
+    in each layer and method, since a map's height depends on the number of its cells.
 
     Args:
         heat: `(W, H, D)` map.
@@ -139,56 +151,32 @@ def overlap(heat: np.ndarray, share: np.ndarray, *, level: float) -> tuple[float
     return both / (total - both), 2 * both / total
 
 
-POINT_FIGURES = ("peak_within_radius", "peak_within_radius_5mm", "peak_in_mask", "distance_mm")
-MAP_FIGURES = (
-    "energy_inside",
-    *(f"iou_{level:.0%}".rstrip("%") for level in LEVELS),
-    *(f"dice_{level:.0%}".rstrip("%") for level in LEVELS),
-)
-
-
-def measure_point(point: np.ndarray, lesion: Lesion) -> dict[str, float]:
-    """Pointing game of one point in RAS mm, by the names in `POINT_FIGURES`.
-
-    A point that is NaN stands nowhere: it hits nothing, infinitely far away. `peak_in_mask` is NaN
-    where the lesion has no mask.
-    """
-    distance = float(np.linalg.norm(point - lesion.center_mm))
-    hits = (
-        float(is_hit(point, lesion.center_mm, lesion.diameter_mm, margin))
-        for margin in (0.0, HIT_MARGIN_MM)
-    )
-    far = np.inf if np.isnan(distance) else distance
-    return dict(zip(POINT_FIGURES, (*hits, lesion.holds(point), far), strict=True))
-
-
-def measure_map(heat: np.ndarray, share: np.ndarray) -> dict[str, float]:
-    """Energy, IoU and Dice, by the names in `MAP_FIGURES`; see `lungcam.explain.localisation`."""
-    pairs = [overlap(heat, share, level=level) for level in LEVELS]
-    values = energy_inside(heat, share), *(one for one, _ in pairs), *(two for _, two in pairs)
-    return dict(zip(MAP_FIGURES, values, strict=True))
-
-
-def measure_chance(
-    lungs: np.ndarray, grid: Grid, *, lesion: Lesion, share: np.ndarray
-) -> dict[str, float]:
-    """What a random point in the lungs, and a map that is even over them, would reach.
+def brightness(image: np.ndarray, grid: Grid) -> HeatMap:
+    """Return the image as a map: its excess over the median, which in a chest is lung.
 
     Args:
-        lungs: `(W, H, D)` bool.
-        grid: Where they stand.
-        lesion: The lesion.
-        share: `(W, H, D)` share of each voxel that is lesion.
+        image: `(W, H, D)`, the network's input.
+        grid: Grid of the image.
+    """
+    return HeatMap(np.maximum(image - np.median(image), 0), grid)
+
+
+def lung_centers(lungs: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return the centre of each lung, or of a crop, in which all voxels are lung.
+
+    The lungs are separated in the middle between their outermost right and left.
+
+    Args:
+        lungs: `(W, H, D)` bool, not empty.
+        grid: Grid of the lungs.
 
     Returns:
-        Expected figures; the distance is the median.
+        `(2, 3)` or `(1, 3)` RAS mm.
     """
-    even = measure_map(lungs.astype(np.float32), share)
-    hits = (
-        random_hit_share(lungs, grid, lesion.center_mm, lesion.diameter_mm, margin)
-        for margin in (0.0, HIT_MARGIN_MM)
-    )
-    inside = even["energy_inside"] if lesion.mask is not None else np.nan
     points = grid.to_world(np.argwhere(lungs))
-    far = float(np.median(np.linalg.norm(points - lesion.center_mm, axis=1)))
-    return dict(zip(POINT_FIGURES, (*hits, inside, far), strict=True)) | even
+    if lungs.all():
+        return points.mean(axis=0, keepdims=True)
+    right = points[:, 0]
+    middle = (right.min() + right.max()) / 2
+    sides = (points[right >= middle], points[right < middle])
+    return np.array([side.mean(axis=0) for side in sides if len(side)])

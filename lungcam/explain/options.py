@@ -1,4 +1,4 @@
-"""Settings of explanations, refused before anything is made."""
+"""Checks of the settings of explanations, before anything is computed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,16 +9,15 @@ from torch import nn
 
 from lungcam.config.options import ExplainOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.explain.layers import map_layers
-from lungcam.explain.receptive_field import cell_grid
+from lungcam.explain.receptive_field import cell_grid, map_layers
 from lungcam.grid import Grid
 
-# names that a refusal lists
-LISTED = 8
+# layer names listed in an error
+MAX_LISTED = 8
 
 
 def check_explanation(settings: Mapping[str, Any]) -> None:
-    """Refuse a method or an evidence that does not exist; None stands for what is carried.
+    """Refuse an unknown method or evidence; None keeps the setting of the checkpoint.
 
     Raises:
         InputError: Names the key.
@@ -31,24 +30,24 @@ def check_explanation(settings: Mapping[str, Any]) -> None:
 
 
 def check_layer(net: nn.Module, layer: str, *, shape: Sequence[int] | None) -> None:
-    """Refuse a layer that does not exist, that gives no map, or whose place is not known.
+    """Refuse a layer that does not exist, gives no map, or has cells of unknown place.
 
     Args:
         net: The model.
         layer: Its name in the model.
-        shape: `(W, H, D)` of the net's input; None where it is not known: the name alone is checked
-            then.
+        shape: `(W, H, D)` of the net's input; None where it is not known, so that only the name is
+            checked.
 
     Raises:
-        InputError: Names the key, and some layers that there are.
+        InputError: Names the key, and some existing layers.
     """
     image = None if shape is None else torch.zeros(1, 1, *shape)
     if layer not in dict(net.named_modules()) or not layer:
         names = [] if image is None else map_layers(net, image)
-        # those that stand first in the model's own words
-        few = sorted(names, key=lambda name: name.count("."))[:LISTED]
-        told = f"; some that it has: {', '.join(few)}" if few else ""
-        raise InputError(f"explain.layer={layer}: the model has no such layer{told}.")
+        # the outermost layers
+        few = sorted(names, key=lambda name: name.count("."))[:MAX_LISTED]
+        hint = f"; some that it has: {', '.join(few)}" if few else ""
+        raise InputError(f"explain.layer={layer}: the model has no such layer{hint}.")
     if image is not None:
         try:
             cell_grid(net, layer, image=image, grid=Grid(tuple(shape), np.eye(4)))

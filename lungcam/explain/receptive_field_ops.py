@@ -1,8 +1,8 @@
-"""What each operation of a net does to the places that its cells look at.
+"""Index matrices of the operations of a net: from an output cell to its place in the input.
 
-The places of a map's cells are a `(4, 4)` matrix from a cell's index to a voxel of the net's input,
-as a grid's affine is one to mm. An operation is a matrix too: from an index of its output to one of
-its input.
+The places that a map's cells look at are a `(4, 4)` matrix from a cell's index to a voxel of the
+net's input, as a grid's affine leads from a voxel to mm. An operation is a matrix too: from an
+index of its output to an index of its input.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-# the same place in as out, whatever they do with the values there; other tensors of theirs are
-# broadcast, or lie on the same cells
-_WORDS = """
+# operations that leave each cell at its place; their other tensors are broadcast, or lie on the
+# same cells
+_POINTWISE_NAMES = """
     abs add addcdiv addcmul alpha_dropout amax amin batch_norm bfloat16 celu chunk clamp clamp_max
     clamp_min clip clone contiguous cpu cuda detach div divide double dropout dropout1d dropout2d
     dropout3d elu eq exp expand expand_as expm1 feature_alpha_dropout float ge gelu group_norm gt
@@ -24,20 +24,20 @@ _WORDS = """
     subtract sum tanh tanhshrink tensor_split threshold to true_divide truediv type_as var view
     where
 """
-POINTWISE = frozenset(_WORDS.split())
+POINTWISE = frozenset(_POINTWISE_NAMES.split())
 
 
 class UntrackableOperation(ValueError):
-    """An operation moves voxels in a way that is not known here."""
+    """Operation that moves voxels in a way not known here."""
 
 
 def identity() -> np.ndarray:
-    """The places of the net's own input."""
+    """Return the places of the net's own input."""
     return np.eye(4)
 
 
 def scale_and_shift(steps: object, starts: object = 0.0) -> np.ndarray:
-    """Index `i` of an operation's output looks at `start + i * step` of its input, each axis."""
+    """Return the matrix from output index `i` to `start + i * step` of the input, for each axis."""
     matrix = np.diag([*np.broadcast_to(np.asarray(steps, float), 3), 1.0])
     matrix[:3, 3] = starts
     return matrix
@@ -46,17 +46,17 @@ def scale_and_shift(steps: object, starts: object = 0.0) -> np.ndarray:
 def index_matrix(
     operation: str, source: torch.Tensor, *, output: torch.Tensor, args, kwargs
 ) -> np.ndarray:
-    """Where the indices of an operation's output lie among those of its input.
+    """Return the matrix from the indices of an operation's output to those of its input.
 
     Args:
         operation: Name of a torch function, without underscores around it.
-        source: The map that it takes.
-        output: What it gives.
-        args: Its arguments after the map.
-        kwargs: Its named arguments.
+        source: Input map.
+        output: Output map.
+        args: Arguments after the map.
+        kwargs: Keyword arguments.
 
     Raises:
-        NotKnown: Not an operation that is known, or one that moves voxels unevenly.
+        UntrackableOperation: The operation is not known, or moves voxels unevenly.
     """
     if operation in INDEX_MATRICES:
         return INDEX_MATRICES[operation](source, output, *args, **kwargs)
@@ -65,18 +65,21 @@ def index_matrix(
     raise UntrackableOperation(f"`{operation}` moves voxels in a way not known here")
 
 
-def _three(value) -> np.ndarray:
-    """A window's parameter, which torch takes as a number or a sequence, for each axis."""
+def _per_axis(value) -> np.ndarray:
+    """Return a window's parameter, which torch takes as a number or a sequence, for each axis."""
     return np.broadcast_to(np.asarray(value, float), 3)
 
 
 def _window(kernel, stride, *, padding, dilation=1) -> np.ndarray:
-    """A window that slides (Dumoulin and Visin, A guide to convolution arithmetic, 2016)."""
-    reach = _three(dilation) * (_three(kernel) - 1)
+    """Return the matrix of a sliding window.
+
+    Dumoulin and Visin, A guide to convolution arithmetic, 2016.
+    """
+    reach = _per_axis(dilation) * (_per_axis(kernel) - 1)
     if isinstance(padding, str):
         # "same" pads the odd voxel at the far end
         padding = reach // 2 if padding == "same" else 0
-    return scale_and_shift(_three(stride), reach / 2 - _three(padding))
+    return scale_and_shift(_per_axis(stride), reach / 2 - _per_axis(padding))
 
 
 def _conv(
@@ -88,11 +91,13 @@ def _conv(
 def _conv_transpose(
     _source, _output, weight, _bias=None, stride=1, padding=0, _more=0, _groups=1, dilation=1, **_o
 ):
-    reach = _three(dilation) * (np.array(weight.shape[2:]) - 1)
-    return scale_and_shift(1 / _three(stride), (_three(padding) - reach / 2) / _three(stride))
+    reach = _per_axis(dilation) * (np.array(weight.shape[2:]) - 1)
+    return scale_and_shift(
+        1 / _per_axis(stride), (_per_axis(padding) - reach / 2) / _per_axis(stride)
+    )
 
 
-# a window that hangs over the far end, by `ceil_mode`, stands where the others' order puts it
+# with `ceil_mode` a window that overlaps the far end keeps the others' spacing
 def _max_pool(_source, _output, kernel_size, stride=None, padding=0, dilation=1, *_more, **_others):
     return _window(kernel_size, stride or kernel_size, padding=padding, dilation=dilation)
 
@@ -102,10 +107,10 @@ def _avg_pool(_source, _output, kernel_size, stride=None, padding=0, *_more, **_
 
 
 def _adaptive_pool(source, output, *_size, **_others):
-    inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
-    if (inside % outside).any():
+    size_in, size_out = np.array(source.shape[2:]), np.array(output.shape[2:])
+    if (size_in % size_out).any():
         raise UntrackableOperation("an adaptive pooling cuts its map into windows of several sizes")
-    return _window(inside // outside, inside // outside, padding=0)
+    return _window(size_in // size_out, size_in // size_out, padding=0)
 
 
 def _interpolate(
@@ -120,21 +125,21 @@ def _interpolate(
 ):
     if mode == "area":
         return _adaptive_pool(source, output)
-    inside, outside = np.array(source.shape[2:]), np.array(output.shape[2:])
+    size_in, size_out = np.array(source.shape[2:]), np.array(output.shape[2:])
     if align_corners:
-        return scale_and_shift((inside - 1) / np.maximum(outside - 1, 1))
-    # torch goes by the factor that it is given, even where the sizes are rounded
-    given = scale_factor is not None and not recompute_scale_factor
-    step = 1 / _three(scale_factor) if given else inside / outside
+        return scale_and_shift((size_in - 1) / np.maximum(size_out - 1, 1))
+    # torch uses a given factor as it is, even where the sizes are rounded
+    exact = scale_factor is not None and not recompute_scale_factor
+    step = 1 / _per_axis(scale_factor) if exact else size_in / size_out
     if mode == "trilinear":
         return scale_and_shift(step, (step - 1) / 2)
-    # the line through the voxels that are taken: some are taken twice, or left out
+    # the line through the sampled voxels: some are sampled twice, or skipped
     half = 0.5 if mode == "nearest-exact" else 0.0
     starts = []
-    for one, before, behind_ in zip(step, inside, outside, strict=True):
-        index = np.arange(behind_)
-        taken = np.minimum(np.floor((index + half) * one), before - 1)
-        starts.append((taken - index * one).mean())
+    for axis_step, n_in, n_out in zip(step, size_in, size_out, strict=True):
+        index = np.arange(n_out)
+        sampled = np.minimum(np.floor((index + half) * axis_step), n_in - 1)
+        starts.append((sampled - index * axis_step).mean())
     return scale_and_shift(step, starts)
 
 
@@ -143,12 +148,12 @@ def _pad(_source, _output, pad, mode="constant", *_value, **_more):
         raise UntrackableOperation("a circular padding shows voxels at two places")
     # the last axis comes first
     low = [*pad[::2], 0, 0, 0][:3][::-1]
-    return scale_and_shift(1.0, [-float(one) for one in low])
+    return scale_and_shift(1.0, [-float(width) for width in low])
 
 
 def _flip(source, _output, *dims, **named):
     steps, starts = np.ones(3), np.zeros(3)
-    for dim in _numbers(dims or named["dims"]):
+    for dim in _axes(dims or named["dims"]):
         axis = dim % source.ndim - 2
         if axis >= 0:
             steps[axis], starts[axis] = -1, source.shape[axis + 2] - 1
@@ -156,13 +161,13 @@ def _flip(source, _output, *dims, **named):
 
 
 def _permute(source, _output, *dims, **named):
-    order = [dim % source.ndim for dim in _numbers(dims or named["dims"])]
+    order = [dim % source.ndim for dim in _axes(dims or named["dims"])]
     if order[:2] != [0, 1]:
         raise UntrackableOperation("`permute` moves channels among the axes")
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
-    for axis, taken in enumerate(order[2:]):
-        matrix[taken - 2, axis] = 1
+    for axis, source_axis in enumerate(order[2:]):
+        matrix[source_axis - 2, axis] = 1
     return matrix
 
 
@@ -172,21 +177,21 @@ def _transpose(source, output, dim0, dim1):
     return _permute(source, output, *order)
 
 
-def _cut(source, _output, index):
+def _getitem(source, _output, index):
     index = index if isinstance(index, tuple) else (index,)
-    if Ellipsis in [one for one in index if not isinstance(one, torch.Tensor)]:
-        at = index.index(Ellipsis)
+    if Ellipsis in [part for part in index if not isinstance(part, torch.Tensor)]:
+        position = index.index(Ellipsis)
         missing = source.ndim - (len(index) - 1)
-        index = (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
+        index = (*index[:position], *[slice(None)] * missing, *index[position + 1 :])
     index = (*index, *[slice(None)] * (source.ndim - len(index)))
-    if not all(isinstance(one, slice) for one in index):
+    if not all(isinstance(part, slice) for part in index):
         raise UntrackableOperation("an index takes single voxels")
-    sides = [one.indices(n) for one, n in zip(index[2:], source.shape[2:], strict=True)]
-    return scale_and_shift([step for _, _, step in sides], [start for start, _, _ in sides])
+    ranges = [part.indices(n) for part, n in zip(index[2:], source.shape[2:], strict=True)]
+    return scale_and_shift([step for _, _, step in ranges], [start for start, _, _ in ranges])
 
 
-def _numbers(dims) -> list[int]:
-    """Axes, which torch takes as numbers or as one sequence."""
+def _axes(dims) -> list[int]:
+    """Return axes as a list; torch takes them as numbers or as one sequence."""
     return list(dims[0]) if dims and isinstance(dims[0], (tuple, list)) else list(dims)
 
 
@@ -211,7 +216,7 @@ INDEX_MATRICES: dict[str, Callable[..., np.ndarray]] = {
     "permute": _permute,
     "transpose": _transpose,
     "swapaxes": _transpose,
-    "getitem": _cut,
+    "getitem": _getitem,
     "cat": _cat,
     "concat": _cat,
     "concatenate": _cat,

@@ -1,17 +1,19 @@
-"""The verdict on a net's heat-maps: what each must show, and whether it does."""
+"""Verdict on the reliability of a net's heat-maps: rules, and the figures that must meet them."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-# Spearman's correlation with the map of an untrained net: what is above shows the scan, not the net
-MOST_ALIKE = 0.5
+# Spearman's correlation with the map of an untrained net: a map above it shows the scan, not the
+# net
+MAX_RANDOMISED_CORRELATION = 0.5
 # Spearman's correlation with the map of the input shifted by a voxel or two
-LEAST_REPEATED = 0.5
-# and the share of shifts after which the peak lies within a cell's diagonal of where it was
-LEAST_STEADY = 0.5
+MIN_SHIFT_CORRELATION = 0.5
+# share of shifts after which the peak lies within a cell's diagonal of its place before
+MIN_STEADY_SHARE = 0.5
 
-# stands wherever such a map is shown
+# shown wherever such a map is shown
 FAILED = "Heat-maps of this net failed their checks: do not rely on them"
 
 RULES = {
@@ -22,13 +24,106 @@ RULES = {
     "above 0",
     "randomisation": "the absolute rank correlation with the maps of nets of random weights "
     "(Adebayo et al., NeurIPS 2018) has a 95 % interval below "
-    f"{MOST_ALIKE}",
+    f"{MAX_RANDOMISED_CORRELATION}",
     "repeatability": "over shifts by one and two voxels the rank correlation's 95 % interval lies "
-    f"above {LEAST_REPEATED}, and the peak stays within a cell's diagonal in more than "
-    f"{LEAST_STEADY:.0%} of them (lower bound)",
+    f"above {MIN_SHIFT_CORRELATION}, and the peak stays within a cell's diagonal in more than "
+    f"{MIN_STEADY_SHARE:.0%} of them (lower bound)",
     "finds_lesions": "where lesions are known, the peak lies within the radius + 5 mm more often "
     "than a random point in the lungs and than the peaks of the best of three untrained nets: both "
     "differences' 95 % intervals lie above 0",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Level that the 95 % interval of a figure must lie above, or below.
+
+    Attributes:
+        figure: Name of the figure.
+        claim: Statement that holds if the check is met.
+        words: Words around the figure; `{}` is its value with the interval, other fields are
+            figures by name.
+        level: The level.
+        below: The interval must lie below the level.
+    """
+
+    figure: str
+    claim: str
+    words: str = "{}"
+    level: float = 0.0
+    below: bool = False
+
+    def is_met(self, figures: Mapping[str, Any]) -> bool:
+        """Return True if the interval lies beyond the level; one that is not known does not."""
+        _, low, high = _numbers(figures[self.figure])
+        return high < self.level if self.below else low > self.level
+
+    def sentence(self, figures: Mapping[str, Any]) -> str:
+        """Return the claim with its figure, or a sentence that it is not shown."""
+        value = _with_interval(_numbers(figures[self.figure]))
+        words = self.words.format(value, **figures)
+        if self.is_met(figures):
+            return f"{self.claim}: {words}."
+        side = "below" if self.below else "above"
+        claim = self.claim[0].lower() + self.claim[1:]
+        return f"Not shown: {claim}: {words}; it must lie {side} {self.level:g}."
+
+
+_HITS = (
+    "{hits:.0%} of peaks hit, {hits_random:.1%} of random points and "
+    "{hits_untrained:.0%} of an untrained net's peaks; difference {}"
+)
+CHECKS = {
+    "discriminates": (
+        Check(
+            figure="auc",
+            claim="The net separates positives from negatives",
+            words="AUC {}",
+            level=0.5,
+        ),
+    ),
+    "deletion": (
+        Check(
+            figure="deletion",
+            claim="The logit depends on what the map marks more than on random cells",
+            words="deletion lowers its mean by {} more",
+        ),
+    ),
+    "randomisation": (
+        Check(
+            figure="randomised",
+            claim="The map changes with the net's weights",
+            words="rank correlation with untrained nets' maps {}",
+            level=MAX_RANDOMISED_CORRELATION,
+            below=True,
+        ),
+    ),
+    "repeatability": (
+        Check(
+            figure="shift",
+            claim="The map stays where it is when the input shifts",
+            words="rank correlation {}",
+            level=MIN_SHIFT_CORRELATION,
+        ),
+        Check(
+            figure="steady",
+            claim="The peak stays where it is when the input shifts",
+            words="in a share {} of shifts",
+            level=MIN_STEADY_SHARE,
+        ),
+    ),
+    "finds_lesions": (
+        Check(
+            figure="over_random",
+            claim="Peaks find known lesions more often than random points",
+            words=_HITS,
+        ),
+        Check(
+            figure="over_untrained",
+            claim="Peaks find known lesions more often than an untrained net's",
+            words=_HITS,
+        ),
+    ),
 }
 
 
@@ -47,103 +142,40 @@ def assess_reliability(figures: Mapping[str, Any]) -> dict[str, Any]:
             known.
 
     Returns:
-        `verdict`, passed or failed; `reasons`, a sentence with its figure for each rule that is
-        not met, or where all are, for each; `criteria`, whether each rule is met; and `figures`.
+        `verdict`, passed or failed; `reasons`, a sentence with its figure for each check that
+        fails, or where none fails, for each check; `criteria`, True for each rule that is met; and
+        `figures`.
     """
-    found = {
-        "discriminates": _above(
-            figures["auc"], 0.5, claim="The net tells positives from negatives", words="AUC {}"
-        ),
-        "deletion": _above(
-            figures["deletion"],
-            0,
-            claim="The logit hangs on what the map marks more than on random cells",
-            words="deletion lowers its mean by {} more",
-        ),
-        "randomisation": _below(
-            figures["randomised"],
-            MOST_ALIKE,
-            claim="The map changes with the net's weights",
-            words="rank correlation with untrained nets' maps {}",
-        ),
-        "repeatability": _both(
-            _above(
-                figures["shift"],
-                LEAST_REPEATED,
-                claim="The map stays where it is when the input shifts",
-                words="rank correlation {}",
-            ),
-            _above(
-                figures["steady"],
-                LEAST_STEADY,
-                claim="The peak stays where it is when the input shifts",
-                words="in a share {} of shifts",
-            ),
-        ),
+    rules = {
+        rule: checks
+        for rule, checks in CHECKS.items()
+        if rule != "finds_lesions" or figures.get("over_random") is not None
     }
-    if figures.get("over_random") is not None:
-        shares = "{hits:.0%} of peaks hit, {hits_random:.1%} of random points and "
-        shares = (shares + "{hits_untrained:.0%} of an untrained net's peaks").format(**figures)
-        found["finds_lesions"] = _both(
-            _above(
-                figures["over_random"],
-                0,
-                claim="Peaks find known lesions more often than random points",
-                words=f"{shares}; difference {{}}",
-            ),
-            _above(
-                figures["over_untrained"],
-                0,
-                claim="Peaks find known lesions more often than an untrained net's",
-                words=f"{shares}; difference {{}}",
-            ),
-        )
-    criteria = {name: met for name, (met, _) in found.items()}
+    criteria = {
+        rule: all(check.is_met(figures) for check in checks) for rule, checks in rules.items()
+    }
     passed = all(criteria.values())
     return {
         "verdict": "passed" if passed else "failed",
-        "reasons": [sentence for met, told in found.values() if met == passed for sentence in told],
+        "reasons": [
+            check.sentence(figures)
+            for checks in rules.values()
+            for check in checks
+            if check.is_met(figures) == passed
+        ],
         "criteria": criteria,
         "figures": dict(figures),
     }
 
 
-Found = tuple[bool, list[str]]
+def _numbers(figure: Sequence[float | None]) -> tuple[float, float, float]:
+    """Return value, lower and upper bound, with NaN in place of None."""
+    value, low, high = (math.nan if number is None else number for number in figure)
+    return value, low, high
 
 
-def _above(figure: Sequence[float | None], level: float, *, claim: str, words: str) -> Found:
-    value, low, high = (math.nan if one is None else one for one in figure)
-    return _told(
-        low > level,
-        claim,
-        words=words.format(_interval(value, low, high=high)),
-        demand=f"above {level:g}",
-    )
-
-
-def _below(figure: Sequence[float | None], level: float, *, claim: str, words: str) -> Found:
-    value, low, high = (math.nan if one is None else one for one in figure)
-    return _told(
-        high < level,
-        claim,
-        words=words.format(_interval(value, low, high=high)),
-        demand=f"below {level:g}",
-    )
-
-
-def _told(met: bool, claim: str, *, words: str, demand: str) -> Found:
-    if met:
-        return True, [f"{claim}: {words}."]
-    return False, [f"Not shown: {claim[0].lower()}{claim[1:]}: {words}; it must lie {demand}."]
-
-
-def _both(first: Found, second: Found) -> Found:
-    """Two figures of one rule; of a rule that is not met only what fails is told."""
-    met = first[0] and second[0]
-    return met, [sentence for one, told in (first, second) if one == met for sentence in told]
-
-
-def _interval(value: float, low: float, *, high: float) -> str:
+def _with_interval(figure: tuple[float, float, float]) -> str:
+    value, low, high = figure
     if math.isnan(low):
         return f"{value:.2f} (95 % interval not known)"
     return f"{value:.2f} (95 % interval {low:.2f} to {high:.2f})"

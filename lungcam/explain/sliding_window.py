@@ -1,4 +1,4 @@
-"""Windows that slide over a region, and the map that theirs make together."""
+"""Sliding windows over a region, and the map blended from theirs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Windows:
     """Windows on a lattice.
 
     Attributes:
-        steps: `(N, 3)` integers, each window's place on the lattice.
-        lattice: Where the lattice's points stand: the windows' centres.
+        steps: `(N, 3)` integers, the lattice index of each window.
+        lattice: Grid of the windows' centres.
     """
 
     steps: np.ndarray
@@ -30,15 +30,15 @@ class Windows:
 
 
 def place_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
-    """Lay windows whose centres stand in a region, a step apart along its grid's axes.
+    """Place windows with their centres in a region, a step apart along its grid's axes.
 
     Args:
         region: `(W, H, D)` bool.
-        grid: Where it stands.
-        step_mm: From window to window.
+        grid: Grid of the region.
+        step_mm: Distance of neighbouring windows.
 
     Raises:
-        ValueError: The region is empty, or the step so wide that no centre stands in it.
+        ValueError: The region is empty, or the step so wide that no centre lies in it.
     """
     inside = np.argwhere(region)
     if not len(inside):
@@ -46,7 +46,7 @@ def place_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
     low, high = inside.min(axis=0), inside.max(axis=0)
     spacing = np.array(grid.spacing_mm)
     shape = np.floor((high - low) * spacing / step_mm).astype(int) + 1
-    # the lattice stands in the middle of the region's box
+    # the lattice is centred in the region's box
     start = (low + high) / 2 - (shape - 1) / 2 * step_mm / spacing
     affine = grid.affine @ np.diag([*(step_mm / spacing), 1.0])
     affine[:3, 3] = grid.to_world(start)
@@ -60,39 +60,40 @@ def place_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
 
 
 def blend(maps: Sequence[np.ndarray], first: Grid, *, windows: Windows) -> tuple[np.ndarray, Grid]:
-    """Make one map of all windows' maps.
+    """Blend the maps of all windows into one.
 
-    Where several windows see a place, it gets the mean of what they say of it; a window's middle
-    counts most, as there the net has seen all around.
+    Where windows overlap, a cell gets the weighted mean of their values; a window's middle weighs
+    most, as there the net has seen all around.
 
     Args:
         maps: `(w, h, d)` of each window, in the windows' order, all of one shape.
-        first: Where the cells of the first window's map stand; the lattice's step must be a
-            multiple of theirs.
+        first: Grid of the cells of the first window's map; the lattice's step must be a multiple
+            of their spacing.
         windows: The windows.
 
     Returns:
-        The map, 0 where no window looks, and where its cells stand.
+        The map, 0 outside all windows, and the grid of its cells.
 
     Raises:
-        ValueError: Cells of different windows do not stand on one grid.
+        ValueError: Cells of different windows do not lie on one grid.
     """
     stride = np.linalg.solve(first.affine[:3, :3], windows.lattice.affine[:3, :3])
-    whole = np.rint(stride)
-    if np.abs(stride - whole).max() > 1e-3 or np.abs(whole - np.diag(np.diag(whole))).max():
+    cell_stride = np.rint(stride)
+    off_axis = cell_stride - np.diag(np.diag(cell_stride))
+    if np.abs(stride - cell_stride).max() > 1e-3 or np.abs(off_axis).max():
         raise ValueError("The windows' step is no multiple of the cells' spacing.")
     # the cells may run against the lattice
-    offsets = (windows.steps - windows.steps[0]) @ whole.T.astype(int)
+    offsets = (windows.steps - windows.steps[0]) @ cell_stride.T.astype(int)
     corner = offsets.min(axis=0)
-    begins = offsets - corner
+    starts = offsets - corner
     shape = np.array(first.shape)
     tents = [1 - np.abs(np.arange(n) - (n - 1) / 2) / (n / 2 + 0.5) for n in shape]
     tent = np.einsum("i,j,k->ijk", *tents).astype(np.float32)
-    total = np.zeros(begins.max(axis=0) + shape, np.float32)
+    total = np.zeros(starts.max(axis=0) + shape, np.float32)
     weight = np.zeros_like(total)
-    for begin, one in zip(begins, maps, strict=True):
-        box = tuple(slice(b, b + n) for b, n in zip(begin, shape, strict=True))
-        total[box] += tent * one
+    for start, values in zip(starts, maps, strict=True):
+        box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+        total[box] += tent * values
         weight[box] += tent
     affine = first.affine.copy()
     affine[:3, 3] = first.to_world(corner)

@@ -1,7 +1,4 @@
-"""Grad-CAM against MONAI's, and what it leaves behind.
-
-Each method against MONAI's, hand-worked nets, finite differences and what it must add up to.
-"""
+"""Grad-CAM and its kin, against MONAI's, hand-worked nets, finite differences and exact sums."""
 
 import monai
 import numpy as np
@@ -48,7 +45,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("make", "layer"), CASES.values(), ids=CASES)
-def test_agrees_with_monai_for_each_of_a_batch(make, layer):
+def test_grad_cam_agrees_with_monai_for_each_sample_of_a_batch(make, layer):
     net, shape = make()
     net.eval()
     image = torch.randn(2, 1, *shape, generator=torch.Generator().manual_seed(0))
@@ -56,15 +53,15 @@ def test_agrees_with_monai_for_each_of_a_batch(make, layer):
     theirs = monai.visualize.GradCAM(nn_module=net, target_layers=layer)
     for k in range(2):
         # MONAI's hooks warn where nothing before the layer needs a gradient
-        one = image[k : k + 1].clone().requires_grad_()
-        expected = torch.relu(theirs.compute_map(one, class_idx=0))[0, 0]
+        sample = image[k : k + 1].clone().requires_grad_()
+        expected = torch.relu(theirs.compute_map(sample, class_idx=0))[0, 0]
         assert expected.max() > 0
         assert ours[k].shape == expected.shape
         assert (ours[k] - expected).abs().max() / expected.max() < 1e-5
 
 
-def test_by_hand():
-    """One cell matters: its weight is the gradient's mean over all cells."""
+def test_grad_cam_by_hand():
+    """A single cell matters: its weight is the gradient's mean over all cells."""
 
     class Net(nn.Module):
         def __init__(self):
@@ -94,7 +91,7 @@ def test_map_is_not_negative_and_carries_no_graph():
 
 
 @pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
-def test_gives_the_same_where_gradients_are_off(guard):
+def test_grad_cam_is_the_same_where_gradients_are_off(guard):
     net, shape = small3d()
     image = torch.randn(1, 1, *shape)
     expected = grad_cam(net, image, layer="conv3")
@@ -137,7 +134,7 @@ def test_dropout_is_off():
     assert torch.equal(grad_cam(net, image, layer="conv3"), grad_cam(net, image, layer="conv3"))
 
 
-def test_layer_that_is_worked_on_in_place():
+def test_a_layer_may_be_changed_in_place_afterwards():
     net = nn.Sequential(nn.Conv3d(1, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveMaxPool3d(1))
     net = nn.Sequential(*net, nn.Flatten(), nn.Linear(4, 1))
     image = torch.randn(2, 1, 8, 8, 8)
@@ -152,7 +149,7 @@ def test_frozen_net_is_explained_too():
     assert torch.equal(grad_cam(net.requires_grad_(False), image, layer="conv3"), expected)
 
 
-def test_unknown_layer_is_refused_with_those_there_are():
+def test_unknown_layer_is_refused_with_a_list_of_the_known():
     net, shape = small3d()
     with pytest.raises(ValueError, match=r"no layer 'conv9'.*conv1.*conv2.*conv3"):
         grad_cam(net, torch.zeros(1, 1, *shape), layer="conv9")
@@ -167,7 +164,7 @@ def test_layer_without_a_feature_map_is_refused(layer):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_after_an_error_in_the_net_nothing_is_left(training):
+def test_after_an_error_in_the_net_no_hook_is_left(training):
     net, _ = small3d("flatten")
     net.train(training)
     with pytest.raises(RuntimeError):
@@ -177,24 +174,24 @@ def test_after_an_error_in_the_net_nothing_is_left(training):
     assert torch.is_grad_enabled()
 
 
-def small3d_methods(pool="max"):
+def small3d_layer(pool="max"):
     torch.manual_seed(1)
     return Small3D(pool=pool, input_shape=(16, 12, 20)).eval(), (16, 12, 20), "conv3"
 
 
-def resnet_methods():
+def resnet_layer():
     torch.manual_seed(1)
     net = resnet10(spatial_dims=3, n_input_channels=1, num_classes=1).eval()
     return net, (16, 16, 24), "layer2"
 
 
-def densenet_methods():
+def densenet_layer():
     torch.manual_seed(1)
     net = DenseNet121(3, 1, 1, init_features=8, growth_rate=4, block_config=(2, 2)).eval()
     return net, (24, 24, 24), "features.denseblock1"
 
 
-def nodule():
+def nodule_layer():
     torch.manual_seed(1)
     net = NoduleNet(shape=(16, 16, 16), width=4, hidden=8).eval()
     nn.init.normal_(net.classifier.weight)
@@ -202,10 +199,10 @@ def nodule():
 
 
 NETS = {
-    "small3d": small3d_methods,
-    "resnet10": resnet_methods,
-    "densenet121": densenet_methods,
-    "nodule": nodule,
+    "small3d": small3d_layer,
+    "resnet10": resnet_layer,
+    "densenet121": densenet_layer,
+    "nodule": nodule_layer,
 }
 
 
@@ -213,11 +210,11 @@ def image_of(shape, batch=1):
     return torch.randn(batch, 1, *shape, generator=torch.Generator().manual_seed(0))
 
 
-def few(image):
-    """Little that is not background, so that few blocks are to be covered."""
-    shown = torch.full_like(image, -1.0)
-    shown[..., 3:6, 4:6, 5:8] = image[..., 3:6, 4:6, 5:8]
-    return shown
+def small_part(image):
+    """Keep a small part of an image before the background, so that few blocks are covered."""
+    cropped = torch.full_like(image, -1.0)
+    cropped[..., 3:6, 4:6, 5:8] = image[..., 3:6, 4:6, 5:8]
+    return cropped
 
 
 def signed(net, image, layer, method):
@@ -225,9 +222,9 @@ def signed(net, image, layer, method):
 
 
 def test_grad_cam_pp_agrees_with_monais():
-    """Its factor exp(logit) apart, which takes each scan off the others' scale.
+    """Except for the factor exp(logit), which differs from scan to scan.
 
-    Where a channel's gradient is the same in all cells: elsewhere MONAI sums A_c g_c^3 in place of
+    A channel's gradient is the same in all cells here: elsewhere MONAI sums A_c g_c^3 in place of
     the paper's sum(A_c) g_c^3.
     """
     torch.manual_seed(1)
@@ -235,17 +232,17 @@ def test_grad_cam_pp_agrees_with_monais():
     net = nn.Sequential(*net, nn.Linear(6, 1)).eval()
     nn.init.normal_(net[4].weight, std=30)
     image = image_of((8, 7, 9))
-    speaks_for, _ = GRADIENT_METHODS["gradcampp"](features(net, image, layer="1"))
+    positive, _ = GRADIENT_METHODS["gradcampp"](features(net, image, layer="1"))
     theirs = monai.visualize.GradCAMpp(nn_module=net, target_layers="1")
     expected = theirs.compute_map(image.clone().requires_grad_(), class_idx=0)[0, 0]
     expected = (expected / net(image).exp()).detach()
-    assert speaks_for.max() > 0
+    assert positive.max() > 0
     # MONAI adds 1e-7 below the fraction
-    assert (speaks_for[0] - expected).abs().max() < 1e-4 * expected.max()
+    assert (positive[0] - expected).abs().max() < 1e-4 * expected.max()
 
 
 class Linear(nn.Module):
-    """A linear function of a feature map of two channels and two cells."""
+    """Linear function of a feature map of two channels and two cells."""
 
     def __init__(self, weights):
         super().__init__()
@@ -271,7 +268,7 @@ A, G = [[2.0, -1.0], [4.0, 3.0]], [[1.0, 3.0], [-2.0, 0.5]]
         ("layercam", [2, 0], [8, 0]),
     ],
 )
-def test_by_hand_methods(method, for_, against):
+def test_methods_by_hand(method, for_, against):
     image = torch.tensor(A, dtype=torch.float64).reshape(1, 2, 2, 1, 1)
     net, grid = Linear(G), Grid((2, 1, 1), np.eye(4))
     for evidence, expected in (
@@ -304,7 +301,7 @@ def test_grad_cam_pp_by_hand():
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
-def test_hires_cam_adds_up_to_the_logit_of_a_net_that_is_linear_behind(seed):
+def test_hires_cam_adds_up_to_the_logit_if_the_net_is_linear_behind_the_layer(seed):
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Conv3d(1, 3, 3), nn.ReLU(), nn.Conv3d(3, 2, 2), nn.AvgPool3d(2))
     net = nn.Sequential(*net, nn.Flatten(), nn.Linear(16, 1)).double()
@@ -318,15 +315,18 @@ def test_hires_cam_adds_up_to_the_logit_of_a_net_that_is_linear_behind(seed):
     assert signed(net, image, "1", "hirescam").sum((1, 2, 3)) == pytest.approx(expected.detach())
 
 
-@pytest.mark.parametrize("make", [small3d_methods, resnet_methods, densenet_methods])
+@pytest.mark.parametrize("make", [small3d_layer, resnet_layer, densenet_layer])
 def test_gradient_agrees_with_finite_differences(make):
     net, shape, layer = make()
     net, image = net.double(), image_of(shape).double()
-    found = features(net, image, layer=layer)
-    way = torch.randn(found.values.shape, generator=torch.Generator().manual_seed(3)).double()
+    result = features(net, image, layer=layer)
+    generator = torch.Generator().manual_seed(3)
+    direction = torch.randn(result.values.shape, generator=generator).double()
 
     def moved(size):
-        handle = net.get_submodule(layer).register_forward_hook(lambda *call: call[-1] + size * way)
+        handle = net.get_submodule(layer).register_forward_hook(
+            lambda *call: call[-1] + size * direction
+        )
         try:
             with torch.no_grad():
                 return net(image).item()
@@ -335,19 +335,21 @@ def test_gradient_agrees_with_finite_differences(make):
 
     step = 1e-6
     slope = (moved(step) - moved(-step)) / (2 * step)
-    assert (found.gradient * way).sum().item() == pytest.approx(slope, rel=1e-3, abs=1e-7)
+    assert (result.gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3, abs=1e-7)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("make", NETS.values(), ids=NETS)
 def test_every_method_on_every_net(make, method):
     net, shape, layer = make()
-    image, grid = few(image_of(shape)), Grid(shape, np.diag([2.0, 2, 2, 1]))
+    image, grid = small_part(image_of(shape)), Grid(shape, np.diag([2.0, 2, 2, 1]))
     maps = {
-        one: explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
-        for one in EVIDENCE
+        evidence: explain(
+            net, image, grid=grid, layer=layer, method=method, evidence=evidence
+        ).values
+        for evidence in EVIDENCE
     }
-    assert all(one.dtype == np.float32 and np.isfinite(one).all() for one in maps.values())
+    assert all(heat.dtype == np.float32 and np.isfinite(heat).all() for heat in maps.values())
     assert maps["for"].min() >= 0
     assert maps["against"].min() >= 0
     assert np.abs(maps["both"]).max() > 0
@@ -358,37 +360,37 @@ def test_every_method_on_every_net(make, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_minus_the_logit_swaps_the_sides(method):
-    net, shape, layer = small3d_methods()
-    image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
+    net, shape, layer = small3d_layer()
+    image, grid = small_part(image_of(shape)), Grid(shape, np.eye(4))
     before = [
-        explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
-        for one in EVIDENCE
+        explain(net, image, grid=grid, layer=layer, method=method, evidence=evidence).values
+        for evidence in EVIDENCE
     ]
     with torch.no_grad():
         net.fc3.weight *= -1
         net.fc3.bias *= -1
     after = [
-        explain(net, image, grid=grid, layer=layer, method=method, evidence=one).values
-        for one in EVIDENCE
+        explain(net, image, grid=grid, layer=layer, method=method, evidence=evidence).values
+        for evidence in EVIDENCE
     ]
-    for one, other in zip(after, (-before[0], before[2], before[1]), strict=True):
-        assert one == pytest.approx(other, abs=1e-6)
+    for heat, expected in zip(after, (-before[0], before[2], before[1]), strict=True):
+        assert heat == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
-def test_gives_the_same_where_gradients_are_off_methods(method, guard):
-    net, shape, layer = small3d_methods()
-    image, grid = few(image_of(shape)), Grid(shape, np.eye(4))
+def test_every_method_is_the_same_where_gradients_are_off(method, guard):
+    net, shape, layer = small3d_layer()
+    image, grid = small_part(image_of(shape)), Grid(shape, np.eye(4))
     expected = explain(net, image, grid=grid, layer=layer, method=method).values
     with guard():
-        found = explain(net.train(), image.clone(), grid=grid, layer=layer, method=method).values
-    assert np.array_equal(found, expected)
+        heat = explain(net.train(), image.clone(), grid=grid, layer=layer, method=method)
+    assert np.array_equal(heat.values, expected)
     assert net.training
 
 
 class Explaining(pl.LightningModule):
-    """Explains each image that Lightning hands it, in its own test and predict loops."""
+    """Explains each image of Lightning's test and predict loops."""
 
     def __init__(self, net, layer):
         super().__init__()
@@ -402,8 +404,8 @@ class Explaining(pl.LightningModule):
         assert torch.is_inference_mode_enabled()
         grid = Grid(tuple(image.shape[2:]), np.eye(4))
         self.maps += [
-            explain(self, image, grid=grid, layer=f"net.{self.layer}", method=one).values
-            for one in METHODS
+            explain(self, image, grid=grid, layer=f"net.{self.layer}", method=method).values
+            for method in METHODS
         ]
 
     def predict_step(self, batch, batch_idx):
@@ -414,10 +416,12 @@ class Explaining(pl.LightningModule):
 @pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec.*")
 @pytest.mark.parametrize("loop", ["test", "predict"])
 def test_works_in_the_loops_of_lightning(loop):
-    net, shape, layer = small3d_methods()
-    image = few(image_of(shape))
+    net, shape, layer = small3d_layer()
+    image = small_part(image_of(shape))
     grid = Grid(shape, np.eye(4))
-    expected = [explain(net, image, grid=grid, layer=layer, method=one).values for one in METHODS]
+    expected = [
+        explain(net, image, grid=grid, layer=layer, method=method).values for method in METHODS
+    ]
     module = Explaining(net, layer)
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -433,8 +437,8 @@ def test_works_in_the_loops_of_lightning(loop):
     assert all(not part._forward_hooks for part in module.modules())
 
 
-def test_grad_cam_is_the_part_that_speaks_for():
-    net, shape, layer = small3d_methods()
+def test_grad_cam_is_the_positive_part():
+    net, shape, layer = small3d_layer()
     image = image_of(shape, 2)
     assert torch.equal(
         grad_cam(net, image, layer=layer), signed(net, image, layer, "gradcam").relu()
@@ -445,8 +449,8 @@ def test_grad_cam_is_the_part_that_speaks_for():
     ("method", "evidence", "words"),
     [("gradcan", "both", "gradcam, gradcampp"), ("gradcam", "all", "both, for, against")],
 )
-def test_what_does_not_exist_is_refused_with_what_does(method, evidence, words):
-    net, shape, layer = small3d_methods()
+def test_unknown_method_or_evidence_is_refused_with_a_list_of_the_known(method, evidence, words):
+    net, shape, layer = small3d_layer()
     with pytest.raises(ValueError, match=words):
         explain(
             net,
@@ -458,8 +462,8 @@ def test_what_does_not_exist_is_refused_with_what_does(method, evidence, words):
         )
 
 
-def test_layer_that_the_answer_does_not_hang_on_is_refused():
-    net, shape, _ = small3d_methods()
+def test_layer_that_the_answer_does_not_depend_on_is_refused():
+    net, shape, _ = small3d_layer()
     net.aside = nn.Conv3d(1, 1, 1)
     forward = net.forward
     net.forward = lambda image: (net.aside(image), forward(image))[1]
@@ -467,8 +471,8 @@ def test_layer_that_the_answer_does_not_hang_on_is_refused():
         features(net, image_of(shape), layer="aside")
 
 
-def test_names():
-    assert [method_name(one, "both") for one in METHODS] == [
+def test_names_of_methods():
+    assert [method_name(method, "both") for method in METHODS] == [
         "Grad-CAM",
         "Grad-CAM++",
         "HiResCAM",

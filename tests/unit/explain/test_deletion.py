@@ -1,3 +1,5 @@
+"""Deletion and insertion on linear nets with known areas."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ GRID = Grid((6, 5, 4), np.diag([2.0, 3.0, 4.0, 1.0]))
 
 
 class Weighted(nn.Module):
-    """A linear net: what a voxel gives to the logit is known."""
+    """Linear net: the contribution of each voxel to the logit is known."""
 
     def __init__(self, weights):
         super().__init__()
@@ -26,9 +28,9 @@ class Weighted(nn.Module):
         return (image * self.weights).sum(dim=(1, 2, 3, 4))
 
 
-def areas_of(given, heat, cells=GRID, background=0.0, seed=0):
-    """Of a net to which each voxel gives so much."""
-    net, image = Weighted(np.asarray(given)), torch.ones(1, 1, *GRID.shape)
+def areas_of(weights, heat, cells=GRID, background=0.0, seed=0):
+    """Compute the areas of a net with these contributions of the voxels."""
+    net, image = Weighted(np.asarray(weights)), torch.ones(1, 1, *GRID.shape)
     return deletion_areas(
         net, image, grid=GRID, heat=heat, cells=cells, background=background, seed=seed
     )
@@ -41,34 +43,34 @@ def test_equal_voxels_fall_along_a_straight_line_in_any_order(seed):
         assert areas[name] == pytest.approx(0.1 * 120 / 2, rel=1e-5)
 
 
-def test_a_needle_is_gone_at_the_first_step_and_back_at_the_first():
-    given = np.zeros(GRID.shape)
-    given[3, 2, 1] = 8.0
-    areas = areas_of(given, given)
+def test_a_single_voxel_is_deleted_and_inserted_at_the_first_step():
+    weights = np.zeros(GRID.shape)
+    weights[3, 2, 1] = 8.0
+    areas = areas_of(weights, weights)
     first = steps(120)[1] / 120
     assert areas["deletion"] == pytest.approx(8 * first / 2, rel=1e-6)
     assert areas["insertion"] == pytest.approx(8 * (1 - first / 2), rel=1e-6)
-    # a map that points away from it takes it last
-    away = areas_of(given, -given)
+    # a map that points away from it deletes it last
+    away = areas_of(weights, -weights)
     last = 1 - steps(120)[-2] / 120
     assert away["deletion"] == pytest.approx(8 * (1 - last / 2), rel=1e-6)
 
 
 def test_areas_of_a_linear_net_follow_from_its_sorted_terms():
-    given = np.random.default_rng(0).normal(size=GRID.shape)
-    areas = areas_of(given, given)
-    gone = np.concatenate([[0], np.sort(given.ravel())[::-1].cumsum()])[steps(120)]
-    expected = np.trapezoid(given.sum() - gone, steps(120) / 120)
+    weights = np.random.default_rng(0).normal(size=GRID.shape)
+    areas = areas_of(weights, weights)
+    deleted = np.concatenate([[0], np.sort(weights.ravel())[::-1].cumsum()])[steps(120)]
+    expected = np.trapezoid(weights.sum() - deleted, steps(120) / 120)
     assert areas["deletion"] == pytest.approx(expected, abs=1e-4)
-    # with nothing in the background, what is left and what is put back add up to the whole
-    assert areas["deletion"] + areas["insertion"] == pytest.approx(given.sum(), abs=1e-4)
+    # with a background of 0, the cells left and the cells inserted add up to all
+    assert areas["deletion"] + areas["insertion"] == pytest.approx(weights.sum(), abs=1e-4)
     assert areas["deletion"] < areas["deletion_random"]
     assert areas["insertion"] > areas["insertion_random"]
-    both = areas["deletion_probability"], areas["insertion_probability"]
-    assert all(0 < one < 1 for one in both)
+    assert 0 < areas["deletion_probability"] < 1
+    assert 0 < areas["insertion_probability"] < 1
 
 
-def test_background_takes_the_place_of_what_is_gone():
+def test_background_replaces_deleted_cells():
     net, image = Weighted(np.ones(GRID.shape)), torch.full((1, 1, *GRID.shape), 3.0)
     logits = deletion_curve(
         net,
@@ -78,8 +80,8 @@ def test_background_takes_the_place_of_what_is_gone():
         background=-0.5,
         insert=False,
     )
-    gone = steps(120)
-    assert logits == pytest.approx(3.0 * (120 - gone) - 0.5 * gone, abs=1e-3)
+    deleted = steps(120)
+    assert logits == pytest.approx(3.0 * (120 - deleted) - 0.5 * deleted, abs=1e-3)
     assert logits[0] == pytest.approx(360)
     assert logits[-1] == pytest.approx(-60)
 
@@ -101,12 +103,12 @@ def test_voxels_belong_to_the_nearest_cell(stride, start):
     assert own == pytest.approx(distance.min(axis=1))
 
 
-def test_a_map_that_is_the_same_everywhere_has_a_random_order():
-    given = np.random.default_rng(1).normal(size=GRID.shape)
+def test_a_constant_map_has_a_random_order():
+    weights = np.random.default_rng(1).normal(size=GRID.shape)
     flat = np.zeros(GRID.shape)
-    found = [areas_of(given, flat, seed=seed)["deletion"] for seed in range(3)]
-    assert len(set(found)) == 3
-    assert areas_of(given, flat, seed=2)["deletion"] == found[2]
+    areas = [areas_of(weights, flat, seed=seed)["deletion"] for seed in range(3)]
+    assert len(set(areas)) == 3
+    assert areas_of(weights, flat, seed=2)["deletion"] == areas[2]
 
 
 def test_the_net_is_left_as_it_was():

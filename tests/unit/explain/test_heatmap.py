@@ -1,4 +1,4 @@
-"""A planted peak stands at its world position in whatever grid it is shown."""
+"""Heat-maps in the scanner's space: peaks stay at their place on any grid."""
 
 import itertools
 
@@ -18,17 +18,17 @@ ROTATIONS = {
 }
 
 
-def grid_of(shape, directions, spacing, at):
+def grid_of(shape, directions, spacing, origin):
     affine = np.eye(4)
     affine[:3, :3] = np.asarray(directions) * spacing
-    affine[:3, 3] = at
+    affine[:3, 3] = origin
     return Grid(shape, affine)
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS.values(), ids=ROTATIONS)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("sign", [(1, 1, 1), (-1, -1, 1), (1, -1, -1)])
-def test_peak_stands_at_its_cell_on_the_scan(rotation, order, sign):
+def test_peak_lies_at_its_cell_on_the_scan(rotation, order, sign):
     cells = grid_of((8, 7, 9), rotation, (9.0, 9.0, 9.0), (-35, 12, -400))
     cell = (5, 2, 6)
     values = np.zeros(cells.shape, np.float32)
@@ -36,8 +36,8 @@ def test_peak_stands_at_its_cell_on_the_scan(rotation, order, sign):
     # the scan: axes swapped and flipped, other spacings, around the same middle
     shape, spacing = (60, 70, 34), np.array([1.1, 0.9, 2.5])
     directions = rotation[:, list(order)] * sign
-    at = cells.to_world((3.5, 3, 4)) - directions @ (spacing * (np.array(shape) - 1) / 2)
-    scan = grid_of(shape, directions, spacing, at)
+    origin = cells.to_world((3.5, 3, 4)) - directions @ (spacing * (np.array(shape) - 1) / 2)
+    scan = grid_of(shape, directions, spacing, origin)
     shown = HeatMap(values, cells).on(scan)
     assert shown.shape == shape
     expected = cells.to_world(cell)
@@ -59,7 +59,7 @@ def test_no_heat_beyond_the_cells():
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS.values(), ids=ROTATIONS)
-def test_from_coarse_to_fine_it_is_linear_between_centres_and_constant_to_the_faces(rotation):
+def test_a_map_is_linear_between_centres_and_constant_to_the_faces(rotation):
     cells = grid_of((5, 4, 6), rotation, (8.0, 6.0, 10.0), (-30, 5, 70))
     index = np.stack(np.indices(cells.shape), axis=-1)
     slope = np.array([1.5, -2.0, 0.5])
@@ -71,17 +71,18 @@ def test_from_coarse_to_fine_it_is_linear_between_centres_and_constant_to_the_fa
     middle = cells.to_world((np.array(cells.shape) - 1) / 2)
     corner = middle - directions @ (spacing * (np.array(shape) - 1) / 2)
     fine = grid_of(shape, directions, spacing, corner)
-    at = cells.to_index(fine.to_world(np.stack(np.indices(shape), axis=-1)))
+    index = cells.to_index(fine.to_world(np.stack(np.indices(shape), axis=-1)))
     last = np.array(cells.shape) - 1
-    within = ((at > -0.5) & (at < last + 0.5)).all(axis=-1)
-    expected = np.where(within, at.clip(0, last) @ slope - 3, 0)
+    within = ((index > -0.5) & (index < last + 0.5)).all(axis=-1)
+    expected = np.where(within, index.clip(0, last) @ slope - 3, 0)
     assert not within.all()
     # a voxel on a face may fall on either side
-    told = (np.minimum(np.abs(at + 0.5), np.abs(at - last - 0.5)) > 1e-3).all(axis=-1)
-    assert heat.on(fine)[told] == pytest.approx(expected[told], abs=1e-4)
+    off_faces = np.minimum(np.abs(index + 0.5), np.abs(index - last - 0.5)) > 1e-3
+    clear = off_faces.all(axis=-1)
+    assert heat.on(fine)[clear] == pytest.approx(expected[clear], abs=1e-4)
 
 
-def test_explain_is_grad_cam_at_its_place():
+def test_explain_is_grad_cam_on_the_cell_grid():
     torch.manual_seed(0)
     net, grid = Small3D(), grid_of((16, 12, 20), np.eye(3), (4.5, 4.5, 4.5), (-30, -40, -50))
     image = torch.randn(1, 1, *grid.shape)
@@ -104,7 +105,5 @@ def test_bright_blob_in_the_image_is_found_in_the_world(voxel, rotation):
     image = torch.zeros(1, 1, 18, 18, 18)
     low = np.array(voxel) // 2 * 2
     image[(0, 0, *(slice(a, a + 2) for a in low))] = 1
-    found = peak_mm(
-        *(getattr(explain(net, image, grid=grid, layer="1"), name) for name in ("values", "cells"))
-    )
-    assert found == pytest.approx(grid.to_world(low + 0.5), abs=1e-4)
+    heat = explain(net, image, grid=grid, layer="1")
+    assert peak_mm(heat.values, heat.cells) == pytest.approx(grid.to_world(low + 0.5), abs=1e-4)

@@ -1,3 +1,5 @@
+"""Erased regions, their controls, and the lung painted over them."""
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -19,7 +21,7 @@ CENTER = GRID.to_world((30, 28, 20))
 
 
 def lung(seed=0):
-    """Denser towards the back, with the correlated grain of a scanner."""
+    """Lung that is denser towards the back, with the correlated grain of a scanner."""
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=GRID.shape), 0.8)
     slope = np.linspace(40, -40, GRID.shape[1])[:, None]
     return np.rint(-850 + slope + noise / noise.std() * 25).astype(np.int16)
@@ -31,7 +33,7 @@ def with_nodule():
     return hu
 
 
-def test_nothing_beside_the_region_changes():
+def test_nothing_outside_the_region_changes():
     hu, region = with_nodule(), sphere(GRID, CENTER, diameter_mm=10)
     before = hu.copy()
     painted = inpaint(hu, region, grid=GRID)
@@ -40,7 +42,7 @@ def test_nothing_beside_the_region_changes():
     assert np.array_equal(painted[~region], hu[~region])
 
 
-def test_what_is_painted_is_like_the_lung_that_was_there():
+def test_painted_lung_is_like_the_lung_before_the_nodule():
     region = sphere(GRID, CENTER, diameter_mm=10)
     painted, truth = inpaint(with_nodule(), region, grid=GRID)[region], lung()[region]
     assert painted.mean() == pytest.approx(truth.mean(), abs=5)
@@ -65,7 +67,7 @@ def test_the_grain_of_neighbours_is_correlated_as_the_scans():
     )
 
 
-def test_beside_the_chest_wall_lung_is_painted_and_no_wall():
+def test_next_to_the_chest_wall_lung_is_painted_and_no_wall():
     hu = with_nodule()
     hu[:, 36:] = 40
     region = sphere(GRID, CENTER, diameter_mm=10)
@@ -73,7 +75,7 @@ def test_beside_the_chest_wall_lung_is_painted_and_no_wall():
     assert painted[region].mean() == pytest.approx(-850, abs=25)
 
 
-def test_it_hangs_on_the_seed_alone():
+def test_painting_depends_on_the_seed_alone():
     hu, region = with_nodule(), sphere(GRID, CENTER, diameter_mm=10)
     assert np.array_equal(
         inpaint(hu, region, grid=GRID, seed=3), inpaint(hu, region, grid=GRID, seed=3)
@@ -83,13 +85,13 @@ def test_it_hangs_on_the_seed_alone():
     )
 
 
-def test_without_lung_around_it_is_refused():
+def test_a_region_without_lung_around_it_is_refused():
     hu = np.full(GRID.shape, 40, np.int16)
     with pytest.raises(ValueError, match="no lung around"):
         inpaint(hu, sphere(GRID, CENTER, diameter_mm=10), grid=GRID)
 
 
-def test_a_region_at_the_images_edge():
+def test_a_region_at_the_images_edge_is_painted():
     region = sphere(GRID, GRID.to_world((0, 28, 39)), diameter_mm=10)
     painted = inpaint(with_nodule(), region, grid=GRID)
     assert painted[region].mean() == pytest.approx(lung()[region].mean(), abs=10)
@@ -111,7 +113,7 @@ def test_a_sphere_holds_the_voxels_within_its_radius_and_the_margin():
 
 
 @pytest.mark.parametrize("index", [(0, 0, 0), (39, 35, 29), (-30, 10, 10), (90, 90, 90)])
-def test_a_sphere_at_the_edge_or_beyond_it_is_what_lies_within(index):
+def test_a_sphere_at_the_edge_or_beyond_it_is_cut(index):
     grid = oblique()
     center = grid.to_world(np.add(index, 0.3))
     points = grid.to_world(np.stack(np.indices(grid.shape), axis=-1))
@@ -119,7 +121,7 @@ def test_a_sphere_at_the_edge_or_beyond_it_is_what_lies_within(index):
     assert np.array_equal(sphere(grid, center, diameter_mm=10), expected)
 
 
-def test_a_mask_is_widened_by_the_margin():
+def test_a_mask_is_dilated_by_the_margin():
     grid, mask = oblique(), np.zeros((40, 36, 30), bool)
     mask[20, 18, 15] = True
     assert np.array_equal(
@@ -127,7 +129,7 @@ def test_a_mask_is_widened_by_the_margin():
     )
 
 
-def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
+def test_the_three_strongest_regions_are_highlighted_and_dilated_by_a_cell():
     grid, heat = oblique(), np.zeros((40, 36, 30), np.float32)
     places = {(5, 5, 5): 3.0, (20, 20, 20): 4.0, (30, 8, 8): 2.5, (8, 28, 8): 2.2, (33, 30, 25): 1}
     for place, value in places.items():
@@ -142,7 +144,7 @@ def test_the_three_strongest_regions_are_highlighted_and_widened_by_a_cell():
     )
 
 
-def test_only_what_the_net_sees_is_highlighted():
+def test_only_voxels_that_the_net_sees_are_highlighted():
     grid, heat = oblique(), np.zeros((40, 36, 30), np.float32)
     heat[5, 5, 5], heat[20, 20, 20] = 9, 1
     seen = np.zeros(heat.shape, bool)
@@ -173,7 +175,7 @@ def test_the_control_is_as_large_within_the_lungs_and_off_the_lesions(seed):
     assert np.array_equal(moved, control_region(region, lungs, avoided=region, seed=seed))
 
 
-def test_there_may_be_no_place_for_a_control():
+def test_without_a_free_place_there_is_no_control():
     region = np.zeros((8, 8, 8), bool)
     region[1:7, 1:7, 1:7] = True
     assert control_region(region, np.ones_like(region), avoided=region) is None

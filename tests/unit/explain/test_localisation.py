@@ -1,7 +1,4 @@
-"""One lesion's figures.
-
-Energy and overlap, by hand and against MONAI.
-"""
+"""Localisation of a lesion: pointing game, energy and overlap, by hand and against MONAI."""
 
 import math
 
@@ -32,18 +29,11 @@ from lungcam.explain import (
 from lungcam.grid import Grid
 
 
-def test_peak_is_the_highest_cell_in_mm():
-    affine = np.array([[-4.0, 0, 0, 100], [0, 0, 5, -50], [0, 6, 0, 20], [0, 0, 0, 1]])
-    heat = np.random.default_rng(0).random((5, 6, 7))
-    heat[4, 1, 3] = 2
-    assert peak_mm(heat, Grid(heat.shape, affine)).tolist() == [84, -35, 26]
-
-
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_map_without_a_peak_points_nowhere_and_hits_nothing(value):
     peak = peak_mm(np.full((3, 3, 3), value), Grid((3, 3, 3), np.eye(4)))
     assert np.isnan(peak).all()
-    assert is_hit(peak, np.zeros(3), 1000) is False
+    assert is_hit(peak, np.zeros(3), diameter_mm=1000) is False
 
 
 @pytest.mark.parametrize(
@@ -60,14 +50,14 @@ def test_map_without_a_peak_points_nowhere_and_hits_nothing(value):
 )
 def test_hit_lies_within_the_radius_and_5_mm(peak, diameter, hit):
     center = np.array([-60.0, 12.0, -300.0])
-    assert is_hit(center + peak, center, diameter) is hit
+    assert is_hit(center + peak, center, diameter_mm=diameter) is hit
 
 
-def test_random_hit_share_of_a_cube_is_the_ball_s_share_of_it():
+def test_random_hit_share_of_a_cube_is_the_balls_share_of_it():
     grid = Grid((50, 50, 25), np.diag([1.0, 1.0, 2.0, 1.0]))
     lungs = np.ones(grid.shape, bool)
     center = grid.to_world((np.array(grid.shape) - 1) / 2)
-    share = random_hit_share(lungs, grid, center, 20.0)
+    share = random_hit_share(lungs, grid, center_mm=center, diameter_mm=20.0)
     assert share == pytest.approx(4 / 3 * math.pi * 15**3 / 50**3, rel=0.02)
 
 
@@ -75,9 +65,14 @@ def test_random_hit_share_counts_the_lungs_alone():
     grid = Grid((40, 20, 20), np.eye(4))
     lungs = np.zeros(grid.shape, bool)
     lungs[10:12, 10, 10], lungs[30:32, 10, 10] = True, True
-    assert random_hit_share(lungs, grid, np.array([10.0, 10, 10]), 4.0) == 0.5
-    assert random_hit_share(lungs, grid, np.array([20.0, 10, 10]), 4.0) == 0
-    assert random_hit_share(lungs, grid, np.array([20.0, 10, 10]), 40.0) == 1
+
+    def share(x: float, diameter: float) -> float:
+        center = np.array([x, 10, 10])
+        return random_hit_share(lungs, grid, center_mm=center, diameter_mm=diameter)
+
+    assert share(10, 4) == 0.5
+    assert share(20, 4) == 0
+    assert share(20, 40) == 1
 
 
 GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 9], [0, 0, 0, 1]]))
@@ -88,40 +83,40 @@ GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 
 )
 def test_pointing_game_of_a_ball(distance, strict, near):
     lesion = Lesion(center_mm=np.array([1.0, 2, 3]), diameter_mm=10.0)
-    found = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
-    assert tuple(found) == POINT_FIGURES
-    assert found["peak_within_radius"] == strict
-    assert found["peak_within_radius_5mm"] == near
-    assert math.isnan(found["peak_in_mask"])
-    assert found["distance_mm"] == pytest.approx(distance)
+    game = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
+    assert tuple(game) == POINT_FIGURES
+    assert game["peak_within_radius"] == strict
+    assert game["peak_within_radius_5mm"] == near
+    assert math.isnan(game["peak_in_mask"])
+    assert game["distance_mm"] == pytest.approx(distance)
 
 
-def test_a_point_that_is_nowhere_hits_nothing():
+def test_a_nan_point_hits_nothing():
     mask = np.ones(GRID.shape, bool)
-    found = measure_point(np.full(3, np.nan), masked_lesion(mask, GRID))
-    assert list(found.values()) == [0, 0, 0, math.inf]
+    game = measure_point(np.full(3, np.nan), masked_lesion(mask, GRID))
+    assert list(game.values()) == [0, 0, 0, math.inf]
 
 
-def test_chance_is_what_random_points_reach():
+def test_chance_is_the_mean_over_random_points():
     lungs = np.zeros(GRID.shape, bool)
     lungs[5:18, 5:25, 3:17], lungs[24:36, 5:25, 3:17] = True, True
     mask = np.zeros(GRID.shape, bool)
     # partly beyond the lungs, where no random point falls
     mask[15:21, 10:16, 6:12] = True
     lesion = masked_lesion(mask, GRID)
-    found = measure_chance(lungs, GRID, lesion=lesion, share=lesion.share_on(GRID))
-    assert set(found) == {*POINT_FIGURES, *MAP_FIGURES}
+    chance = measure_chance(lungs, GRID, lesion=lesion, share=lesion.share_on(GRID))
+    assert set(chance) == {*POINT_FIGURES, *MAP_FIGURES}
     rng = np.random.default_rng(0)
     inside = np.argwhere(lungs)
-    drawn = GRID.to_world(inside[rng.integers(0, len(inside), 20_000)])
-    games = [measure_point(point, lesion) for point in drawn]
+    points = GRID.to_world(inside[rng.integers(0, len(inside), 20_000)])
+    games = [measure_point(point, lesion) for point in points]
     for name in POINT_FIGURES[:3]:
         share = np.mean([game[name] for game in games])
-        assert found[name] == pytest.approx(share, abs=4 * math.sqrt(share / len(games)))
+        assert chance[name] == pytest.approx(share, abs=4 * math.sqrt(share / len(games)))
     median = np.median([game["distance_mm"] for game in games])
-    assert found["distance_mm"] == pytest.approx(median, abs=1)
-    even = measure_map(lungs.astype(float), lesion.share_on(GRID))
-    assert {name: found[name] for name in MAP_FIGURES} == even
+    assert chance["distance_mm"] == pytest.approx(median, abs=1)
+    uniform = measure_map(lungs.astype(float), lesion.share_on(GRID))
+    assert {name: chance[name] for name in MAP_FIGURES} == uniform
     assert math.isnan(
         measure_chance(
             lungs,
@@ -132,10 +127,10 @@ def test_chance_is_what_random_points_reach():
     )
 
 
-def test_each_lung_has_a_centre_and_a_crop_one():
+def test_each_lung_has_a_centre_and_a_crop_has_one():
     lungs = np.zeros(GRID.shape, bool)
     lungs[3:10, 4:9, 5:8], lungs[25:38, 10:21, 2:5] = True, True
-    # a trachea does not part them
+    # a trachea does not separate them
     lungs[10:25, 6, 6] = True
     right, left = lung_centers(lungs, GRID)
     assert right[0] > left[0]
@@ -147,13 +142,13 @@ def test_each_lung_has_a_centre_and_a_crop_one():
     )
 
 
-def test_brightness_is_what_is_denser_than_the_median():
+def test_brightness_is_the_excess_over_the_median():
     image = np.array([-1.0, 0.5, 0, 0.25, -0.5]).reshape(5, 1, 1)
-    found = brightness(image, Grid(image.shape, np.eye(4)))
-    assert found.values.ravel().tolist() == [0, 0.5, 0, 0.25, 0]
+    heat = brightness(image, Grid(image.shape, np.eye(4)))
+    assert heat.values.ravel().tolist() == [0, 0.5, 0, 0.25, 0]
 
 
-def test_energy_worked_by_hand():
+def test_energy_by_hand():
     heat = np.array([[[3.0, 1, -50, 4]]])
     # all of the first voxel, half of the second and all of the third are lesion
     assert energy_inside(heat, np.array([[[1, 0.5, 1, 0]]])) == 3.5 / 8
@@ -172,10 +167,10 @@ def test_overlap_is_that_of_monai(level):
     rng = np.random.default_rng(0)
     heat, lesion = rng.normal(size=(7, 8, 9)), rng.random((7, 8, 9)) > 0.7
     hot = torch.tensor(heat >= level * heat.max())[None, None]
-    told = torch.tensor(lesion)[None, None]
+    truth = torch.tensor(lesion)[None, None]
     iou, dice = overlap(heat, lesion.astype(np.float32), level=level)
-    assert iou == pytest.approx(float(compute_iou(hot, told)))
-    assert dice == pytest.approx(float(compute_dice(hot, told)))
+    assert iou == pytest.approx(float(compute_iou(hot, truth)))
+    assert dice == pytest.approx(float(compute_dice(hot, truth)))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
@@ -185,7 +180,7 @@ def test_a_map_without_heat_covers_nothing(value):
 
 @settings(deadline=None)
 @given(st.integers(0, 1000), st.sampled_from(LEVELS), st.floats(0.001, 1000))
-def test_figures_hang_on_no_scale_and_dice_follows_iou(seed, level, scale):
+def test_measures_do_not_depend_on_the_scale_and_dice_follows_iou(seed, level, scale):
     rng = np.random.default_rng(seed)
     heat, share = rng.normal(size=(5, 5, 5)), rng.random((5, 5, 5))
     iou, dice = overlap(heat, share, level=level)

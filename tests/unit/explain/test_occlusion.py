@@ -1,4 +1,4 @@
-"""Occlusion on nets whose answer can be told by hand."""
+"""Occlusion on linear nets, by hand."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from lungcam.grid import Grid
 AFFINE = np.array([[0, -2.0, 0, 10], [0.5, 0, 0, 20], [0, 0, -3, 30], [0, 0, 0, 1]])
 
 
-class Weighed(nn.Module):
-    """The sum of all voxels, each with its weight; counts the images that it saw."""
+class Weighted(nn.Module):
+    """Weighted sum of all voxels; counts the images that it receives."""
 
     def __init__(self, weights):
         super().__init__()
@@ -26,12 +26,12 @@ class Weighed(nn.Module):
 
 
 @pytest.mark.parametrize("shape", [(13, 14, 25), (24, 30, 36), (11, 11, 12)])
-def test_a_block_counts_what_the_net_makes_of_it(shape):
-    """Of a linear net: the weighted sum of what lies on the block, less the background's."""
+def test_a_block_has_its_contribution_to_the_logit(shape):
+    """For a linear net: the weighted sum over the block, less the background's."""
     rng = torch.Generator().manual_seed(0)
     weights, image = (torch.randn(1, 1, *shape, generator=rng) for _ in range(2))
     grid = Grid(shape, AFFINE)
-    values, cells = occlusion(Weighed(weights), image, grid=grid, background=-1.0)
+    values, cells = occlusion(Weighted(weights), image, grid=grid, background=-1.0)
     assert values.shape == cells.shape
     step = -(-min(shape) // 12)
     assert grid.to_index(cells.to_world((1, 0, 0))) - grid.to_index(
@@ -50,7 +50,7 @@ def test_a_block_counts_what_the_net_makes_of_it(shape):
 def test_cells_cover_the_image(shape):
     image = torch.full((1, 1, *shape), -1.0)
     _, cells = occlusion(
-        Weighed(torch.ones(1)), image, grid=Grid(shape, np.eye(4)), background=-1.0
+        Weighted(torch.ones(1)), image, grid=Grid(shape, np.eye(4)), background=-1.0
     )
     step = cells.spacing_mm[0]
     assert (cells.to_world((0, 0, 0)) - step / 2 <= -0.5).all()
@@ -59,10 +59,10 @@ def test_cells_cover_the_image(shape):
     assert (last - step / 2 < np.array(shape) - 0.5).all()
 
 
-def test_blocks_that_change_nothing_are_not_asked_about():
+def test_blocks_that_change_nothing_are_skipped():
     image = torch.full((1, 1, 24, 24, 24), 0.5)
     image[0, 0, 5, 5, 5] = 2
-    net = Weighed(torch.ones(1))
+    net = Weighted(torch.ones(1))
     values, cells = occlusion(net, image, grid=Grid((24, 24, 24), np.eye(4)), background=0.5)
     # cells of 2 voxels, blocks of 4: two along each axis hold the voxel
     assert net.seen == 1 + 2**3
@@ -72,9 +72,9 @@ def test_blocks_that_change_nothing_are_not_asked_about():
     assert cells.to_world(center) == pytest.approx(np.full(3, 5.5))
 
 
-def test_a_layer_that_does_not_exist_is_of_no_matter():
+def test_the_layer_is_ignored():
     shape = (12, 12, 12)
-    net, grid = Weighed(-torch.ones(1)), Grid(shape, np.eye(4))
+    net, grid = Weighted(-torch.ones(1)), Grid(shape, np.eye(4))
     against = explain(
         net,
         torch.zeros(1, 1, *shape),
@@ -94,5 +94,5 @@ def test_net_is_left_as_it_was():
     assert net.training
     assert torch.equal(image, before)
     assert torch.is_grad_enabled()
-    again, _ = occlusion(net, image, grid=Grid((12, 12, 12), np.eye(4)), background=0.0)
-    assert np.array_equal(first, again)
+    second, _ = occlusion(net, image, grid=Grid((12, 12, 12), np.eye(4)), background=0.0)
+    assert np.array_equal(first, second)

@@ -1,4 +1,4 @@
-"""A voxel that lights up in a scan on disk is found in the scanner's space; see benchmarks."""
+"""Response of a net to a bright voxel of a scan on disk, in the scanner's space; see benchmarks."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from benchmarks.planted import EXACT, planted
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_response_stands_at_its_voxel(seed, tmp_path):
-    """Behind random nets, in oblique, anisotropic and flipped .mhd files."""
+def test_response_lies_at_its_voxel(seed, tmp_path):
+    """With random nets and oblique, anisotropic and flipped .mhd files."""
     off = planted(seed, tmp_path, whole_chest=seed % 12 == 11)
     assert off[EXACT].cells <= 0.5

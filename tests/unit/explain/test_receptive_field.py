@@ -1,4 +1,4 @@
-"""Where cells stand, against receptive fields that are measured by gradients."""
+"""Places of cells, against receptive fields that are measured by gradients."""
 
 import numpy as np
 import pytest
@@ -27,29 +27,28 @@ def positive(net: nn.Module) -> nn.Module:
 
 
 def features(net: nn.Module, layer: str, image: torch.Tensor) -> torch.Tensor:
-    found = []
-    handle = net.get_submodule(layer).register_forward_hook(lambda *call: found.append(call[-1]))
+    outputs = []
+    handle = net.get_submodule(layer).register_forward_hook(lambda *call: outputs.append(call[-1]))
     net(image)
     handle.remove()
-    return found[0]
+    return outputs[0]
 
 
 def field(net: nn.Module, layer: str, shape, cell) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest input voxel that a cell of a positive net answers to.
+    """Return the lowest and highest input voxel that a cell of a positive net responds to.
 
-    A maximum hands its gradient to one voxel only: each pooling is measured as an average, whose
-    window is the same.
+    A maximum passes its gradient to one voxel only: each pooling is measured as an average with
+    the same window.
     """
     image = torch.ones(1, 1, *shape, dtype=torch.float64, requires_grad=True)
     output = features(net, layer, image)[(0, slice(None), *cell)].sum()
     (gradient,) = torch.autograd.grad(output, image)
-    answered = gradient[0, 0].numpy() > 0
-    voxels = np.argwhere(answered)
+    voxels = np.argwhere(gradient[0, 0].numpy() > 0)
     return voxels.min(axis=0), voxels.max(axis=0)
 
 
 class WindowMean(nn.Module):
-    """The average over the window of a maximum pooling, dilation too."""
+    """Average over the window of a maximum pooling, including its dilation."""
 
     def __init__(self, pool: nn.MaxPool3d):
         super().__init__()
@@ -81,7 +80,7 @@ def with_means(net: nn.Module) -> nn.Module:
     return net
 
 
-def assert_cells_stand_at_their_fields(net, layer, shape):
+def assert_cells_lie_at_their_fields(net, layer, shape):
     cells = cell_grid(net, layer, image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY))
     measured = positive(with_means(net))
     output = features(measured, layer, torch.ones(1, 1, *shape, dtype=torch.float64))
@@ -89,18 +88,18 @@ def assert_cells_stand_at_their_fields(net, layer, shape):
     middle = np.array(cells.shape) // 2
     for cell in (middle, np.maximum(middle - (0, 1, 2), 0)):
         low, high = field(measured, layer, shape, tuple(cell))
-        # a field that reaches over a face is cut there, and with gaps may end short of it
-        whole = (low >= 8) & (high < np.array(shape) - 8)
+        # a field that extends over a face is cut there, and with gaps may end short of it
+        complete = (low >= 8) & (high < np.array(shape) - 8)
         if cell is middle:
-            assert whole.any()
+            assert complete.any()
         center = (low + high) / 2
-        assert cells.to_world(cell)[whole] == pytest.approx(center[whole], abs=1e-6)
+        assert cells.to_world(cell)[complete] == pytest.approx(center[complete], abs=1e-6)
 
 
-def test_small3d():
+def test_small3d_cells_lie_at_their_fields():
     net = Small3D()
     for layer in ("pool1", "conv3"):
-        assert_cells_stand_at_their_fields(Small3D(), layer, (32, 18, 32))
+        assert_cells_lie_at_their_fields(Small3D(), layer, (32, 18, 32))
     cells = cell_grid(
         net, "conv3", image=torch.zeros(1, 1, 20, 16, 24), grid=Grid((20, 16, 24), IDENTITY)
     )
@@ -111,7 +110,7 @@ def test_small3d():
 
 @st.composite
 def stacks(draw):
-    """One to three layers, each with its own window along each axis."""
+    """Draw one to three layers, each with its own window along each axis."""
     layers = []
     for _ in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(["conv", "same", "max", "avg"]))
@@ -134,31 +133,30 @@ def stacks(draw):
 
 @settings(deadline=None, max_examples=20)
 @given(stacks())
-def test_stacks_of_any_windows(net):
-    assert_cells_stand_at_their_fields(net, str(len(net) - 1), (33, 34, 35))
+def test_cells_of_stacked_windows_lie_at_their_fields(net):
+    assert_cells_lie_at_their_fields(net, str(len(net) - 1), (33, 34, 35))
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("kernel", [2, 4])
-def test_same_padding_of_an_even_kernel(kernel):
+def test_same_padding_of_an_even_kernel_is_located(kernel):
     net = nn.Sequential(nn.Conv3d(1, 1, kernel, padding="same"))
-    assert_cells_stand_at_their_fields(net, "0", (21, 22, 23))
+    assert_cells_lie_at_their_fields(net, "0", (21, 22, 23))
 
 
 @pytest.mark.parametrize(("layer", "length"), [("layer1", 40), ("layer2", 64), ("layer3", 128)])
-def test_residual_net(layer, length):
+def test_cells_of_a_residual_net_lie_at_their_fields(layer, length):
     net = ResNet("basic", [1, 1, 1, 1], [2, 2, 2, 2], n_input_channels=1, num_classes=1)
-    assert_cells_stand_at_their_fields(net, layer, (length, 24, 24))
+    assert_cells_lie_at_their_fields(net, layer, (length, 24, 24))
 
 
-def test_net_that_joins_its_maps():
-    """Each map of a DenseNet is appended to those before."""
+def test_cells_of_a_net_that_concatenates_maps_lie_at_their_fields():
     shape = (80, 24, 24)
     net = DenseNet121(3, 1, 1, init_features=4, growth_rate=2, block_config=(1, 1), bn_size=1)
-    assert_cells_stand_at_their_fields(net, "features.denseblock2", shape)
+    assert_cells_lie_at_their_fields(net, "features.denseblock2", shape)
 
 
-def test_stands_in_the_scanner_s_space():
+def test_cells_are_located_in_the_scanners_space():
     affine = np.array([[0, -2.0, 0, 10], [0.5, 0, 0, 20], [0, 0, -3, 30], [0, 0, 0, 1]])
     net = nn.Sequential(nn.AvgPool3d((2, 3, 4)))
     grid = Grid((8, 9, 8), affine)
@@ -171,7 +169,7 @@ def test_stands_in_the_scanner_s_space():
 
 
 class Change(nn.Module):
-    """A convolution behind a step that moves voxels."""
+    """Convolution behind a step that moves voxels."""
 
     def __init__(self, step):
         super().__init__()
@@ -183,14 +181,14 @@ class Change(nn.Module):
 
 
 class Squeezed(nn.Module):
-    """Weighs channels by what all cells hold, as squeeze and excitation does."""
+    """Weights channels by a mean over all cells, as squeeze and excitation does."""
 
     def forward(self, x):
         return x * x.mean((2, 3, 4), keepdim=True).sigmoid() + x / (1 + x.amax())
 
 
 class Joined(nn.Module):
-    """Adds or appends two branches."""
+    """Adds or concatenates two branches."""
 
     def __init__(self, first, second, join):
         super().__init__()
@@ -253,7 +251,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("step", "start", "apart"), PLACES.values(), ids=PLACES)
-def test_operations_that_are_known(step, start, apart):
+def test_known_operations_move_cells_as_worked_by_hand(step, start, apart):
     shape = (8, 12, 10)
     cells = cell_grid(
         Change(step), "conv", image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY)
@@ -262,7 +260,7 @@ def test_operations_that_are_known(step, start, apart):
     assert np.diag(cells.affine)[:3] == pytest.approx(np.broadcast_to(apart, 3), abs=1e-6)
 
 
-def test_changed_axes():
+def test_permuted_axes_are_followed():
     net = Change(lambda x: x.permute(0, 1, 3, 4, 2).transpose(2, 3)[:, :, ::2])
     shape = (8, 9, 10)
     cells = cell_grid(net, "conv", image=torch.zeros(1, 1, *shape), grid=Grid(shape, IDENTITY))
@@ -304,22 +302,22 @@ def _assign(x):
     return copy
 
 
-@pytest.mark.parametrize(("step", "why"), REFUSED.values(), ids=REFUSED)
-def test_place_that_is_not_known_is_refused(step, why):
-    with pytest.raises(ValueError, match=f"layer 'conv' is not known: .*{why}"):
+@pytest.mark.parametrize(("step", "reason"), REFUSED.values(), ids=REFUSED)
+def test_unknown_place_is_refused(step, reason):
+    with pytest.raises(ValueError, match=f"layer 'conv' is not known: .*{reason}"):
         cell_grid(
             Change(step), "conv", image=torch.zeros(1, 1, 8, 9, 10), grid=Grid((8, 9, 10), IDENTITY)
         )
 
 
-def test_layer_that_is_not_run_is_refused():
+def test_layer_that_does_not_run_is_refused():
     net = Small3D()
     net.idle = nn.Conv3d(1, 1, 1)
     with pytest.raises(ValueError, match="does not run its layer 'idle'"):
         cell_grid(net, "idle", image=torch.zeros(1, 1, 8, 8, 8), grid=Grid((8, 8, 8), IDENTITY))
 
 
-def test_unknown_layer_is_refused_with_those_there_are():
+def test_unknown_layer_is_refused_with_a_list_of_the_known():
     with pytest.raises(ValueError, match=r"no layer 'conv9'.*conv1.*conv3"):
         cell_grid(
             Small3D(), "conv9", image=torch.zeros(1, 1, 8, 8, 8), grid=Grid((8, 8, 8), IDENTITY)

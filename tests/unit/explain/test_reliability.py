@@ -1,3 +1,5 @@
+"""Verdict on heat-maps, rule by rule."""
+
 import math
 
 import pytest
@@ -20,16 +22,16 @@ GOOD = {
 
 
 def test_a_net_that_meets_every_rule_passes():
-    found = assess_reliability(GOOD)
-    assert found["verdict"] == "passed"
-    assert found["criteria"] == dict.fromkeys(RULES, True)
+    result = assess_reliability(GOOD)
+    assert result["verdict"] == "passed"
+    assert result["criteria"] == dict.fromkeys(RULES, True)
     # repeatability and lesions have two figures each
-    assert len(found["reasons"]) == 7
-    assert found["figures"] == GOOD
+    assert len(result["reasons"]) == 7
+    assert result["figures"] == GOOD
 
 
 @pytest.mark.parametrize(
-    ("name", "figure", "rule", "told"),
+    ("name", "figure", "rule", "words"),
     [
         ("auc", (0.6, 0.48, 0.7), "discriminates", "AUC 0.60 (95 % interval 0.48 to 0.70)"),
         ("auc", (0.6, 0.5, 0.7), "discriminates", "above 0.5"),
@@ -41,27 +43,27 @@ def test_a_net_that_meets_every_rule_passes():
         ("over_untrained", (0.1, -0.1, 0.3), "finds_lesions", "untrained net's peaks"),
     ],
 )
-def test_a_rule_that_is_not_met_fails_and_is_the_only_one_told(name, figure, rule, told):
-    found = assess_reliability({**GOOD, name: figure})
-    assert found["verdict"] == "failed"
-    assert [one for one, met in found["criteria"].items() if not met] == [rule]
-    (sentence,) = found["reasons"]
-    assert told in sentence
+def test_a_failed_rule_is_the_only_reason(name, figure, rule, words):
+    result = assess_reliability({**GOOD, name: figure})
+    assert result["verdict"] == "failed"
+    assert [name for name, met in result["criteria"].items() if not met] == [rule]
+    (sentence,) = result["reasons"]
+    assert words in sentence
     assert sentence.startswith("Not shown: ")
     assert sentence.endswith(".")
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan])
 @pytest.mark.parametrize("name", ["auc", "deletion", "randomised", "shift", "over_untrained"])
-def test_an_interval_that_is_not_known_meets_no_rule(name, unknown):
-    found = assess_reliability({**GOOD, name: (GOOD[name][0], unknown, unknown)})
-    assert found["verdict"] == "failed"
-    assert "interval not known" in found["reasons"][0]
+def test_an_unknown_interval_meets_no_rule(name, unknown):
+    result = assess_reliability({**GOOD, name: (GOOD[name][0], unknown, unknown)})
+    assert result["verdict"] == "failed"
+    assert "interval not known" in result["reasons"][0]
 
 
 def test_where_no_lesion_is_known_the_other_rules_decide():
     unknown = {**GOOD, "over_random": None, "over_untrained": None}
-    found = assess_reliability(unknown)
-    assert found["verdict"] == "passed"
-    assert "finds_lesions" not in found["criteria"]
+    result = assess_reliability(unknown)
+    assert result["verdict"] == "passed"
+    assert "finds_lesions" not in result["criteria"]
     assert assess_reliability({**unknown, "auc": (0.5, 0.4, 0.6)})["verdict"] == "failed"

@@ -1,3 +1,5 @@
+"""Randomised nets, shifted and noisy inputs, and the similarity of maps."""
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ from lungcam.nets import Small3D
 
 
 class Scaled(nn.Module):
-    """Has a weight of its own and no way to begin anew."""
+    """Layer with a weight of its own and no `reset_parameters`."""
 
     def __init__(self):
         super().__init__()
@@ -36,26 +38,26 @@ def net():
     torch.manual_seed(3)
     layers = nn.Conv3d(1, 3, 3), nn.BatchNorm3d(3), Scaled(), nn.AdaptiveMaxPool3d(1)
     net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(3, 1))
-    net.register_buffer("told", torch.arange(4.0), persistent=False)
-    net(torch.randn(4, 1, 6, 6, 6))  # the statistics are no longer those of the beginning
+    net.register_buffer("constant", torch.arange(4.0), persistent=False)
+    net(torch.randn(4, 1, 6, 6, 6))  # changes the running statistics
     return net.train()
 
 
 IMAGE = torch.zeros(1, 1, 6, 6, 6)
 
 
-def held(net):
+def tensor_bytes(net):
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     return {name: tensor.detach().numpy().tobytes() for name, tensor in tensors.items()}
 
 
 def test_layers_are_randomised_from_the_head_down(net):
-    before, seen = held(net), []
+    before, stages = tensor_bytes(net), []
     for name, changed in cascading_randomisation(net, IMAGE):
-        after = held(changed)
+        after = tensor_bytes(changed)
         differ = {key.split(".")[0] for key in before if before[key] != after[key]}
-        seen.append((name, differ))
-    assert seen == [
+        stages.append((name, differ))
+    assert stages == [
         ("5", {"5"}),
         ("2", {"5", "2"}),
         ("1", {"5", "2", "1"}),
@@ -63,37 +65,39 @@ def test_layers_are_randomised_from_the_head_down(net):
     ]
 
 
-@pytest.mark.parametrize("way", ["whole", "broken off", "error"])
-def test_the_net_and_the_random_numbers_stay_as_they_are(net, way):
-    if way == "error":
+@pytest.mark.parametrize("ending", ["complete", "stopped", "error"])
+def test_the_net_and_the_random_state_are_left_unchanged(net, ending):
+    if ending == "error":
         net[5] = nn.Linear(7, 1)
-    before, state, training = held(net), torch.get_rng_state(), net.training
+    before, state, training = tensor_bytes(net), torch.get_rng_state(), net.training
     stages = cascading_randomisation(net, IMAGE)
-    if way == "whole":
+    if ending == "complete":
         list(stages)
-    elif way == "broken off":
+    elif ending == "stopped":
         next(stages)
         del stages
     else:
         with pytest.raises(RuntimeError, match="mat1"):
             next(stages)
-    assert held(net) == before
+    assert tensor_bytes(net) == before
     assert torch.equal(torch.get_rng_state(), state)
     assert net.training == training
-    assert not any(one._forward_hooks or one._forward_pre_hooks for one in net.modules())
-    assert all(one.grad is None for one in net.parameters())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+    assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_random_weights_are_not_those_that_a_seeded_training_begins_with():
+def test_random_weights_are_not_the_initial_weights_of_a_seeded_training():
     for seed in range(4):
         torch.manual_seed(seed)
-        begun = nn.Sequential(nn.Conv3d(1, 3, 3))
-        assert held(untrained_net(begun, IMAGE, seed=seed)) != held(begun)
+        initial = nn.Sequential(nn.Conv3d(1, 3, 3))
+        assert tensor_bytes(untrained_net(initial, IMAGE, seed=seed)) != tensor_bytes(initial)
 
 
-def test_random_weights_hang_on_the_seed_alone(net):
-    first, again, other = (held(untrained_net(net, IMAGE, seed=seed)) for seed in (5, 5, 6))
-    assert first == again
+def test_random_weights_depend_on_the_seed_alone(net):
+    first, repeated, other = (
+        tensor_bytes(untrained_net(net, IMAGE, seed=seed)) for seed in (5, 5, 6)
+    )
+    assert first == repeated
     assert first != other
 
 
@@ -104,7 +108,7 @@ def test_a_deep_net_is_randomised_in_few_stages():
     assert names[-1] == "0"
 
 
-def test_the_stages_of_the_projects_own_net():
+def test_the_stages_of_small3d_run_from_head_to_input():
     names = [name for name, _ in cascading_randomisation(Small3D(), torch.zeros(1, 1, 8, 8, 8))]
     assert names == ["fc3", "fc2", "fc1", "conv3", "norm2", "conv2", "norm1", "conv1"]
 
@@ -113,60 +117,66 @@ GRID = Grid((9, 8, 10), np.diag([-5.0, 5.0, 4.0, 1.0]))
 
 
 def blob():
-    at = np.stack(np.indices(GRID.shape), axis=-1) - [4, 4, 5]
-    return torch.tensor(np.exp(-(at**2).sum(-1) / 4), dtype=torch.float32)[None, None]
+    offset = np.stack(np.indices(GRID.shape), axis=-1) - [4, 4, 5]
+    return torch.tensor(np.exp(-(offset**2).sum(-1) / 4), dtype=torch.float32)[None, None]
 
 
-def test_a_shifted_grid_sees_the_same_patient():
+def test_a_shifted_grid_shows_the_same_patient():
     image = torch.randn(1, 1, *GRID.shape)
-    seen, at = shift_image(image, GRID, by=(2, -1, 0))
+    shifted, grid = shift_image(image, GRID, by=(2, -1, 0))
     index = np.array([3, 4, 5])
-    there = GRID.to_index(at.to_world(index)).round().astype(int)
-    assert there.tolist() == [5, 3, 5]
-    assert seen[(0, 0, *index)] == image[(0, 0, *there)]
-    # the outermost voxels go on
-    assert torch.equal(seen[0, 0, -1, 1:], image[0, 0, -1, :-1])
+    source = GRID.to_index(grid.to_world(index)).round().astype(int)
+    assert source.tolist() == [5, 3, 5]
+    assert shifted[(0, 0, *index)] == image[(0, 0, *source)]
+    # the outermost voxels are repeated
+    assert torch.equal(shifted[0, 0, -1, 1:], image[0, 0, -1, :-1])
 
 
-def test_a_map_of_the_image_itself_is_repeated_without_fault():
+def test_a_map_of_the_image_itself_is_repeated_exactly():
     image = blob()
-    found = repeatability(
-        lambda one, grid: HeatMap(one[0, 0].numpy(), grid),
+    result = repeatability(
+        lambda image, grid: HeatMap(image[0, 0].numpy(), grid),
         image,
         grid=GRID,
         where=np.ones(GRID.shape, bool),
     )
-    assert found["shift"] == {
+    assert result["shift"] == {
         "spearman": pytest.approx(1, abs=1e-6),
         "peak_mm": pytest.approx(0, abs=1e-9),
         "steady": 1,
     }
-    assert found["noise"]["spearman"] > 0.5
+    assert result["noise"]["spearman"] > 0.5
 
 
-def test_a_map_that_hangs_on_the_frame_moves_with_it():
+def test_a_map_that_depends_on_the_frame_moves_with_it():
     fixed = blob()[0, 0].numpy()
-    found = repeatability(
-        lambda _one, grid: HeatMap(fixed, grid), blob(), grid=GRID, where=np.ones(GRID.shape, bool)
+    result = repeatability(
+        lambda _image, grid: HeatMap(fixed, grid),
+        blob(),
+        grid=GRID,
+        where=np.ones(GRID.shape, bool),
     )
     moved = [5, 5, 4, np.linalg.norm([10, 10, 8])]
-    assert found["shift"]["peak_mm"] == pytest.approx(np.mean(moved))
+    assert result["shift"]["peak_mm"] == pytest.approx(np.mean(moved))
     # two voxels along each axis are more than a cell's diagonal
-    assert found["shift"]["steady"] == 0.75
-    assert found["shift"]["spearman"] < 0.95
-    assert found["noise"] == {"spearman": pytest.approx(1), "peak_mm": 0}
+    assert result["shift"]["steady"] == 0.75
+    assert result["shift"]["spearman"] < 0.95
+    assert result["noise"] == {"spearman": pytest.approx(1), "peak_mm": 0}
 
 
 def test_an_empty_map_is_not_repeated():
     empty = np.zeros(GRID.shape, np.float32)
-    found = repeatability(
-        lambda _one, grid: HeatMap(empty, grid), blob(), grid=GRID, where=np.ones(GRID.shape, bool)
+    result = repeatability(
+        lambda _image, grid: HeatMap(empty, grid),
+        blob(),
+        grid=GRID,
+        where=np.ones(GRID.shape, bool),
     )
-    assert found["shift"]["steady"] == found["shift"]["spearman"] == 0
-    assert np.isnan(found["shift"]["peak_mm"])
+    assert result["shift"]["steady"] == result["shift"]["spearman"] == 0
+    assert np.isnan(result["shift"]["peak_mm"])
 
 
-def test_noise_is_slight_seeded_and_draws_no_numbers_of_torchs_own():
+def test_noise_is_slight_and_seeded_and_leaves_torchs_random_state():
     image, state = torch.randn(1, 1, 32, 32, 32) * 3 + 1, torch.get_rng_state()
     first = add_noise(image, 1)
     assert torch.equal(torch.get_rng_state(), state)
@@ -183,20 +193,20 @@ def test_rank_correlation_is_spearmans():
     assert rank_correlation(first, second) == pytest.approx(expected)
 
 
-def test_a_map_that_is_the_same_everywhere_is_like_no_other():
+def test_a_constant_map_has_no_rank_correlation():
     assert rank_correlation(np.zeros(8), np.arange(8.0)) == 0
     assert rank_correlation(np.array([]), np.array([])) == 0
 
 
-def test_maps_are_compared_where_they_stand_in_space():
+def test_maps_are_compared_in_the_scanners_space():
     values = np.random.default_rng(0).random((8, 8, 8)).astype(np.float32)
     values[4, 4, 4] = 2
     grid = Grid((8, 8, 8), np.diag([5.0, 5.0, 5.0, 1.0]))
-    # the same patient through cells that stand one further on
+    # the same patient through cells that are shifted by one
     part = HeatMap(values[1:, :, :-2], grid.crop((slice(1, 8), slice(0, 8), slice(0, 6))))
     whole = HeatMap(values, grid)
-    found = compare_maps(whole, part, where=np.ones(grid.shape, bool))
-    assert found == {"spearman": pytest.approx(1), "peak_mm": pytest.approx(0, abs=1e-9)}
+    comparison = compare_maps(whole, part, where=np.ones(grid.shape, bool))
+    assert comparison == {"spearman": pytest.approx(1), "peak_mm": pytest.approx(0, abs=1e-9)}
     # as arrays they do not fit: moved by a cell, their peaks are apart
     moved = HeatMap(values, Grid(grid.shape, part.cells.affine))
     assert compare_maps(whole, moved, where=np.ones(grid.shape, bool))["peak_mm"] == pytest.approx(
