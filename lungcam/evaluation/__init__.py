@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Evaluation of a trained net: predictions, localisation, checks of heat-maps, erasure, reports."""

@@ -90,9 +90,9 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Return a batch's loss, with those of outline, location and attributes."""
         if not (self.outline_weight or self.attributes_weight or self.location_weight):
-            return self._loss(batch, "train", self.logits(batch["input"]))
+            return self._loss(batch, split="train", logits=self.logits(batch["input"]))
         output = self.read(batch["input"])
-        loss = self._loss(batch, "train", output.logit)
+        loss = self._loss(batch, split="train", logits=output.logit)
         if self.outline_weight:
             loss = loss + self.outline_weight * outline_loss(output.outline, batch["lesion"])
         if self.location_weight:
@@ -113,7 +113,7 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         """Keep a batch's logits and labels."""
-        self._loss(batch, "val", self.logits(batch["input"]))
+        self._loss(batch, split="val", logits=self.logits(batch["input"]))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and metrics over all validation samples."""
@@ -134,7 +134,7 @@ class Classifier(pl.LightningModule):
         scheduler = self.scheduler(optimizer, total_steps=steps)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
-    def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
+    def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
         """Return the loss of the label, and keep what the epoch's metrics need."""
         label = batch["label"]
         # samples without a label teach outlines and attributes alone

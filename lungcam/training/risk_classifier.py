@@ -41,21 +41,27 @@ class RiskClassifier(Classifier):
         with every_year(self.net):
             return self.net.read(channels_last(image))
 
-    def _loss(self, batch: dict, split: str, logits: torch.Tensor) -> torch.Tensor:
-        targets = batch["y_seq"], batch["y_mask"]
-        self._epoch_outputs[split].append((logits.detach(), batch["label"], *targets))
-        return _masked_loss(logits, *targets)
+    def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
+        y_seq, y_mask = batch["y_seq"], batch["y_mask"]
+        self._epoch_outputs[split].append((logits.detach(), batch["label"], y_seq, y_mask))
+        return _masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
 
     def _summarise_epoch(
-        self, logits: torch.Tensor, labels: torch.Tensor, *targets: torch.Tensor
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        y_seq: torch.Tensor,
+        y_mask: torch.Tensor,
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
         logits, labelled = logits.float(), labels >= 0
-        loss = _masked_loss(logits, *targets)
-        weight = float(_known_years(*targets).sum())
+        loss = _masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
+        weight = float(_known_years(y_seq, y_mask).sum())
         return loss, weight, logits[labelled, -1], labels[labelled]
 
 
-def _masked_loss(logits: torch.Tensor, y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:
+def _masked_loss(
+    logits: torch.Tensor, *, y_seq: torch.Tensor, y_mask: torch.Tensor
+) -> torch.Tensor:
     """Return the mean loss over the known years of all samples."""
     losses = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
     known = _known_years(y_seq, y_mask)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 
 from lungcam.cohorts import Sample, ScanNodule
 from lungcam.evaluation.candidate_sources import BASELINES, CandidateSources
-from lungcam.evaluation.localisation import Localiser
+from lungcam.evaluation.localisation import Localiser, peak_shares
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain import Explainer, ball_share
 from lungcam.grid import Grid
@@ -232,3 +233,43 @@ def test_without_a_known_lesion_there_is_one_note(localiser, tmp_path):
     assert len(candidates) == 1
     (note, _) = lines
     assert note.startswith("note: no lesion's place is known")
+
+
+def test_peak_shares_are_those_of_the_localised_lesions(localiser, tmp_path):
+    places = [world(7, 9, 12), world(22, 12, 8), world(25, 15, 20)]
+    # the peak is on the lesion, 4 mm outside of it, and far away
+    balls = [places[0], world(22, 12, 11), places[0]]
+    samples = [
+        sample(str(number), 1, tmp_path, center_mm=place, diameter_mm=16.0)
+        for number, place in enumerate(places)
+    ]
+    # neither a negative nor a positive in an unknown place counts
+    samples += [
+        sample("negative", 0, tmp_path, center_mm=places[0], diameter_mm=16.0),
+        sample("unknown", 1, tmp_path),
+    ]
+    images = [image_of((ball, 12.0, 1.0)) for ball in [*balls, *places[:2]]]
+    dataset = SimpleNamespace(
+        samples=samples,
+        prepared=lambda row: SimpleNamespace(
+            input=images[row][0, 0].numpy(), lungs=LUNGS, grid=GRID
+        ),
+    )
+    shares = peak_shares(localiser.sources.net, localiser.sources.explainer, dataset=dataset)
+    for row in range(3):
+        localiser.add(samples[row], images[row], grid=GRID, lungs=LUNGS)
+    figures = report(localiser, tmp_path)[0]["sizes"]["all"]
+    assert shares["peak_n"] == 3
+    for name, figure in (
+        ("peak_share", "peak_within_radius_5mm"),
+        ("peak_share_strict", "peak_within_radius"),
+    ):
+        assert shares[name] == figures[figure]["value"]
+        assert shares[f"{name}_random"] == figures[figure]["baselines"]["random"]["value"]
+    assert (shares["peak_share"], shares["peak_share_strict"]) == pytest.approx((2 / 3, 1 / 3))
+
+
+def test_without_a_positive_in_a_known_place_there_are_no_peak_shares(localiser, tmp_path):
+    dataset = SimpleNamespace(samples=[sample("a", 1, tmp_path), sample("b", 0, tmp_path)])
+    explainer = localiser.sources.explainer
+    assert peak_shares(localiser.sources.net, explainer, dataset=dataset) == {}
