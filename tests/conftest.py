@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures of all tests."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def sample_data() -> Path:
-    """Folder of the public scans; the test skips where it is absent."""
+    """Return the folder of the public scans; the test is skipped without it."""
     folder = Path(os.environ.get("LUNGCAM_SAMPLE_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no sample data at {folder}: set LUNGCAM_SAMPLE_DATA")
@@ -20,22 +20,22 @@ def sample_data() -> Path:
 
 @pytest.fixture(scope="session")
 def lidc_series(sample_data: Path) -> Path:
-    """Folder of LIDC-IDRI-0001's CT series."""
+    """Return the folder of the CT series of LIDC-IDRI-0001."""
     (series,) = (path for path in (sample_data / "lidc_idri" / "LIDC-IDRI-0001").glob("*/*"))
     return series
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's Chromium, driven by Playwright; what needs it skips where either is missing."""
+    """Start Debian's Chromium by Playwright; the test is skipped if either is missing."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium: install Debian's")
     reason = "needs playwright: '.[test]'"
     sync_playwright = pytest.importorskip("playwright.sync_api", reason=reason).sync_playwright
-    # without a graphics card, it draws WebGL in software only if told
+    # without a graphics card, it draws WebGL in software only on request
     options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=options)
-        yield opened
-        opened.close()
+        chromium = playwright.chromium.launch(executable_path=program, args=options)
+        yield chromium
+        chromium.close()

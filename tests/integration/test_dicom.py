@@ -22,7 +22,7 @@ hd = pytest.importorskip("highdicom", reason="needs the extra dicom")
 
 @pytest.fixture(scope="module")
 def scan(workplace, trained):
-    """A phantom as a DICOM series."""
+    """Write a phantom as a DICOM series."""
     volume = nib.load(min(workplace.glob("outputs/cache/phantoms/*/*.nii.gz")))
     hu = np.asarray(volume.dataobj).astype(np.int16)
     series = Series(
@@ -62,27 +62,29 @@ def test_dicom_objects_of_a_series(workplace, scan):
     assert "copy attributes" not in done.stdout + done.stderr
     out = workplace / "dicom" / "series"
     prediction = json.loads((out / "prediction.json").read_text())
-    assert not any("DICOM" in one for one in prediction["warnings"])
+    assert not any("DICOM" in warning for warning in prediction["warnings"])
     nifti = sitk.ReadImage(str(out / "heatmap.nii.gz"))
     peak = highest_lps(nifti)
-    made = hd.pm.ParametricMap.from_dataset(pydicom.dcmread(out / "heatmap.dcm"))
-    volume = made.get_volume()
-    at = np.unravel_index(volume.array.argmax(), volume.array.shape)
-    assert np.abs(volume.map_indices_to_reference(np.array([at]))[0] - peak).max() < 0.01
+    parametric_map = hd.pm.ParametricMap.from_dataset(pydicom.dcmread(out / "heatmap.dcm"))
+    volume = parametric_map.get_volume()
+    index = np.unravel_index(volume.array.argmax(), volume.array.shape)
+    assert np.abs(volume.map_indices_to_reference(np.array([index]))[0] - peak).max() < 0.01
     assert volume.array.max() == sitk.GetArrayViewFromImage(nifti).max()
     # the net of one epoch fails its checks
-    assert made.SeriesDescription.startswith("FAILED CHECKS Grad-CAM for+against Small3D")
+    assert parametric_map.SeriesDescription.startswith("FAILED CHECKS Grad-CAM for+against Small3D")
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(out / "heatmap_slices")))
     assert np.abs(highest_lps(reader.Execute()) - peak).max() < 0.01
     for name in ("mask", "lungs"):
-        there = sitk.Resample(sitk.ReadImage(str(out / f"{name}.dcm")), nifti, interpolator=1)
+        segmentation = sitk.Resample(
+            sitk.ReadImage(str(out / f"{name}.dcm")), nifti, interpolator=1
+        )
         truth = sitk.ReadImage(str(out / f"{name}.nii.gz"))
         assert np.array_equal(
-            sitk.GetArrayFromImage(there) > 127, sitk.GetArrayFromImage(truth) > 0
+            sitk.GetArrayFromImage(segmentation) > 127, sitk.GetArrayFromImage(truth) > 0
         )
     files = sorted(scan.glob("*.dcm"))
-    (series,) = made.ReferencedSeriesSequence
+    (series,) = parametric_map.ReferencedSeriesSequence
     assert len(series.ReferencedInstanceSequence) == len(files)
     assert series.SeriesInstanceUID == pydicom.dcmread(files[0]).SeriesInstanceUID
     for file in [*out.glob("*.dcm"), *out.glob("heatmap_slices/*.dcm")]:
@@ -91,7 +93,7 @@ def test_dicom_objects_of_a_series(workplace, scan):
         }
 
 
-def test_without_the_extra_nothing_is_begun(workplace, scan, tmp_path):
+def test_without_the_extra_nothing_is_written(workplace, scan, tmp_path):
     write_text(tmp_path / "sitecustomize.py", "import sys\nsys.modules['highdicom'] = None\n")
     done = subprocess.run(
         [sys.executable, ROOT / "infer.py", "ckpt=run", f"scan={scan}", "out=no", "dicom=true"],

@@ -1,4 +1,4 @@
-"""How pictures look, from the command line."""
+"""Render options on the command line."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LIBRARIES = ("libEGL.so", "libEGL.so.1", "libOSMesa.so", "libOSMesa.so.6", "libO
         ("infer.py", ["ckpt=nowhere", "scan=nowhere", "out=refused", "render.view=frontal"]),
     ],
 )
-def test_a_look_that_does_not_exist_is_refused_before_any_work(tmp_path, script, arguments):
+def test_a_wrong_render_option_is_refused_before_any_work(tmp_path, script, arguments):
     done = command(script, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -28,7 +28,7 @@ def test_a_look_that_does_not_exist_is_refused_before_any_work(tmp_path, script,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the names of the libraries are Linux's")
-def test_without_opengl_and_screen_all_else_is_written(workplace, trained, tmp_path):
+def test_without_opengl_and_screen_all_other_files_are_written(workplace, trained, tmp_path):
     for name in LIBRARIES:
         (tmp_path / name).touch()  # neither can be loaded then, though both may be installed
     scan = sorted(workplace.glob("outputs/cache/phantoms/*/*0000.nii.gz"))[0]
@@ -50,4 +50,4 @@ def test_without_opengl_and_screen_all_else_is_written(workplace, trained, tmp_p
     written = {path.name for path in folder.iterdir()}
     assert written == {"prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"}
     warnings = json.loads((folder / "prediction.json").read_text())["warnings"]
-    assert any("libosmesa6" in one for one in warnings)
+    assert any("libosmesa6" in warning for warning in warnings)
