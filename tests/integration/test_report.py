@@ -1,4 +1,4 @@
-"""Reports as a user opens them: in a browser, from a file, without a network."""
+"""Reports in a browser, opened from a file without a network."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from lungcam.report.scan_volume import reduce_scan
 from .conftest import command
 
 DESKTOP, NARROW = {"width": 1400, "height": 1000}, {"width": 420, "height": 800}
-# tags that no report may hold
+# patient data that no report may contain
 PATIENT = {
     "PatientName": "Nightingale^Florence",
     "PatientID": "MRN-4711-0815",
@@ -43,8 +43,8 @@ TOLERANCE = 2.5
 
 
 @dataclass
-class OpenedPage:
-    """A page, with its messages and requests."""
+class OpenPage:
+    """Page in a browser, with its messages and requests."""
 
     page: object
     messages: list[str] = field(default_factory=list)
@@ -54,15 +54,15 @@ class OpenedPage:
         assert self.messages == []
         assert [url for url in self.requests if not url.startswith(("file://", "data:"))] == []
 
-    def wait_until_drawn(self) -> None:
-        """Wait for two frames."""
+    def wait_for_drawing(self) -> None:
+        """Wait for two frames, after which the last change is drawn."""
         self.page.evaluate(
             "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
         )
 
     def pixels(self, plane: str) -> np.ndarray:
         """Return the `(h, w, 3)` pixels of a plane's canvas."""
-        self.wait_until_drawn()
+        self.wait_for_drawing()
         width, height, values = self.page.evaluate(
             """plane => {
               const c = document.querySelector(`[data-plane=${plane}] canvas`);
@@ -78,28 +78,28 @@ class OpenedPage:
 
     def move(self, index) -> None:
         self.page.evaluate("index => lungcamScan.move(index)", [int(i) for i in index])
-        self.wait_until_drawn()
+        self.wait_for_drawing()
 
     def slide(self, name: str, value: float) -> None:
         self.page.locator(f"#{name}").fill(str(value))
-        self.wait_until_drawn()
+        self.wait_for_drawing()
 
 
 @pytest.fixture
-def opened(browser):
-    """Return a function of (file, viewport, ...) that opens it without a network."""
+def open_page(browser):
+    """Function of (file, viewport, ...): open a page in a context without a network."""
     contexts = []
 
-    def start(file: Path, viewport=DESKTOP, **settings) -> OpenedPage:
+    def start(file: Path, viewport=DESKTOP, **settings) -> OpenPage:
         context = browser.new_context(offline=True, viewport=viewport, **settings)
         contexts.append(context)
-        opened_page = OpenedPage(context.new_page())
-        opened_page.page.on("console", lambda message: opened_page.messages.append(message.text))
-        opened_page.page.on("pageerror", lambda error: opened_page.messages.append(str(error)))
-        opened_page.page.on("dialog", lambda dialog: opened_page.messages.append(dialog.message))
-        opened_page.page.on("request", lambda request: opened_page.requests.append(request.url))
-        opened_page.page.goto(file.as_uri())
-        return opened_page
+        opened = OpenPage(context.new_page())
+        opened.page.on("console", lambda message: opened.messages.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
+        opened.page.on("dialog", lambda dialog: opened.messages.append(dialog.message))
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.goto(file.as_uri())
+        return opened
 
     yield start
     for context in contexts:
@@ -107,7 +107,7 @@ def opened(browser):
 
 
 def write_dicom(volume: nib.Nifti1Image, folder: Path) -> None:
-    """Write a series with all tags of `PATIENT`."""
+    """Write a series with data of the patient in its headers."""
     folder.mkdir()
     hu, affine = np.asarray(volume.dataobj), np.diag([-1, -1, 1, 1]) @ volume.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -134,24 +134,24 @@ def write_dicom(volume: nib.Nifti1Image, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def reported(workplace, trained) -> Path:
-    """Return the results of a DICOM series in an oddly named folder, with its report."""
+    """Folder of the results and the report of a DICOM series in an oddly named folder."""
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
     folder = workplace / 'O\'Hara & <i> "Weiß"'
     write_dicom(nib.load(scan), folder)
-    done = command(
+    result = command(
         *("infer.py", "ckpt=run", f"scan={folder}", "out=reported", "report=true", "picture=false"),
         cwd=workplace,
     )
-    assert done.returncode == 0, done.stderr
-    (result,) = (workplace / "reported").iterdir()
-    return result
+    assert result.returncode == 0, result.stderr
+    (folder,) = (workplace / "reported").iterdir()
+    return folder
 
 
-def expected(report: OpenedPage, scan: sitk.Image, plane: str, window) -> np.ndarray:
-    """Return grey values of a plane from SimpleITK, at the positions that the page states."""
-    shape, affine = report.page.evaluate("() => [lungcamScan.scan.shape, lungcamScan.scan.affine]")
+def expected_grey(opened: OpenPage, scan: sitk.Image, plane: str, window) -> np.ndarray:
+    """Return the grey values of a plane from SimpleITK, at the positions that the page has."""
+    shape, affine = opened.page.evaluate("() => [lungcamScan.scan.shape, lungcamScan.scan.affine]")
     across, up = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}[plane]
-    index = np.tile(np.array(report.crosshair(), float), (shape[up], shape[across], 1))
+    index = np.tile(np.array(opened.crosshair(), float), (shape[up], shape[across], 1))
     index[..., across] = np.arange(shape[across])[::-1]
     index[..., up] = np.arange(shape[up])[::-1, None]
     ras = index @ np.array(affine)[:, :3].T + np.array(affine)[:, 3]
@@ -161,145 +161,147 @@ def expected(report: OpenedPage, scan: sitk.Image, plane: str, window) -> np.nda
     x, y, z = np.rint(voxels).astype(int)
     hu = sitk.GetArrayViewFromImage(scan)[z, y, x].reshape(index.shape[:2])
     level, width = window
-    # padding is read as air
+    # padding counts as air
     return np.clip(((hu.clip(-1024) - level) / width + 0.5) * 255, 0, 255)
 
 
-def test_slices_equal_the_scan_of_another_reader(reported, workplace, opened):
+def test_slices_show_the_values_that_simpleitk_reads(reported, workplace, open_page):
     reader = sitk.ImageSeriesReader()
     folder = str(next(path for path in workplace.iterdir() if path.name.startswith("O'Hara")))
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
     scan = reader.Execute()
-    report = opened(reported / "report.html")
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    report.slide("opacity", 0)
-    report.move([20, 30, 15])
+    opened = open_page(reported / "report.html")
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    opened.slide("opacity", 0)
+    opened.move([20, 30, 15])
     for plane in ("axial", "coronal", "sagittal"):
-        grey = expected(report, scan, plane, LUNG)
+        grey = expected_grey(opened, scan, plane, LUNG)
         assert grey.std() > 20
-        picture = report.pixels(plane)
+        picture = opened.pixels(plane)
         assert np.abs(picture - grey[..., None]).max() <= TOLERANCE
         # from the keyboard
-        report.page.locator(f"[data-plane={plane}] .stage").focus()
-        report.page.keyboard.press("ArrowUp")
-        report.page.keyboard.press("PageUp")
-        moved = report.pixels(plane)
+        opened.page.locator(f"[data-plane={plane}] .stage").focus()
+        opened.page.keyboard.press("ArrowUp")
+        opened.page.keyboard.press("PageUp")
+        moved = opened.pixels(plane)
         assert not np.array_equal(moved, picture)
-        assert np.abs(moved - expected(report, scan, plane, LUNG)[..., None]).max() <= TOLERANCE
-    assert report.crosshair() == [31, 41, 26]
-    report.page.locator("#mediastinum").click()
-    grey = expected(report, scan, "axial", MEDIASTINUM)
-    assert np.abs(report.pixels("axial") - grey[..., None]).max() <= TOLERANCE
-    report.slide("level", -200)
-    report.slide("width", 800)
-    grey = expected(report, scan, "axial", (-200, 800))
+        assert (
+            np.abs(moved - expected_grey(opened, scan, plane, LUNG)[..., None]).max() <= TOLERANCE
+        )
+    assert opened.crosshair() == [31, 41, 26]
+    opened.page.locator("#mediastinum").click()
+    grey = expected_grey(opened, scan, "axial", MEDIASTINUM)
+    assert np.abs(opened.pixels("axial") - grey[..., None]).max() <= TOLERANCE
+    opened.slide("level", -200)
+    opened.slide("width", 800)
+    grey = expected_grey(opened, scan, "axial", (-200, 800))
     # the levels are 10 HU apart below -200 HU
-    assert np.abs(report.pixels("axial") - grey[..., None]).max() <= TOLERANCE
-    report.page.keyboard.press("l")
-    assert report.page.locator("#lung").get_attribute("aria-pressed") == "true"
-    report.assert_quiet()
+    assert np.abs(opened.pixels("axial") - grey[..., None]).max() <= TOLERANCE
+    opened.page.keyboard.press("l")
+    assert opened.page.locator("#lung").get_attribute("aria-pressed") == "true"
+    opened.assert_quiet()
 
 
-def test_wheel_slider_click_and_peak_move_one_crosshair(reported, opened):
-    record = json.loads((reported / "prediction.json").read_text())
-    report = opened(reported / "report.html")
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    start = report.crosshair()
-    stage = report.page.locator("[data-plane=axial] .stage")
+def test_wheel_slider_click_and_peak_move_the_common_crosshair(reported, open_page):
+    prediction = json.loads((reported / "prediction.json").read_text())
+    opened = open_page(reported / "report.html")
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    start = opened.crosshair()
+    stage = opened.page.locator("[data-plane=axial] .stage")
     stage.scroll_into_view_if_needed()
     stage.hover()
-    report.page.mouse.wheel(0, 100)
-    report.page.wait_for_function(f"() => lungcamScan.crosshair()[2] === {start[2] - 2}")
-    report.page.locator("[data-plane=sagittal] input").fill("11")
-    assert report.crosshair()[0] == 11
+    opened.page.mouse.wheel(0, 100)
+    opened.page.wait_for_function(f"() => lungcamScan.crosshair()[2] === {start[2] - 2}")
+    opened.page.locator("[data-plane=sagittal] input").fill("11")
+    assert opened.crosshair()[0] == 11
 
-    # a click moves the other planes too
-    box, shape = stage.bounding_box(), report.page.evaluate("() => lungcamScan.scan.shape")
-    report.page.mouse.click(
+    # a click moves all planes
+    box, shape = stage.bounding_box(), opened.page.evaluate("() => lungcamScan.scan.shape")
+    opened.page.mouse.click(
         box["x"] + box["width"] * (10.5 / shape[0]), box["y"] + box["height"] * (5.5 / shape[1])
     )
-    report.wait_until_drawn()
-    assert report.crosshair() == [shape[0] - 11, shape[1] - 6, start[2] - 2]
+    opened.wait_for_drawing()
+    assert opened.crosshair() == [shape[0] - 11, shape[1] - 6, start[2] - 2]
     sliders = {
-        plane: int(report.page.locator(f"[data-plane={plane}] input").input_value())
+        plane: int(opened.page.locator(f"[data-plane={plane}] input").input_value())
         for plane in ("axial", "coronal", "sagittal")
     }
-    assert sliders == dict(zip(("sagittal", "coronal", "axial"), report.crosshair(), strict=True))
+    assert sliders == dict(zip(("sagittal", "coronal", "axial"), opened.crosshair(), strict=True))
 
-    report.page.locator("#peak").click()
-    affine = np.array([*report.page.evaluate("() => lungcamScan.scan.affine"), [0, 0, 0, 1]])
-    peak = np.linalg.solve(affine, [*record["heatmap_peak_ras_mm"], 1])[:3]
-    assert np.abs(report.crosshair() - peak).max() <= 0.51
-    report.wait_until_drawn()
-    position = affine[:3] @ [*report.crosshair(), 1]
-    words = report.page.locator("#here").text_content().replace("−", "-")
-    numbers = [float(x) for x in re.findall(r"-?\d+\.\d", words)[:6]]
-    assert numbers == pytest.approx([*position, -position[0], -position[1], position[2]], abs=0.06)
-    report.assert_quiet()
+    opened.page.locator("#peak").click()
+    affine = np.array([*opened.page.evaluate("() => lungcamScan.scan.affine"), [0, 0, 0, 1]])
+    peak = np.linalg.solve(affine, [*prediction["heatmap_peak_ras_mm"], 1])[:3]
+    assert np.abs(opened.crosshair() - peak).max() <= 0.51
+    opened.wait_for_drawing()
+    here = affine[:3] @ [*opened.crosshair(), 1]
+    text = opened.page.locator("#here").text_content().replace("−", "-")
+    numbers = [float(x) for x in re.findall(r"-?\d+\.\d", text)[:6]]
+    assert numbers == pytest.approx([*here, -here[0], -here[1], here[2]], abs=0.06)
+    opened.assert_quiet()
 
 
-def test_the_heat_map_equals_the_nifti_file(reported, opened):
+def test_heat_has_the_values_of_the_nifti(reported, open_page):
     volume = nib.load(reported / "heatmap.nii.gz")
     heat = np.asarray(volume.dataobj)
-    report = opened(reported / "report.html")
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    shape, affine = report.page.evaluate("() => [lungcamScan.scan.shape, lungcamScan.scan.affine]")
-    positions = np.random.default_rng(0).integers(0, shape, (300, 3))
-    shown = report.page.evaluate(
-        "all => all.map(i => lungcamScan.scan.heatAt(i))", positions.tolist()
+    opened = open_page(reported / "report.html")
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    shape, affine = opened.page.evaluate("() => [lungcamScan.scan.shape, lungcamScan.scan.affine]")
+    places = np.random.default_rng(0).integers(0, shape, (300, 3))
+    values = opened.page.evaluate(
+        "all => all.map(i => lungcamScan.scan.heatAt(i))", places.tolist()
     )
-    world = positions @ np.array(affine)[:, :3].T + np.array(affine)[:, 3]
+    world = places @ np.array(affine)[:, :3].T + np.array(affine)[:, 3]
     index = nib.affines.apply_affine(np.linalg.inv(volume.affine), world)
     assert np.abs(index - np.rint(index)).max() < 1e-3
-    expected_heat = heat[tuple(np.rint(index).astype(int).T)]
-    assert np.abs(expected_heat).max() > 0.1 * np.abs(heat).max()
-    assert np.abs(np.array(shown) - expected_heat).max() < 1e-4 * np.abs(heat).max()
-    # a whole plane is painted from the same values
-    index_shown = report.crosshair()
-    plane = report.page.evaluate(
-        "k => Array.from(lungcamScan.scan.heatPlane('axial', k))", index_shown[2]
+    expected = heat[tuple(np.rint(index).astype(int).T)]
+    assert np.abs(expected).max() > 0.1 * np.abs(heat).max()
+    assert np.abs(np.array(values) - expected).max() < 1e-4 * np.abs(heat).max()
+    # a plane is painted with the same values
+    crosshair = opened.crosshair()
+    plane = opened.page.evaluate(
+        "k => Array.from(lungcamScan.scan.heatPlane('axial', k))", crosshair[2]
     )
-    positions = [[x, y, index_shown[2]] for y in range(shape[1]) for x in range(shape[0])]
-    single = report.page.evaluate("all => all.map(i => lungcamScan.scan.heatAt(i))", positions)
+    places = [[x, y, crosshair[2]] for y in range(shape[1]) for x in range(shape[0])]
+    single = opened.page.evaluate("all => all.map(i => lungcamScan.scan.heatAt(i))", places)
     assert np.abs(np.array(plane) - single).max() < 1e-5 * np.abs(heat).max()
 
-    # more opacity gives more colour; fire where the map is positive, none where it is switched off
+    # more opacity gives more colour, and evidence against can be hidden
     coloured = []
     for percent in (0, 40, 100):
-        report.slide("opacity", percent)
-        picture = report.pixels("axial")
+        opened.slide("opacity", percent)
+        picture = opened.pixels("axial")
         coloured.append(np.ptp(picture, axis=2).sum())
     assert 0 == coloured[0] < coloured[1] < coloured[2]
-    row, column = shape[1] - 1 - index_shown[1], shape[0] - 1 - index_shown[0]
+    row, column = shape[1] - 1 - crosshair[1], shape[0] - 1 - crosshair[0]
     red, _, blue = picture[row, column]
     assert red > blue + 30
-    report.page.locator("#against").uncheck()
-    hidden = report.pixels("axial")
+    opened.page.locator("#against").uncheck()
+    hidden = opened.pixels("axial")
     against = np.reshape(plane, (shape[1], shape[0]))[::-1, ::-1] < 0
     assert against.any()
     assert np.ptp(hidden[against], axis=1).max() == 0
-    report.page.keyboard.press("h")
-    assert np.ptp(report.pixels("axial"), axis=2).max() == 0
-    report.assert_quiet()
+    opened.page.keyboard.press("h")
+    assert np.ptp(opened.pixels("axial"), axis=2).max() == 0
+    opened.assert_quiet()
 
 
-def test_the_volume_draws_and_turns(reported, opened, tmp_path):
-    report = opened(reported / "report.html", {"width": 800, "height": 700})
-    # the drawing may be slow without a graphics card, so the picture is waited for
+def test_volume_is_drawn_and_turns(reported, open_page, tmp_path):
+    opened = open_page(reported / "report.html", {"width": 800, "height": 700})
+    # drawing is slow without a graphics card
     finished = "n => Number(document.querySelector('[data-volume]').dataset.drawn) >= n"
-    report.page.wait_for_function(finished, arg=2, timeout=90_000)
-    canvas = report.page.locator("canvas.volume")
-    before = canvas.evaluate("item => item.toDataURL()")
-    report.page.click("button[data-view=left]")
-    report.page.wait_for_function(finished, arg=4, timeout=90_000)
-    assert canvas.evaluate("item => item.toDataURL()") != before
-    assert report.page.locator(".no-volume").is_hidden()
-    assert FAILED in report.page.locator(".volume-mark").text_content()
+    opened.page.wait_for_function(finished, arg=2, timeout=90_000)
+    canvas = opened.page.locator("canvas.volume")
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    opened.page.click("button[data-view=left]")
+    opened.page.wait_for_function(finished, arg=4, timeout=90_000)
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+    assert opened.page.locator(".no-volume").is_hidden()
+    assert FAILED in opened.page.locator(".volume-mark").text_content()
     canvas.screenshot(path=tmp_path / "volume.png")
-    report.assert_quiet()
+    opened.assert_quiet()
 
 
-def test_every_layout_shows_the_notice_and_that_the_maps_failed(reported, opened, tmp_path):
+def test_layout_fits_the_window_and_warns_of_failed_heat_maps(reported, open_page, tmp_path):
     file = reported / "report.html"
     assert file.stat().st_size < 25e6
     for name, settings in {
@@ -307,55 +309,55 @@ def test_every_layout_shows_the_notice_and_that_the_maps_failed(reported, opened
         "narrow": {"viewport": NARROW},
         "dark": {"color_scheme": "dark"},
     }.items():
-        report = opened(file, **settings)
-        report.page.wait_for_selector("#viewer[data-drawn]")
-        notice = report.page.locator(".notice")
+        opened = open_page(file, **settings)
+        opened.page.wait_for_selector("#viewer[data-drawn]")
+        notice = opened.page.locator(".notice")
         assert notice.text_content() == RESEARCH_USE_ONLY
         for place in ("0", "document.body.scrollHeight"):
-            report.page.evaluate(f"window.scrollTo(0, {place})")
+            opened.page.evaluate(f"window.scrollTo(0, {place})")
             box = notice.bounding_box()
-            assert box["y"] + box["height"] == pytest.approx(report.page.viewport_size["height"])
-        assert report.page.locator("p.mark").text_content() == f"{FAILED}."
-        assert report.page.locator(".stamp").all_text_contents() == [FAILED] * 3
-        # nothing reaches beyond the edge of the window
+            assert box["y"] + box["height"] == pytest.approx(opened.page.viewport_size["height"])
+        assert opened.page.locator("p.mark").text_content() == f"{FAILED}."
+        assert opened.page.locator(".stamp").all_text_contents() == [FAILED] * 3
+        # nothing extends beyond the window
         assert (
-            report.page.evaluate("document.documentElement.scrollWidth")
-            <= (report.page.viewport_size["width"])
+            opened.page.evaluate("document.documentElement.scrollWidth")
+            <= (opened.page.viewport_size["width"])
         )
-        report.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        report.assert_quiet()
+        opened.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        opened.assert_quiet()
     assert len(list(tmp_path.glob("*.png"))) == 3
 
 
-def test_a_report_holds_no_patient_tag_and_no_path(reported, workplace):
+def test_report_contains_no_patient_data_and_no_path(reported, workplace):
     text = (reported / "report.html").read_text()
-    record = json.loads((reported / "prediction.json").read_text())
-    assert record["series_uid"] in text
-    assert record["checkpoint_sha256"] in text
-    words = {part for value in PATIENT.values() for part in re.split(r"[\^ ]", value)}
-    assert [word for word in (*words, str(workplace)) if word in text] == []
+    prediction = json.loads((reported / "prediction.json").read_text())
+    assert prediction["series_uid"] in text
+    assert prediction["checkpoint_sha256"] in text
+    texts = {part for value in PATIENT.values() for part in re.split(r"[\^ ]", value)}
+    assert [part for part in (*texts, str(workplace)) if part in text] == []
 
 
-def test_the_report_of_a_run_shows_its_figures_and_cases(trained, opened, tmp_path):
+def test_report_of_a_run_shows_its_metrics_and_cases(trained, open_page, tmp_path):
     metrics = json.loads((trained.folder / "metrics.json").read_text())
     file = trained.folder / "report.html"
-    report = opened(file)
-    text = report.page.locator("main").inner_text()
+    opened = open_page(file)
+    text = opened.page.locator("main").inner_text()
     assert f"{metrics['test']['auc']:.3f}" in text
     assert metrics["label_rule"] in text
     assert all(reason in text for reason in metrics["explanation"]["reasons"])
     assert all(rule in text for rule in metrics["rules"].values())
     assert "Small3D, channels [8, 16, 32]" in text
-    assert report.page.locator(".mark").text_content() == f"{FAILED}."
-    assert report.page.locator(".notice").text_content() == RESEARCH_USE_ONLY
-    assert report.page.locator(".case").count() == 4
-    # five figures, and the slices of the cases
-    sizes = report.page.evaluate("() => [...document.images].map(i => i.naturalWidth)")
+    assert opened.page.locator(".mark").text_content() == f"{FAILED}."
+    assert opened.page.locator(".notice").text_content() == RESEARCH_USE_ONLY
+    assert opened.page.locator(".case").count() == 4
+    # five figures, and the slices of existing cases
+    sizes = opened.page.evaluate("() => [...document.images].map(i => i.naturalWidth)")
     assert len(sizes) > 6
     assert min(sizes) > 300
     assert str(trained.folder) not in file.read_text()
-    report.page.screenshot(path=tmp_path / "run.png", full_page=True)
-    report.assert_quiet()
+    opened.page.screenshot(path=tmp_path / "run.png", full_page=True)
+    opened.assert_quiet()
 
 
 ODD = 'O\'Neil & <img src=x onerror=alert(1)> "ß" 肺 </script><script>alert(2)</script>'
@@ -363,7 +365,7 @@ LESION = np.array([12.0, -31.0, 44.0])
 
 
 def oblique_report(evidence: str = "both") -> ScanReport:
-    """Return the report of a searched, oblique scan with an odd name and a lesion."""
+    """Report of a searched, oblique scan with an odd name, a lesion and finer cells along z."""
     turn = np.radians(20)
     affine = np.eye(4)
     affine[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
@@ -424,74 +426,74 @@ def oblique_report(evidence: str = "both") -> ScanReport:
 
 @pytest.fixture(scope="module")
 def oblique(tmp_path_factory) -> tuple[Path, HeatMap, Grid]:
-    """Write the page; return it with the map and the grid."""
+    """(page, heat-map, grid) of the oblique report."""
     report = oblique_report()
     file = tmp_path_factory.mktemp("oblique") / "report.html"
     write_page(file, scan_page(report, Html('<p id="turned">a 3D view</p>')))
     return file, report.heat, report.scan
 
 
-def test_text_from_outside_is_escaped(oblique, opened):
-    report = opened(oblique[0])
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    assert report.page.locator("h1").text_content() == ODD
-    assert ODD in report.page.title()
-    assert report.page.locator("img").count() == 0
-    text = report.page.locator("main").text_content()
+def test_text_from_outside_is_escaped(oblique, open_page):
+    opened = open_page(oblique[0])
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    assert opened.page.locator("h1").text_content() == ODD
+    assert ODD in opened.page.title()
+    assert opened.page.locator("img").count() == 0
+    text = opened.page.locator("main").text_content()
     assert text.count(ODD) == 5  # rule twice, warning, reason, layer
     assert "on 42 scans of the run's validation split, 21 of them positive" in text
     assert "about 25 would be positive" in text
-    assert report.page.locator("#turned").text_content() == "a 3D view"
-    report.assert_quiet()
+    assert opened.page.locator("#turned").text_content() == "a 3D view"
+    opened.assert_quiet()
 
 
-def test_an_oblique_scan_a_lesion_and_a_candidate_have_their_positions(oblique, opened):
+def test_oblique_scan_lesion_and_candidate_have_their_positions(oblique, open_page):
     file, heat, grid = oblique
-    report = opened(file)
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    # the map has no peak: the lesion is shown first
-    assert report.crosshair() == np.rint(grid.to_index(LESION)).astype(int).tolist()
+    opened = open_page(file)
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    # without a peak the crosshair starts at the lesion
+    assert opened.crosshair() == np.rint(grid.to_index(LESION)).astype(int).tolist()
     for plane, normal, across, up in (("axial", 2, 0, 1), ("coronal", 1, 0, 2)):
-        ellipse = report.page.locator(f"[data-plane={plane}] .lesion")
+        ellipse = opened.page.locator(f"[data-plane={plane}] .lesion")
         drawn = {name: float(ellipse.get_attribute(name)) for name in ("cx", "cy", "rx", "ry")}
         center = grid.to_index(LESION)
-        # pixels, counted from the other side, with their centres at halves
+        # pixels counted from the other side, with centres at halves
         assert drawn["cx"] == pytest.approx(grid.shape[across] - 0.5 - center[across], abs=0.01)
         assert drawn["cy"] == pytest.approx(grid.shape[up] - 0.5 - center[up], abs=0.01)
-        off = (report.crosshair()[normal] - center[normal]) * grid.spacing_mm[normal]
+        off = (opened.crosshair()[normal] - center[normal]) * grid.spacing_mm[normal]
         radius = np.sqrt(12.0**2 - off**2)
         assert drawn["rx"] == pytest.approx(radius / grid.spacing_mm[across], abs=0.01)
         assert drawn["ry"] == pytest.approx(radius / grid.spacing_mm[up], abs=0.01)
-    report.page.locator("#outlines").uncheck()
-    report.wait_until_drawn()
-    assert report.page.locator(".lesion").count() == 0
-    report.page.get_by_role("button", name="Go to candidate 1").click()
-    assert report.crosshair() == [7, 8, 9]
+    opened.page.locator("#outlines").uncheck()
+    opened.wait_for_drawing()
+    assert opened.page.locator(".lesion").count() == 0
+    opened.page.get_by_role("button", name="Go to candidate 1").click()
+    assert opened.crosshair() == [7, 8, 9]
 
     on = heat.on(grid)
-    positions = np.argwhere(np.ones(grid.shape))[::37]
-    shown = report.page.evaluate(
-        "all => all.map(i => lungcamScan.scan.heatAt(i))", positions.tolist()
+    places = np.argwhere(np.ones(grid.shape))[::37]
+    values = opened.page.evaluate(
+        "all => all.map(i => lungcamScan.scan.heatAt(i))", places.tolist()
     )
-    assert np.abs(np.array(shown) - on[tuple(positions.T)]).max() < 1e-4 * np.abs(on).max()
-    assert "rotated by 20.0°" in report.page.locator("main").text_content()
-    report.assert_quiet()
+    assert np.abs(np.array(values) - on[tuple(places.T)]).max() < 1e-4 * np.abs(on).max()
+    assert "rotated by 20.0°" in opened.page.locator("main").text_content()
+    opened.assert_quiet()
 
 
 @pytest.mark.parametrize(("evidence", "warm"), [("for", True), ("against", False)])
-def test_a_map_of_one_sign_has_the_colours_of_that_sign(evidence, warm, opened, tmp_path):
-    content = oblique_report(evidence)
-    write_page(tmp_path / "report.html", scan_page(content))
-    report = opened(tmp_path / "report.html")
-    report.page.wait_for_selector("#viewer[data-drawn]")
-    report.slide("opacity", 100)
-    heat = content.heat.on(content.scan)
+def test_map_of_one_kind_of_evidence_has_its_colours(evidence, warm, open_page, tmp_path):
+    report = oblique_report(evidence)
+    write_page(tmp_path / "report.html", scan_page(report))
+    opened = open_page(tmp_path / "report.html")
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    opened.slide("opacity", 100)
+    heat = report.heat.on(report.scan)
     index = np.unravel_index(heat.argmax(), heat.shape)
-    report.move(index)
+    opened.move(index)
     row, column = heat.shape[1] - 1 - index[1], heat.shape[0] - 1 - index[0]
-    red, _, blue = report.pixels("axial")[row, column]
+    red, _, blue = opened.pixels("axial")[row, column]
     assert (red > blue) == warm
-    assert report.page.locator("#against").count() == 0
-    assert report.page.locator("#bar-low").text_content() == "0"
-    assert report.page.locator(".scale").inner_text().split()[0] == evidence
-    report.assert_quiet()
+    assert opened.page.locator("#against").count() == 0
+    assert opened.page.locator("#bar-low").text_content() == "0"
+    assert opened.page.locator(".scale").inner_text().split()[0] == evidence
+    opened.assert_quiet()

@@ -45,7 +45,7 @@ def transforms() -> tio.Compose:
 
 @pytest.fixture(scope="session")
 def nodule() -> tio.Compose:
-    """The transforms of the nodule view, on a small cube."""
+    """Transforms of the nodule view, on a small cube."""
     return pipeline({"view": NoduleView(shape=(8, 8, 8), spacing_mm=4)})
 
 
@@ -55,25 +55,25 @@ def phantoms(tmp_path_factory) -> Cohort:
 
 
 def write_crop(file: Path, seed: int, shape=(14, 13, 6), spacing=(2.5, 2.0, 3.0)) -> Grid:
-    """Write noise, another for each seed."""
+    """Write noise that depends on the seed; return its grid."""
     hu = np.random.default_rng(seed).integers(-1000, 400, shape).astype(np.int16)
     affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     affine[:3, 3] = (10, 20, -30)
-    at = Grid(shape, affine)
-    write_volume(file, hu, grid=at)
-    return at
+    grid = Grid(shape, affine)
+    write_volume(file, hu, grid=grid)
+    return grid
 
 
 @pytest.fixture(scope="session")
 def crops(tmp_path_factory) -> list[Sample]:
-    """Crops of twenty people, by turns of label 0 and 1; the deeper half is positive."""
+    """Crops of twenty people, labelled 0 and 1 in turn; the deeper half is positive."""
     folder = tmp_path_factory.mktemp("crops")
-    found = []
+    samples = []
     for i in range(20):
         file = folder / f"crop-{i:02d}.nii.gz"
-        at = write_crop(file, i, shape=(14, 13, 4 + i % 2 * 3))
-        center = tuple(float(mm) for mm in at.to_world((np.array(at.shape) - 1) / 2))
-        found.append(
+        grid = write_crop(file, i, shape=(14, 13, 4 + i % 2 * 3))
+        center = tuple(float(mm) for mm in grid.to_world((np.array(grid.shape) - 1) / 2))
+        samples.append(
             Sample(
                 sample_id=f"crop-{i:02d}",
                 patient_id=f"person-{i:02d}",
@@ -85,23 +85,23 @@ def crops(tmp_path_factory) -> list[Sample]:
                 diameter_mm=5.0 + i,
             )
         )
-    return found
+    return samples
 
 
 @pytest.fixture(scope="session")
 def outlined(crops, tmp_path_factory) -> list[Sample]:
-    """The crops, most with a mask of their lesion, and with a feature that some lack."""
+    """Crops, most with a mask of their lesion, and with a feature that some lack."""
     folder = tmp_path_factory.mktemp("masks")
-    found = []
-    for i, one in enumerate(crops):
-        at = read_scan(one.image, whole_chest=False).grid
-        mask = np.zeros(at.shape, bool)
+    samples = []
+    for i, crop in enumerate(crops):
+        grid = read_scan(crop.image, whole_chest=False).grid
+        mask = np.zeros(grid.shape, bool)
         mask[5:9, 4:9, 1:3] = True
-        file = folder / f"{one.sample_id}.nii.gz"
-        write_volume(file, mask, grid=at)
+        file = folder / f"{crop.sample_id}.nii.gz"
+        write_volume(file, mask, grid=grid)
         features = {"margin": float(i % 5)} if i % 3 else {}
-        found.append(replace(one, lesion_mask=file if i % 4 else None, features=features))
-    return found
+        samples.append(replace(crop, lesion_mask=file if i % 4 else None, features=features))
+    return samples
 
 
 @pytest.fixture

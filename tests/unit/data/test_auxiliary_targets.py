@@ -1,7 +1,4 @@
-"""Attributes as numbers to learn from, against scipy's z-scores.
-
-Nodules as balls on the network's grid.
-"""
+"""Attributes as standardised targets, against scipy's z-scores; nodules as balls on a grid."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,18 +22,18 @@ from lungcam.errors import InputError
 from lungcam.grid import Grid
 
 
-def test_diameters_are_logarithms_and_the_rest_as_they_are(crops):
-    one, two, three = crops[:3]
+def test_diameters_are_logarithms_and_features_are_unchanged(crops):
+    first, second, third = crops[:3]
     samples = [
-        replace(one, diameter_mm=10.0, features={"margin": 4.0, "age": 60.0}),
-        replace(two, diameter_mm=None, features={"margin": 2.0}),
-        # known to have none: a size of nothing has no logarithm
-        replace(three, diameter_mm=0.0),
+        replace(first, diameter_mm=10.0, features={"margin": 4.0, "age": 60.0}),
+        replace(second, diameter_mm=None, features={"margin": 2.0}),
+        # a diameter of 0 means no nodule and has no logarithm
+        replace(third, diameter_mm=0.0),
     ]
-    found = attribute_table(samples, ["margin", "diameter_mm", "texture"])
+    result = attribute_table(samples, ["margin", "diameter_mm", "texture"])
     nan = np.nan
     expected = [[4, np.log(10), nan], [2, nan, nan], [nan, nan, nan]]
-    assert np.array_equal(found, expected, equal_nan=True)
+    assert np.array_equal(result, expected, equal_nan=True)
     assert attribute_table(samples, []).shape == (3, 0)
 
 
@@ -44,26 +41,26 @@ def test_diameters_are_logarithms_and_the_rest_as_they_are(crops):
     arrays(float, (9, 2), elements=st.integers(-1000, 1000)),
     arrays(bool, 9, elements=st.booleans()),
 )
-def test_standardised_over_what_is_known(known, unknown):
+def test_attributes_are_standardised_over_their_known_values(known, unknown):
     known[unknown, 0] = np.nan
-    assume(all(len(np.unique(one[~np.isnan(one)])) > 1 for one in known.T))
-    found = standardise(known, ["a", "b"])
-    assert found.dtype == np.float32
-    assert np.array_equal(np.isnan(found), np.isnan(known))
+    assume(all(len(np.unique(column[~np.isnan(column)])) > 1 for column in known.T))
+    result = standardise(known, ["a", "b"])
+    assert result.dtype == np.float32
+    assert np.array_equal(np.isnan(result), np.isnan(known))
     expected = zscore(known, nan_policy="omit")
-    assert np.allclose(found, expected, atol=1e-4, equal_nan=True)
+    assert np.allclose(result, expected, atol=1e-4, equal_nan=True)
 
 
 @pytest.mark.parametrize(
-    ("column", "says"),
+    ("column", "message"),
     [
         ([np.nan] * 3, "margin is known for no training sample; name it in data.features"),
         ([2.0, np.nan, 2.0], "margin is the same in all; take it out"),
     ],
 )
-def test_what_nothing_can_be_learnt_from_is_refused(column, says):
+def test_an_unknown_or_constant_attribute_is_refused(column, message):
     known = np.column_stack([[1.0, 2.0, 3.0], column])
-    with pytest.raises(InputError, match=f"^model.attributes: {says}") as caught:
+    with pytest.raises(InputError, match=f"^model.attributes: {message}") as caught:
         standardise(known, ["texture", "margin"])
     assert "\n" not in str(caught.value)
 
@@ -82,7 +79,7 @@ def sample(name: str, **known) -> Sample:
     )
 
 
-def test_the_nodules_of_a_scan_go_before_the_samples_own_and_those_that_do_not_count_are_none():
+def test_nodules_of_a_scan_that_count_precede_the_samples_own():
     nodules = (ScanNodule((1, 2, 3), 5, True), ScanNodule((4, 5, 6), 7, False))
     table = nodule_table(
         [
@@ -96,7 +93,7 @@ def test_the_nodules_of_a_scan_go_before_the_samples_own_and_those_that_do_not_c
     assert nodule_table([sample("unknown")]).shape == (0, 5)
 
 
-def test_the_balls_of_a_sample_are_laid_over_each_other():
+def test_the_share_of_several_nodules_is_the_maximum():
     table = np.array([[0, 5, 5, 4, 4], [2, 3, 3, 3, 4], [2, 8, 6, 5, 3], [3, 5, 5, 4, 4]])
     share = nodule_share(table, 2, grid=TARGET)
     first, second = (nodule_share(table[[row]], 2, grid=TARGET) for row in (1, 2))

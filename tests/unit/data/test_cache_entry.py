@@ -1,4 +1,4 @@
-"""A prepared input's file gives back what was stored, or says that it is damaged."""
+"""An entry of the cache returns what was stored, or is reported as damaged."""
 
 import os
 
@@ -17,8 +17,8 @@ ARRAYS = {
 FACTS = {"affine": np.eye(4).tolist(), "pixels": "abc", "quality": {"ml": 0.1}, "findings": []}
 
 
-def sound(file) -> bool:
-    """Whether nothing about an entry is found to be damaged."""
+def is_sound(file) -> bool:
+    """Return True if no damage of an entry is detected."""
     try:
         entry = read_entry(file)
     except DamagedEntry:
@@ -33,16 +33,16 @@ arrays = hnp.arrays(
 
 @settings(deadline=None, max_examples=50)
 @given(
-    kept=st.dictionaries(st.text(max_size=8), arrays, max_size=4),
+    stored=st.dictionaries(st.text(max_size=8), arrays, max_size=4),
     facts=st.dictionaries(st.text(max_size=4), st.floats(allow_nan=False) | st.text(max_size=9)),
 )
-def test_what_was_stored_is_read_back(tmp_path_factory, kept, facts):
+def test_stored_arrays_and_facts_are_read_back(tmp_path_factory, stored, facts):
     file = tmp_path_factory.getbasetemp() / "property" / "key.prepared"
-    write_entry(file, facts, arrays=kept)
+    write_entry(file, facts, arrays=stored)
     entry = read_entry(file)
     assert dict(entry.facts) == facts
-    assert set(entry.arrays) == set(kept)
-    for name, array in kept.items():
+    assert set(entry.arrays) == set(stored)
+    for name, array in stored.items():
         assert entry.array(name).dtype == array.dtype
         assert entry.array(name).shape == array.shape
         assert entry.array(name).tobytes() == array.tobytes()
@@ -50,44 +50,44 @@ def test_what_was_stored_is_read_back(tmp_path_factory, kept, facts):
     assert [path.name for path in file.parent.iterdir()] == ["key.prepared"]
 
 
-def test_an_array_is_mapped_where_a_plain_memmap_finds_it(tmp_path):
+def test_an_array_is_mapped_like_a_plain_memmap(tmp_path):
     file = tmp_path / "a"
     write_entry(file, FACTS, arrays=ARRAYS)
     entry = read_entry(file)
-    shown, place = entry.array("input"), entry.arrays["input"]
-    assert not shown.flags.writeable
-    assert not shown.flags.owndata
-    assert shown.flags.aligned
-    assert (entry.begin + place.offset) % 64 == 0
-    mapped = np.memmap(file, place.dtype, "r", entry.begin + place.offset, place.shape)
+    array, stored = entry.array("input"), entry.arrays["input"]
+    assert not array.flags.writeable
+    assert not array.flags.owndata
+    assert array.flags.aligned
+    assert (entry.begin + stored.offset) % 64 == 0
+    mapped = np.memmap(file, stored.dtype, "r", entry.begin + stored.offset, stored.shape)
     assert np.array_equal(mapped, ARRAYS["input"])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_same_input_gives_the_same_bytes(tmp_path, order):
     write_entry(tmp_path / "a", FACTS, arrays=ARRAYS)
-    laid = {name: np.asarray(array, order=order) for name, array in ARRAYS.items()}
-    write_entry(tmp_path / "b", dict(reversed(FACTS.items())), arrays=laid)
+    reordered = {name: np.asarray(array, order=order) for name, array in ARRAYS.items()}
+    write_entry(tmp_path / "b", dict(reversed(FACTS.items())), arrays=reordered)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_big_endian_and_backward_arrays_are_kept_by_value(tmp_path):
+def test_big_endian_and_reversed_arrays_are_stored_by_value(tmp_path):
     write_entry(tmp_path / "a", {}, arrays={"x": np.arange(4, dtype=">f4")[::-1]})
     assert read_entry(tmp_path / "a").array("x").tolist() == [3, 2, 1, 0]
 
 
-def test_what_could_run_code_is_not_kept(tmp_path):
+def test_objects_that_could_run_code_are_not_stored(tmp_path):
     with pytest.raises(TypeError, match="x: arrays of object"):
         write_entry(tmp_path / "a", {}, arrays={"x": np.array([{}], dtype=object)})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_not_there_is_as_one_that_is_damaged(tmp_path):
+def test_a_missing_file_is_reported_as_damaged(tmp_path):
     with pytest.raises(DamagedEntry, match="gone"):
         read_entry(tmp_path / "gone")
 
 
-def test_a_file_cut_short_anywhere_is_found_by_its_header_alone(tmp_path):
+def test_a_truncated_file_is_detected_by_its_header_alone(tmp_path):
     write_entry(tmp_path / "a", FACTS, arrays=ARRAYS)
     whole = (tmp_path / "a").read_bytes()
     for length in range(len(whole)):
@@ -99,28 +99,30 @@ def test_a_file_cut_short_anywhere_is_found_by_its_header_alone(tmp_path):
         read_entry(tmp_path / "b")
 
 
-def test_a_changed_byte_is_found_wherever_it_counts(tmp_path):
+def test_a_changed_byte_is_detected_except_in_padding(tmp_path):
     write_entry(tmp_path / "a", FACTS, arrays=ARRAYS)
     whole = (tmp_path / "a").read_bytes()
-    passed = []
-    for at in range(len(whole)):
-        (tmp_path / "b").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        if sound(tmp_path / "b"):
-            passed.append(at)
-    # only the bytes that fill up to the next array hold nothing
-    assert all(whole[at] == 0 for at in passed)
-    assert len(passed) < 64 * 3
+    undetected = []
+    for position in range(len(whole)):
+        content = bytearray(whole)
+        content[position] ^= 1
+        (tmp_path / "b").write_bytes(content)
+        if is_sound(tmp_path / "b"):
+            undetected.append(position)
+    # only the padding up to the next array has no checksum
+    assert all(whole[position] == 0 for position in undetected)
+    assert len(undetected) < 64 * 3
 
 
 @settings(deadline=None, max_examples=100)
 @given(content=st.binary(max_size=200))
-def test_any_other_file_is_damaged(tmp_path_factory, content):
+def test_any_other_file_is_reported_as_damaged(tmp_path_factory, content):
     file = tmp_path_factory.getbasetemp() / "other"
     file.write_bytes(content)
-    assert not sound(file)
+    assert not is_sound(file)
 
 
-def test_what_is_mapped_outlives_its_replacement(tmp_path):
+def test_a_mapped_array_outlives_the_replacement_of_its_file(tmp_path):
     file = tmp_path / "a"
     write_entry(file, {}, arrays={"x": np.zeros(100_000)})
     entry = read_entry(file)

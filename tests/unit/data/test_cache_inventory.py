@@ -1,4 +1,4 @@
-"""The cache says what it holds, and gives up only what lungcam wrote."""
+"""The inventory of the cache names every state, and only files of lungcam are removed."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def key(i: int) -> str:
 
 @pytest.fixture
 def root(tmp_path):
-    """A cache with one file of every state, and some that are not lungcam's."""
+    """Make a cache with a file of every state, and some files that are not lungcam's."""
     arrays = {"input": np.zeros((2, 2, 2), np.float32), "lungs": np.ones((2, 2, 2), bool)}
     write_entry(tmp_path / f"{key(1)}.prepared", {"code": code_version()}, arrays=arrays)
     write_entry(tmp_path / f"{key(2)}.prepared", {"code": "another"}, arrays=arrays)
@@ -46,10 +46,10 @@ def root(tmp_path):
 
 
 def states(root) -> dict[str, str]:
-    return {one.file.name.split("~")[-1][-41:]: one.state for one in inventory(root)}
+    return {entry.file.name.split("~")[-1][-41:]: entry.state for entry in inventory(root)}
 
 
-def test_every_file_of_lungcams_is_told_by_its_state(root):
+def test_every_file_of_lungcam_is_listed_with_its_state(root):
     assert states(root) == {
         f"{key(1)}.prepared": "current",
         f"{key(2)}.prepared": "stale",
@@ -61,7 +61,7 @@ def test_every_file_of_lungcams_is_told_by_its_state(root):
     }
 
 
-def test_clear_leaves_what_is_not_lungcams_and_what_is_being_written(root):
+def test_clear_keeps_foreign_files_and_files_being_written(root):
     others = {"mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"}
     with atomic_write(root / f"{key(9)}.prepared") as writing:
         writing.write_bytes(b"half")
@@ -70,24 +70,24 @@ def test_clear_leaves_what_is_not_lungcams_and_what_is_being_written(root):
     assert (root / f"{key(9)}.prepared").exists()
 
 
-def test_clear_of_what_is_stale_keeps_what_serves(root):
-    before = {one.file for one in inventory(root) if one.state in ("current", "memory")}
+def test_clear_of_stale_files_keeps_current_ones(root):
+    before = {entry.file for entry in inventory(root) if entry.state in ("current", "memory")}
     removed = clear(root, stale=True)
     assert len(removed) == 5
-    assert {one.file for one in inventory(root)} == before
+    assert {entry.file for entry in inventory(root)} == before
 
 
-def test_another_machines_file_is_left_over_only_after_a_day(root):
+def test_a_file_of_another_machine_is_left_over_only_after_a_day(root):
     file = root / f".elsewhere~1~0123abcd.{key(1)}.prepared"
     file.write_bytes(b"half")
-    told = {one.file: one.state for one in inventory(root)}
-    assert told[file] == "unfinished"
+    states_by_file = {entry.file: entry.state for entry in inventory(root)}
+    assert states_by_file[file] == "unfinished"
     then = file.stat().st_mtime - 25 * 3600
     os.utime(file, (then, then))
-    told = {one.file: one.state for one in inventory(root)}
-    assert told[file] == "left over"
+    states_by_file = {entry.file: entry.state for entry in inventory(root)}
+    assert states_by_file[file] == "left over"
 
 
-def test_no_folder_is_an_empty_cache(tmp_path):
+def test_a_missing_folder_is_an_empty_cache(tmp_path):
     assert list(inventory(tmp_path / "gone")) == []
     assert clear(tmp_path / "gone") == []

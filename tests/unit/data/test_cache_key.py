@@ -1,7 +1,4 @@
-"""A scan is known by its bytes, and what is known is remembered.
-
-Whatever decides a prepared input decides its key.
-"""
+"""Content hashes of scans and their memory; everything that changes an input changes its key."""
 
 import ast
 import importlib.metadata
@@ -32,7 +29,7 @@ from lungcam.data.cache_key import (
 from lungcam.transforms import LungView, NoduleView, pipeline
 
 
-def test_the_bytes_of_the_scan_decide_its_content(tmp_path):
+def test_the_content_hash_depends_on_the_bytes(tmp_path):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"one")
     before = content_hash(scan)
@@ -40,7 +37,7 @@ def test_the_bytes_of_the_scan_decide_its_content(tmp_path):
     assert content_hash(scan) != before
 
 
-def test_the_name_of_the_scan_does_not(tmp_path):
+def test_the_content_hash_does_not_depend_on_the_name(tmp_path):
     for name in ("one.nii", "two.nii"):
         (tmp_path / name).write_bytes(b"the same")
     assert content_hash(tmp_path / "one.nii") == content_hash(tmp_path / "two.nii")
@@ -48,7 +45,7 @@ def test_the_name_of_the_scan_does_not(tmp_path):
 
 @pytest.mark.parametrize("name", ["scan", "1.3.6.1.4", "scan [1]"])
 @pytest.mark.parametrize("suffix", ["raw", "zraw"])
-def test_the_voxels_beside_an_mhd_header_count(tmp_path, name, suffix):
+def test_the_content_hash_covers_the_voxels_of_an_mhd_header(tmp_path, name, suffix):
     header, voxels = tmp_path / f"{name}.mhd", tmp_path / f"{name}.{suffix}"
     header.write_text(f"ElementDataFile = {voxels.name}\n")
     voxels.write_bytes(b"one")
@@ -59,9 +56,9 @@ def test_the_voxels_beside_an_mhd_header_count(tmp_path, name, suffix):
     assert content_hash(header) != before
 
 
-@pytest.mark.parametrize("where", [".", "study/series"])
-def test_every_file_of_a_dicom_folder_counts(tmp_path, where):
-    series = tmp_path / where
+@pytest.mark.parametrize("folder", [".", "study/series"])
+def test_the_content_hash_covers_every_file_of_a_dicom_folder(tmp_path, folder):
+    series = tmp_path / folder
     series.mkdir(parents=True, exist_ok=True)
     for i in range(3):
         (series / f"{i}.dcm").write_bytes(bytes([i]))
@@ -84,14 +81,14 @@ def write_old(file: Path, content: bytes, seconds: float = 100) -> None:
 
 
 def change_unseen(file: Path) -> str:
-    """Change a file's last byte, but neither its size nor its times; give its true hash."""
+    """Change a file's last byte, but neither its size nor its times; return its true hash."""
     before = file.stat()
     file.write_bytes(file.read_bytes()[:-1] + b"#")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     return content_hash(file)
 
 
-def asked(root: Path, scan: Path) -> str:
+def hash_of(root: Path, scan: Path) -> str:
     with ContentHashes(root) as hashes:
         return hashes.of(scan)
 
@@ -100,58 +97,58 @@ def test_a_known_scan_is_not_read_again(tmp_path):
     root, scan = tmp_path / "cache", tmp_path / "scan.nii.gz"
     write_old(scan, b"one")
     true = content_hash(scan)
-    assert asked(root, scan) == true
-    # only who reads its bytes could tell
+    assert hash_of(root, scan) == true
+    # only its bytes show the change
     assert change_unseen(scan) != true
-    assert asked(root, scan) == true
+    assert hash_of(root, scan) == true
     assert [file.name for file in root.iterdir()] == ["hashes.json"]
 
 
-@pytest.mark.parametrize("what", ["size", "time", "name", "another file", "one less"])
-def test_a_changed_folder_is_read_again(tmp_path, what):
+@pytest.mark.parametrize("change", ["size", "time", "name", "another file", "one less"])
+def test_a_changed_folder_is_read_again(tmp_path, change):
     root, scan = tmp_path / "cache", tmp_path / "scan"
     for name in "abc":
         write_old(scan / "deeper" / name, name.encode())
-    first = asked(root, scan)
+    first = hash_of(root, scan)
     file = scan / "deeper" / "b"
-    if what == "size":
+    if change == "size":
         write_old(file, b"bb")
-    elif what == "time":
+    elif change == "time":
         write_old(file, b"x", seconds=50)
-    elif what == "name":
+    elif change == "name":
         file.rename(scan / "deeper" / "d")
-    elif what == "another file":
+    elif change == "another file":
         write_old(scan / "z", b"z")
     else:
         file.unlink()
-    assert asked(root, scan) == content_hash(scan) != first
+    assert hash_of(root, scan) == content_hash(scan) != first
 
 
-def test_the_voxels_beside_a_known_mhd_header_count(tmp_path):
+def test_changed_voxels_of_a_known_mhd_header_are_read_again(tmp_path):
     root, header, voxels = tmp_path / "cache", tmp_path / "a.mhd", tmp_path / "a.raw"
     write_old(header, b"ElementDataFile = a.raw\n")
     write_old(voxels, b"one")
-    first = asked(root, header)
+    first = hash_of(root, header)
     write_old(voxels, b"two", seconds=50)
-    assert asked(root, header) == content_hash(header) != first
+    assert hash_of(root, header) == content_hash(header) != first
 
 
-def test_what_has_just_been_written_is_not_trusted(tmp_path):
-    """It may change once more within the same tick of the clock."""
+def test_the_hash_of_a_file_that_has_just_been_written_is_not_stored(tmp_path):
+    """The file may change once more within the same tick of the clock."""
     root, young, old = tmp_path / "cache", tmp_path / "young.nii", tmp_path / "old.nii"
-    # by the clock of the file system it comes from the future: no time must pass in this test
+    # modified in the future by the file system's clock, so that the test need not be fast
     write_old(young, b"one", seconds=-100)
     write_old(old, b"one")
     with ContentHashes(root) as hashes:
         assert hashes.of(young) == hashes.of(old)
     assert list(json.loads((root / "hashes.json").read_text())) == [str(old)]
     changed = change_unseen(young)
-    assert asked(root, young) == changed
+    assert hash_of(root, young) == changed
     change_unseen(old)
-    assert asked(root, old) != changed
+    assert hash_of(root, old) != changed
 
 
-def test_within_a_run_a_folder_is_read_once(tmp_path):
+def test_an_object_reads_a_scan_once(tmp_path):
     scan = tmp_path / "scan.nii"
     write_old(scan, b"one", seconds=-100)
     hashes = ContentHashes(tmp_path / "cache")
@@ -159,24 +156,24 @@ def test_within_a_run_a_folder_is_read_once(tmp_path):
     scan.write_bytes(b"another")
     assert hashes.of(scan) == first
     hashes.save()
-    # nothing to keep, so nothing is made
+    # nothing to store, so no folder is made
     assert not (tmp_path / "cache").exists()
 
 
-def test_two_at_once_keep_what_both_have_read(tmp_path):
+def test_hashes_of_two_writers_are_both_stored(tmp_path):
     root, scans = tmp_path / "cache", [tmp_path / f"{i}.nii" for i in range(3)]
     for scan in scans:
         write_old(scan, scan.name.encode())
-    one, other = ContentHashes(root), ContentHashes(root)
-    for hashes, scan in ((one, scans[0]), (other, scans[1]), (other, scans[2])):
+    first, second = ContentHashes(root), ContentHashes(root)
+    for hashes, scan in ((first, scans[0]), (second, scans[1]), (second, scans[2])):
         hashes.of(scan)
-    other.save()
-    one.save()
+    second.save()
+    first.save()
     assert set(json.loads((root / "hashes.json").read_text())) == {str(scan) for scan in scans}
     assert [file.name for file in root.iterdir()] == ["hashes.json"]
 
 
-def test_stopped_halfway_it_keeps_what_it_has(tmp_path):
+def test_hashes_are_stored_when_interrupted(tmp_path):
     scan = tmp_path / "scan.nii"
     write_old(scan, b"one")
 
@@ -200,31 +197,31 @@ json_values = st.recursive(
 
 @settings(deadline=None, max_examples=60)
 @given(content=st.one_of(st.binary(max_size=40), json_values.map(lambda v: json.dumps(v).encode())))
-def test_a_damaged_memory_is_an_empty_one(tmp_path_factory, content):
+def test_a_damaged_memory_is_replaced(tmp_path_factory, content):
     root = tmp_path_factory.getbasetemp() / "damaged"
     scan = root / "scan.nii"
     write_old(scan, b"one")
     (root / "hashes.json").write_bytes(content)
-    assert asked(root, scan) == content_hash(scan)
+    assert hash_of(root, scan) == content_hash(scan)
     assert str(scan) in json.loads((root / "hashes.json").read_text())
 
 
 @pytest.mark.parametrize("entry", [3, "x", [], ["a"], ["a", 1], {"a": "b"}, ["a", "b", "c"]])
-def test_a_damaged_entry_is_not_believed(tmp_path, entry):
+def test_a_damaged_entry_of_the_memory_is_ignored(tmp_path, entry):
     scan = tmp_path / "scan.nii"
     write_old(scan, b"one")
     (tmp_path / "hashes.json").write_text(json.dumps({str(scan): entry}))
-    assert asked(tmp_path, scan) == content_hash(scan)
+    assert hash_of(tmp_path, scan) == content_hash(scan)
 
 
-def test_a_folder_that_takes_no_files_does_no_harm(tmp_path):
+def test_a_read_only_cache_still_gives_hashes(tmp_path):
     scan = tmp_path / "scan.nii"
     write_old(scan, b"one")
     (tmp_path / "cache").write_text("a file where the folder should be")
-    assert asked(tmp_path / "cache", scan) == content_hash(scan)
+    assert hash_of(tmp_path / "cache", scan) == content_hash(scan)
 
 
-def test_a_scan_that_is_not_there_is_as_before(tmp_path):
+def test_a_missing_scan_is_treated_like_without_a_memory(tmp_path):
     with ContentHashes(tmp_path / "cache") as hashes:
         assert hashes.of(tmp_path / "gone.nii") == content_hash(tmp_path / "gone.nii")
         with pytest.raises(FileNotFoundError):
@@ -235,7 +232,7 @@ def test_a_scan_that_is_not_there_is_as_before(tmp_path):
 PACKAGE = Path(lungcam.__file__).parent
 
 
-def test_the_scan_the_series_the_place_and_the_transforms_decide_the_key():
+def test_the_key_depends_on_scan_series_centre_transforms_and_lesion():
     key = cache_key("one", None, center_mm=None, transforms="Compose(a)")
     assert key == cache_key("one", None, center_mm=None, transforms="Compose(a)")
     others = {
@@ -256,13 +253,13 @@ def test_the_scan_the_series_the_place_and_the_transforms_decide_the_key():
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_the_preparing_code_decides_the_key(tmp_path, monkeypatch, name):
+def test_the_key_depends_on_the_preparing_code(tmp_path, monkeypatch, name):
     copy = tmp_path / "lungcam"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(lungcam, "__file__", str(copy / "__init__.py"))
     version = code_version.__wrapped__
     before = version()
-    (copy / "render" / "scene.py").write_text("# has no part in it\n")
+    (copy / "render" / "scene.py").write_text("# not part of the preparing code\n")
     assert version() == before
     files = [copy / name] if name.endswith(".py") else sorted((copy / name).glob("*.py"))
     assert files
@@ -274,9 +271,9 @@ def test_the_preparing_code_decides_the_key(tmp_path, monkeypatch, name):
     assert version() == before
 
 
-def test_all_that_preparation_imports_is_code_that_counts():
-    # what only finds, keeps or spreads the work, and leaves the voxels alone
-    aside = {
+def test_all_code_that_preparation_imports_is_in_the_key():
+    # modules that do not affect the voxels
+    exempt = {
         "__init__.py",
         "errors.py",
         "runtime/atomic.py",
@@ -288,7 +285,7 @@ def test_all_that_preparation_imports_is_code_that_counts():
     waiting, seen = [PACKAGE / "data" / "prepare.py"], set()
     while waiting:
         file = waiting.pop()
-        if file in seen or str(file.relative_to(PACKAGE)) in aside:
+        if file in seen or str(file.relative_to(PACKAGE)) in exempt:
             continue
         seen.add(file)
         for node in ast.walk(ast.parse(file.read_text())):
@@ -301,19 +298,19 @@ def test_all_that_preparation_imports_is_code_that_counts():
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
-def test_a_librarys_release_decides_the_key(monkeypatch, name):
+def test_the_key_depends_on_the_libraries_versions(monkeypatch, name):
     version = code_version.__wrapped__
     before = version()
     true = importlib.metadata.version
     monkeypatch.setattr(
-        "lungcam.data.cache_key.version", lambda one: "0.0.1" if one == name else true(one)
+        "lungcam.data.cache_key.version", lambda lib: "0.0.1" if lib == name else true(lib)
     )
     assert version() != before
 
 
-def test_every_library_that_preparation_imports_is_one_that_counts():
-    # shows progress
-    aside = {"tqdm"}
+def test_every_library_that_preparation_imports_is_in_the_key():
+    # progress bars
+    exempt = {"tqdm"}
     files = [PACKAGE / name for name in CODE if name.endswith(".py")]
     files += [file for name in CODE if "." not in name for file in (PACKAGE / name).glob("*.py")]
     imported = set()
@@ -322,11 +319,11 @@ def test_every_library_that_preparation_imports_is_one_that_counts():
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").partition(".")[0])
-    imported -= {*sys.stdlib_module_names, "lungcam"} | aside
+    imported -= {*sys.stdlib_module_names, "lungcam"} | exempt
     known = importlib.metadata.packages_distributions()
     wanted = {name.lower() for name in LIBRARIES}
     assert {"numpy", "torch", "torchio"} <= imported
-    assert {one for one in imported if not wanted & {x.lower() for x in known[one]}} == set()
+    assert {lib for lib in imported if not wanted & {x.lower() for x in known[lib]}} == set()
 
 
 # the transforms
@@ -340,10 +337,10 @@ def other_settings() -> list[tio.Transform]:
         NoduleView(window_hu=(-1000, 400.5)),
         NoduleView(p=0.5),
         LungView(),
-        # names no `args_names`, so that its repr is bare
+        # without `args_names`, so that its repr has no settings
         tio.RandomNoise(std=1.0),
         tio.RandomNoise(std=2.0),
-        # of these the repr says nothing
+        # settings that the repr leaves out
         tio.Clamp(0, 1),
         tio.Clamp(0, 1, include=["image"]),
         tio.Clamp(0, 1, exclude=["image"]),
@@ -354,19 +351,20 @@ def other_settings() -> list[tio.Transform]:
     ]
 
 
-def test_every_setting_of_a_transform_is_told():
-    told = [describe(one) for one in other_settings()]
-    assert len(set(told)) == len(told)
-    assert [describe(one) for one in other_settings()] == told
+def test_every_setting_of_a_transform_is_described():
+    descriptions = [describe(transform) for transform in other_settings()]
+    assert len(set(descriptions)) == len(descriptions)
+    assert [describe(transform) for transform in other_settings()] == descriptions
 
 
-def test_a_change_within_the_pipeline_is_told():
-    told = {describe(pipeline({"view": NoduleView(spacing_mm=mm)})) for mm in (1.0, 1.0000001)}
-    assert len(told) == 2
+def test_a_change_within_a_pipeline_is_described():
+    spacings = (1.0, 1.0000001)
+    descriptions = {describe(pipeline({"view": NoduleView(spacing_mm=mm)})) for mm in spacings}
+    assert len(descriptions) == 2
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
-def test_a_large_array_is_told_to_the_last_number(kind):
+def test_a_large_array_is_described_to_the_last_number(kind):
     class Weighted(tio.Transform):
         def __init__(self, weights):
             super().__init__()

@@ -1,4 +1,4 @@
-"""What the loaders serve, in which order, and what is left out and told before."""
+"""Batches of the data module, their order and targets, and samples that are left out."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def make_module(crops, nodule, cache):
-    """Function of (samples, ...) that gives a module after its preparation."""
+    """Function of (samples, ...) that returns a prepared module."""
 
     def make(samples=None, seed: int = 0, split=None, notes=()) -> ScanDataModule:
         module = ScanDataModule(
@@ -58,30 +58,30 @@ def order(loader) -> list[int]:
     return [index for batch in loader for index in batch["index"].tolist()]
 
 
-def everyone(module: ScanDataModule) -> set[str]:
-    return {sample.sample_id for found in module.splits.values() for sample in found}
+def sample_ids(module: ScanDataModule) -> set[str]:
+    return {sample.sample_id for members in module.splits.values() for sample in members}
 
 
-# what can be trained on
+# samples that can be trained on
 
 
-def test_samples_without_a_label_are_left_out_and_told(crops, make_module):
+def test_samples_without_a_label_are_left_out_with_a_note(crops, make_module):
     unknown = replace(crops[0], sample_id="unknown", patient_id="nobody", label=None)
     module = make_module([unknown, *crops], notes=["A note of the cohort."])
-    assert {side: len(found) for side, found in module.splits.items()} == {
+    assert {split: len(members) for split, members in module.splits.items()} == {
         "train": 12,
         "val": 4,
         "test": 4,
     }
-    assert "unknown" not in everyone(module)
+    assert "unknown" not in sample_ids(module)
     assert module.notes == [
         "A note of the cohort",
         "left out, since the rule gives no label: 1 of 21 samples",
     ]
 
 
-def test_the_nodule_view_leaves_out_what_has_no_centre_unless_none_has_one(crops, nodule):
-    bare = [replace(one, center_mm=None) for one in crops]
+def test_the_nodule_view_leaves_out_samples_without_a_centre_unless_all_lack_it(crops, nodule):
+    bare = [replace(crop, center_mm=None) for crop in crops]
     assert usable_samples(bare, nodule) == (bare, [])
     used, notes = usable_samples([*crops[:15], *bare[15:]], nodule)
     assert used == crops[:15]
@@ -93,48 +93,48 @@ def test_the_lungs_view_needs_no_centre(crops, transforms):
     assert usable_samples(bare, transforms) == (bare, [])
 
 
-def test_a_bad_scan_among_good_ones_is_left_out_and_told(crops, make_module, tmp_path):
+def test_a_bad_scan_among_good_ones_is_left_out_with_the_reason(crops, make_module, tmp_path):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"this is no NIfTI")
     samples = [*crops[:4], replace(crops[4], image=broken), *crops[5:]]
     module = make_module(samples)
     assert set(module.left_out) == {"crop-04"}
     assert "broken.nii.gz" in module.left_out["crop-04"]
-    assert everyone(module) == {one.sample_id for one in crops} - {"crop-04"}
-    assert everyone(module) == set(module.pixels)
+    assert sample_ids(module) == {crop.sample_id for crop in crops} - {"crop-04"}
+    assert sample_ids(module) == set(module.pixels)
     assert sum(len(dataset) for dataset in module.datasets.values()) == 19
 
 
-def test_nothing_but_bad_scans_names_the_first(crops, make_module, tmp_path):
-    gone = [replace(one, image=tmp_path / f"{one.sample_id}.nii.gz") for one in crops]
+def test_a_cohort_of_bad_scans_alone_is_refused_with_the_first(crops, make_module, tmp_path):
+    gone = [replace(crop, image=tmp_path / f"{crop.sample_id}.nii.gz") for crop in crops]
     with pytest.raises(InputError, match=r"crop-\d\d\.nii\.gz: there is no such file"):
         make_module(gone)
 
 
-def test_a_side_that_loses_a_label_is_refused_with_the_reason(crops, make_module, tmp_path):
+def test_a_split_that_loses_a_label_is_refused_with_the_reason(crops, make_module, tmp_path):
     rule = SplitRule(val=0.2, test=0.2)
     splits, _ = rule.split(crops, 0)
-    lost = {one.sample_id for one in splits["val"] if one.label == 1}
+    lost = {crop.sample_id for crop in splits["val"] if crop.label == 1}
     assert lost
     gone = tmp_path / "gone.nii.gz"
     samples = [
-        replace(one, image=gone.with_name(f"{one.sample_id}.nii.gz"))
-        if one.sample_id in lost
-        else one
-        for one in crops
+        replace(crop, image=gone.with_name(f"{crop.sample_id}.nii.gz"))
+        if crop.sample_id in lost
+        else crop
+        for crop in crops
     ]
     with pytest.raises(InputError) as error:
         make_module(samples)
-    told = str(error.value)
-    assert told.startswith("val: 0 positive and 2 negative samples are left; 2 were left out")
-    assert "there is no such file" in told
-    assert "\n" not in told
+    message = str(error.value)
+    assert message.startswith("val: 0 positive and 2 negative samples are left; 2 were left out")
+    assert "there is no such file" in message
+    assert "\n" not in message
 
 
-# what is served
+# batches and their order
 
 
-def test_batches(make_module):
+def test_batches_hold_the_stored_inputs_and_the_labels(make_module):
     module = make_module()
     batches = list(module.train_dataloader())
     assert [len(batch["label"]) for batch in batches] == [5, 5, 2]
@@ -147,30 +147,31 @@ def test_batches(make_module):
         for image, label, index in zip(images, batch["label"], batch["index"], strict=True):
             sample = samples[int(index)]
             assert label == sample.label
-            place = samples.index(sample)
-            stored = read_entry(module.datasets["train"].file(place)).array("input")
+            row = samples.index(sample)
+            stored = read_entry(module.datasets["train"].file(row)).array("input")
             assert np.array_equal(image[0].numpy(), stored)
 
 
 def test_training_order_is_shuffled_by_the_seed(make_module):
     def orders(*epochs: int, seed: int = 0) -> list[list[int]]:
         loader = make_module(seed=seed).train_dataloader()
-        found = []
+        orders_of_epochs = []
         for epoch in epochs:
             loader.sampler.set_epoch(epoch)
-            found.append(order(loader))
-        return found
+            orders_of_epochs.append(order(loader))
+        return orders_of_epochs
 
     first, second = orders(0, 1)
     assert sorted(first) == sorted(second) == list(range(12))
     assert first != second
-    # whatever came before: a run that is resumed goes on as if it had not stopped
+    # whatever came before: a resumed run has the orders of an uninterrupted run
     assert orders(1, 0) == [second, first]
-    # neither the order of another seed's epoch, nor that of its neighbour
-    assert not {tuple(one) for one in orders(0, 1, 2, seed=1)} & {tuple(first), tuple(second)}
+    # different from the orders of another seed, even of a neighbouring seed and epoch
+    others = {tuple(indices) for indices in orders(0, 1, 2, seed=1)}
+    assert not others & {tuple(first), tuple(second)}
 
 
-def test_to_read_batches_leaves_the_training_dice_alone(make_module):
+def test_reading_batches_does_not_change_the_global_generator(make_module):
     module = make_module()
     for loader in (module.train_dataloader(), module.val_dataloader()):
         torch.manual_seed(3)
@@ -186,17 +187,17 @@ def test_processes_that_train_together_share_an_epoch(make_module):
     alone = EpochSampler(dataset, 0)
     for sampler in (*orders, alone):
         sampler.set_epoch(4)
-    one, other = map(list, orders)
-    assert [index for pair in zip(one, other, strict=True) for index in pair] == list(alone)
+    first, second = map(list, orders)
+    assert [index for pair in zip(first, second, strict=True) for index in pair] == list(alone)
 
 
 def test_validation_and_test_keep_the_order_of_the_table(make_module):
     module = make_module()
     loaders = [module.val_dataloader(), *module.predict_dataloader()]
-    for loader, side in zip(loaders, ("val", "val", "test"), strict=True):
+    for loader, split in zip(loaders, ("val", "val", "test"), strict=True):
         assert order(loader) == list(range(4))
         ids = [sample.sample_id for sample in loader.dataset.samples]
-        assert ids == sorted(sample.sample_id for sample in module.splits[side])
+        assert ids == sorted(sample.sample_id for sample in module.splits[split])
 
 
 def test_setting_up_twice_changes_nothing(make_module):
@@ -206,7 +207,7 @@ def test_setting_up_twice_changes_nothing(make_module):
     assert module.datasets is before
 
 
-def test_a_prepared_sample_stands_on_its_grid(make_module):
+def test_a_prepared_sample_has_its_grid(make_module):
     dataset: PreparedDataset = make_module().datasets["val"]
     prepared = dataset.prepared(1)
     assert len(dataset) == 4
@@ -217,12 +218,12 @@ def test_a_prepared_sample_stands_on_its_grid(make_module):
     assert np.array_equal(batch["input"][0, 0].numpy(), prepared.input)
 
 
-def test_a_crops_depth_is_known_in_mm(make_module):
+def test_depths_of_crops_are_in_mm(make_module):
     module = make_module()
-    for side, found in module.splits.items():
-        # by hand: 4 slices of 3 mm, and 7 where the label is 1
-        assert module.crop_depths(side) == {
-            one.sample_id: pytest.approx(21.0 if one.label else 12.0) for one in found
+    for split, members in module.splits.items():
+        # by hand: 4 slices of 3 mm, and 7 for label 1
+        assert module.crop_depths(split) == {
+            sample.sample_id: pytest.approx(21.0 if sample.label else 12.0) for sample in members
         }
 
 
@@ -231,13 +232,13 @@ def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
         Sample(
             sample_id=f"whole-{i}",
             patient_id=f"whole-{i}",
-            image=one.image,
+            image=phantom.image,
             label=i % 2,
             label_source="",
-            center_mm=one.center_mm,
+            center_mm=phantom.center_mm,
         )
-        for i, one in enumerate(phantoms.samples)
-        if one.center_mm is not None
+        for i, phantom in enumerate(phantoms.samples)
+        if phantom.center_mm is not None
     ]
     module = ScanDataModule(
         Cohort([*crops, *whole], "a rule"),
@@ -249,14 +250,14 @@ def test_a_whole_chest_is_no_crop(phantoms, nodule, crops, cache):
         seed=0,
     )
     module.setup()
-    depths = {name for side in module.splits for name in module.crop_depths(side)}
-    assert depths == {one.sample_id for one in crops}
+    depths = {name for split in module.splits for name in module.crop_depths(split)}
+    assert depths == {crop.sample_id for crop in crops}
 
 
-# what is learnt beside the label
+# further targets of training
 
 
-def beside(samples, transforms, cache, **learnt) -> ScanDataModule:
+def make_with_targets(samples, transforms, cache, **targets) -> ScanDataModule:
     module = ScanDataModule(
         Cohort(samples, "a rule"),
         transforms,
@@ -265,25 +266,25 @@ def beside(samples, transforms, cache, **learnt) -> ScanDataModule:
         batch_size=5,
         workers=0,
         seed=0,
-        **learnt,
+        **targets,
     )
     module.setup()
     return module
 
 
-def test_training_batches_hold_what_is_learnt_and_others_no_attributes(outlined, nodule, cache):
+def test_training_batches_alone_hold_attributes(outlined, nodule, cache):
     names = ("diameter_mm", "margin")
-    module = beside(outlined, nodule, cache, attributes=names, lesions=True)
+    module = make_with_targets(outlined, nodule, cache, attributes=names, lesions=True)
     samples = module.splits["train"]
     known = attribute_table(samples, names)
     expected = (known - np.nanmean(known, axis=0)) / np.nanstd(known, axis=0)
     seen = 0
     for batch in module.train_dataloader():
         rows = batch["index"].numpy()
-        told = batch["attributes"].numpy()
-        assert np.allclose(told, expected[rows], atol=1e-5, equal_nan=True)
-        outlined_here = batch["lesion"].flatten(1).any(1).tolist()
-        assert outlined_here == [samples[i].lesion_mask is not None for i in rows]
+        attributes = batch["attributes"].numpy()
+        assert np.allclose(attributes, expected[rows], atol=1e-5, equal_nan=True)
+        has_outline = batch["lesion"].flatten(1).any(1).tolist()
+        assert has_outline == [samples[i].lesion_mask is not None for i in rows]
         seen += len(rows)
     assert seen == 12
     for loader in (module.val_dataloader(), *module.predict_dataloader()):
@@ -292,46 +293,48 @@ def test_training_batches_hold_what_is_learnt_and_others_no_attributes(outlined,
             assert batch["input"].shape == (4, 1, 8, 8, 8)
 
 
-def test_nothing_beside_the_label_unless_it_is_asked_for(outlined, nodule, cache):
-    module = beside(outlined, nodule, cache)
+def test_batches_have_no_further_targets_by_default(outlined, nodule, cache):
+    module = make_with_targets(outlined, nodule, cache)
     for loader in (module.train_dataloader(), module.val_dataloader()):
         assert all(set(batch) == {"input", "label", "index"} for batch in loader)
 
 
 def test_samples_without_a_label_teach_outlines_and_attributes(outlined, nodule, cache):
     crops = [
-        replace(one, label=None, patient_id="nobody") if i in (3, 5, 8) else one
-        for i, one in enumerate(outlined)
+        replace(crop, label=None, patient_id="nobody") if i in (3, 5, 8) else crop
+        for i, crop in enumerate(outlined)
     ]
     # 8 has no mask, and 3 no feature
     assert [bool(crops[i].lesion_mask) for i in (3, 5, 8)] == [True, True, False]
-    module = beside(crops, nodule, cache, lesions=True, attributes=("margin",))
-    alone = beside(crops, nodule, cache)
-    names = [one.sample_id for one in module.splits["train"]]
-    assert names == [one.sample_id for one in alone.splits["train"]] + [
+    module = make_with_targets(crops, nodule, cache, lesions=True, attributes=("margin",))
+    alone = make_with_targets(crops, nodule, cache)
+    names = [crop.sample_id for crop in module.splits["train"]]
+    assert names == [crop.sample_id for crop in alone.splits["train"]] + [
         crops[i].sample_id for i in (3, 5, 8)
     ]
-    assert {side: module.splits[side] for side in ("val", "test")} == {
-        side: alone.splits[side] for side in ("val", "test")
+    assert {split: module.splits[split] for split in ("val", "test")} == {
+        split: alone.splits[split] for split in ("val", "test")
     }
     assert module.notes[-1] == "3 samples without a label teach outlines and attributes"
     labels = {}
     for batch in module.train_dataloader():
         labels |= dict(zip(batch["index"].tolist(), batch["label"].tolist(), strict=True))
     assert [labels[i] for i in range(len(names))] == [
-        -1 if one.label is None else one.label for one in module.splits["train"]
+        -1 if crop.label is None else crop.label for crop in module.splits["train"]
     ]
-    by_mask = beside(crops, nodule, cache, lesions=True)
-    assert [one.sample_id for one in by_mask.splits["train"] if one.label is None] == [
+    by_mask = make_with_targets(crops, nodule, cache, lesions=True)
+    assert [crop.sample_id for crop in by_mask.splits["train"] if crop.label is None] == [
         crops[i].sample_id for i in (3, 5)
     ]
 
 
-def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule, cache):
+def test_training_batches_alone_hold_the_places_of_nodules(crops, nodule, cache):
     nodules = (ScanNodule(crops[0].center_mm, 9.0, True),)
-    told = [replace(one, diameter_mm=None if i % 4 == 3 else 9.0) for i, one in enumerate(crops)]
-    told[0] = replace(told[0], nodules=nodules)
-    module = beside(told, nodule, cache, locations=True)
+    annotated = [
+        replace(crop, diameter_mm=None if i % 4 == 3 else 9.0) for i, crop in enumerate(crops)
+    ]
+    annotated[0] = replace(annotated[0], nodules=nodules)
+    module = make_with_targets(annotated, nodule, cache, locations=True)
     dataset, samples = module.datasets["train"], module.splits["train"]
     for batch in module.train_dataloader():
         assert batch["lesion"].shape == batch["input"].shape
@@ -349,10 +352,10 @@ def test_training_batches_hold_where_nodules_lie_and_others_do_not(crops, nodule
     assert not any("no nodule" in note for note in module.notes)
 
 
-def test_a_mask_goes_before_a_ball(outlined, nodule, cache):
-    told = [replace(one, diameter_mm=30.0) for one in outlined]
-    both = beside(told, nodule, cache, lesions=True, locations=True).datasets["train"]
-    masks = beside(told, nodule, cache, lesions=True).datasets["train"]
+def test_a_mask_precedes_the_place_of_a_nodule(outlined, nodule, cache):
+    samples = [replace(crop, diameter_mm=30.0) for crop in outlined]
+    both = make_with_targets(samples, nodule, cache, lesions=True, locations=True).datasets["train"]
+    masks = make_with_targets(samples, nodule, cache, lesions=True).datasets["train"]
     for index, sample in enumerate(both.samples):
         if sample.lesion_mask:
             assert torch.equal(both[index]["lesion"], masks[index]["lesion"])
@@ -361,57 +364,59 @@ def test_a_mask_goes_before_a_ball(outlined, nodule, cache):
             assert not masks[index]["lesion"].any()
 
 
-def test_where_no_place_of_a_nodule_is_known_it_says_so_and_goes_on(crops, nodule, cache):
-    module = beside(
-        [replace(one, diameter_mm=None) for one in crops], nodule, cache, locations=True
+def test_unknown_places_of_all_nodules_are_noted(crops, nodule, cache):
+    module = make_with_targets(
+        [replace(crop, diameter_mm=None) for crop in crops], nodule, cache, locations=True
     )
     assert [note for note in module.notes if note.startswith("no nodule of the training samples")]
     assert not any(batch["lesion"].any() for batch in module.train_dataloader())
 
 
-def test_no_one_who_is_tested_on_teaches_without_a_label(outlined, nodule, cache, tmp_path):
-    split = beside(outlined, nodule, cache).splits
-    held = {one.patient_id for side in ("val", "test") for one in split[side]}
+def test_no_patient_of_validation_or_test_is_trained_on_without_a_label(
+    outlined, nodule, cache, tmp_path
+):
+    splits = make_with_targets(outlined, nodule, cache).splits
+    held_out = {crop.patient_id for split in ("val", "test") for crop in splits[split]}
     # a second, undecided nodule of every person
     others = [
-        replace(one, sample_id=f"{one.sample_id}-b", label=None, series_uid=None)
-        for one in outlined
-        if one.lesion_mask
+        replace(crop, sample_id=f"{crop.sample_id}-b", label=None, series_uid=None)
+        for crop in outlined
+        if crop.lesion_mask
     ]
-    module = beside([*outlined, *others], nodule, cache, lesions=True)
-    taught = {one.patient_id for one in module.splits["train"] if one.label is None}
-    assert taught == {one.patient_id for one in others} - held
-    # those whom a manifest tests on neither, though this cohort has no labelled nodule of theirs
-    write_manifest(tmp_path / "splits.csv", split, pixels={})
-    gone = sorted(held)[0]
-    rest = [one for one in outlined if one.patient_id != gone]
+    module = make_with_targets([*outlined, *others], nodule, cache, lesions=True)
+    unlabelled_patients = {crop.patient_id for crop in module.splits["train"] if crop.label is None}
+    assert unlabelled_patients == {crop.patient_id for crop in others} - held_out
+    # nor of the manifest's test, though this cohort has no labelled nodule of the patient
+    write_manifest(tmp_path / "splits.csv", splits, pixels={})
+    gone = sorted(held_out)[0]
+    rest = [crop for crop in outlined if crop.patient_id != gone]
     by_rule = SplitRule(val=0.2, test=0.2, manifest=str(tmp_path / "splits.csv"))
     followed, _ = split_cohort(
         Cohort([*rest, *others], "a rule"), nodule, split=by_rule, seed=0, lesions=True
     )
-    assert not {one.patient_id for one in followed["train"]} & held
+    assert not {crop.patient_id for crop in followed["train"]} & held_out
 
 
-def test_an_attribute_that_no_training_sample_has_is_refused(outlined, nodule, cache):
+def test_an_attribute_of_no_training_sample_is_refused(outlined, nodule, cache):
     with pytest.raises(InputError, match=r"^model\.attributes: age is known for no training"):
-        beside(outlined, nodule, cache, attributes=("margin", "age"))
+        make_with_targets(outlined, nodule, cache, attributes=("margin", "age"))
 
 
-def test_outlines_that_no_training_sample_has_are_refused(crops, nodule, cache):
+def test_outlines_of_no_training_sample_are_refused(crops, nodule, cache):
     with pytest.raises(InputError, match=r"^auxiliary\.outline: no training sample has a mask"):
-        beside(crops, nodule, cache, lesions=True)
+        make_with_targets(crops, nodule, cache, lesions=True)
 
 
-def test_what_would_move_the_input_and_leave_the_mask_is_refused(outlined, nodule, cache):
+def test_augmentation_that_moves_the_input_without_the_mask_is_refused(outlined, nodule, cache):
     flip = tio.Compose({"flip": tio.RandomFlip()})
     with pytest.raises(InputError, match=r"^auxiliary\.outline: TorchIO's") as caught:
-        beside(outlined, nodule, cache, lesions=True, augmentation=flip)
+        make_with_targets(outlined, nodule, cache, lesions=True, augmentation=flip)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=r"^auxiliary\.location: TorchIO's"):
-        beside(outlined, nodule, cache, locations=True, augmentation=flip)
-    # without outlines they are welcome, and an empty list moves nothing
-    beside(outlined, nodule, cache, augmentation=flip)
-    beside(outlined, nodule, cache, lesions=True, augmentation=tio.Compose({}))
+        make_with_targets(outlined, nodule, cache, locations=True, augmentation=flip)
+    # without outlines it is accepted, and so is an empty list
+    make_with_targets(outlined, nodule, cache, augmentation=flip)
+    make_with_targets(outlined, nodule, cache, lesions=True, augmentation=tio.Compose({}))
 
 
 # the public crops
@@ -421,7 +426,7 @@ def test_what_would_move_the_input_and_leave_the_mask_is_refused(outlined, nodul
 def public(sample_data, tmp_path_factory) -> ScanDataModule:
     module = ScanDataModule(
         table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {}),
-        # what the net is shown has no part in these figures
+        # the input does not matter for these figures
         pipeline({"view": NoduleView(shape=(4, 4, 4), spacing_mm=8)}),
         cache=tmp_path_factory.mktemp("public"),
         split=SplitRule(val=0.2, test=0.2),
@@ -433,24 +438,24 @@ def public(sample_data, tmp_path_factory) -> ScanDataModule:
     return module
 
 
-def test_how_far_size_alone_goes_on_the_public_crops(public):
-    samples = [one for found in public.splits.values() for one in found]
-    assert (len(samples), sum(one.label for one in samples)) == (424, 160)
-    depths = {k: mm for side in public.splits for k, mm in public.crop_depths(side).items()}
-    labels = torch.tensor([one.label for one in samples])
-    diameter = torch.tensor([one.diameter_mm for one in samples]) / 100
-    depth = torch.tensor([depths[one.sample_id] for one in samples]) / 100
+def test_auc_of_the_size_alone_on_the_public_crops(public):
+    samples = [sample for members in public.splits.values() for sample in members]
+    assert (len(samples), sum(sample.label for sample in samples)) == (424, 160)
+    depths = {k: mm for split in public.splits for k, mm in public.crop_depths(split).items()}
+    labels = torch.tensor([sample.label for sample in samples])
+    diameter = torch.tensor([sample.diameter_mm for sample in samples]) / 100
+    depth = torch.tensor([depths[sample.sample_id] for sample in samples]) / 100
     assert float(binary_auroc(diameter, labels)) == pytest.approx(0.919, abs=0.0006)
     assert float(binary_auroc(depth, labels)) == pytest.approx(0.884, abs=0.0006)
 
 
-def test_the_centre_outside_its_public_crop_is_flagged_not_fatal(public):
+def test_the_centre_outside_a_public_crop_is_flagged(public):
     assert public.left_out == {}
     flagged = {
         sample.sample_id
         for dataset in public.datasets.values()
         for i, sample in enumerate(dataset.samples)
-        if "center_outside" in [one.code for one in dataset.prepared(i).findings]
+        if "center_outside" in [finding.code for finding in dataset.prepared(i).findings]
     }
     assert flagged <= {"LIDC-IDRI-0332_R_1"}
     assert flagged == {"LIDC-IDRI-0332_R_1"} & set(public.pixels)

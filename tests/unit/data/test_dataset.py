@@ -1,4 +1,4 @@
-"""Batches from the cache: whole, checked, mended, and drawn by seed and epoch alone."""
+"""Batches from the cache are checked, repaired, and augmented by seed and epoch alone."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ NOISE = tio.RandomNoise(std=(0.5, 1.0))
 
 @pytest.fixture
 def make_dataset(crops, nodule, tmp_path):
-    """Function of (augmentation, seed) that gives eight crops; the crops' files may be changed."""
+    """Function of (augmentation, seed) that returns eight crops in files that may be changed."""
 
     def make(augmentation=None, seed: int = 0, samples=crops[:8]) -> PreparedDataset:
         files = prepare_cohort(plan(samples, nodule, root=tmp_path), nodule).files
@@ -32,18 +32,18 @@ def make_dataset(crops, nodule, tmp_path):
     return make
 
 
-def harm(dataset: PreparedDataset, index: int, name: str) -> bytes:
-    """Turn a bit in the middle of an array on the disk; give what the file was."""
+def damage(dataset: PreparedDataset, index: int, name: str) -> bytes:
+    """Flip a bit in the middle of an array on the disk; return the previous content."""
     file = dataset.file(index)
     before = file.read_bytes()
     entry = read_entry(file)
-    at = entry.begin + entry.arrays[name].offset + entry.arrays[name].size // 2
-    file.write_bytes(before[:at] + bytes([before[at] ^ 4]) + before[at + 1 :])
+    position = entry.begin + entry.arrays[name].offset + entry.arrays[name].size // 2
+    file.write_bytes(before[:position] + bytes([before[position] ^ 4]) + before[position + 1 :])
     assert not read_entry(file).is_intact(name)
     return before
 
 
-def test_a_batch_is_what_was_prepared(make_dataset):
+def test_a_batch_holds_the_prepared_inputs(make_dataset):
     dataset = make_dataset()
     batch = dataset.__getitems__([5, 2, 3])
     assert batch["index"].tolist() == [5, 2, 3]
@@ -51,47 +51,47 @@ def test_a_batch_is_what_was_prepared(make_dataset):
     assert batch["input"].shape == (3, 1, 8, 8, 8)
     for row, index in enumerate([5, 2, 3]):
         assert np.array_equal(batch["input"][row, 0], dataset.prepared(index).input)
-    # a batch is the caller's own
+    # a batch is a copy
     batch["input"].zero_()
     assert dataset[5]["input"].abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", ["input", "lungs"])
-def test_a_damaged_array_is_found_and_prepared_again(make_dataset, name):
+def test_a_damaged_array_is_prepared_again(make_dataset, name):
     expected = make_dataset().prepared(3)
     expected = (expected.input.copy(), expected.lungs.copy())
     dataset = make_dataset()
-    before = harm(dataset, 3, name)
+    before = damage(dataset, 3, name)
     if name == "input":
         assert np.array_equal(dataset[3]["input"][0, 0], expected[0])
-    found = dataset.prepared(3)
-    assert np.array_equal(found.input, expected[0])
-    assert np.array_equal(found.lungs, expected[1])
+    result = dataset.prepared(3)
+    assert np.array_equal(result.input, expected[0])
+    assert np.array_equal(result.lungs, expected[1])
     assert dataset.file(3).read_bytes() == before
 
 
-def test_an_entry_that_was_cleared_away_is_prepared_again(make_dataset):
+def test_a_removed_entry_is_prepared_again(make_dataset):
     dataset = make_dataset()
     expected = dataset[0]["input"]
     dataset.file(0).unlink()
     assert torch.equal(dataset[0]["input"], expected)
 
 
-def test_damage_whose_scan_is_gone_names_the_scan(make_dataset, crops):
+def test_a_damaged_entry_without_its_scan_is_refused(make_dataset, crops):
     samples = [replace(crops[0], image=crops[0].image.with_name("gone.nii.gz")), *crops[1:8]]
     dataset = make_dataset()
     dataset.samples[0] = samples[0]
-    harm(dataset, 0, "input")
+    damage(dataset, 0, "input")
     with pytest.raises(InputError, match=r"gone\.nii\.gz: there is no such file"):
         dataset[0]
 
 
-# what is learnt beside the label
+# further targets of training
 
 
 @pytest.fixture
-def learnt(outlined, nodule, tmp_path) -> PreparedDataset:
-    """Eight crops with their lesions and two attributes."""
+def dataset_with_targets(outlined, nodule, tmp_path) -> PreparedDataset:
+    """Data set of eight crops with their lesions and two attributes."""
     samples = outlined[:8]
     files = prepare_cohort(plan(samples, nodule, root=tmp_path, lesions=True), nodule).files
     attributes = np.arange(16, dtype=np.float32).reshape(8, 2)
@@ -99,13 +99,15 @@ def learnt(outlined, nodule, tmp_path) -> PreparedDataset:
     return PreparedDataset(samples, files, transforms=nodule, attributes=attributes, lesions=True)
 
 
-def test_a_batch_holds_lesions_and_attributes_when_asked(learnt, make_dataset):
-    batch = learnt.__getitems__([5, 4, 1])
+def test_a_batch_holds_lesions_and_attributes_if_they_are_targets(
+    dataset_with_targets, make_dataset
+):
+    batch = dataset_with_targets.__getitems__([5, 4, 1])
     assert set(make_dataset().__getitems__([5])) == {"input", "label", "index"}
     assert set(batch) == {"input", "label", "index", "lesion", "attributes"}
     assert (batch["lesion"].dtype, batch["lesion"].shape) == (torch.float32, (3, 1, 8, 8, 8))
     for row, index in enumerate([5, 4, 1]):
-        entry = read_entry(learnt.file(index))
+        entry = read_entry(dataset_with_targets.file(index))
         if "lesion" in entry.arrays:
             expected = torch.from_numpy(entry.array("lesion") / np.float32(255))
             assert torch.equal(batch["lesion"][row, 0], expected)
@@ -119,28 +121,29 @@ def test_a_batch_holds_lesions_and_attributes_when_asked(learnt, make_dataset):
 
 
 @pytest.mark.parametrize("name", ["input", "lesion"])
-def test_a_damaged_entry_is_prepared_again_with_its_lesion(learnt, name):
+def test_a_damaged_entry_is_prepared_again_with_its_lesion(dataset_with_targets, name):
+    samples = dataset_with_targets.samples
     expected = PreparedDataset(
-        learnt.samples,
-        {one.sample_id: learnt.file(i) for i, one in enumerate(learnt.samples)},
-        transforms=learnt.transforms,
+        samples,
+        {sample.sample_id: dataset_with_targets.file(i) for i, sample in enumerate(samples)},
+        transforms=dataset_with_targets.transforms,
         lesions=True,
     ).__getitems__([3])
-    before = harm(learnt, 3, name)
-    found = learnt.__getitems__([3])
-    assert torch.equal(found["input"], expected["input"])
-    assert torch.equal(found["lesion"], expected["lesion"])
-    assert found["lesion"].any()
-    assert learnt.file(3).read_bytes() == before
+    before = damage(dataset_with_targets, 3, name)
+    result = dataset_with_targets.__getitems__([3])
+    assert torch.equal(result["input"], expected["input"])
+    assert torch.equal(result["lesion"], expected["lesion"])
+    assert result["lesion"].any()
+    assert dataset_with_targets.file(3).read_bytes() == before
 
 
-# what is random
+# augmentation
 
 
-def test_augmentation_hangs_on_seed_epoch_and_sample_alone(make_dataset):
+def test_augmentation_depends_on_seed_epoch_and_sample_alone(make_dataset):
     dataset = make_dataset(NOISE)
     first = dataset.__getitems__([1, 2])["input"]
-    # another batch, other dice
+    # another batch and another state of the global generator
     torch.manual_seed(99)
     again = dataset.__getitems__([2, 4, 1])["input"]
     assert torch.equal(again[2], first[0])
@@ -153,7 +156,7 @@ def test_augmentation_hangs_on_seed_epoch_and_sample_alone(make_dataset):
     assert torch.equal(dataset.__getitems__([1, 2])["input"], first)
 
 
-def test_augmentation_leaves_the_training_dice_alone(make_dataset):
+def test_augmentation_does_not_change_the_global_generator(make_dataset):
     dataset = make_dataset(NOISE)
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -161,7 +164,7 @@ def test_augmentation_leaves_the_training_dice_alone(make_dataset):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_process_that_reads_gives_the_same_in_every_epoch(crops, nodule, tmp_path):
+def test_a_worker_process_reads_the_same_batches_in_every_epoch(crops, nodule, tmp_path):
     def epochs(workers: int) -> list[torch.Tensor]:
         module = ScanDataModule(
             Cohort(crops, "a rule"),
@@ -175,19 +178,19 @@ def test_a_process_that_reads_gives_the_same_in_every_epoch(crops, nodule, tmp_p
         )
         module.setup()
         loader = module.train_dataloader()
-        found = []
+        images = []
         for epoch in (0, 1):
             loader.sampler.set_epoch(epoch)
-            found.append(torch.cat([batch["input"] for batch in loader]))
-        return found
+            images.append(torch.cat([batch["input"] for batch in loader]))
+        return images
 
     alone = epochs(0)
     assert not torch.equal(*alone)
-    assert all(torch.equal(one, other) for one, other in zip(alone, epochs(1), strict=True))
+    assert all(torch.equal(images, other) for images, other in zip(alone, epochs(1), strict=True))
 
 
 class Recorded(pl.Callback):
-    """Keeps what the net was shown."""
+    """Callback that records the network's inputs."""
 
     def __init__(self):
         self.shown: list[tuple[bool, torch.Tensor, list[int]]] = []
@@ -199,9 +202,9 @@ class Recorded(pl.Callback):
         self.shown.append((False, batch["input"], batch["index"].tolist()))
 
 
-def brightened(batch: dict, dice: torch.Generator) -> dict:
+def brightened(batch: dict, generator: torch.Generator) -> dict:
     """Add a random number to each input."""
-    added = torch.rand(len(batch["input"]), 1, 1, 1, 1, generator=dice)
+    added = torch.rand(len(batch["input"]), 1, 1, 1, 1, generator=generator)
     return {**batch, "input": batch["input"] + added}
 
 
@@ -252,7 +255,7 @@ def test_a_batch_is_augmented_as_a_whole_in_training_only(crops, nodule, tmp_pat
     # three batches of training and one of validation in each epoch
     assert [training for training, _, _ in both] == [True, True, True, False] * 2
     assert both[0][2] != both[4][2]
-    # from the second epoch on, as if the first had been
-    for one, other in zip(both[4:], resumed, strict=True):
-        assert one[2] == other[2]
-        assert torch.equal(one[1], other[1])
+    # the second epoch is the same without the first
+    for (_, images, indices), (_, same_images, same_indices) in zip(both[4:], resumed, strict=True):
+        assert indices == same_indices
+        assert torch.equal(images, same_images)

@@ -1,4 +1,4 @@
-"""A lesion's mask on the network's grid, against SimpleITK's resampling."""
+"""Masks of lesions on the network's grid, against SimpleITK's resampling."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ TARGET = Grid((12, 10, 9), np.eye(4))
 
 
 def lesion_on(order: str) -> tuple[np.ndarray, Grid]:
-    """A lumpy lesion on a box of voxels of 1.5, 1.2 and 2 mm, which reaches into the target."""
+    """Make a random lesion on a box of voxels of 1.5, 1.2 and 2 mm that overlaps the target."""
     axes, signs = ORDERS[order]
     shape = (7, 8, 5)
     affine = np.eye(4)
@@ -35,10 +35,10 @@ def lesion_on(order: str) -> tuple[np.ndarray, Grid]:
 
 
 def by_sitk(file: Path) -> np.ndarray:
-    """Linear interpolation of a mask on the target's grid, 0 beyond its faces."""
+    """Interpolate a mask linearly on the target's grid, with 0 beyond its faces."""
     mask = sitk.Cast(sitk.ReadImage(str(file)) != 0, sitk.sitkFloat64)
     onto = LPS_TO_RAS @ TARGET.affine
-    found = sitk.Resample(
+    share = sitk.Resample(
         mask,
         TARGET.shape,
         sitk.Transform(),
@@ -48,15 +48,15 @@ def by_sitk(file: Path) -> np.ndarray:
         (onto[:3, :3] / TARGET.spacing_mm).ravel().tolist(),
         0.0,
     )
-    return sitk.GetArrayFromImage(found).T
+    return sitk.GetArrayFromImage(share).T
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, suffix):
-    mask, at = lesion_on(order)
+def test_a_mask_on_a_box_of_the_scan_agrees_with_simpleitk(tmp_path, order, suffix):
+    mask, grid = lesion_on(order)
     file = tmp_path / "mask.nii.gz"
-    write_volume(file, mask, grid=at)
+    write_volume(file, mask, grid=grid)
     if suffix != ".nii.gz":
         image = sitk.ReadImage(str(file))
         file = tmp_path / f"mask{suffix}"
@@ -66,20 +66,20 @@ def test_a_mask_on_a_box_of_the_scan_lies_where_sitk_puts_it(tmp_path, order, su
     expected = by_sitk(file)
     assert np.abs(share / FULL_SHARE - expected).max() <= 0.5 / FULL_SHARE + 1e-4
     assert share.max() == FULL_SHARE
-    # the box ends within the target, and there the lesion does
+    # the box ends within the target, and the lesion with it
     assert (share == 0).any()
     assert 0.1 < expected.mean() < 0.6
 
 
 @pytest.mark.parametrize("value", [1, 7, -3])
-def test_whatever_is_not_zero_is_lesion(tmp_path, value):
+def test_every_nonzero_value_is_lesion(tmp_path, value):
     volume = np.zeros(TARGET.shape, np.int16)
     volume[3:6, 2:5, 4:8] = value
     write_volume(tmp_path / "mask.nii", volume, grid=TARGET)
     assert np.array_equal(lesion_share(tmp_path / "mask.nii", TARGET), FULL_SHARE * (volume != 0))
 
 
-def test_a_coarser_grid_holds_as_much_of_the_lesion(tmp_path):
+def test_a_coarser_grid_keeps_the_volume_of_the_lesion(tmp_path):
     volume = np.zeros((32, 32, 32), np.uint8)
     volume[9:20, 8:23, 10:21] = 1
     write_volume(tmp_path / "mask.nii", volume, grid=Grid(volume.shape, np.eye(4)))
@@ -89,28 +89,28 @@ def test_a_coarser_grid_holds_as_much_of_the_lesion(tmp_path):
     assert 8 * share.sum() / FULL_SHARE == pytest.approx(volume.sum(), rel=0.01)
 
 
-def test_a_mask_elsewhere_is_none(tmp_path):
-    mask, at = lesion_on("RAS")
-    affine = at.affine.copy()
+def test_a_mask_outside_the_grid_is_empty(tmp_path):
+    mask, grid = lesion_on("RAS")
+    affine = grid.affine.copy()
     affine[0, 3] += 100
-    write_volume(tmp_path / "mask.nii", mask, grid=Grid(at.shape, affine))
+    write_volume(tmp_path / "mask.nii", mask, grid=Grid(grid.shape, affine))
     assert not lesion_share(tmp_path / "mask.nii", TARGET).any()
 
 
 @pytest.mark.parametrize("kind", ["gone", "broken", "across"])
-def test_a_mask_that_cannot_be_used_is_named_in_one_line(tmp_path, kind):
+def test_an_unusable_mask_is_named_in_one_line(tmp_path, kind):
     file = tmp_path / "mask.nii"
     if kind == "broken":
         file.write_bytes(b"this is no NIfTI")
     elif kind == "across":
-        mask, at = lesion_on("RAS")
+        mask, grid = lesion_on("RAS")
         turn = np.eye(4)
         turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
-        write_volume(file, mask, grid=Grid(at.shape, turn @ at.affine))
+        write_volume(file, mask, grid=Grid(grid.shape, turn @ grid.affine))
     with pytest.raises(InputError) as caught:
         lesion_share(file, TARGET)
-    told = str(caught.value)
-    assert told.startswith(f"{file}: cannot be read as the mask of a lesion (")
-    assert told.endswith("replace it, or leave the table's cell empty.")
-    assert "\n" not in told
-    assert ("parallel" in told) == (kind == "across")
+    message = str(caught.value)
+    assert message.startswith(f"{file}: cannot be read as the mask of a lesion (")
+    assert message.endswith("replace it, or leave the table's cell empty.")
+    assert "\n" not in message
+    assert ("parallel" in message) == (kind == "across")

@@ -1,4 +1,4 @@
-"""splits.csv tells a split again, to this cohort or to another with scans in common."""
+"""splits.csv repeats a split on this cohort, or on another with scans in common."""
 
 import csv
 from dataclasses import replace
@@ -13,7 +13,7 @@ from lungcam.errors import InputError
 
 @pytest.fixture
 def samples() -> list[Sample]:
-    """Two scans of each of twenty people."""
+    """Make two scans of each of twenty people."""
     return [
         Sample(
             sample_id=f"scan-{p}-{i}",
@@ -36,97 +36,103 @@ def splits(samples):
 
 @pytest.fixture
 def file(splits, tmp_path) -> Path:
-    pixels = {one.sample_id: f"hash-{one.sample_id}" for found in splits.values() for one in found}
+    pixels = {
+        sample.sample_id: f"hash-{sample.sample_id}"
+        for members in splits.values()
+        for sample in members
+    }
     write_manifest(tmp_path / "run" / "splits.csv", splits, pixels=pixels)
     return tmp_path / "run" / "splits.csv"
 
 
-def again(file: Path, samples: list[Sample], seed: int = 99):
+def split_again(file: Path, samples: list[Sample], seed: int = 99):
     return SplitRule(val=0.2, test=0.3, manifest=str(file)).split(samples, seed)
 
 
-def test_every_sample_is_told_with_its_side(file, splits, samples):
+def test_every_sample_is_written_with_its_split(file, splits, samples):
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len(samples)
-    for side, found in splits.items():
-        own = [row for row in rows if row["split"] == side]
-        for row, one in zip(own, found, strict=True):
+    for split, members in splits.items():
+        own = [row for row in rows if row["split"] == split]
+        for row, sample in zip(own, members, strict=True):
             for name in ("sample_id", "patient_id", "study_uid", "series_uid", "label_source"):
-                assert row[name] == getattr(one, name)
-            assert row["label"] == str(one.label)
-            assert row["pixels"] == f"hash-{one.sample_id}"
+                assert row[name] == getattr(sample, name)
+            assert row["label"] == str(sample.label)
+            assert row["pixels"] == f"hash-{sample.sample_id}"
 
 
-def test_the_manifest_reads_back(file, splits):
+def test_a_written_manifest_is_read_back(file, splits):
     manifest = read_manifest(file)
-    for side, found in splits.items():
-        for one in found:
-            assert manifest.patients[one.patient_id] == side
-            assert manifest.series[one.series_uid] == side
-            assert manifest.pixels[f"hash-{one.sample_id}"] == side
+    for split, members in splits.items():
+        for sample in members:
+            assert manifest.patients[sample.patient_id] == split
+            assert manifest.series[sample.series_uid] == split
+            assert manifest.pixels[f"hash-{sample.sample_id}"] == split
 
 
 @pytest.mark.parametrize("seed", [0, 1, 99])
 def test_the_same_cohort_is_split_the_same_whatever_the_seed(file, splits, samples, seed):
-    assert again(file, samples, seed) == (splits, [])
+    assert split_again(file, samples, seed) == (splits, [])
 
 
-def test_a_manifest_goes_before_folds(file, splits, samples):
+def test_a_manifest_precedes_folds(file, splits, samples):
     rule = SplitRule(val=0.2, test=0.3, folds=5, fold=1, manifest=str(file))
     assert rule.split(samples, 3) == (splits, [])
 
 
 def test_another_cohort_is_matched_by_its_series(file, splits, samples):
-    """As LUNA16 and LIDC, which name the same people in other words."""
+    """LUNA16 and LIDC, for example, have different names for the same people."""
     other = [
-        replace(one, sample_id=f"luna-{i}", patient_id=one.series_uid, study_uid=None)
-        for i, one in enumerate(samples)
+        replace(sample, sample_id=f"luna-{i}", patient_id=sample.series_uid, study_uid=None)
+        for i, sample in enumerate(samples)
     ]
-    found, notes = again(file, other)
+    result, notes = split_again(file, other)
     assert notes == []
-    for side, ours in found.items():
-        assert [one.series_uid for one in ours] == [one.series_uid for one in splits[side]]
+    for split, matched in result.items():
+        assert [sample.series_uid for sample in matched] == [
+            sample.series_uid for sample in splits[split]
+        ]
 
 
-def test_a_series_takes_its_patients_other_scans_along(file, splits, samples):
-    one = splits["test"][0]
+def test_other_scans_of_a_series_patient_follow_the_series(file, splits, samples):
+    sample = splits["test"][0]
     others = [
-        replace(one, sample_id=f"new-{i}", patient_id="new", series_uid=f"9.{i}") for i in (0, 1)
+        replace(sample, sample_id=f"new-{i}", patient_id="new", series_uid=f"9.{i}") for i in (0, 1)
     ]
-    others[1] = replace(others[1], series_uid=one.series_uid)
-    found, notes = again(file, [*samples, *others])
+    others[1] = replace(others[1], series_uid=sample.series_uid)
+    result, notes = split_again(file, [*samples, *others])
     assert notes == []
-    assert [one.sample_id for one in found["test"][-2:]] == ["new-0", "new-1"]
+    assert [sample.sample_id for sample in result["test"][-2:]] == ["new-0", "new-1"]
 
 
-def test_what_the_manifest_does_not_name_is_left_out_and_told(file, splits, samples):
+def test_samples_that_the_manifest_does_not_name_are_left_out_with_a_note(file, splits, samples):
     unknown = [
         Sample(
             sample_id=f"new-{i}", patient_id=f"new-{i}", image=Path("x"), label=i, label_source=""
         )
         for i in range(2)
     ]
-    found, notes = again(file, [*unknown, *samples])
-    assert found == splits
+    result, notes = split_again(file, [*unknown, *samples])
+    assert result == splits
     assert notes == [f"2 samples that {file} does not name are left out"]
 
 
-def test_a_patient_that_stood_on_two_sides_is_refused(file, splits, samples):
+def test_a_patient_in_two_splits_is_refused(file, splits, samples):
     train, test = splits["train"][0], splits["test"][0]
     mixed = [
-        replace(one, patient_id="mixed")
-        if one.series_uid in (train.series_uid, test.series_uid)
-        else one
-        for one in samples
+        replace(sample, patient_id="mixed")
+        if sample.series_uid in (train.series_uid, test.series_uid)
+        else sample
+        for sample in samples
     ]
     with pytest.raises(InputError, match=r"splits\.csv: leak: patient mixed \(1 in all\)"):
-        again(file, mixed)
+        split_again(file, mixed)
 
 
-def test_a_cohort_that_leaves_a_side_empty_is_refused(file, splits):
+def test_a_cohort_that_leaves_a_split_empty_is_refused(file, splits):
     with pytest.raises(InputError, match=r"it has no sample of this cohort in val or test"):
-        again(file, splits["train"])
+        split_again(file, splits["train"])
 
 
 def edited(file: Path, old: str, new: str) -> Path:
@@ -135,7 +141,7 @@ def edited(file: Path, old: str, new: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["patient_id", "series_uid", "pixels"])
-def test_a_manifest_that_parts_what_belongs_together_is_refused(file, splits, kind):
+def test_a_manifest_that_divides_a_patient_series_or_scan_is_refused(file, splits, kind):
     train, test = splits["train"][0], splits["test"][0]
     values = {
         "patient_id": (train.patient_id, test.patient_id),
@@ -148,7 +154,7 @@ def test_a_manifest_that_parts_what_belongs_together_is_refused(file, splits, ki
     assert str(error.value).startswith(f"{file}: leak: {kind} {ours} (1 in all)")
 
 
-def test_what_is_wrong_with_the_file_is_said(file, tmp_path):
+def test_errors_of_the_file_are_named(file, tmp_path):
     with pytest.raises(InputError, match=r"row 2: split is 'training'; it takes train, val, test"):
         read_manifest(edited(file, ",train,", ",training,"))
     with pytest.raises(InputError, match=r"gone\.csv: there is no such file"):
@@ -159,7 +165,9 @@ def test_what_is_wrong_with_the_file_is_said(file, tmp_path):
 
 
 def test_a_manifest_of_patients_alone_is_enough(samples, splits, tmp_path):
-    sides = {one.patient_id: side for side, found in splits.items() for one in found}
-    lines = [f"{patient},{side}" for patient, side in sides.items()]
+    split_by_patient_id = {
+        sample.patient_id: split for split, members in splits.items() for sample in members
+    }
+    lines = [f"{patient},{split}" for patient, split in split_by_patient_id.items()]
     (tmp_path / "mine.csv").write_text("\n".join(["patient_id,split", *lines]) + "\n")
-    assert again(tmp_path / "mine.csv", samples) == (splits, [])
+    assert split_again(tmp_path / "mine.csv", samples) == (splits, [])

@@ -1,4 +1,4 @@
-"""The same voxels are known again in another file; other voxels are others."""
+"""The pixel hash is the same in every file format, and differs for other voxels."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def read(path) -> Scan:
 
 @pytest.fixture
 def series(tmp_path):
-    """A DICOM series of noise, with its voxels and their RAS affine."""
+    """Write a DICOM series of noise; return the folder, its voxels and their RAS affine."""
     hu = noise()
     _, affine, _ = _write_series(tmp_path / "dicom", hu, spacing=(0.7, 0.8, 2.5))
     return tmp_path / "dicom", hu, affine
@@ -37,7 +37,7 @@ def series(tmp_path):
 
 @pytest.mark.parametrize("axes", [(), (0,), (2,), (0, 1, 2)])
 @pytest.mark.parametrize("suffix", ["mhd", "nii.gz", "nrrd"])
-def test_dicom_and_volume_files_flipped_or_not_are_the_same(series, tmp_path, axes, suffix):
+def test_dicom_and_volume_files_have_the_same_hash_flipped_or_not(series, tmp_path, axes, suffix):
     folder, hu, affine = series
     image = sitk.GetImageFromArray(hu.transpose(2, 1, 0))
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
@@ -50,7 +50,7 @@ def test_dicom_and_volume_files_flipped_or_not_are_the_same(series, tmp_path, ax
     assert pixel_hash(read(tmp_path / f"scan.{suffix}")) == pixel_hash(read(folder))
 
 
-def test_axes_in_another_order_are_the_same(tmp_path):
+def test_another_order_of_axes_has_the_same_hash(tmp_path):
     hu = noise()
     write_volume(tmp_path / "a.nii.gz", hu, grid=Grid(hu.shape, np.eye(4)))
     turned = hu.transpose(2, 0, 1)
@@ -59,14 +59,14 @@ def test_axes_in_another_order_are_the_same(tmp_path):
     assert pixel_hash(read(tmp_path / "a.nii.gz")) == pixel_hash(read(tmp_path / "b.nii.gz"))
 
 
-def test_a_mirrored_scan_is_another():
+def test_a_mirrored_scan_has_another_hash():
     hu = noise()
     assert pixel_hash(scan_of(hu)) != pixel_hash(scan_of(hu[::-1].copy()))
 
 
 @settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 9)] * 3), st.integers(0, 99), st.data())
-def test_one_voxel_one_hu_apart_is_another(shape, seed, data):
+def test_a_change_of_one_hu_in_one_voxel_has_another_hash(shape, seed, data):
     hu = noise(shape, seed)
     other = hu.copy()
     other[tuple(data.draw(st.integers(0, n - 1)) for n in shape)] += 1
@@ -74,12 +74,12 @@ def test_one_voxel_one_hu_apart_is_another(shape, seed, data):
     assert pixel_hash(scan_of(hu)) != pixel_hash(scan_of(other))
 
 
-def test_the_same_bytes_in_another_shape_are_others():
+def test_the_same_bytes_in_another_shape_have_another_hash():
     hu = np.zeros((4, 6, 2), np.int16)
     assert pixel_hash(scan_of(hu)) != pixel_hash(scan_of(hu.reshape(6, 4, 2)))
 
 
-def test_tall_scans_are_told_apart_and_known_again_when_flipped():
+def test_the_hash_of_a_tall_scan_is_unique_and_the_same_when_flipped():
     tall = noise((6, 5, 300))
     down = np.diag([1.0, 1.0, -1.0, 1.0])
     assert pixel_hash(scan_of(tall)) == pixel_hash(scan_of(tall[:, :, ::-1].copy(), down))

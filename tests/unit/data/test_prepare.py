@@ -1,7 +1,4 @@
-"""What preparing will cost is told before anything is kept.
-
-Scans are prepared once, in parallel, and a bad one is left out and told.
-"""
+"""Scans are prepared once, bad ones are left out, and the cost is estimated beforehand."""
 
 import shutil
 import time
@@ -23,7 +20,7 @@ from lungcam.transforms import NoduleView, pipeline, prepare
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_the_disk_is_judged_within_a_fifth_and_nothing_is_kept(crops, nodule, tmp_path):
+def test_the_estimate_of_disk_space_is_within_a_fifth_and_stores_nothing(crops, nodule, tmp_path):
     root = tmp_path / "deep" / "cache"
     x, y, z = crops[3].center_mm
     second = replace(crops[3], sample_id="second", center_mm=(x + 2, y, z))
@@ -41,7 +38,7 @@ def test_the_disk_is_judged_within_a_fifth_and_nothing_is_kept(crops, nodule, tm
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_the_lungs_view_is_judged_as_well(phantoms, transforms, tmp_path):
+def test_the_lungs_view_is_estimated_as_well(phantoms, transforms, tmp_path):
     planned = plan(phantoms.samples, transforms, root=tmp_path / "cache")
     cost = estimate(planned.jobs, transforms, root=tmp_path / "cache")
     prepare_cohort(planned, transforms)
@@ -50,7 +47,7 @@ def test_the_lungs_view_is_judged_as_well(phantoms, transforms, tmp_path):
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_a_bad_scan_is_passed_over(crops, nodule, tmp_path):
+def test_an_estimate_skips_a_bad_scan(crops, nodule, tmp_path):
     (tmp_path / "broken.nii.gz").write_bytes(b"no NIfTI")
     broken = replace(crops[0], image=tmp_path / "broken.nii.gz")
     jobs = plan([broken, crops[1]], nodule, root=tmp_path / "cache").jobs
@@ -69,7 +66,7 @@ def test_a_bad_scan_is_passed_over(crops, nodule, tmp_path):
 
 
 class Counted(NoduleView):
-    """A view that takes its time and counts how often it is asked for."""
+    """View that takes time and counts its calls."""
 
     SECONDS = 0.02
     calls = 0
@@ -81,7 +78,7 @@ class Counted(NoduleView):
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
+def test_hundreds_of_inputs_of_a_scan_are_estimated_from_a_few(crops, nodule, tmp_path):
     """LUNA16 has 850 candidates a scan."""
     x, y, z = crops[0].center_mm
     many = [
@@ -95,7 +92,7 @@ def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
     cost = estimate(planned.jobs, transforms, root=tmp_path / "cache")
     assert counted.calls == 5
     assert (cost.scans, cost.inputs) == (1, 300)
-    # one reading, and 300 times what a view takes at least
+    # at least 300 times the time of the view
     assert cost.seconds > 300 * Counted.SECONDS
     prepare_cohort(planned, nodule)
     taken = sum(file.stat().st_size for file in (tmp_path / "cache").glob("*.prepared"))
@@ -103,7 +100,7 @@ def test_a_few_places_of_a_scan_tell_of_hundreds(crops, nodule, tmp_path):
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_where_none_can_be_prepared_it_says_so(crops, nodule, tmp_path):
+def test_an_estimate_says_if_no_scan_can_be_prepared(crops, nodule, tmp_path):
     gone = replace(crops[0], image=tmp_path / "gone.nii.gz")
     cost = estimate(plan([gone], nodule, root=tmp_path).jobs, nodule, root=tmp_path)
     (reason,) = cost.refused
@@ -117,7 +114,7 @@ def test_where_none_can_be_prepared_it_says_so(crops, nodule, tmp_path):
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_what_does_not_fit_is_refused_with_the_folder(tmp_path):
+def test_inputs_that_do_not_fit_are_refused_with_the_folder(tmp_path):
     cost = Estimate(
         scans=70_000, inputs=70_000, disk_bytes=2.5e11, seconds=86_400.0, free_bytes=10**10
     )
@@ -134,11 +131,11 @@ def test_what_does_not_fit_is_refused_with_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "1 s"), (80, "80 s"), (600, "10 min"), (9000, "2.5 h")]
 )
-def test_the_time_is_told_in_words(seconds, words):
-    told = Estimate(
+def test_the_time_is_given_in_words(seconds, words):
+    sentence = Estimate(
         scans=5, inputs=5, disk_bytes=4.2e6, seconds=seconds, free_bytes=5 * 10**9
     ).sentence
-    assert told == (
+    assert sentence == (
         f"5 inputs to prepare from 5 scans: about 4.2 MB of disk (5 GB free) and {words}, judged "
         "by 3 of them."
     )
@@ -148,11 +145,11 @@ def prepared(samples, transforms, root):
     return prepare_cohort(plan(samples, transforms, root=root), transforms)
 
 
-def test_prepared_once(phantoms, transforms, tmp_path):
+def test_a_scan_is_prepared_once(phantoms, transforms, tmp_path):
     samples = phantoms.samples[:3]
-    found = prepared(samples, transforms, tmp_path)
-    files = found.files
-    assert found.left_out == {}
+    result = prepared(samples, transforms, tmp_path)
+    files = result.files
+    assert result.left_out == {}
     assert list(files) == [sample.sample_id for sample in samples]
     assert set(tmp_path.glob("*.prepared")) == set(files.values())
     assert len(set(files.values())) == 3
@@ -179,7 +176,7 @@ def test_prepared_once(phantoms, transforms, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.prepared")} == stamps
 
 
-def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
+def test_an_interrupted_preparation_is_continued(crops, nodule, tmp_path):
     (file,) = prepared(crops[:1], nodule, tmp_path).files.values()
     stamp = file.stat().st_mtime_ns
     (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
@@ -194,15 +191,15 @@ def test_it_goes_on_where_it_was(crops, nodule, tmp_path):
 def test_a_damaged_entry_is_prepared_again(crops, nodule, tmp_path, damage):
     files = list(prepared(crops[:2], nodule, tmp_path).files.values())
     whole = [file.read_bytes() for file in files]
-    harmed = {"empty": b"", "short": whole[0][:-1], "header": b"x" + whole[0][1:]}[damage]
-    files[0].write_bytes(harmed)
+    damaged = {"empty": b"", "short": whole[0][:-1], "header": b"x" + whole[0][1:]}[damage]
+    files[0].write_bytes(damaged)
     (job,) = plan(crops[:2], nodule, root=tmp_path).jobs
     assert job.sample_ids == ["crop-00"]
     assert list(prepared(crops[:2], nodule, tmp_path).files.values()) == files
     assert [file.read_bytes() for file in files] == whole
 
 
-def test_a_changed_transform_is_never_served_what_the_old_one_made(crops, tmp_path):
+def test_a_changed_transform_does_not_use_inputs_of_the_old_one(crops, tmp_path):
     def shown(window_hu):
         transforms = pipeline({"view": NoduleView((8, 8, 8), 4, window_hu)})
         (file,) = prepared(crops[:1], transforms, tmp_path).files.values()
@@ -215,13 +212,13 @@ def test_a_changed_transform_is_never_served_what_the_old_one_made(crops, tmp_pa
 
 
 def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
-    one = crops[0]
-    x, y, z = one.center_mm
-    two = replace(one, sample_id="other", center_mm=(x + 3, y, z))
-    same = replace(one, sample_id="same")
-    (job,) = plan([one, two, same], nodule, root=tmp_path).jobs
+    first = crops[0]
+    x, y, z = first.center_mm
+    second = replace(first, sample_id="other", center_mm=(x + 3, y, z))
+    same = replace(first, sample_id="same")
+    (job,) = plan([first, second, same], nodule, root=tmp_path).jobs
     assert job.sample_ids == ["crop-00", "other", "same"]
-    files = prepared([one, two, same], nodule, tmp_path).files
+    files = prepared([first, second, same], nodule, tmp_path).files
     assert files["same"] == files["crop-00"] != files["other"]
     middles = [
         np.array(read_entry(files[name]).facts["affine"]) @ [3.5, 3.5, 3.5, 1]
@@ -231,19 +228,19 @@ def test_a_scan_with_several_nodules_is_one_job(crops, nodule, tmp_path):
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_bad_scans_among_good_ones_are_left_out_and_told(crops, nodule, tmp_path):
+def test_bad_scans_among_good_ones_are_left_out_with_the_reason(crops, nodule, tmp_path):
     (tmp_path / "broken.nii.gz").write_bytes(b"this is no NIfTI")
     broken = replace(crops[0], sample_id="broken", image=tmp_path / "broken.nii.gz")
     gone = replace(crops[0], sample_id="gone", image=tmp_path / "gone.nii.gz")
-    found = prepared([broken, crops[1], gone, crops[2]], nodule, tmp_path / "cache")
-    assert list(found.files) == ["crop-01", "crop-02"]
-    assert set(found.left_out) == {"broken", "gone"}
-    assert "broken.nii.gz: " in found.left_out["broken"]
-    assert "gone.nii.gz: there is no such file" in found.left_out["gone"]
-    assert set((tmp_path / "cache").glob("*.prepared")) == set(found.files.values())
+    result = prepared([broken, crops[1], gone, crops[2]], nodule, tmp_path / "cache")
+    assert list(result.files) == ["crop-01", "crop-02"]
+    assert set(result.left_out) == {"broken", "gone"}
+    assert "broken.nii.gz: " in result.left_out["broken"]
+    assert "gone.nii.gz: there is no such file" in result.left_out["gone"]
+    assert set((tmp_path / "cache").glob("*.prepared")) == set(result.files.values())
 
 
-def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_path):
+def test_a_cohort_of_bad_scans_alone_is_refused(phantoms, transforms, tmp_path):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"this is no NIfTI")
     sample = replace(phantoms.samples[0], image=broken)
@@ -252,22 +249,22 @@ def test_nothing_but_bad_scans_is_the_users_to_mend(phantoms, transforms, tmp_pa
     assert not list(tmp_path.glob("cache/*.prepared"))
 
 
-def test_a_bad_scan_is_tried_again_once_it_is_mended(crops, nodule, tmp_path):
+def test_a_bad_scan_is_prepared_once_it_is_repaired(crops, nodule, tmp_path):
     image = tmp_path / "scan.nii.gz"
     image.write_bytes(b"this is no NIfTI")
-    sample = replace(crops[0], sample_id="mended", image=image)
+    sample = replace(crops[0], sample_id="repaired", image=image)
     with pytest.raises(InputError):
         prepared([sample], nodule, tmp_path / "cache")
     image.write_bytes(crops[0].image.read_bytes())
-    assert list(prepared([sample], nodule, tmp_path / "cache").files) == ["mended"]
+    assert list(prepared([sample], nodule, tmp_path / "cache").files) == ["repaired"]
 
 
 def test_a_centre_outside_a_crop_is_flagged_and_the_middle_shown(crops, nodule, tmp_path):
     x, y, z = crops[0].center_mm
     wrong = replace(crops[0], sample_id="wrong", center_mm=(x + 200, y, z))
-    found = prepared([wrong, crops[0]], nodule, tmp_path)
-    assert found.left_out == {}
-    shown, right = (read_entry(found.files[name]) for name in ("wrong", "crop-00"))
+    result = prepared([wrong, crops[0]], nodule, tmp_path)
+    assert result.left_out == {}
+    shown, right = (read_entry(result.files[name]) for name in ("wrong", "crop-00"))
     (finding,) = shown.facts["findings"]
     assert (finding["code"], finding["outcome"]) == ("center_outside", "flagged")
     assert right.facts["findings"] == []
@@ -275,26 +272,26 @@ def test_a_centre_outside_a_crop_is_flagged_and_the_middle_shown(crops, nodule, 
     assert np.allclose(shown.facts["affine"], right.facts["affine"])
 
 
-def test_a_centre_outside_a_whole_scan_leaves_only_that_nodule_out(phantoms, nodule, tmp_path):
-    sample = next(one for one in phantoms.samples if one.center_mm is not None)
+def test_a_centre_outside_a_whole_scan_leaves_out_only_that_nodule(phantoms, nodule, tmp_path):
+    sample = next(sample for sample in phantoms.samples if sample.center_mm is not None)
     x, y, z = sample.center_mm
     outside = replace(sample, sample_id="outside", center_mm=(x + 2000, y, z))
-    found = prepared([outside, sample], nodule, tmp_path)
-    assert list(found.files) == [sample.sample_id]
-    told = found.left_out["outside"]
-    assert str(sample.image) in told
-    assert "outside the image" in told
-    assert "LPS or RAS" in told
+    result = prepared([outside, sample], nodule, tmp_path)
+    assert list(result.files) == [sample.sample_id]
+    message = result.left_out["outside"]
+    assert str(sample.image) in message
+    assert "outside the image" in message
+    assert "LPS or RAS" in message
     with pytest.raises(InputError, match="LPS or RAS"):
         prepared([outside], nodule, tmp_path)
 
 
-def test_the_lungs_view_does_not_mind_where_a_nodule_is(phantoms, transforms, tmp_path):
+def test_the_lungs_view_ignores_the_centre_of_a_nodule(phantoms, transforms, tmp_path):
     astray = replace(phantoms.samples[0], center_mm=(9e9, 0.0, 0.0))
     assert prepared([astray], transforms, tmp_path).left_out == {}
 
 
-def test_one_scan_by_itself(phantoms, transforms, tmp_path):
+def test_an_entry_holds_the_input_its_mask_and_the_facts(phantoms, transforms, tmp_path):
     sample = replace(phantoms.samples[0], center_mm=None)
     job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
     assert prepare_scan(job, transforms) == [None]
@@ -315,15 +312,15 @@ def test_one_scan_by_itself(phantoms, transforms, tmp_path):
     assert entry.array("picture").shape == (128, 256, 3)
 
 
-# the masks of lesions
+# masks of lesions
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, nodule, tmp_path):
+def test_a_lesions_mask_is_stored_with_the_input_if_it_is_a_target(outlined, nodule, tmp_path):
     samples = outlined[:3]
     plain = prepared(samples, nodule, tmp_path).files
     files = prepare_cohort(plan(samples, nodule, root=tmp_path, lesions=True), nodule).files
-    # what has no mask is the same either way
+    # without a mask the entry is the same
     assert [plain[name] == files[name] for name in files] == [True, False, False]
     assert len(list(tmp_path.glob("*.prepared"))) == 5
     for sample in samples:
@@ -334,34 +331,34 @@ def test_a_lesions_mask_is_kept_beside_the_input_where_it_is_learnt(outlined, no
             {"lesion"} if sample.lesion_mask else set()
         )
         if sample.lesion_mask:
-            at = Grid(entry.array("input").shape, np.array(entry.facts["affine"]))
-            assert np.array_equal(entry.array("lesion"), lesion_share(sample.lesion_mask, at))
+            grid = Grid(entry.array("input").shape, np.array(entry.facts["affine"]))
+            assert np.array_equal(entry.array("lesion"), lesion_share(sample.lesion_mask, grid))
             assert entry.array("lesion").any()
     assert plan(samples, nodule, root=tmp_path, lesions=True).jobs == []
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_a_changed_mask_is_never_served_what_the_old_one_made(outlined, nodule, tmp_path):
+def test_a_changed_mask_does_not_use_inputs_of_the_old_one(outlined, nodule, tmp_path):
     mask = tmp_path / "mask.nii.gz"
     sample = replace(outlined[1], lesion_mask=mask)
 
-    def kept() -> np.ndarray:
+    def stored_mask() -> np.ndarray:
         planned = plan([sample], nodule, root=tmp_path / "cache", lesions=True)
         (file,) = prepare_cohort(planned, nodule).files.values()
         return np.array(read_entry(file).array("lesion"))
 
-    at = read_scan(sample.image, whole_chest=False).grid
-    volume = np.zeros(at.shape, np.uint8)
+    grid = read_scan(sample.image, whole_chest=False).grid
+    volume = np.zeros(grid.shape, np.uint8)
     volume[5:9, 4:9, 1:3] = 1
-    write_volume(mask, volume, grid=at)
-    first = kept()
+    write_volume(mask, volume, grid=grid)
+    first = stored_mask()
     volume[5] = 0
-    write_volume(mask, volume, grid=at)
-    assert not np.array_equal(kept(), first)
+    write_volume(mask, volume, grid=grid)
+    assert not np.array_equal(stored_mask(), first)
 
 
 @pytest.mark.usefixtures("one_processor")
-def test_a_mask_that_is_gone_or_broken_leaves_its_sample_out_and_told(outlined, nodule, tmp_path):
+def test_a_missing_or_broken_mask_leaves_out_its_sample_with_the_reason(outlined, nodule, tmp_path):
     (tmp_path / "broken.nii.gz").write_bytes(b"this is no NIfTI")
     samples = [
         replace(outlined[1], lesion_mask=tmp_path / "gone.nii.gz"),
@@ -369,16 +366,16 @@ def test_a_mask_that_is_gone_or_broken_leaves_its_sample_out_and_told(outlined, 
         outlined[3],
     ]
     planned = plan(samples, nodule, root=tmp_path / "cache", lesions=True)
-    found = prepare_cohort(planned, nodule)
-    assert list(found.files) == ["crop-03"]
-    for name, one in (("gone", "crop-01"), ("broken", "crop-02")):
-        assert f"{name}.nii.gz: cannot be read as the mask of a lesion" in found.left_out[one]
-    # who learns no outlines does not mind
+    result = prepare_cohort(planned, nodule)
+    assert list(result.files) == ["crop-03"]
+    for name, crop in (("gone", "crop-01"), ("broken", "crop-02")):
+        assert f"{name}.nii.gz: cannot be read as the mask of a lesion" in result.left_out[crop]
+    # without outlines as targets the masks are not read
     assert prepared(samples, nodule, tmp_path / "cache").left_out == {}
 
 
-def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
-    sample = next(one for one in phantoms.samples if one.center_mm is not None)
+def test_the_nodule_view_has_no_mask(phantoms, tmp_path):
+    sample = next(sample for sample in phantoms.samples if sample.center_mm is not None)
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
     job = Job([PlannedInput(sample, tmp_path / "one.prepared")])
     assert prepare_scan(job, nodule) == [None]
@@ -392,8 +389,8 @@ def test_a_nodules_surroundings_have_no_mask(phantoms, tmp_path):
     assert shown[7:9, 7:9, 7:9].mean() > np.median(shown) + 0.2
 
 
-def test_a_whole_scan_without_a_centre_is_not_shown_as_a_nodule(phantoms, tmp_path):
-    """The middle of a chest is no nodule: nothing may be trained on it in silence."""
+def test_a_whole_scan_without_a_centre_is_not_prepared_as_a_nodule(phantoms, tmp_path):
+    """The middle of a chest is no nodule, and must not be trained on."""
     nodule = pipeline({"view": NoduleView(shape=(16, 16, 16), spacing_mm=2)})
     sample = replace(phantoms.samples[0], center_mm=None)
     (reason,) = prepare_scan(Job([PlannedInput(sample, tmp_path / "a.prepared")]), nodule)

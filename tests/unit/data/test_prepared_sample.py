@@ -56,7 +56,7 @@ def test_a_centre_outside_a_crop_is_a_finding_and_the_middle_is_shown(crops, nod
 
 
 def test_a_centre_outside_a_whole_scan_is_refused(phantoms, nodule):
-    sample = next(one for one in phantoms.samples if one.center_mm is not None)
+    sample = next(phantom for phantom in phantoms.samples if phantom.center_mm is not None)
     x, y, z = sample.center_mm
     with pytest.raises(InputError, match="outside the image; check its coordinates") as error:
         prepare_sample(replace(sample, center_mm=(x + 2000, y, z)), nodule)

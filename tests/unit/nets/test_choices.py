@@ -1,4 +1,4 @@
-"""The nets that `model=` names: the layer that each explains is fine enough and has its place."""
+"""Every net that `model=` names explains a layer that is fine enough and covers the view."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ MODELS = sorted(file.stem for file in CONFIG_FOLDER.glob("model/*.yaml"))
 VIEWS = sorted(file.stem for file in CONFIG_FOLDER.glob("view/*.yaml"))
 # along the shortest side: 30 mm of the lungs, 4 mm of a nodule's cube
 LEAST_CELLS = 8
-# of nodules alone
+# nets for view=nodule only
 NODULES = ("nodule",)
 PAIRS = [(m, v) for m in MODELS for v in VIEWS if v == "nodule" or m not in NODULES]
 
@@ -37,7 +37,7 @@ def test_heat_map_of_the_layer_that_a_model_explains(model, view):
     assert min(heat.values.shape) >= LEAST_CELLS
     assert np.isfinite(heat.values).all()
     assert heat.values.min() >= 0
-    # the cells share out the view: none beyond it, none of it farther than a cell from one
+    # the cells cover the view: none is beyond it, and no voxel is farther than a cell from one
     ends = np.array([(0, 0, 0), np.subtract(heat.cells.shape, 1)])
     within = grid.to_index(heat.cells.to_world(ends))
     step = np.divide(heat.cells.spacing_mm, mm)

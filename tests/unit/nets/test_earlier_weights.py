@@ -114,7 +114,7 @@ def train(folder, epochs: int, resume=None) -> nn.Module:
     _silence_advice()
     torch.manual_seed(0)
     net = NoduleNet(shape=SHAPE, width=2)
-    classifier = Classifier(net, lambda parameters: torch.optim.AdamW(parameters, lr=0.01))
+    classifier = Classifier(net, optimizer=lambda p: torch.optim.AdamW(p, lr=0.01))
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=epochs,

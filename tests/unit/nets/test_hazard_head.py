@@ -1,3 +1,5 @@
+"""The hazard head gives yearly risks that never decrease, in any net of one logit."""
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ def nets():
 
 
 @pytest.mark.parametrize("name", nets())
-def test_any_net_tells_risks_that_never_decrease(name):
+def test_risks_of_any_net_never_decrease(name):
     torch.manual_seed(0)
     net, shape = nets()[name]
     layers = [layer for layer, _ in net.named_modules()]
@@ -31,32 +33,32 @@ def test_any_net_tells_risks_that_never_decrease(name):
     image = torch.randn(3, 1, *shape)
     with torch.no_grad():
         with every_year(net):
-            told = net(image)
+            logits = net(image)
         last = net(image)
         with one_year(net, 2):
             third = net(image)
-    assert told.shape == (3, YEARS)
-    assert (told.diff(dim=1) > 0).all()
+    assert logits.shape == (3, YEARS)
+    assert (logits.diff(dim=1) > 0).all()
     assert last.shape == (3, 1)
-    assert torch.equal(last[:, 0], told[:, -1])
-    assert torch.equal(third[:, 0], told[:, 2])
+    assert torch.equal(last[:, 0], logits[:, -1])
+    assert torch.equal(third[:, 0], logits[:, 2])
 
 
 @given(st.lists(st.floats(-30, 30), min_size=YEARS, max_size=YEARS))
-def test_whatever_the_layer_says_risks_do_not_decrease(values):
+def test_risks_do_not_decrease_for_any_output_of_the_layer(values):
     head = hazard_head(add_hazards(nn.Sequential(nn.Linear(4, 1)), YEARS))
     with torch.no_grad():
         head.linear.weight.zero_()
         head.linear.bias.copy_(torch.tensor(values))
     head.year = None
-    told = head(torch.zeros(1, 4)).detach().numpy()[0]
-    assert (np.diff(told) >= 0).all()
-    # each year by hand: log1p(exp(z)) beside what came before
+    logits = head(torch.zeros(1, 4)).detach().numpy()[0]
+    assert (np.diff(logits) >= 0).all()
+    # each year by hand: log1p(exp(z)) is added to the year before
     by_hand = values[0] + np.cumsum([0, *np.log1p(np.exp(values[1:]))])
-    assert told == pytest.approx(by_hand, abs=1e-4)
+    assert logits == pytest.approx(by_hand, abs=1e-4)
 
 
-def test_it_begins_with_the_training_sets_shares():
+def test_initial_risks_are_the_shares_of_the_training_set():
     head = hazard_head(add_hazards(nn.Sequential(nn.Linear(4, 1)), 3))
     # 8 people: 2 in year 1, 1 in year 3; one is lost after year 1
     y_seq = np.array([[1, 1, 1]] * 2 + [[0, 0, 1]] + [[0, 0, 0]] * 5)
@@ -67,12 +69,12 @@ def test_it_begins_with_the_training_sets_shares():
         head.linear.weight.zero_()
         risk = head(torch.zeros(1, 4)).sigmoid()[0]
     assert float(risk[0]) == pytest.approx(3 / 10)
-    # the one who is lost is unknown from year 2 on, when nobody else falls ill
+    # the lost person is unknown from year 2 on, in which nobody else falls ill
     assert float(risk[1]) == pytest.approx(3 / 9, abs=1e-6)
     assert float(risk[2]) == pytest.approx(4 / 9, abs=1e-6)
 
 
-def test_a_year_in_which_nobody_falls_ill_adds_the_least_step():
+def test_a_year_without_events_adds_the_least_step():
     head = hazard_head(add_hazards(nn.Sequential(nn.Linear(4, 1)), 2))
     head.begin(np.array([[1, 1], [0, 0], [0, 0]]), np.array([[1, 0], [1, 1], [1, 1]]))
     head.year = None
@@ -82,7 +84,7 @@ def test_a_year_in_which_nobody_falls_ill_adds_the_least_step():
     assert float(logits[1] - logits[0]) == pytest.approx(0.05, abs=1e-6)
 
 
-def test_a_year_has_a_map_of_its_own():
+def test_years_have_different_heat_maps():
     torch.manual_seed(1)
     net = add_hazards(Small3D(input_shape=(16, 16, 16)), YEARS).eval()
     image, grid = torch.randn(1, 1, 16, 16, 16), Grid((16, 16, 16), np.eye(4))
@@ -96,6 +98,6 @@ def test_a_year_has_a_map_of_its_own():
     assert hazard_head(net).year == YEARS - 1
 
 
-def test_a_net_without_a_linear_end_is_refused():
+def test_a_net_without_a_last_linear_layer_is_refused():
     with pytest.raises(ValueError, match="comes from no linear layer"):
         add_hazards(nn.Sequential(nn.Conv3d(1, 1, 3)), YEARS)

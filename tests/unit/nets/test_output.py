@@ -1,4 +1,4 @@
-"""The losses of what is learnt beside the label, against plain formulas and MONAI's."""
+"""Losses of outlines, places and attributes, against plain formulas and MONAI's."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ SHAPE = (2, 1, 4, 5, 6)
 
 
 def outlines(seed: int, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
-    dice = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     shape = (count, *SHAPE[1:])
-    return 3 * torch.randn(shape, generator=dice), torch.rand(shape, generator=dice)
+    return 3 * torch.randn(shape, generator=generator), torch.rand(shape, generator=generator)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -28,16 +28,16 @@ def test_the_outlines_loss_is_monais_dice_and_cross_entropy(seed):
     assert float(outline_loss(outline, lesion)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_right_outline_costs_nothing_and_a_wrong_one_about_all():
+def test_a_right_outline_has_no_loss_and_a_wrong_one_nearly_the_largest():
     lesion = torch.zeros(SHAPE)
     lesion[..., 1:3, 1:4, 2:5] = 1
     right = 40 * (lesion - 0.5)
     assert float(outline_loss(right, lesion)) == pytest.approx(0, abs=1e-5)
-    # no voxel in both: the one of numerator and denominator is all that is left of Dice
+    # no voxel in both: of Dice only the 1 of numerator and denominator is left
     assert float(outline_loss(-right, lesion)) == pytest.approx(1 - 1 / 121 + 5 * 20, rel=1e-5)
 
 
-def test_a_sample_without_an_outline_adds_nothing():
+def test_a_sample_without_an_outline_has_no_loss():
     outline, lesion = outlines(0, count=3)
     lesion[1] = 0
     outline.requires_grad_()
@@ -48,7 +48,7 @@ def test_a_sample_without_an_outline_adds_nothing():
     assert outline.grad[[0, 2]].all()
 
 
-def test_a_batch_without_outlines_costs_nothing():
+def test_a_batch_without_outlines_has_no_loss():
     outline = outlines(0)[0].requires_grad_()
     loss = outline_loss(outline, torch.zeros(SHAPE))
     loss.backward()
@@ -57,7 +57,7 @@ def test_a_batch_without_outlines_costs_nothing():
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_the_loss_of_places_is_the_plain_formula(seed):
+def test_the_location_loss_is_the_plain_formula(seed):
     outline, lesion = outlines(seed)
     p, y = outline.double().sigmoid().numpy(), lesion.double().numpy()
     entropy = -(y * np.log(p) + (1 - y) * np.log(1 - p))
@@ -66,13 +66,13 @@ def test_the_loss_of_places_is_the_plain_formula(seed):
 
 
 @pytest.mark.parametrize("loss", [outline_loss, location_loss])
-def test_cells_are_told_of_their_share_of_a_lesion(loss):
+def test_the_target_of_a_cell_is_its_share_of_the_lesion(loss):
     outline, lesion = outlines(1)
     fine = lesion.repeat_interleave(2, 2).repeat_interleave(2, 3).repeat_interleave(2, 4)
     assert float(loss(outline, fine)) == pytest.approx(float(loss(outline, lesion)), rel=1e-5)
 
 
-def test_places_are_learnt_from_those_that_are_known():
+def test_a_sample_without_a_known_place_has_no_gradient():
     outline, lesion = outlines(0, count=3)
     lesion[1] = 0
     outline.requires_grad_()
@@ -82,21 +82,21 @@ def test_places_are_learnt_from_those_that_are_known():
     assert location_loss(outline, torch.zeros_like(lesion)).item() == 0
 
 
-def test_unknown_attributes_add_nothing():
+def test_unknown_attributes_have_no_loss():
     nan = float("nan")
-    known = torch.tensor([[0.5, nan, 3.0], [nan, nan, -1.0]])
-    told = torch.zeros(2, 3, requires_grad=True)
-    loss = attribute_loss(told, known)
+    target = torch.tensor([[0.5, nan, 3.0], [nan, nan, -1.0]])
+    predicted = torch.zeros(2, 3, requires_grad=True)
+    loss = attribute_loss(predicted, target)
     loss.backward()
-    # Huber's: half the square within 1, and beyond it the distance less a half
+    # Huber loss: half the square within 1, and beyond it the distance less a half
     assert loss.item() == pytest.approx((0.125 + 2.5 + 0.5) / 3)
-    assert torch.equal(told.grad != 0, ~known.isnan())
-    assert told.grad[0].tolist() == pytest.approx([-0.5 / 3, 0, -1 / 3])
+    assert torch.equal(predicted.grad != 0, ~target.isnan())
+    assert predicted.grad[0].tolist() == pytest.approx([-0.5 / 3, 0, -1 / 3])
 
 
-def test_a_batch_of_which_nothing_is_known_costs_nothing():
-    told = torch.randn(2, 3, requires_grad=True)
-    loss = attribute_loss(told, torch.full((2, 3), float("nan")))
+def test_a_batch_without_known_attributes_has_no_loss():
+    predicted = torch.randn(2, 3, requires_grad=True)
+    loss = attribute_loss(predicted, torch.full((2, 3), float("nan")))
     loss.backward()
     assert loss.item() == 0
-    assert not told.grad.any()
+    assert not predicted.grad.any()

@@ -1,4 +1,4 @@
-"""Three convolutions, three fully connected layers."""
+"""The small net's layers, pools and gradients."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def count(net: nn.Module, kind: type[nn.Module]) -> int:
 
 @pytest.mark.parametrize("pool", ["max", "avg", "flatten"])
 def test_layers_and_output(pool):
-    # of so few units all may be dead
+    # with other weights all of so few units may be dead
     torch.manual_seed(0)
     net = Small3D(channels=(2, 3, 4), hidden=(6, 5), pool=pool, input_shape=SHAPE).eval()
     assert (count(net, nn.Conv3d), count(net, nn.Linear)) == (3, 3)
@@ -33,7 +33,7 @@ def test_a_pooled_net_takes_any_shape(pool):
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (9, 7, 11)])
-def test_flatten_hangs_on_the_input_shape(shape):
+def test_flatten_depends_on_the_input_shape(shape):
     net = Small3D(channels=(2, 3, 4), hidden=(6, 5), pool="flatten", input_shape=shape).eval()
     # 4 channels of 4 x 3 x 5 cells after one halving
     assert net.fc1.in_features == 4 * 4 * 3 * 5
@@ -47,7 +47,7 @@ def test_an_unknown_pool_is_named_with_the_choices():
         Small3D(pool="median")
 
 
-def test_the_maximum_finds_the_needle_wherever_it_lies():
+def test_a_maximum_gives_the_same_logit_wherever_the_lesion_is():
     torch.manual_seed(0)
     net = Small3D(channels=(2, 3, 4), hidden=(6, 5)).eval()
     here, there = torch.zeros(2, 1, 24, 24, 24)
@@ -62,4 +62,4 @@ def test_every_weight_has_a_gradient(pool):
     torch.manual_seed(0)
     net = Small3D(channels=(2, 3, 4), hidden=(6, 5), dropout=0, pool=pool, input_shape=SHAPE)
     net(torch.randn(4, 1, *SHAPE)).sum().backward()
-    assert [name for name, one in net.named_parameters() if one.grad is None] == []
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []

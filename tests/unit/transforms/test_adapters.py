@@ -1,4 +1,4 @@
-"""TorchIO adapters: the plain functions' values, arguments in the repr, a history that replays."""
+"""TorchIO adapters give the plain functions' values, name their arguments and can be replayed."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ SHAPE = (24, 20, 24)
 
 @pytest.fixture
 def chest():
-    """(HU, grid): two lungs of boxes with an airway, in a body, in air, in RAS+ order."""
+    """Make HU and their grid: two box-shaped lungs with an airway in a body, in RAS+ order."""
     grid = Grid((60, 40, 30), np.array([[5, 0, 0, -150.0], [0, 5, 0, -100], [0, 0, 8, -300]]))
     grid = Grid(grid.shape, np.vstack([grid.affine, [0, 0, 0, 1]]))
     hu = np.full(grid.shape, -1000, np.int16)
@@ -130,14 +130,14 @@ def test_each_adapter_equals_its_function(chest, subject):
         (WallContrast(0.35), ["0.35"]),
     ],
 )
-def test_repr_tells_the_arguments(transform, arguments):
+def test_repr_names_the_arguments(transform, arguments):
     assert type(transform).__name__ in repr(transform)
     for argument in arguments:
         assert argument in repr(transform)
 
 
-def test_repr_of_a_pipeline_tells_every_argument():
-    """The cache is keyed by it: another argument must give another text."""
+def test_repr_of_a_pipeline_names_every_argument():
+    """Another argument must give another repr."""
     first = repr(pipeline(steps()))
     for name, change in {
         "threshold": HUThreshold(-401),
@@ -163,14 +163,14 @@ def test_history_replays_to_the_same_result(subject):
         assert np.array_equal(replayed[name].affine, done[name].affine)
 
 
-def test_alone_an_adapter_leaves_the_subject_as_it_was(subject):
+def test_an_adapter_outside_a_pipeline_does_not_change_the_subject(subject):
     before = subject["image"].data.clone()
     HUThreshold()(subject)
     assert list(subject) == ["image"]
     assert torch.equal(subject["image"].data, before)
 
 
-def test_adapters_take_torchio_s_own_arguments(subject):
+def test_adapters_accept_torchios_own_arguments(subject):
     assert "air" not in HUThreshold(p=0)(subject)
 
 

@@ -1,3 +1,5 @@
+"""A window of HU by hand, and its background."""
+
 import numpy as np
 import pytest
 import torchio as tio
@@ -18,13 +20,13 @@ def test_a_window_by_hand_and_its_ends():
     assert np.array_equal(image.affine, np.diag([2.0, 2, 2, 1]))
 
 
-def test_what_shows_nothing_is_aerated_lung_in_the_window():
+def test_the_background_of_a_window_is_aerated_lung():
     steps = tio.Compose({"view": LungView(), "normalise": HUWindow(-1000, -700)})
     assert background(steps) == 0
     assert background(tio.Compose({"normalise": HUWindow(-1000, -400)})) == -0.5
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 0), (1, -1), ("a", 1), (0, float("inf"))])
-def test_no_window_is_refused(low, high):
+def test_an_impossible_window_is_refused(low, high):
     with pytest.raises(ValueError, match="give two HU, the lower one first"):
         HUWindow(low, high)

@@ -1,11 +1,4 @@
-"""A changed scan is shown in the frame of the original.
-
-What shows nothing, on the scale of each view.
-
-From a scan to the network's input.
-
-The verdict on a prepared subject.
-"""
+"""The pipeline from a scan to the network's input, its background and the quality of its masks."""
 
 from pathlib import Path
 
@@ -42,15 +35,15 @@ AFFINE = np.diag([-4.0, 4.0, 5.0, 1.0])
 
 @pytest.fixture(scope="module")
 def scan():
-    """A body with two lungs and a lesion on the wall of one; axes run to the patient's left."""
-    at = Grid((80, 60, 50), AFFINE)
-    hu = np.full(at.shape, -1000, np.int16)
+    """Make a body with two lungs and a lesion on the wall of one; axes run to the left."""
+    image_grid = Grid((80, 60, 50), AFFINE)
+    hu = np.full(image_grid.shape, -1000, np.int16)
     hu[8:72, 8:52] = 40
     hu[14:36, 14:46, 5:45] = -850
     hu[44:66, 14:46, 5:45] = -850
-    hu += np.random.default_rng(0).integers(-20, 20, at.shape).astype(np.int16)
+    hu += np.random.default_rng(0).integers(-20, 20, image_grid.shape).astype(np.int16)
     hu[14:22, 26:34, 20:28] = 50
-    return Scan(name="s", source="s", hu=hu, grid=at)
+    return Scan(name="s", source="s", hu=hu, grid=image_grid)
 
 
 def lung_steps():
@@ -66,40 +59,40 @@ def lung_steps():
 
 
 @pytest.mark.parametrize("steps", [lung_steps(), pipeline({"view": NoduleView((16,) * 3, 4.0)})])
-def test_an_unchanged_scan_is_prepared_as_before(scan, steps):
+def test_an_unchanged_scan_gives_the_same_input(scan, steps):
     center = scan.grid.to_world((18, 30, 24))
     subject = prepare(scan, steps, center_mm=center)
-    again = reapply_view(subject, volume(subject, "image"), transforms=steps)
+    reapplied = reapply_view(subject, volume(subject, "image"), transforms=steps)
     for name in ("input", "input_lungs"):
-        assert np.array_equal(volume(again, name), volume(subject, name))
-        assert np.array_equal(grid(again, name).affine, grid(subject, name).affine)
+        assert np.array_equal(volume(reapplied, name), volume(subject, name))
+        assert np.array_equal(grid(reapplied, name).affine, grid(subject, name).affine)
 
 
-def test_the_frame_stays_where_a_lesion_on_the_wall_is_gone(scan):
+def test_removing_a_lesion_on_the_wall_does_not_move_the_input(scan):
     steps = lung_steps()
     subject = prepare(scan, steps)
-    at, hu = grid(subject, "image"), volume(subject, "image")
+    image_grid, hu = grid(subject, "image"), volume(subject, "image")
     changed = hu.copy()
-    changed[sphere(at, scan.grid.to_world((18, 30, 24)), diameter_mm=40)] = -850
-    again = reapply_view(subject, changed, transforms=steps)
-    assert np.array_equal(grid(again, "input").affine, grid(subject, "input").affine)
-    assert np.array_equal(volume(again, "lungs"), volume(subject, "lungs"))
+    changed[sphere(image_grid, scan.grid.to_world((18, 30, 24)), diameter_mm=40)] = -850
+    reapplied = reapply_view(subject, changed, transforms=steps)
+    assert np.array_equal(grid(reapplied, "input").affine, grid(subject, "input").affine)
+    assert np.array_equal(volume(reapplied, "lungs"), volume(subject, "lungs"))
     # far from it only the normalisation differs, by a little
-    differs = np.abs(volume(again, "input") - volume(subject, "input")) > 0.1
+    differs = np.abs(volume(reapplied, "input") - volume(subject, "input")) > 0.1
     assert differs.any()
-    points = grid(again, "input").to_world(np.argwhere(differs))
+    points = grid(reapplied, "input").to_world(np.argwhere(differs))
     assert np.linalg.norm(points - scan.grid.to_world((18, 30, 24)), axis=1).max() < 50
 
 
 @pytest.mark.parametrize(
     ("window", "expected"), [((-1000, 400), -11 / 14), ((-1000, 1000), -0.85), ((-600, 400), -1)]
 )
-def test_around_a_nodule_it_is_lung_tissue(window, expected):
+def test_the_background_of_the_nodule_view_is_lung_tissue(window, expected):
     steps = {"view": NoduleView((8, 8, 8), 1.0, window)}
     assert background(pipeline(steps)) == pytest.approx(expected)
 
 
-def test_where_both_lungs_are_shown_it_is_their_mean():
+def test_the_background_of_the_lungs_view_is_their_mean():
     assert background(pipeline({"view": LungView((8, 8, 8), 5.0)})) == 0
 
 
@@ -129,7 +122,7 @@ def scan_of(hu, affine):
     return Scan(name="a", source=Path("folder/a.nii.gz"), hu=hu, grid=Grid(hu.shape, affine))
 
 
-def test_gives_the_input_and_the_masks(phantom, transforms):
+def test_the_pipeline_adds_the_input_and_the_masks(phantom, transforms):
     scan = scan_of(phantom.hu, phantom.affine)
     subject = prepare(scan, transforms)
     assert set(subject) == {*ON_THE_SCAN, "input", "input_lungs"}
@@ -149,7 +142,7 @@ def test_gives_the_input_and_the_masks(phantom, transforms):
 
 
 def test_scan_is_viewed_and_not_copied(phantom, transforms):
-    """A CT holds a hundred million voxels: a copy would cost more than finding its lungs."""
+    """A CT has a hundred million voxels: a copy would take more time than finding its lungs."""
     scan = scan_of(phantom.hu, phantom.affine)
     assert all(step > 0 for step in scan.hu.strides)
     assert np.shares_memory(volume(prepare(scan, transforms), "image"), scan.hu)
@@ -172,7 +165,7 @@ def test_scan_is_not_changed(phantom, transforms):
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPI", "SAR", "PIR"])
-def test_input_is_the_same_in_whatever_order_the_scan_is_stored(phantom, transforms, codes):
+def test_input_is_the_same_for_every_stored_axis_order(phantom, transforms, codes):
     stored = scan_of(phantom.hu, phantom.affine)
     assert nib.aff2axcodes(phantom.affine) == ("L", "P", "S")
     source = nib.Nifti1Image(phantom.hu, phantom.affine)
@@ -187,10 +180,8 @@ def test_input_is_the_same_in_whatever_order_the_scan_is_stored(phantom, transfo
 
 @settings(deadline=None, max_examples=12)
 @given(st.permutations(range(3)), st.tuples(*[st.booleans()] * 3))
-def test_input_is_the_same_however_the_scan_lies_in_memory(
-    phantom, transforms, laid_out, order, backwards
-):
-    """As a view with reversed axes, too, which torch does not know."""
+def test_input_is_the_same_for_every_memory_layout(phantom, transforms, laid_out, order, backwards):
+    """Also for a view with reversed axes, which torch does not support."""
     hu = laid_out(phantom.hu, order, backwards)
     assert any(step < 0 for step in hu.strides) == any(backwards)
     first = prepare(scan_of(phantom.hu, phantom.affine), transforms)
@@ -201,19 +192,19 @@ def assert_same(first, second):
     for name in (*ON_THE_SCAN, "input", "input_lungs"):
         assert np.allclose(grid(first, name).affine, grid(second, name).affine, atol=1e-6)
         if name == "input":
-            # sums in another order
+            # sums are in another order
             assert np.allclose(volume(first, name), volume(second, name), atol=1e-4)
         else:
             assert np.array_equal(volume(first, name), volume(second, name))
 
 
 def test_nodule_is_at_its_place_in_the_input(phantom, transforms):
-    """What the network sees brightest near the nodule's place is the nodule."""
+    """The nodule is brighter than nearly all of the lungs at its place in the input."""
     subject = prepare(scan_of(phantom.hu, phantom.affine), transforms)
     grid = Grid(SHAPE, subject["input"].affine)
-    at = np.rint(grid.to_index(np.array(phantom.center_mm))).astype(int)
+    index = np.rint(grid.to_index(np.array(phantom.center_mm))).astype(int)
     values, lungs = subject["input"].numpy()[0], subject["input_lungs"].numpy()[0] > 0
-    assert values[tuple(at)] > np.percentile(values[lungs], 95)
+    assert values[tuple(index)] > np.percentile(values[lungs], 95)
 
 
 @pytest.mark.parametrize("value", [40, -1000])
@@ -228,8 +219,8 @@ def test_scan_without_lungs_is_refused_by_name(transforms, value):
     assert "\n" not in message
 
 
-def test_who_shows_a_nodule_is_not_told_to_give_a_chest():
-    """A crop of one value, which nothing can be normalised over."""
+def test_an_error_of_the_nodule_view_does_not_ask_for_a_whole_chest():
+    """A crop of a single value cannot be normalised."""
     steps = {"view": NoduleView((4, 4, 4), 1.0), "normalise": ZeroCentre()}
     scan = scan_of(np.full((9, 9, 9), 40, np.int16), np.eye(4))
     with pytest.raises(InputError) as caught:
@@ -238,13 +229,13 @@ def test_who_shows_a_nodule_is_not_told_to_give_a_chest():
     assert "whole chest" not in str(caught.value)
 
 
-def test_nodule_s_centre_reaches_the_transforms(phantom):
+def test_the_nodules_centre_reaches_the_transforms(phantom):
     scan = scan_of(phantom.hu, phantom.affine)
     view = pipeline({"view": NoduleView((9, 9, 9), 2.0)})
     subject = prepare(scan, view, center_mm=phantom.center_mm)
     assert "lungs" not in subject
-    at = grid(subject, "input").to_world([4, 4, 4])
-    assert at == pytest.approx(np.array(phantom.center_mm), abs=1e-6)
+    center = grid(subject, "input").to_world([4, 4, 4])
+    assert center == pytest.approx(np.array(phantom.center_mm), abs=1e-6)
     middle = grid(prepare(scan, view), "input").to_world([4, 4, 4])
     assert middle == pytest.approx(scan.grid.to_world((np.array(scan.hu.shape) - 1) / 2), abs=1e-6)
 
@@ -262,28 +253,28 @@ def nodule():
 
 @pytest.fixture(scope="module")
 def scan_quality():
-    """A phantom whose lungs the field of view cuts below."""
+    """Make a phantom with lungs that the field of view cuts below."""
     phantom = make_phantom(1, "healthy", matrix=96)
     hu = phantom.hu[:, :, 30:]
     return Scan(name="a", source=Path("a.nii.gz"), hu=hu, grid=Grid(hu.shape, phantom.affine))
 
 
-def test_is_that_of_the_plain_functions(lungs, scan_quality):
+def test_quality_is_that_of_the_plain_functions(lungs, scan_quality):
     subject = prepare(scan_quality, lungs)
-    found = quality(subject)
+    result = quality(subject)
     hu, inside, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
     spacing_mm = grid(subject, "image").spacing_mm
-    assert found.figures == mask_quality(hu, inside, mask=mask, spacing_mm=spacing_mm)
-    assert found.findings == mask_findings(found.figures)
-    assert [one.code for one in found.findings] == ["cut_bottom"]
-    assert np.array_equal(found.picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))
+    assert result.figures == mask_quality(hu, inside, mask=mask, spacing_mm=spacing_mm)
+    assert result.findings == mask_findings(result.figures)
+    assert [finding.code for finding in result.findings] == ["cut_bottom"]
+    assert np.array_equal(result.picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))
 
 
-def test_view_without_masks_has_none(nodule, scan_quality):
-    found = quality(prepare(scan_quality, nodule))
-    assert (found.figures, found.findings, found.picture) == ({}, [], None)
+def test_a_view_without_masks_has_no_quality(nodule, scan_quality):
+    result = quality(prepare(scan_quality, nodule))
+    assert (result.figures, result.findings, result.picture) == ({}, [], None)
 
 
-def test_only_the_view_of_the_lungs_needs_a_whole_chest(lungs, nodule):
+def test_only_the_lungs_view_needs_a_whole_chest(lungs, nodule):
     assert shows_whole_chest(lungs)
     assert not shows_whole_chest(nodule)
