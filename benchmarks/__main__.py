@@ -24,23 +24,27 @@ from lungcam.errors import InputError
 HEAD = """\
 # Benchmarks
 
-lungcam beside what a user would write or pick instead, on public scans. Written by
+lungcam compared with what a user would write or pick instead, on public scans. Written by
 `python -m benchmarks`; the figures are those of one machine and one run.
 
 {machine}
 
-They say what masks hold and what computing costs; nothing about patients. Research use only.
+They describe what masks keep and what computing costs, and nothing about patients. Research use
+only.
 """
 
 
 def main() -> None:
-    """Measure, and write the page whole or not at all."""
+    """Run every benchmark and write the page atomically."""
     data = sample.data_folder(about=__doc__)
     head = HEAD.format(machine=machine())
     try:
-        for name in sample.ALL:  # before half an hour has gone
+        for name in sample.ALL:  # fail now, not after half an hour
             sample.find(data, name)
-        parts = [head, *(one.section(data) for one in (lung_mask, slices, tumour_kept, reading))]
+        parts = [
+            head,
+            *(module.section(data) for module in (lung_mask, slices, tumour_kept, reading)),
+        ]
         with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
             parts.append(catalogue.section(Path(scratch), catalogue.COUNTS))
         parts += [epoch.section(), planted.section(), explaining.section(), rendering.section()]

@@ -1,8 +1,8 @@
 """Kill the building of a cache at random moments: `python -m benchmarks.cache_kills [--kills N]`.
 
-`train.py prepare=1/1` is killed with SIGKILL, with all its processes, as often as asked, each time
-at another moment of the building, and begun again; once more two are left to build one cache at
-once. Then every file is compared with that of a cache that was never disturbed.
+Kill `train.py prepare=1/1` with SIGKILL, with all its processes, at a random moment, and start it
+again, N times. Then let two processes build one cache at the same time. Every file must equal that
+of a cache that was never disturbed.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SCANS = 48
 
 
 def main() -> None:
-    """Kill, build to the end, compare, and print the figures."""
+    """Kill, complete the cache, compare and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -30,13 +30,13 @@ def main() -> None:
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
         folder = Path(name)
-        whole = build(folder, "whole").wait()
-        assert whole == 0, "the undisturbed building failed"
+        undisturbed = build(folder, "whole").wait()
+        assert undisturbed == 0, "the undisturbed building failed"
         expected = contents(folder / "whole")
-        kills, found = 0, []
+        kills, outcomes = 0, []
         while kills < arguments.kills:
             job = build(folder, "killed")
-            # from the first file on that this start adds, so that the kill meets the building
+            # wait for the first file of this start, so that the kill hits the building
             begun = names(folder / "killed")
             while job.poll() is None and names(folder / "killed") <= begun:
                 time.sleep(0.002)
@@ -45,30 +45,30 @@ def main() -> None:
                 os.killpg(job.pid, signal.SIGKILL)
                 kills += 1
             job.wait()
-            states = [one.state for one in inventory(folder / "killed" / "inputs")]
-            found.append({state: states.count(state) for state in sorted(set(states))})
-            say(f"kill {kills}: {found[-1]}")
+            states = [entry.state for entry in inventory(folder / "killed" / "inputs")]
+            outcomes.append({state: states.count(state) for state in sorted(set(states))})
+            say(f"kill {kills}: {outcomes[-1]}")
             assert "damaged" not in states
             if states.count("current") > len(expected) - 6:
-                # most is built: begin anew, with what was left over
-                for one in inventory(folder / "killed" / "inputs"):
-                    if one.state == "current":
-                        one.file.unlink()
+                # nearly complete: remove the finished entries and go on
+                for entry in inventory(folder / "killed" / "inputs"):
+                    if entry.state == "current":
+                        entry.file.unlink()
         assert build(folder, "killed").wait() == 0
         pair = [build(folder, "shared") for _ in range(2)]
         assert [job.wait() for job in pair] == [0, 0]
         for which in ("killed", "shared"):
             assert contents(folder / which) == expected, f"{which}: not the same"
-        left = sum(one.get("left over", 0) > 0 for one in found)
+        left = sum(outcome.get("left over", 0) > 0 for outcome in outcomes)
         print(
             f"{kills} kills of a building of {len(expected)} inputs, {left} of them with "
-            "unfinished files left over: 0 damaged, all bytes as in a cache that was never "
-            "disturbed; so are those of two processes that built one cache at once."
+            "unfinished files left over: 0 damaged, all bytes equal to those of an undisturbed "
+            "cache, and so are those of two processes that built one cache at the same time."
         )
 
 
 def build(folder: Path, cache: str) -> subprocess.Popen:
-    """Begin to prepare the phantoms, which all caches share."""
+    """Start preparing the phantoms, which all caches share."""
     (folder / cache).mkdir(exist_ok=True)
     return subprocess.Popen(
         [
@@ -91,12 +91,12 @@ def build(folder: Path, cache: str) -> subprocess.Popen:
 
 
 def names(cache: Path) -> set[str]:
-    """Of all prepared inputs; those being written begin with a point."""
-    return {one.name for one in cache.glob("inputs/[0-9a-f]*.prepared")}
+    """Return the names of all prepared inputs; unfinished ones begin with a dot."""
+    return {file.name for file in cache.glob("inputs/[0-9a-f]*.prepared")}
 
 
 def contents(cache: Path) -> dict[str, bytes]:
-    """Bytes of all prepared inputs, by name."""
+    """Return the bytes of all prepared inputs by name."""
     return {name: (cache / "inputs" / name).read_bytes() for name in names(cache)}
 
 

@@ -1,6 +1,6 @@
-"""A cohort whose inputs are in the cache, without scans: `python -m benchmarks.cached N`.
+"""Cohort with cached inputs and no scans: `python -m benchmarks.cached N`.
 
-By itself it prints by how much memory grows, in MiB, from before a cohort of N samples is known to
+As a script it prints the growth of memory in MiB, from before a cohort of N samples is loaded to
 the end of an epoch: the peak of resident memory, and anonymous memory.
 """
 
@@ -26,14 +26,14 @@ ROLLUP = Path("/proc/self/smaps_rollup")
 def cached_cohort(
     root: Path, shape: Sequence[int], count: int, split: SplitRule, batch: int
 ) -> ScanDataModule:
-    """Fill a cache with noise for scans that are never read, and give a module that will use it.
+    """Fill a cache with noise for scans that are never read, and return a module that uses it.
 
     Args:
-        root: Folder for the cache and for the scans' files, which hold their number alone.
-        shape: Of the inputs, `(W, H, D)`.
-        count: Samples.
-        split: How they are split.
-        batch: Samples a batch.
+        root: Folder for the cache and for the scans' files, which hold only their number.
+        shape: Shape of the inputs, `(W, H, D)`.
+        count: Number of samples.
+        split: Split of the samples.
+        batch: Samples per batch.
     """
     folder = root / "scans"
     folder.mkdir(parents=True)
@@ -50,11 +50,13 @@ def cached_cohort(
         for i in range(count)
     ]
     transforms = pipeline({"view": NoduleView(shape=tuple(shape))})
-    told, noise = describe(transforms), np.random.default_rng(0)
+    description, noise = describe(transforms), np.random.default_rng(0)
     tensors = noise.standard_normal((min(count, 512), *shape), np.float32)
 
     def fill(i: int) -> None:
-        key = cache_key(content_hash(samples[i].image), None, center_mm=None, transforms=told)
+        key = cache_key(
+            content_hash(samples[i].image), None, center_mm=None, transforms=description
+        )
         facts = {
             "affine": np.eye(4).tolist(),
             "quality": {},
@@ -68,7 +70,7 @@ def cached_cohort(
         shown = {"input": tensors[i % len(tensors)], "lungs": np.ones(shape, bool)}
         write_entry(root / "inputs" / f"{key}{SUFFIX}", facts, arrays=shown)
 
-    # to wait for the disk is what most of the time goes into
+    # most of the time is spent waiting for the disk
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(fill, range(count)))
     return ScanDataModule(
@@ -83,14 +85,14 @@ def cached_cohort(
 
 
 def main() -> None:
-    """Measure the epoch's memory."""
+    """Measure the memory of an epoch."""
     from benchmarks.epoch import SMALL, SPLIT, fit
     from benchmarks.measure import extra_bytes
 
     count = int(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="cached-") as name:
         folder = Path(name)
-        # what loading and compiling take is not the cohort's
+        # warm up, so that loading and compiling do not count
         few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
         fit(SMALL, few, folder / "first", 1)
         module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
@@ -101,9 +103,9 @@ def main() -> None:
 
 
 def anonymous() -> int:
-    """Bytes that this process holds beside files that it has mapped."""
+    """Return the bytes that this process holds, without mapped files."""
     lines = ROLLUP.read_text().splitlines()
-    return 1024 * int(next(one for one in lines if one.startswith("Anonymous:")).split()[1])
+    return 1024 * int(next(line for line in lines if line.startswith("Anonymous:")).split()[1])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Indexing a DICOM tree, the first time and again, beside reading every header with pydicom."""
+"""Indexing a DICOM tree, the first time and again, compared with pydicom on every header."""
 
 import argparse
 import os
@@ -21,9 +21,9 @@ SERIES = "1.2.3.1{:011d}"
 HOW = f"""\
 ## Indexing a DICOM tree
 
-Series folders of {SLICES} tiny slices (headers only, hard links to one file a series), three a
-study. "First" reads headers, "again" finds nothing changed. The plain way is pydicom.dcmread with
-stop_before_pixels on every file.
+Series folders of {SLICES} tiny slices (headers only, hard links to one file per series), three per
+study. "First" reads headers, "again" finds nothing changed. The plain way is `pydicom.dcmread` with
+`stop_before_pixels` on every file.
 """
 
 
@@ -31,24 +31,24 @@ def section(folder: Path, counts: tuple[int, ...]) -> str:
     """Measure at each number of series.
 
     Args:
-        folder: Where the trees are made, and removed again with it.
-        counts: Numbers of series, growing.
+        folder: Scratch folder for the trees.
+        counts: Increasing numbers of series.
 
     Returns:
         Markdown.
     """
-    rows, made = [], 0
+    rows, existing = [], 0
     root = folder / "tree"
     plain = ""
     for count in counts:
-        grow(root, made, count)
-        made = count
-        time.sleep(2.1)  # a folder younger than that is not trusted to be unchanged
+        grow(root, existing, count)
+        existing = count
+        time.sleep(2.1)  # younger folders are never taken as unchanged
         cache = folder / f"cache-{count}"
-        first, found = timed(lambda cache=cache: catalogue(root, cache))
+        first, indexed = timed(lambda cache=cache: catalogue(root, cache))
         again, same = timed(lambda cache=cache: catalogue(root, cache))
-        assert len(found) == count
-        assert same == found
+        assert len(indexed) == count
+        assert same == indexed
         if count == PLAIN_COUNT:
             plain = f"{timed(lambda: read_every_file(root))[0]:.1f}"
         ms = f"{first / count * 1000:.2f}", f"{again / count * 1000:.3f}"
@@ -72,7 +72,7 @@ def grow(root: Path, begin: int, end: int) -> None:
 
 
 def header() -> bytes:
-    """A CT slice's file without pixels."""
+    """Return the bytes of a CT slice without pixels."""
     slice_ = Dataset()
     slice_.file_meta = FileMetaDataset()
     slice_.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -91,17 +91,17 @@ def header() -> bytes:
 
 
 def read_every_file(root: Path) -> dict[str, int]:
-    """Count slices by series the plain way."""
-    found: dict[str, int] = {}
+    """Count the slices of each series with pydicom."""
+    indexed: dict[str, int] = {}
     for here, _, names in os.walk(root):
         for name in names:
             uid = pydicom.dcmread(Path(here, name), stop_before_pixels=True).SeriesInstanceUID
-            found[uid] = found.get(uid, 0) + 1
-    return found
+            indexed[uid] = indexed.get(uid, 0) + 1
+    return indexed
 
 
 def timed(call: Callable[[], object]) -> tuple[float, object]:
-    """Seconds, and what the call gave."""
+    """Return the seconds that a call took, and its result."""
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result

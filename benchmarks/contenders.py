@@ -1,6 +1,6 @@
-"""From a scan in memory to the network's input, in several ways.
+"""Contenders: several ways from a scan in memory to the network's input.
 
-A contender takes a scan, brings it into the form it works on, and gives the call to measure.
+A contender converts a scan to its own format and returns the call to measure.
 """
 
 from collections.abc import Callable
@@ -40,24 +40,24 @@ Contender = Callable[[Scan], Callable[[], np.ndarray]]
 
 
 def plain(scan: Scan) -> Callable[[], np.ndarray]:
-    """SciPy and scikit-image."""
+    """Prepare the recipe of SciPy and scikit-image."""
     return partial(plain_input, scan.hu.T, scan.grid.spacing_mm[::-1])
 
 
 def itk(scan: Scan) -> Callable[[], np.ndarray]:
-    """SimpleITK."""
+    """Prepare the recipe of SimpleITK."""
     image = sitk.GetImageFromArray(scan.hu.T)
     image.SetSpacing(scan.grid.spacing_mm)
     return partial(itk_input, image)
 
 
 def functions(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
-    """The functions of lungcam, with one of its masks."""
+    """Prepare the functions of lungcam with one of its masks."""
     return partial(_functions, kind, *upright(scan))
 
 
 def transforms(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
-    """The TorchIO transforms of lungcam, with one of its masks."""
+    """Prepare the TorchIO transforms of lungcam with one of its masks."""
     steps = pipeline(
         {
             "threshold": HUThreshold(),

@@ -1,4 +1,4 @@
-"""What readers have drawn, as voxels of a scan."""
+"""Contours, boxes and label maps as voxels of a scan."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from lungcam.cohorts.lidc.consensus import fill_contours
 from lungcam.scans import Scan
 
 # the Chest Imaging Platform's regions, in the low byte: thirds of the left and of the right lung;
-# the high byte tells airway and vessel apart
+# the high byte separates airway and vessel
 CIP_LUNGS = range(9, 15)
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A nodule as one reader drew it.
+    """Outline of a nodule by one reader.
 
     Attributes:
         reader: Number of the reader, from 1.
@@ -31,48 +31,48 @@ class Outline:
 
 
 def slice_of(scan: Scan) -> dict[str, int]:
-    """Index of each slice by its SOP instance UID."""
-    found = {}
+    """Return the index of each slice by its SOP instance UID."""
+    indices = {}
     for file in sorted(Path(scan.source).glob("*.dcm")):
         tags = pydicom.dcmread(file, stop_before_pixels=True)
         x, y, z = (float(mm) for mm in tags.ImagePositionPatient)
-        found[str(tags.SOPInstanceUID)] = round(float(scan.grid.to_index([-x, -y, z])[2]))
-    return found
+        indices[str(tags.SOPInstanceUID)] = round(float(scan.grid.to_index([-x, -y, z])[2]))
+    return indices
 
 
 def lidc_outlines(scan: Scan) -> list[list[Outline]]:
-    """Draw the nodules of at least 3 mm from the XML file beside a LIDC-IDRI scan's slices.
+    """Draw the nodules of at least 3 mm from the XML file next to a LIDC-IDRI scan's slices.
 
     Args:
         scan: Read from the folder of its slices.
 
     Returns:
-        For each nodule, how each of its readers drew it.
+        For each nodule, the outlines of its readers.
     """
     slices = slice_of(scan)
     (reading,) = read_readings(next(Path(scan.source).glob("*.xml"))).readings.values()
     nodules = []
     for nodule in cluster(reading.annotations, scan.grid.spacing_mm[:2]):
         nodules.append([])
-        for one in nodule.annotations:
+        for annotation in nodule.annotations:
             voxels = np.zeros(scan.hu.shape, bool)
             region = fill_contours(
-                one.contours, lambda contour: slices[contour.sop_uid], shape=voxels.shape
+                annotation.contours, lambda contour: slices[contour.sop_uid], shape=voxels.shape
             )
             voxels[region.box] = region.mask
-            nodules[-1].append(Outline(one.reader, voxels))
+            nodules[-1].append(Outline(annotation.reader, voxels))
     return nodules
 
 
 def voc_boxes(scan: Scan, folder: Path) -> tuple[np.ndarray, int]:
-    """Draw the boxes of PASCAL VOC files that are named by SOP instance UID.
+    """Draw the boxes of PASCAL VOC files named by SOP instance UID.
 
     Args:
         scan: Read from the folder of its slices.
-        folder: Of the XML files.
+        folder: Folder of the XML files.
 
     Returns:
-        `(W, H, D)` bool in the scan's own axis order, and how many slices have a box.
+        `(W, H, D)` bool in the scan's own axis order, and the number of slices with a box.
     """
     voxels, slices = np.zeros(scan.hu.shape, bool), slice_of(scan)
     files = [file for file in sorted(folder.glob("*.xml")) if file.stem in slices]
@@ -86,14 +86,14 @@ def voc_boxes(scan: Scan, folder: Path) -> tuple[np.ndarray, int]:
 
 
 def cip_lungs(scan: Scan, labels: Path) -> np.ndarray:
-    """Read the lungs of a Chest Imaging Platform label map, `(W, H, D)` bool as the scan lies.
+    """Read the lungs of a Chest Imaging Platform label map.
 
     Args:
         scan: The scan that the map belongs to, on the same grid.
         labels: The label map.
 
     Returns:
-        Both lungs, with the airways and vessels in them.
+        `(W, H, D)` bool in the scan's axis order: both lungs with airways and vessels.
     """
     lungs = np.isin(sitk.GetArrayFromImage(sitk.ReadImage(labels)).T & 0xFF, list(CIP_LUNGS))
     if lungs.shape != scan.hu.shape:

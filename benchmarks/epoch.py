@@ -1,4 +1,4 @@
-"""An epoch of training from the warm cache beside a bare PyTorch loop over the same tensors."""
+"""An epoch of training from the warm cache, compared with a bare PyTorch loop."""
 
 import argparse
 import statistics
@@ -38,10 +38,10 @@ class Case:
     """One training to measure.
 
     Attributes:
-        name: Of the row.
-        shape: Of the input, `(W, H, D)`.
-        samples: Split as by default: 60 % train, 15 % validate.
-        batch: Samples a batch.
+        name: Name of the row.
+        shape: Shape of the input, `(W, H, D)`.
+        samples: Number of samples; 60 % train and 15 % validate, as by default.
+        batch: Samples per batch.
     """
 
     name: str
@@ -61,22 +61,22 @@ HOW = """\
 
 `small3d` with `optimizer=adamw` and `scheduler=cosine` on {threads} threads: an epoch of lungcam
 (Lightning's `Trainer.fit`, inputs from the cache, TensorBoard, progress bar, AUC of training and
-validation, best and last checkpoint), beside one of a bare loop (the same tensors in memory, the
-same batches, weights, optimizer, schedule and memory format; training, then the loss of
-validation). Inputs are noise: what they show costs nothing. No augmentation in either. Epochs
-alternate in one process; median (least-most) of {epochs} after the first one. "Waiting" is the
-share of lungcam's time spent in the training samples' loader.
+validation, best and last checkpoint), compared with one of a bare loop (the same tensors in
+memory, the same batches, weights, optimizer, schedule and memory format; training, then the loss of
+validation). Inputs are noise, since the content costs nothing. Neither augments. Epochs alternate
+in one process; median (minimum-maximum) of {epochs} after the first one. "Waiting" is the share of
+lungcam's time spent in the loader of the training samples.
 """
 MEMORY = """\
-By how much memory grows in one epoch of `Trainer.fit`, the look-up of all samples in the cache
-before it included; inputs of 16^3, a file each, batches of 32, a process of its own for each number
-of samples. "Peak" is of resident memory, mapped pages of the cache among it; "anonymous" is what
-the process itself holds more at the end.
+Growth of memory in one epoch of `Trainer.fit`, including the look-up of all samples in the cache;
+inputs of 16^3, one file each, batches of 32, a separate process for each number of samples. "Peak"
+is resident memory, including mapped pages of the cache; "anonymous" is the process's own memory at
+the end.
 """
 
 
 class Alternating(pl.Callback):
-    """Runs an epoch of the bare loop before each of lungcam's, and times both."""
+    """Run an epoch of the bare loop before each of lungcam's, and time both."""
 
     def __init__(self, bare):
         self.bare = bare
@@ -84,7 +84,7 @@ class Alternating(pl.Callback):
         self._started: float | None = None
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
-        """End lungcam's epoch, run the bare one, and begin lungcam's next."""
+        """End lungcam's epoch, run the bare one, and start lungcam's next."""
         now = time.perf_counter()
         if self._started is not None:
             self.seconds["lungcam"].append(now - self._started)
@@ -94,7 +94,7 @@ class Alternating(pl.Callback):
 
 
 class BareLoop:
-    """What one would write by hand."""
+    """A training loop as written by hand."""
 
     def __init__(self, case: Case, module: ScanDataModule, epochs: int):
         self.case, self.order = case, module.train_dataloader().sampler
@@ -131,13 +131,13 @@ class BareLoop:
 
 
 def everything(dataset: PreparedDataset) -> tuple[torch.Tensor, torch.Tensor]:
-    """All inputs and labels of a split, in memory."""
+    """Return all inputs and labels of a split."""
     batch = dataset.__getitems__(range(len(dataset)))
     return batch["input"], batch["label"].float()
 
 
 def make_net(case: Case) -> Small3D:
-    """The same weights every time."""
+    """Return the net with the same weights every time."""
     torch.manual_seed(0)
     return Small3D(input_shape=case.shape)
 
@@ -193,16 +193,16 @@ def fit(
 
 
 def measure(case: Case, folder: Path, epochs: int) -> list[str]:
-    """A row of the table."""
+    """Return a row of the table."""
     module = cached_cohort(folder / "cache", case.shape, case.samples, SPLIT, case.batch)
     module.setup()
     bare = BareLoop(case, module, epochs + 2)
     alternating = Alternating(bare)
-    # the last epoch only ends the one before it
+    # the last epoch only ends the timing of the one before
     _, profiler = fit(case, module, folder / "run", epochs + 2, [alternating])
     ours, theirs = (alternating.seconds[name][1 : epochs + 1] for name in ("lungcam", "bare"))
     ratio = statistics.median(ours) / statistics.median(theirs)
-    pairs = [one / other for one, other in zip(ours, theirs, strict=True)]
+    pairs = [own / bare for own, bare in zip(ours, theirs, strict=True)]
     waiting = profiler.recorded_durations[WAITING]
     share = sum(waiting) / sum(alternating.seconds["lungcam"])
     say(f"{case.name}: {ratio:.3f}, waiting {share:.1%}")
@@ -233,7 +233,7 @@ def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
             HOW.format(threads=torch.get_num_threads(), epochs=epochs),
             table(head, rows),
             "",
-            MEMORY.format(n=COHORTS[-1]),
+            MEMORY,
             table(memory_head, grown),
             "",
         ]
@@ -241,7 +241,7 @@ def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
 
 
 def memory(count: int) -> list[str]:
-    """Measure in a process of its own."""
+    """Measure memory in a separate process."""
     say(f"memory with {count} samples")
     command = [sys.executable, "-m", "benchmarks.cached", str(count)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""What a Grad-CAM costs, beside a plain forward pass and beside MONAI's."""
+"""Cost of a Grad-CAM, compared with a forward pass and with MONAI's."""
 
 import argparse
 import copy
@@ -30,20 +30,20 @@ HOW = """\
 
 Grad-CAM of the last convolutional layer at `view=lungs` (64 x 48 x 64), one scan, {threads}
 threads. *Forward pass*: `net(image)` in `torch.no_grad()`. *grad_cam*: the map by
-`lungcam.explain.cam`. *explain*: the map and its place in the scanner's space. *MONAI*:
+`lungcam.explain.grad_cam`. *explain*: the map and its place in the scanner's space. *MONAI*:
 `GradCAM.compute_map` of `monai.visualize` on a copy of the net, its raw map, without upsampling.
-Timed in one process, in turn; median (least-most) of {rounds} calls after the first one, in ms.
-Load of the machine in the minute before the end: {load:.1f}.
+Timed alternately in one process; median (minimum-maximum) of {rounds} calls after the first one, in
+ms. Load of the machine in the minute before the end: {load:.1f}.
 """
 
 
 def measure(name: str, rounds: int) -> list[str]:
-    """A row of the table."""
+    """Return a row of the table."""
     make, layer = NETS[name]
     torch.manual_seed(0)
     net = make().eval()
     image, grid = torch.randn(1, 1, *SHAPE), Grid(SHAPE, np.eye(4))
-    # it leaves its hooks behind: on a copy they slow nothing else
+    # its hooks stay on the net: use a copy
     theirs = GradCAM(nn_module=copy.deepcopy(net), target_layers=layer)
 
     def plain() -> None:
@@ -64,7 +64,7 @@ def measure(name: str, rounds: int) -> list[str]:
     times = alternate(calls, rounds)
     return [
         f"{name}, {layer}",
-        *(_ms(times[one]) for one in calls),
+        *(_ms(times[name_of_call]) for name_of_call in calls),
         f"{times[OURS].median / times[PLAIN].median:.2f}",
         f"{times[THEIRS].median / times[OURS].median:.2f}",
     ]

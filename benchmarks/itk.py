@@ -11,7 +11,7 @@ def itk_input(image: sitk.Image, size: int = 128) -> np.ndarray:
 
     Args:
         image: int16 HU.
-        size: Of the cube.
+        size: Side of the cube.
 
     Returns:
         `(size, size, size)` float32.
@@ -32,17 +32,17 @@ def itk_input(image: sitk.Image, size: int = 128) -> np.ndarray:
 
 def _mask(fine: sitk.Image) -> sitk.Image:
     air = sitk.BinaryThreshold(fine, -32768, THRESHOLD_HU)
-    # the largest gets label 1
+    # the largest component gets label 1
     pockets = sitk.RelabelComponent(sitk.ConnectedComponent(air))
     labels = sitk.GetArrayViewFromImage(pockets)
     border = set(np.unique(labels[:, [0, -1]])) | set(np.unique(labels[:, :, [0, -1]]))
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(pockets)
-    largest, second = [one for one in shape.GetLabels() if one not in border][:2]
+    largest, *others = [label for label in shape.GetLabels() if label not in border]
     lungs = pockets == largest
     pixels = shape.GetNumberOfPixels
-    if pixels(second) > SECOND_LUNG_SHARE * pixels(largest):
-        lungs |= pockets == second
+    if others and pixels(others[0]) > SECOND_LUNG_SHARE * pixels(largest):
+        lungs |= pockets == others[0]
     slices = [sitk.BinaryFillhole(lungs[:, :, k]) for k in range(lungs.GetDepth())]
     filled = sitk.JoinSeries(slices, lungs.GetOrigin()[2], lungs.GetSpacing()[2])
     filled.CopyInformation(lungs)

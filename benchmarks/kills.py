@@ -1,10 +1,10 @@
-"""Kill a training, go on with `resume=`, and compare with one that was never killed.
+"""Kill a training run, resume it, and compare it with one that was never killed.
 
 python -m benchmarks.kills FOLDER N             N kills at random moments
-python -m benchmarks.kills FOLDER NAME:COUNT... one kill at each of these calls, one after the other
+python -m benchmarks.kills FOLDER NAME:COUNT... one kill at each of these calls, in turn
 
-Each life is a fork of one process that has loaded torch and the rest, which would take most of its
-time; it then does all that `python train.py` does, and is ended by SIGKILL.
+Each process is forked from one that has already loaded torch, then does everything that
+`python train.py` does, and is killed with SIGKILL.
 """
 
 import os
@@ -33,7 +33,7 @@ SETTINGS = (
     "loader.batch_size=2",
     "model.dropout=0.3",
 )
-# a life with heat-maps, for kills at chosen moments, and one that mostly trains, for random ones
+# with heat-maps, for kills at chosen moments; mostly training, for random ones
 SHORT = (
     *SETTINGS,
     "trainer.max_epochs=4",
@@ -41,9 +41,9 @@ SHORT = (
     "callbacks.export.test=1",
 )
 LONG = (*SETTINGS, "trainer.max_epochs=40", "callbacks=checkpoint")
-# what may differ: times, and events, which are compared by their values
+# files that may differ: times, and events, which are compared by value
 TIMED = ("tfevents", "train.log")
-# by name, what a life can be killed at
+# calls at which a process can be killed
 CALLS = {
     "training_step": Classifier,
     "validation_step": Classifier,
@@ -53,7 +53,7 @@ CALLS = {
 
 
 def kill_at(name: str, count: int) -> None:
-    """Have this process kill itself at a call."""
+    """Make this process kill itself at a call."""
     real, calls = getattr(CALLS[name], name), 0
 
     def killing(*given, **named):
@@ -69,19 +69,19 @@ def kill_at(name: str, count: int) -> None:
 def live(
     run: Path,
     after: float | None = None,
-    at: str | None = None,
+    call: str | None = None,
     settings: tuple[str, ...] = SHORT,
 ) -> bool:
-    """Begin a run or go on with it, and kill it, if it lives so long.
+    """Start or resume a run, and kill it unless it ends first.
 
     Args:
-        run: Its folder.
-        after: Seconds of computing to the kill.
-        at: Or the call at which it is killed, `NAME:COUNT`.
-        settings: Of a run that begins.
+        run: Folder of the run.
+        after: Seconds of processor time until the kill.
+        call: Call at which it is killed, `NAME:COUNT`.
+        settings: Settings of a new run.
 
     Returns:
-        Whether it was killed.
+        True if it was killed.
     """
     begun = (run / ".hydra" / "overrides.yaml").is_file()
     arguments = (f"resume={run}",) if begun else (*settings, f"hydra.run.dir={run}")
@@ -91,8 +91,8 @@ def live(
         with (run.parent / "lives.log").open("a") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        if at is not None:
-            name, _, count = at.partition(":")
+        if call is not None:
+            name, _, count = call.partition(":")
             kill_at(name, int(count))
         sys.argv = [str(ROOT / "train.py"), *arguments]
         code = 0
@@ -112,18 +112,18 @@ def live(
     if os.WIFSIGNALED(status):
         return True
     if os.WEXITSTATUS(status) != 0:
-        raise SystemExit(f"a life ended with {os.WEXITSTATUS(status)}: see lives.log")
+        raise SystemExit(f"a run ended with {os.WEXITSTATUS(status)}: see lives.log")
     return False
 
 
 def spent(process: int) -> float:
-    """Seconds that a process has computed, whatever else the machine is busy with."""
+    """Return the processor time of a process in seconds."""
     ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def reached(run: Path) -> str:
-    """How far a run has come."""
+    """Return the progress of a run."""
     last = run / "checkpoints" / "last.ckpt"
     if not last.is_file():
         return "before the first checkpoint"
@@ -134,68 +134,68 @@ def reached(run: Path) -> str:
 
 
 def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard shows of a run: steps and values by name."""
+    """Return the steps and values that TensorBoard shows of a run, by name."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run))
     events.Reload()
     names = events.Tags()["scalars"]
-    return {name: [(one.step, one.value) for one in events.Scalars(name)] for name in names}
+    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
 
 
-def differences(one: Path, other: Path) -> list[str]:
-    """What two run folders do not have in common, times left aside."""
+def differences(left: Path, right: Path) -> list[str]:
+    """Return the differences between two run folders, except times."""
     kept = [
         {
             str(file.relative_to(run)): _content(file, run)
             for file in run.rglob("*")
             if file.is_file() and not any(part in file.name for part in TIMED)
         }
-        for run in (one, other)
+        for run in (left, right)
     ]
-    found = []
+    differing = []
     for name in sorted(kept[0].keys() | kept[1].keys()):
         if name.startswith(".hydra") or kept[0].get(name) == kept[1].get(name):
             continue
         if name.endswith(".ckpt") and all(name in files for files in kept):
-            first, second = (torch.load(run / name, weights_only=True) for run in (one, other))
-            found += [
+            first, second = (torch.load(run / name, weights_only=True) for run in (left, right))
+            differing += [
                 f"{name}: {key}"
                 for key in ("state_dict", "optimizer_states", "lr_schedulers", "lungcam", "epoch")
                 if not same(first[key], second[key])
             ]
         else:
-            found.append(name)
-    if scalars(one) != scalars(other):
-        found.append("TensorBoard")
-    return found
+            differing.append(name)
+    if scalars(left) != scalars(right):
+        differing.append("TensorBoard")
+    return differing
 
 
 def _content(file: Path, run: Path) -> bytes:
-    """A file's bytes; a page tells the name of the run's folder, which is its own."""
+    """Return a file's bytes, with the run's name in pages replaced."""
     content = file.read_bytes()
     return content.replace(run.name.encode(), b"RUN") if file.suffix == ".html" else content
 
 
-def same(one: object, other: object) -> bool:
-    """Whether nested values are equal, tensors bit for bit."""
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
+def same(left: object, right: object) -> bool:
+    """Return True if nested values are equal, tensors bit for bit."""
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right
 
 
 def random_kills(folder: Path, count: int) -> list[str]:
-    """Kill lives at random moments, and say what differs in the runs that they end in."""
+    """Kill runs at random moments and return the differences of the finished runs."""
     begun = sum(os.times()[2:4])
     shutil.rmtree(folder / "never-killed")
     live(folder / "never-killed", settings=LONG)
     lasts = sum(os.times()[2:4]) - begun
-    print(f"a run computes {lasts:.1f} s when it is not killed", flush=True)
-    kills, found, chance = 0, [], random.Random(0)
+    print(f"an undisturbed run computes for {lasts:.1f} s", flush=True)
+    kills, differing, chance = 0, [], random.Random(0)
     for life in range(count):
         run = folder / f"killed-{life}"
         while kills < count:
@@ -203,35 +203,35 @@ def random_kills(folder: Path, count: int) -> list[str]:
             if not live(run, after=moment, settings=LONG):
                 break
             kills += 1
-            told = reached(run)
-            print(f"kill {kills} after {moment:.1f} s: {told}", flush=True)
-            if told == "after the training":
-                break  # let it end: another run is to be killed while it trains
+            progress = reached(run)
+            print(f"kill {kills} after {moment:.1f} s: {progress}", flush=True)
+            if progress == "after the training":
+                break  # let it end, and kill another run during training
         live(run, settings=LONG)
-        found += differences(folder / "never-killed", run)
-        print(f"run {life}: {found or 'equal'}", flush=True)
+        differing += differences(folder / "never-killed", run)
+        print(f"run {life}: {differing or 'equal'}", flush=True)
         if kills == count:
             break
-    return found
+    return differing
 
 
 def main(folder: Path, moments: list[str]) -> None:
-    """Make the run that is not killed, then the others, and end with 1 if anything differs."""
+    """Make an undisturbed run, then the killed ones, and exit with 1 if they differ."""
     folder.mkdir(parents=True, exist_ok=True)
-    # their relative paths are meant from here
+    # relative paths start here
     os.chdir(folder)
     live(folder / "never-killed")
     if moments[0].isdigit():
-        found = random_kills(folder, int(moments[0]))
+        differing = random_kills(folder, int(moments[0]))
     else:
         for moment in moments:
-            if not live(folder / "killed", at=moment):
+            if not live(folder / "killed", call=moment):
                 raise SystemExit(f"{moment}: the run ended before it")
             print(f"killed at {moment}: {reached(folder / 'killed')}", flush=True)
         live(folder / "killed")
-        found = differences(folder / "never-killed", folder / "killed")
-        print(found or "equal")
-    sys.exit(bool(found))
+        differing = differences(folder / "never-killed", folder / "killed")
+        print(differing or "equal")
+    sys.exit(bool(differing))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From a scan in memory to the masked, normalised 128^3 input: time and memory."""
+"""Time and memory from a scan to the masked, normalised 128^3 input."""
 
 import tempfile
 from pathlib import Path
@@ -13,22 +13,22 @@ DEFAULT = "lungcam, cavity, as transforms"
 HOW = f"""\
 ## From a scan to the network's input
 
-LIDC-IDRI-0001 (133 slices of 512x512, 0.70x2.5 mm, int16), read and in memory; at the end stands a
-normalised float32 input of 128^3. All follow the same steps: air below -350 HU, 6-connected pockets
-of air, those at the sides dropped, the lungs kept and filled slice by slice, a margin of 4 mm,
+LIDC-IDRI-0001 (133 slices of 512x512, 0.70x2.5 mm, int16) in memory is turned into a normalised
+float32 input of 128^3. All contenders follow the same steps: air below -350 HU, 6-connected
+components, removal of those at the sides, filling of the lungs slice by slice, a margin of 4 mm,
 mask, crop, resample, normalise.
 
 - *SciPy + scikit-image*: `ndimage.zoom` to 1 mm (cubic, its default), `skimage.measure.label`,
-  `binary_fill_holes` a slice, `binary_dilation` with a `ball`, `zoom` to 128^3.
+  `binary_fill_holes` per slice, `binary_dilation` with a `ball`, `zoom` to 128^3.
 - *SimpleITK*: the same with its filters and linear interpolation (B-splines take longer).
 - *lungcam*: the mask on the scan's own voxels, not at 1 mm; its three masks, through the functions
   of `lungcam.lungs` and through `lungcam.transforms.pipeline`, which is what `train.py` and
-  `infer.py` run. `cavity` is the default. It also takes the trachea out of the lungs, and its grid
-  has 2.5 mm in every scan.
+  `infer.py` run. `cavity` is the default. lungcam also removes the trachea, and its grid has 2.5 mm
+  in every scan.
 
-Timed in one process, in turn; median (least-most) of {ROUNDS} calls after the first one. Memory: by
-how much resident memory peaks above the process with the scan and the libraries loaded, each in a
-process of its own. Each uses as many threads as it does by default.
+Timed alternately in one process; median (minimum-maximum) of {ROUNDS} calls after the first one.
+Memory is the peak of resident memory above that of the process with the scan and the libraries
+loaded, in a separate process each. Each uses its default number of threads.
 """
 
 
@@ -58,13 +58,13 @@ def section(data: Path) -> str:
         ]
         for name in CONTENDERS
     ]
-    head = ["", "first call, s", "then, s", "times the default", "extra MiB", "bytes a voxel"]
+    head = ["", "first call, s", "then, s", "times the default", "extra MiB", "bytes per voxel"]
     ratios = [times[name].median / times[DEFAULT].median for name in (PLAIN, ITK)]
     shares = [memory[name] / memory[DEFAULT] for name in (PLAIN, ITK)]
     end = (
         f"The SciPy recipe took {ratios[0]:.0f} times the time and {shares[0]:.1f} times the extra "
         f"memory of the default, SimpleITK {ratios[1]:.1f} and {shares[1]:.1f} times. Most of "
-        "the SciPy recipe's time goes into the cubic resampling to 1 mm; lungcam does without it."
+        "the SciPy recipe's time is spent on cubic resampling to 1 mm, which lungcam avoids."
     )
     return f"{HOW}\n{table(head, rows)}\n\n{end}\n"
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Description of the machine."""
 
 import datetime
 import os
@@ -46,5 +46,5 @@ def _system() -> str:
         name = platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         name = platform.system()
-    kernel = ".".join(platform.release().split(".")[:2])  # a build may be named after a machine
+    kernel = ".".join(platform.release().split(".")[:2])  # the rest may name a machine
     return f"{name}, {platform.system()} {kernel}"

@@ -1,10 +1,12 @@
-"""A hundred scans at once: `python -m benchmarks.many ckpt=RUN [scan=REAL] [kills=N] [scans=N]`.
+"""Prediction of a hundred scans.
 
-Phantoms are made, five of them are spoilt in five ways, and `infer.py` predicts them as a folder
-tree and as a table, each once undisturbed, with the memory of all its processes looked at, and once
-killed with SIGKILL at random moments and started again. The answers have to be the same. Beside it
-stands the plain loop over lungcam's functions in one process. With `scan=` the two are compared on
-copies of a real scan too. Prints Markdown.
+`python -m benchmarks.many ckpt=RUN [scan=REAL] [kills=N] [scans=N]`
+
+Make phantoms, damage five of them in five ways, and predict them with `infer.py` as a folder tree
+and as a table: once undisturbed, measuring the memory of all processes, and once killed with
+SIGKILL at random moments and started again. The results must be equal. The time is compared with a
+plain loop over lungcam's functions in one process; with `scan=` also on copies of a real scan.
+Print Markdown.
 """
 
 import csv
@@ -29,13 +31,13 @@ from benchmarks.process_tree import descendants, memory
 from lungcam.phantom import phantom_cohort
 from lungcam.runtime.atomic import is_temporary
 
-# of a real scan
+# copies of a real scan
 COPIES = 16
 TIMED = ("timings_s", "peak_memory_mb")
 
 
 def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "100") -> None:
-    """Measure, compare, print."""
+    """Measure, compare and print."""
     with tempfile.TemporaryDirectory(prefix="many-") as name:
         folder = Path(name)
         bad = lay_out(folder, int(scans))
@@ -43,15 +45,15 @@ def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "10
         rows = []
         for kind, path in (("folder tree", folder / "scans"), ("table", folder / "table.csv")):
             rows.append([kind, *watch(ckpt, path, folder / "whole")])
-            told = answers(folder / "whole")
-            assert len(told["predictions"]) == good, len(told["predictions"])
-            assert told["errors"] == bad, told["errors"]
+            expected = answers(folder / "whole")
+            assert len(expected["predictions"]) == good, len(expected["predictions"])
+            assert expected["errors"] == bad, expected["errors"]
             killed, orphans = kill(ckpt, path, folder / "killed", int(kills) // 2, good)
-            assert answers(folder / "killed") == told, "the killed run has other answers"
-            assert not [one for one in (folder / "killed").rglob("*") if is_temporary(one)]
+            assert answers(folder / "killed") == expected, "the killed run has other results"
+            assert not [file for file in (folder / "killed").rglob("*") if is_temporary(file)]
             rows[-1] += [killed, orphans]
-            for one in ("whole", "killed"):
-                shutil.rmtree(folder / one)
+            for run in ("whole", "killed"):
+                shutil.rmtree(folder / run)
         speeds = [[f"{scans} phantoms", *compare(ckpt, folder / "scans", folder, good)]]
         if scan is not None:
             (folder / "copies").mkdir()
@@ -63,25 +65,27 @@ def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "10
             label = f"{COPIES} times a scan of {Path(scan).name}"
             speeds.append([label, *compare(ckpt, folder / "copies.csv", folder, COPIES)])
         print(machine(), "\n")
-        head = ["input", "s", "MB at scan 20", "MB at the last", "MB at most", "kills", "left over"]
+        head = ["input", "s", "MB at scan 20", "MB at the last", "MB at most", "kills", "orphans"]
         print(
-            f"{good} of {scans} predicted, {len(bad)} named, all answers equal after the kills.\n"
+            f"{good} of {scans} predicted, {len(bad)} named, all results equal after the kills.\n"
         )
         print(table(head, [[a, f"{b:.0f}", *c] for a, b, *c in rows]), "\n")
         print(
-            table(["scans", "plain loop, s", "infer.py, s", "plain, s a scan", "infer.py"], speeds)
+            table(
+                ["scans", "plain loop, s", "infer.py, s", "plain, s per scan", "infer.py"], speeds
+            )
         )
 
 
 def lay_out(folder: Path, count: int) -> set[str]:
-    """Make phantoms in a tree, spoil five, list all in a table; gives the names of the five."""
+    """Make phantoms in a tree, damage five, list all in a table; return the names of the five."""
     cohort = phantom_cohort(folder / "phantoms", n=count, difficulty=0.3)
     rows, spoilt = [], {}
     kinds = iter((truncate, empty, water, no_voxels, few_slices))
     for number, sample in enumerate(cohort.samples):
         file = folder / "scans" / f"site {number // 10}" / sample.image.name
         file.parent.mkdir(parents=True, exist_ok=True)
-        # spread over the whole
+        # spread the five evenly
         spoil = next(kinds, None) if number % (count // 5) == count // 10 else None
         if spoil is None:
             file.symlink_to(sample.image)
@@ -98,19 +102,19 @@ def lay_out(folder: Path, count: int) -> set[str]:
 
 
 def truncate(image: Path, file: Path) -> Path:
-    """The copy was stopped halfway."""
+    """Write an incomplete copy."""
     file.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
     return file
 
 
 def empty(image: Path, file: Path) -> Path:
-    """Nothing was copied."""
+    """Write an empty file."""
     file.touch()
     return file
 
 
 def water(image: Path, file: Path) -> Path:
-    """A volume without lungs."""
+    """Write a volume without lungs."""
     scan = sitk.ReadImage(str(image))
     other = sitk.GetImageFromArray(np.zeros_like(sitk.GetArrayViewFromImage(scan)))
     other.CopyInformation(scan)
@@ -119,7 +123,7 @@ def water(image: Path, file: Path) -> Path:
 
 
 def no_voxels(image: Path, file: Path) -> Path:
-    """A header whose voxels are missing."""
+    """Write a header without its voxels."""
     header = file.with_name(file.name.replace(".nii.gz", ".mhd"))
     sitk.WriteImage(sitk.ReadImage(str(image)), str(header))
     header.with_suffix(".raw").unlink()
@@ -127,18 +131,18 @@ def no_voxels(image: Path, file: Path) -> Path:
 
 
 def few_slices(image: Path, file: Path) -> Path:
-    """A scout of a few slices."""
+    """Write a volume of six slices."""
     sitk.WriteImage(sitk.ReadImage(str(image))[:, :, :6], str(file))
     return file
 
 
 def command(ckpt: str, scan: Path, out: Path) -> list[str]:
-    """As a user types it."""
+    """Return the command as a user types it."""
     return [sys.executable, str(ROOT / "infer.py"), f"ckpt={ckpt}", f"scan={scan}", f"out={out}"]
 
 
 def watch(ckpt: str, scan: Path, out: Path) -> list[object]:
-    """Run it undisturbed: seconds, and MB of all its processes as more scans are done."""
+    """Run undisturbed; return the seconds, and the MB of all processes early, late and at most."""
     begun, seen = time.perf_counter(), {}
     with (out.parent / "log").open("ab") as log:
         job = subprocess.Popen(command(ckpt, scan, out), stdout=log, stderr=log)
@@ -148,18 +152,19 @@ def watch(ckpt: str, scan: Path, out: Path) -> list[object]:
         time.sleep(0.2)
     assert job.returncode == 0, (out.parent / "log").read_text()
     seconds = time.perf_counter() - begun
-    # the highest of what was seen around it
+    # the maximum around that scan
     last = max(seen)
     early, late = (
-        max(mb for at, all_ in seen.items() if abs(at - k) <= 5 for mb in all_) for k in (20, last)
+        max(mb for scans, sizes in seen.items() if abs(scans - k) <= 5 for mb in sizes)
+        for k in (min(20, last), last)
     )
     say(f"{scan.name}: {seconds:.0f} s, {early:.0f} MB at scan 20, {late:.0f} MB at scan {last}")
-    most = max(mb for all_ in seen.values() for mb in all_)
+    most = max(mb for sizes in seen.values() for mb in sizes)
     return [seconds, f"{early:.0f}", f"{late:.0f}", f"{most:.0f}"]
 
 
 def kill(ckpt: str, scan: Path, out: Path, count: int, good: int) -> tuple[int, int]:
-    """Kill it at random moments, then let it end: kills, and processes that were left behind."""
+    """Kill at random moments, then let it end; return the kills and the orphaned processes."""
     chance, kills, orphans = random.Random(0), 0, 0
     while True:
         with (out.parent / "log").open("ab") as log:
@@ -167,12 +172,12 @@ def kill(ckpt: str, scan: Path, out: Path, count: int, good: int) -> tuple[int, 
         if kills == count:
             assert job.wait() == 0, (out.parent / "log").read_text()
             return kills, orphans
-        # by what is done, not by the clock: a busy machine may need any time for it
+        # count finished scans, not seconds: the machine may be busy
         already = finished(out)
         aim = already + chance.randint(0, 2 * (good - already) // (count + 1 - kills) - 1)
         while job.poll() is None and finished(out) < aim:
             time.sleep(0.005)
-        # before the first, as it starts
+        # before the first scan: during start-up
         time.sleep(chance.uniform(0, 1.0 if aim > already else 8.0))
         assert job.poll() is None, "it ended before it was killed"
         below = descendants(job.pid)
@@ -184,15 +189,15 @@ def kill(ckpt: str, scan: Path, out: Path, count: int, good: int) -> tuple[int, 
 
 
 def finished(out: Path) -> int:
-    """How many scans are done."""
+    """Return the number of finished scans."""
     return len(list(out.glob("*/prediction.json")))
 
 
 def survivors(processes: list[int], within_s: float = 10.0) -> int:
-    """How many processes are there still after a while."""
+    """Return the number of processes that still exist after a while."""
     end = time.perf_counter() + within_s
     while time.perf_counter() < end:
-        processes = [one for one in processes if Path(f"/proc/{one}").exists()]
+        processes = [process for process in processes if Path(f"/proc/{process}").exists()]
         if not processes:
             break
         time.sleep(0.05)
@@ -200,25 +205,25 @@ def survivors(processes: list[int], within_s: float = 10.0) -> int:
 
 
 def answers(out: Path) -> dict[str, object]:
-    """All that was written, but for times and memory."""
+    """Return everything that was written, except times and memory."""
     with (out / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    told = {}
+    predictions = {}
     for file in out.glob("*/prediction.json"):
-        one = json.loads(file.read_text())
-        told[file.parent.name] = {name: value for name, value in one.items() if name not in TIMED}
+        record = json.loads(file.read_text())
+        predictions[file.parent.name] = {k: v for k, v in record.items() if k not in TIMED}
     metrics = out / "metrics.json"
     return {
         "rows": rows,
         "errors": {row["sample_id"] for row in rows if row["error"]},
-        "predictions": told,
-        "maps": {str(one.relative_to(out)): one.read_bytes() for one in out.glob("*/*.nii.gz")},
+        "predictions": predictions,
+        "maps": {str(file.relative_to(out)): file.read_bytes() for file in out.glob("*/*.nii.gz")},
         "metrics": metrics.is_file() and metrics.read_text(),
     }
 
 
 def compare(ckpt: str, scan: Path, folder: Path, count: int) -> list[str]:
-    """Seconds of the plain loop and of infer.py, and seconds a scan once they are under way."""
+    """Time the plain loop and infer.py: seconds in all, and per scan after start-up."""
     plain = [sys.executable, "-m", "benchmarks.plain_loop", ckpt, str(scan)]
     spent, each = [], []
     for call, out in ((plain, folder / "plain"), (command(ckpt, scan, folder / "ours"), None)):
@@ -227,13 +232,13 @@ def compare(ckpt: str, scan: Path, folder: Path, count: int) -> list[str]:
         arguments = [str(out)] if call is plain else []
         subprocess.run([*call, *arguments], check=True, cwd=ROOT, capture_output=True)
         spent.append(f"{time.perf_counter() - begun:.1f}")
-        ends = sorted(one.stat().st_mtime for one in out.glob("*/prediction.json"))
+        ends = sorted(file.stat().st_mtime for file in out.glob("*/prediction.json"))
         assert len(ends) == count
         each.append(f"{(ends[-1] - ends[0]) / (count - 1):.2f}")
-        say(f"{' '.join(call[-2:])}: {spent[-1]} s, {each[-1]} s a scan")
+        say(f"{' '.join(call[-2:])}: {spent[-1]} s, {each[-1]} s per scan")
         shutil.rmtree(out)
     return [*spent, *each]
 
 
 if __name__ == "__main__":
-    main(**dict(one.split("=", 1) for one in sys.argv[1:]))
+    main(**dict(argument.split("=", 1) for argument in sys.argv[1:]))

@@ -17,11 +17,11 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that a call took.
+    """Durations of a call in seconds.
 
     Attributes:
-        first: Of the first call, with what is loaded or set up in it.
-        runs: Of the calls after it.
+        first: First call, including loading and set-up.
+        runs: Calls after the first.
     """
 
     first: float
@@ -29,7 +29,7 @@ class Times:
 
     @property
     def median(self) -> float:
-        """Median of the calls after the first."""
+        """Return the median of the calls after the first."""
         return statistics.median(self.runs)
 
     def __str__(self) -> str:
@@ -37,14 +37,14 @@ class Times:
 
 
 def alternate(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
-    """Time calls in turn, so that what else the machine does meets all of them.
+    """Time calls alternately, so that other load affects all of them.
 
     Args:
-        calls: What to time, by name.
-        rounds: How often each is timed, after a first call of each.
+        calls: Calls by name.
+        rounds: Number of timed calls of each, after a first one.
 
     Returns:
-        The times by name.
+        Times by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
@@ -58,39 +58,39 @@ def alternate(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def extra_bytes(call: Callable[[], object]) -> int:
-    """Measure by how much the process' resident memory peaks above what it holds before a call.
+    """Measure the peak of resident memory during a call above that before it.
 
-    What torch, cc3d and ITK allocate natively counts. To be called in a fresh process.
+    Native allocations of torch, cc3d and ITK count. Call it in a fresh process.
 
     Args:
-        call: What to measure.
+        call: Call to measure.
 
     Returns:
         Bytes.
     """
     gc.collect()
-    if not STATUS.exists():  # no Linux: the peak so far cannot be reset
+    if not STATUS.exists():  # not Linux: the peak cannot be reset
         unit = 1 if sys.platform == "darwin" else 1024
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         call()
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
-    # what earlier calls have freed goes back to the system, or it would be used again unseen
+    # return freed memory to the system, so that its reuse is seen
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _status("VmRSS")
     call()
     return _status("VmHWM") - before
 
 
 def extra_bytes_apart(contender: str, scan: Path) -> int:
-    """Measure a contender's memory in a process of its own; see `benchmarks.peak`.
+    """Measure the memory of a contender in a separate process; see `benchmarks.peak`.
 
     Args:
         contender: One of `benchmarks.contenders.CONTENDERS`.
         scan: File from `benchmarks.sample.save`.
 
     Returns:
-        Bytes that the contender needs beside the scan.
+        Bytes that the contender needs in addition to the scan.
     """
     say(f"{contender}: memory")
     command = [sys.executable, "-m", "benchmarks.peak", contender, str(scan)]
@@ -99,7 +99,7 @@ def extra_bytes_apart(contender: str, scan: Path) -> int:
 
 
 def say(message: str) -> None:
-    """Tell the progress."""
+    """Print a line of progress."""
     print(message, file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""Print the bytes that one contender needs beside the scan: `python -m benchmarks.peak NAME FILE`.
+"""Print the bytes that a contender needs: `python -m benchmarks.peak NAME FILE`.
 
-It runs once before on a scan of few voxels, so that what it loads is not counted.
+A first run on a scan of few voxels loads everything that should not count.
 """
 
 import sys

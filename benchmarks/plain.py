@@ -8,6 +8,7 @@ from skimage.morphology import ball
 THRESHOLD_HU = -350
 MARGIN_MM = 4.0
 SECOND_LUNG_SHARE = 0.1
+STEP_MM = 1.0
 
 
 def plain_input(
@@ -17,13 +18,13 @@ def plain_input(
 
     Args:
         volume: `(D, H, W)` int16 HU.
-        spacing_mm: In the same order.
-        size: Of the cube.
+        spacing_mm: Spacing in mm, in the same order.
+        size: Side of the cube.
 
     Returns:
         `(size, size, size)` float32.
     """
-    fine, mask = _mask(volume, spacing_mm, 1.0)
+    fine, mask = _mask(volume, spacing_mm, STEP_MM)
     box = ndimage.find_objects(mask.view(np.uint8))[0]
     values, inside = fine[box].astype(np.float32), mask[box]
     values = (values - values[inside].mean()) / values[inside].std()
@@ -32,20 +33,20 @@ def plain_input(
 
 
 def plain_mask(
-    volume: np.ndarray, spacing_mm: tuple[float, float, float], step_mm: float = 1.0
+    volume: np.ndarray, spacing_mm: tuple[float, float, float], step_mm: float
 ) -> np.ndarray:
-    """Make the recipe's mask and bring it back to the scan's voxels.
+    """Make the mask of the recipe on the scan's voxels.
 
     Args:
         volume: `(D, H, W)` int16 HU.
-        spacing_mm: In the same order.
-        step_mm: Spacing that the mask is made at.
+        spacing_mm: Spacing in mm, in the same order.
+        step_mm: Spacing at which the mask is computed.
 
     Returns:
         `(D, H, W)` bool, empty where no lungs are found.
     """
     _, mask = _mask(volume, spacing_mm, step_mm)
-    # as `zoom` does, the first and the last voxel of both grids lie on each other
+    # as in `zoom`, the first and last voxels of both grids coincide
     back = [
         np.rint(np.linspace(0, fine - 1, coarse)).astype(int)
         for fine, coarse in zip(mask.shape, volume.shape, strict=True)
@@ -56,13 +57,13 @@ def plain_mask(
 def _mask(
     volume: np.ndarray, spacing_mm: tuple[float, float, float], step_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The volume at `step_mm`, and its mask."""
+    """Return the volume at `step_mm`, and its mask."""
     fine = ndimage.zoom(volume, np.array(spacing_mm) / step_mm)
     pockets = label(fine < THRESHOLD_HU, connectivity=1)
     sizes = np.bincount(pockets.ravel())
     sizes[0] = 0
-    # not the first and the last slice: the airway reaches them, and where it joins the lungs
-    # they would be dropped
+    # not the first and last slices: the airway reaches them, and if it joined the lungs
+    # they would be removed
     for side in (pockets[:, 0], pockets[:, -1], pockets[:, :, 0], pockets[:, :, -1]):
         sizes[np.unique(side)] = 0
     largest, second = np.argsort(-sizes)[:2]

@@ -1,4 +1,4 @@
-"""Predict scans one after the other, as a user would: `... plain_loop CKPT FOLDER_OR_TABLE OUT`."""
+"""Plain loop over scans: `python -m benchmarks.plain_loop CKPT FOLDER_OR_TABLE OUT`."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import load_predictor
-from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
@@ -17,23 +17,30 @@ from lungcam.training.checkpoint import find_checkpoint
 
 
 def main(ckpt: Path, scan: Path, out: Path) -> None:
-    """Read, predict, write; the next one."""
+    """Read, predict and write one scan after the other."""
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"))
     if scan.suffix == ".csv":
         samples, _ = read_samples(scan, **predictor.table)
     else:
         samples = [
             Sample(
-                sample_id=one.name, patient_id=one.name, image=one.path, label=None, label_source=""
+                sample_id=source.name,
+                patient_id=source.name,
+                image=source.path,
+                label=None,
+                label_source="",
             )
-            for one in discover(scan)
+            for source in discover(scan)
         ]
     for sample in samples:
         try:
-            ready = read_and_prepare(predictor.transforms, sample)
-            folder = out / sample.sample_id
             predict_scan(
-                predictor, ready, sample, folder, RequestedOutputs(masks=False, picture=False), ""
+                predictor,
+                prepare_scan(sample, predictor.transforms),
+                sample=sample,
+                folder=out / sample.sample_id,
+                outputs=RequestedOutputs(masks=False, picture=False),
+                request="",
             )
         except InputError as error:
             print(error)

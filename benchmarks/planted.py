@@ -1,4 +1,4 @@
-"""Where a map of one bright voxel lands in the patient: exact cells beside a resized map, in mm."""
+"""Error of a heat-map's place in mm: exact cells compared with a resized map."""
 
 import argparse
 import tempfile
@@ -30,7 +30,7 @@ from lungcam.transforms import (
 from lungcam.transforms.subject import grid
 
 CONFIGURATIONS = 240
-# every so many-th shows both lungs, the others a cube around a point
+# every fourth configuration shows both lungs, the others a cube
 LUNGS_EVERY = 4
 BRIGHT_HU, AIR_HU = 400, -1000
 MOST_STEP = 8
@@ -41,31 +41,31 @@ NAIVE = {"resized, align_corners=False": False, "resized, align_corners=True": T
 HOW = """\
 ## Where a heat-map lands
 
-One bright voxel in a scan, {count} random configurations: a .mhd on disk with oblique, flipped and
-swapped axes and voxels of 0.6-3 mm, unlike along each axis; read by `read_scan` and carried by
-`prepare` to a net's input (three of four times a cube of `NoduleView` around a random point, else
-both lungs by mask and `LungView`); a random net of two to five steps: convolutions and poolings
-with kernels of 1-5 (even ones too), strides of 1-3, any padding, dilation, `ceil_mode`, padding at
-one end, adaptive pooling and residual sums, in every third net behind an upsampling (nearest or
-trilinear, `align_corners` or not) or a transposed convolution. Kernels are symmetric hats, so that
-a response has its middle where the voxel is. Its map goes back to the scan's grid by `HeatMap.on`;
-"off" is how far the response's centre of mass stands from the voxel, in scanner mm, and as the
-share of configurations in which it stands off by no more than half a feature-map voxel along each
-axis. Drawn again is a net that leaves fewer than five cells along an axis, that skips the voxel, or
-whose border cuts the response.
+One bright voxel in a scan, in {count} random configurations: a .mhd file with oblique, flipped and
+permuted axes and anisotropic voxels of 0.6-3 mm is read by `read_scan` and prepared for a net
+(three times out of four as a cube of `NoduleView` around a random point, else as both lungs by
+mask and `LungView`). The net is random, with two to five steps: convolutions and poolings with
+kernels of 1-5 (also even ones), strides of 1-3, any padding, dilation, `ceil_mode`, one-sided
+padding, adaptive pooling and residual sums, in every third net behind an upsampling (nearest or
+trilinear, `align_corners` or not) or a transposed convolution. Kernels are symmetric hats, so the
+response is centred on the voxel. `HeatMap.on` carries the map to the scan's grid. The error is the
+distance of the response's centre of mass from the voxel, in scanner mm, and the last column is the
+share of configurations with an error of at most half a feature-map voxel along each axis. Nets
+that leave fewer than five cells along an axis, skip the voxel or cut the response at a border are
+drawn again.
 
-*Resized* is what common libraries do: the map is interpolated to the input's size (trilinear) as if
-both covered the same.
+*Resized* is the method of common libraries: the map is interpolated to the input's size (trilinear)
+as if both covered the same region.
 """
 
 
 @dataclass(frozen=True)
 class Off:
-    """How far a map's centre of mass stands from the planted voxel.
+    """Distance of a map's centre of mass from the planted voxel.
 
     Attributes:
-        mm: In scanner space.
-        cells: The largest along any axis of the feature map, in its voxels.
+        mm: Distance in scanner space, in mm.
+        cells: Largest distance along an axis of the feature map, in its voxels.
     """
 
     mm: float
@@ -73,12 +73,12 @@ class Off:
 
 
 class Hat(nn.Module):
-    """A convolution, or a transposed one, whose kernel is highest in its middle."""
+    """Convolution, or transposed convolution, with a kernel that peaks in its middle."""
 
     def __init__(self, kernel, stride=1, padding=0, dilation=1, transposed=False):
         super().__init__()
         sides = [torch.arange(k, dtype=torch.float32) - (k - 1) / 2 for k in kernel]
-        a, b, c = (1 - one.abs() / (len(one) / 2 + 0.5) for one in sides)
+        a, b, c = (1 - side.abs() / (len(side) / 2 + 0.5) for side in sides)
         self.register_buffer("weight", (a[:, None, None] * b[:, None] * c)[None, None])
         self.settings = {"stride": stride, "padding": padding, "dilation": dilation}
         self.convolve = functional.conv_transpose3d if transposed else functional.conv3d
@@ -89,31 +89,31 @@ class Hat(nn.Module):
 
 
 class Residual(nn.Module):
-    """A sum of two branches whose cells look at the same places."""
+    """Sum of two branches with cells at the same places."""
 
     def __init__(self, stride):
         super().__init__()
         self.near, self.far = Hat((1, 1, 1), stride), Hat((3, 3, 3), stride, 1)
 
     def forward(self, x):
-        """Add the two."""
+        """Add both branches."""
         return torch.relu(self.near(x) + self.far(x))
 
 
 class Call(nn.Module):
-    """A function as a module."""
+    """Function as a module."""
 
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]):
         super().__init__()
         self.function = function
 
     def forward(self, x):
-        """Call it."""
+        """Call the function."""
         return self.function(x)
 
 
 def random_step(rng: np.random.Generator, finer: tuple[str, ...] = ()) -> nn.Module:
-    """One step of a random net, of any kind that keeps its cells or makes them coarser."""
+    """Return a random step of a net that keeps its resolution or makes it coarser."""
 
     def three(low, high):
         return tuple(int(n) for n in rng.integers(low, high + 1, 3))
@@ -147,17 +147,16 @@ def random_step(rng: np.random.Generator, finer: tuple[str, ...] = ()) -> nn.Mod
 
 
 def random_net(rng: np.random.Generator) -> nn.Sequential:
-    """Two to five random steps.
+    """Return a net of two to five random steps.
 
-    Cells grow finer at the beginning alone: behind coarser ones the response stands no finer than
-    those do.
+    Only the first step refines: behind coarse cells the response cannot be finer than they are.
     """
     first = [random_step(rng, FINER)] if rng.integers(3) == 0 else []
     return nn.Sequential(*first, *(random_step(rng) for _ in range(rng.integers(2, 5))))
 
 
 def random_grid(rng: np.random.Generator, extent_mm: np.ndarray) -> Grid:
-    """An oblique grid with flipped and swapped axes and voxels of three different sizes."""
+    """Return an oblique grid with flipped and permuted axes and anisotropic voxels."""
     spacing = rng.uniform(0.6, 3.0, 3)
     turned = Rotation.from_euler("xyz", rng.uniform(-25, 25, 3), degrees=True).as_matrix()
     directions = turned[:, rng.permutation(3)] * rng.choice([-1, 1], 3)
@@ -168,24 +167,24 @@ def random_grid(rng: np.random.Generator, extent_mm: np.ndarray) -> Grid:
     return Grid(tuple(int(n) for n in shape), affine)
 
 
-def write_mhd(file: Path, hu: np.ndarray, at: Grid) -> None:
-    """Write a volume by SimpleITK, which counts towards left and back."""
+def write_mhd(file: Path, hu: np.ndarray, image_grid: Grid) -> None:
+    """Write a volume with SimpleITK, in LPS coordinates."""
     image = sitk.GetImageFromArray(hu.transpose(2, 1, 0))
-    lps = np.diag([-1.0, -1, 1]) @ at.affine[:3]
-    image.SetSpacing(at.spacing_mm)
-    image.SetDirection((lps[:, :3] / at.spacing_mm).ravel())
+    lps = np.diag([-1.0, -1, 1]) @ image_grid.affine[:3]
+    image.SetSpacing(image_grid.spacing_mm)
+    image.SetDirection((lps[:, :3] / image_grid.spacing_mm).ravel())
     image.SetOrigin(lps[:, 3])
     sitk.WriteImage(image, str(file))
 
 
-def chest(at: Grid, middle_mm: np.ndarray) -> np.ndarray:
-    """A body of water with two lungs around a point, along the patient's axes."""
-    place = at.to_world(np.stack(np.indices(at.shape), axis=-1)) - middle_mm
+def chest(image_grid: Grid, middle_mm: np.ndarray) -> np.ndarray:
+    """Return a body of water with two lungs around a point, along the patient's axes."""
+    place = image_grid.to_world(np.stack(np.indices(image_grid.shape), axis=-1)) - middle_mm
 
     def ball(center, radii):
         return (((place - center) / radii) ** 2).sum(axis=-1) < 1
 
-    hu = np.full(at.shape, AIR_HU, np.int16)
+    hu = np.full(image_grid.shape, AIR_HU, np.int16)
     hu[ball((0, 0, 0), (170, 110, 1000))] = 0
     for side in (-1, 1):
         hu[ball((side * 75, 0, 0), (55, 75, 100))] = -850
@@ -193,15 +192,15 @@ def chest(at: Grid, middle_mm: np.ndarray) -> np.ndarray:
 
 
 def planted(seed: int, folder: Path, whole_chest: bool) -> dict[str, Off]:
-    """Plant a voxel, explain a random net, and see where each way puts it.
+    """Plant a voxel, explain a random net, and measure the error of each method.
 
     Args:
-        seed: Of all that is random.
-        folder: For the .mhd.
+        seed: Seed of everything random.
+        folder: Folder for the .mhd file.
         whole_chest: Show both lungs, else a cube around a point.
 
     Returns:
-        How far each way is off.
+        Error of each method.
     """
     rng = np.random.default_rng(seed)
     shape = tuple(int(n) for n in 8 * rng.integers(4, 7, 3))
@@ -220,7 +219,7 @@ def planted(seed: int, folder: Path, whole_chest: bool) -> dict[str, Off]:
     source = random_grid(rng, extent * (1.3 if whole_chest else 1.0))
     middle = source.to_world((np.array(source.shape) - 1) / 2)
     if whole_chest:
-        # voxels of the clinic's size would make it slow: it is the geometry that matters
+        # full resolution would be slow, and only the geometry matters
         coarse = source.affine @ np.diag([2.0, 2.0, 2.0, 1])
         source = Grid(tuple(-(-n // 2) for n in source.shape), coarse)
         empty = chest(source, middle)
@@ -235,29 +234,29 @@ def planted(seed: int, folder: Path, whole_chest: bool) -> dict[str, Off]:
         subject = prepare(scan, transforms, center_mm=point)
         return scan, subject["input"].data[None].float(), grid(subject, "input")
 
-    _, before, at = shown(empty)
+    _, before, image_grid = shown(empty)
     while True:
         if whole_chest:
             voxel = inside[rng.integers(len(inside))]
         else:
-            wanted = at.to_world(rng.uniform(0.25, 0.75, 3) * (np.array(shape) - 1))
+            wanted = image_grid.to_world(rng.uniform(0.25, 0.75, 3) * (np.array(shape) - 1))
             voxel = np.rint(source.to_index(wanted)).astype(int)
         bright = empty.copy()
         bright[tuple(voxel)] = BRIGHT_HU
-        scan, after, at = shown(bright)
+        scan, after, image_grid = shown(bright)
         image = (after - before).clamp(min=0)
-        # what is rounded may move by a HU
+        # rounding may change a value by 1 HU
         image = torch.where(image > image.max() / 10, image, 0.0)
         for _ in range(20):
             net = random_net(rng)
             values = response(net, image)
             if values is not None:
                 place = source.to_world(voxel)
-                return offs(net, image, values, at, scan.grid, place)
+                return offs(net, image, values, image_grid, scan.grid, place)
 
 
 def response(net: nn.Module, image: torch.Tensor) -> np.ndarray | None:
-    """The net's map `(w, h, d)`; None where it is too small, empty or cut by a border."""
+    """Return the net's map `(w, h, d)`; None if it is too small, empty or cut by a border."""
     values = image
     try:
         for step in net:
@@ -266,7 +265,7 @@ def response(net: nn.Module, image: torch.Tensor) -> np.ndarray | None:
             inner = values[..., 1:-1, 1:-1, 1:-1].sum()
             if not inner > 0 or not torch.isclose(inner, values.sum()):
                 return None
-    except (RuntimeError, ValueError):  # a window larger than what is left
+    except (RuntimeError, ValueError):  # a window larger than the image
         return None
     cells = values.shape[2:]
     coarsest = np.divide(image.shape[2:], cells).max()
@@ -277,44 +276,44 @@ def offs(
     net: nn.Sequential,
     image: torch.Tensor,
     values: np.ndarray,
-    at: Grid,
+    image_grid: Grid,
     scan: Grid,
     place: np.ndarray,
 ) -> dict[str, Off]:
-    """How far each way is off."""
-    cells = cell_grid(net, str(len(net) - 1), image=image, grid=at)
-    found = {EXACT: center_of_mass(HeatMap(values, cells).on(scan), scan)}
+    """Return the error of each method."""
+    cells = cell_grid(net, str(len(net) - 1), image=image, grid=image_grid)
+    results = {EXACT: center_of_mass(HeatMap(values, cells).on(scan), scan)}
     for name, corners in NAIVE.items():
         size, batch = image.shape[2:], torch.from_numpy(values)[None, None]
         whole = functional.interpolate(batch, size, mode="trilinear", align_corners=corners)
-        found[name] = center_of_mass(whole[0, 0].numpy(), at)
+        results[name] = center_of_mass(whole[0, 0].numpy(), image_grid)
     expected = cells.to_index(place)
     return {
         name: Off(
-            float(np.linalg.norm(one - place)),
-            float(np.abs(cells.to_index(one) - expected).max()),
+            float(np.linalg.norm(point - place)),
+            float(np.abs(cells.to_index(point) - expected).max()),
         )
-        for name, one in found.items()
+        for name, point in results.items()
     }
 
 
-def center_of_mass(values: np.ndarray, at: Grid) -> np.ndarray:
-    """RAS mm."""
+def center_of_mass(values: np.ndarray, image_grid: Grid) -> np.ndarray:
+    """Return the centre of mass of the positive values in RAS mm."""
     index = np.argwhere(values > 0)
     weights = values[tuple(index.T)].astype(float)
-    return at.to_world(weights @ index / weights.sum())
+    return image_grid.to_world(weights @ index / weights.sum())
 
 
 def measure(count: int) -> dict[str, list[Off]]:
-    """Plant in many configurations."""
-    found: dict[str, list[Off]] = {name: [] for name in (EXACT, *NAIVE)}
+    """Measure many configurations."""
+    results: dict[str, list[Off]] = {name: [] for name in (EXACT, *NAIVE)}
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         for seed in range(count):
             for name, off in planted(seed, Path(folder), seed % LUNGS_EVERY == 3).items():
-                found[name].append(off)
+                results[name].append(off)
             if seed % 20 == 19:
                 say(f"planted: {seed + 1} of {count}")
-    return found
+    return results
 
 
 def section(count: int = CONFIGURATIONS) -> str:
@@ -336,7 +335,13 @@ def section(count: int = CONFIGURATIONS) -> str:
                 f"{within:.1%}",
             ]
         )
-    head = ["", "off, mm: median", "95th percentile", "most", "within half a feature-map voxel"]
+    head = [
+        "",
+        "error, mm: median",
+        "95th percentile",
+        "maximum",
+        "within half a feature-map voxel",
+    ]
     return f"{HOW.format(count=count)}\n{table(head, rows)}\n"
 
 

@@ -1,4 +1,4 @@
-"""Reading a folder of DICOM slices."""
+"""Time to read a folder of DICOM slices."""
 
 import os
 import tempfile
@@ -23,9 +23,9 @@ HOW = f"""\
 ## Reading a DICOM folder
 
 LIDC-IDRI-0001, 133 uncompressed slices, into HU in memory. The files are in the system's cache, the
-libraries imported; timed in turn, median (least-most) of {ROUNDS} calls after the first one. The
-last column is the share of voxels equal to `read_scan`'s, padding left out, and MONAI's slices,
-which run from head to foot, turned round. The folder holds the slices alone.
+libraries imported; timed alternately, median (minimum-maximum) of {ROUNDS} calls after the first
+one. The last column is the share of voxels equal to those of `read_scan`, without padding, and with
+MONAI's slices, which run from head to foot, reversed. The folder holds only the slices.
 
 `read_scan` checks every slice (one series, modality, orientation, even spacing, duplicates, gantry
 tilt, rescaling of each, plausible HU) and refuses or repairs; the others do not.
@@ -44,7 +44,7 @@ def section(data: Path) -> str:
     scan = sample.read(data, sample.LIDC)
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept)
-        # beside an XML file the readers that take all files of a folder fail
+        # readers that take all files of a folder fail on an XML file
         for file in Path(scan.source).glob("*.dcm"):
             os.symlink(file.resolve(), folder / file.name)
         calls = _readers(folder)
@@ -61,7 +61,7 @@ def section(data: Path) -> str:
 
 
 def _readers(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
-    """Calls that give `(W, H, D)` HU."""
+    """Return calls that read `(W, H, D)` HU."""
     names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     monai = LoadImage(reader="PydicomReader", image_only=True)
     return {
@@ -86,13 +86,13 @@ def _itk_slices(names: tuple[str, ...]) -> np.ndarray:
 
 def _pydicom(folder: Path) -> np.ndarray:
     slices = [pydicom.dcmread(file) for file in folder.glob("*.dcm")]
-    slices.sort(key=lambda one: float(one.ImagePositionPatient[2]))
+    slices.sort(key=lambda slice_: float(slice_.ImagePositionPatient[2]))
     return np.stack(
         [
-            (one.pixel_array * float(one.RescaleSlope) + float(one.RescaleIntercept)).astype(
-                np.int16
-            )
-            for one in slices
+            (
+                slice_.pixel_array * float(slice_.RescaleSlope) + float(slice_.RescaleIntercept)
+            ).astype(np.int16)
+            for slice_ in slices
         ]
     ).T
 

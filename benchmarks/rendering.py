@@ -1,4 +1,4 @@
-"""What a picture costs, beside the mapper that VTK picks by itself, and what a turntable costs."""
+"""Cost of a picture, compared with vtkSmartVolumeMapper, and of a turntable."""
 
 import argparse
 import os
@@ -37,11 +37,11 @@ HOW = """\
 
 A volume of {shape} voxels with two independent components, lungs with gradient opacity and heat,
 at {pixels} x {pixels} pixels, on {renderer}. Both mappers have the same transfer functions, light
-and step along the ray ({step} voxels); each frame is from another side. *lungcam*: the mapper that
-`render.mapper=auto` measures to be the faster one, here `{chosen}`; measuring took {measured:.2f}
-s. *vtkSmartVolumeMapper*: as it comes. Timed in one process, in turn; the first frame of each,
-which compiles and prepares, by itself. Median (least-most), in s. {cores} cores; load of the
-machine in the minute before the end: {load:.1f}.
+and step along the ray ({step} voxels); each frame has another camera position. *lungcam*: the
+mapper that `render.mapper=auto` chooses by timing, here `{chosen}`; choosing took {measured:.2f}
+s. *vtkSmartVolumeMapper*: with its defaults. Timed alternately in one process; the first frame of
+each, which compiles and prepares, is listed separately. Median (minimum-maximum), in s. {cores}
+cores; load of the machine in the minute before the end: {load:.1f}.
 """
 TURN = """
 A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {options.preset}) with the
@@ -51,7 +51,7 @@ memory to the written GIF of {mb:.1f} MB; load {load:.1f}.
 
 
 def chest() -> vtkImageData:
-    """Two noisy lungs with a dense ball in each, and heat around one of them."""
+    """Return two noisy lungs with a dense ball in each, and heat around one of them."""
     x, y, z = np.indices(SHAPE)[:, ...]
     draw = np.random.default_rng(0)
     lungs = np.zeros(SHAPE)
@@ -71,7 +71,7 @@ def chest() -> vtkImageData:
 
 
 class Drawn:
-    """A volume in a window of its own; each call draws it from another side."""
+    """Volume in its own window; each call draws it from another side."""
 
     def __init__(self, image: vtkImageData, mapper: vtkVolumeMapper) -> None:
         volume, self.renderer = vtkVolume(), vtkRenderer()
@@ -90,7 +90,7 @@ class Drawn:
             self.window.AddRenderer(self.renderer)
 
     def __call__(self) -> float:
-        """Draw it, and tell how many seconds that took."""
+        """Draw a frame and return the seconds it took."""
         self.renderer.GetActiveCamera().Azimuth(10)
         before = time.perf_counter()
         with quiet_vtk():
@@ -100,7 +100,7 @@ class Drawn:
 
     @property
     def opengl(self) -> str:
-        """Name of the renderer."""
+        """Return the name of the renderer."""
         label = "OpenGL renderer string:"
         lines = self.window.ReportCapabilities().splitlines()
         return next(x.removeprefix(label).strip() for x in lines if x.startswith(label))
@@ -110,8 +110,8 @@ def section(ours: int = OURS, theirs: int = THEIRS) -> str:
     """Measure frames of both mappers.
 
     Args:
-        ours: How many frames of lungcam's after the first one.
-        theirs: How many of vtkSmartVolumeMapper's, which takes a minute each.
+        ours: Number of lungcam's frames after the first one.
+        theirs: Number of vtkSmartVolumeMapper's, a minute each.
     """
     before = time.perf_counter()
     chosen = faster_mapper()
@@ -121,7 +121,7 @@ def section(ours: int = OURS, theirs: int = THEIRS) -> str:
         "lungcam": Drawn(image, choose_mapper()),
         "vtkSmartVolumeMapper": Drawn(image, vtkSmartVolumeMapper()),
     }
-    first = {name: one() for name, one in drawn.items()}
+    first = {name: view() for name, view in drawn.items()}
     runs = {name: [] for name in drawn}
     for turn in range(max(ours, theirs)):
         for name, count in zip(drawn, (ours, theirs), strict=True):
@@ -159,14 +159,14 @@ def turn(scan: Path, ckpt: Path) -> str:
     from lungcam.evaluation.predictor import load_predictor
     from lungcam.grid import reorient
     from lungcam.inference.predict import predict_prepared
-    from lungcam.inference.prepare import read_and_prepare
+    from lungcam.inference.prepare import prepare_scan
     from lungcam.runtime.stopwatch import Stopwatch
     from lungcam.training.checkpoint import find_checkpoint
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
-    ready = read_and_prepare(
-        predictor.transforms,
+    ready = prepare_scan(
         Sample(sample_id=scan.name, patient_id=scan.name, image=scan, label=None, label_source=""),
+        predictor.transforms,
     )
     read = ready.scan
     answer = predict_prepared(predictor, ready, watch=Stopwatch())
@@ -200,10 +200,12 @@ def turn(scan: Path, ckpt: Path) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=OURS, help="frames of ours that are timed")
+    parser.add_argument(
+        "--frames", type=int, default=OURS, help="number of timed frames of lungcam"
+    )
     parser.add_argument("--scan", type=Path, help="DICOM folder to turn, with --ckpt")
-    parser.add_argument("--ckpt", type=Path, help="a run whose net explains it")
-    told = parser.parse_args()
-    print(section(told.frames))
-    if told.scan is not None and told.ckpt is not None:
-        print(turn(told.scan, told.ckpt))
+    parser.add_argument("--ckpt", type=Path, help="run folder of the net that explains it")
+    arguments = parser.parse_args()
+    print(section(arguments.frames))
+    if arguments.scan is not None and arguments.ckpt is not None:
+        print(turn(arguments.scan, arguments.ckpt))

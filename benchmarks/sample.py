@@ -1,4 +1,4 @@
-"""The public scans that are measured on, and the scripts' command line."""
+"""Public scans for the benchmarks, and the scripts' command line."""
 
 import argparse
 import os
@@ -31,16 +31,16 @@ def read(data: Path, name: str) -> Scan:
         The scan.
 
     Raises:
-        InputError: It is not there, or cannot be read.
+        InputError: It is missing or cannot be read.
     """
     return read_scan(find(data, name))
 
 
 def find(data: Path, name: str) -> Path:
-    """Path of a part of the sample data.
+    """Return the path of a part of the sample data.
 
     Raises:
-        InputError: It is not there.
+        InputError: It is missing.
     """
     if not (data / name).exists():
         raise InputError(
@@ -51,17 +51,17 @@ def find(data: Path, name: str) -> Path:
 
 
 def upright(scan: Scan) -> tuple[np.ndarray, Grid]:
-    """View a scan in RAS+ order, `(W, H, D)` HU and its grid."""
+    """Return a scan in RAS+ order, `(W, H, D)` HU, and its grid."""
     return reorient(scan.hu, scan.grid, target=scan.grid.canonical), scan.grid.canonical
 
 
 def save(scan: Scan, file: Path) -> None:
-    """Keep a scan for another process; the voxels' order in memory is kept."""
+    """Save a scan for another process, with its memory layout."""
     np.savez(file, hu=scan.hu, affine=scan.grid.affine)
 
 
 def load(file: Path) -> Scan:
-    """Load what `save` kept."""
+    """Load a saved scan."""
     with np.load(file) as kept:
         hu = kept["hu"]
         return Scan(name="scan", source=file, hu=hu, grid=Grid(hu.shape, kept["affine"]))
@@ -92,7 +92,7 @@ def data_folder(arguments: list[str] | None = None, about: str | None = None) ->
 
 
 def script(section: Callable[[Path], str], about: str | None) -> None:
-    """Print one benchmark's section; end with 2 and one line where data is missing."""
+    """Print the section of a benchmark; exit with 2 and one line if data is missing."""
     try:
         print(section(data_folder(about=about)))
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Time and memory as the number of slices grows."""
+"""Time and memory for a growing number of slices."""
 
 import tempfile
 from pathlib import Path
@@ -20,8 +20,8 @@ HOW = f"""\
 ## Growth with the number of slices
 
 The same chest (LIDC-IDRI-0001, 512x512) cut into more and thinner slices by nearest-neighbour
-interpolation, from 6.7 to 0.55 mm. What is measured is as above; median (least-most) of {ROUNDS}
-calls. The SciPy recipe works at 1 mm, so the millimetres and not the slices decide its cost: it is
+interpolation, from 6.7 to 0.55 mm. Measured as above; median (minimum-maximum) of {ROUNDS} calls.
+The SciPy recipe works at 1 mm, so its cost depends on the millimetres and not on the slices: it is
 shown up to {MOST_SLICES[PLAIN]} slices only.
 """
 
@@ -58,25 +58,26 @@ def section(data: Path) -> str:
                 ]
             )
     rows.sort(key=lambda row: NAMES.index(row[0]))
-    head = ["", "slices", "time, s", "ms a slice", "extra MiB", "bytes a voxel"]
+    head = ["", "slices", "time, s", "ms per slice", "extra MiB", "bytes per voxel"]
     least, most = COUNTS[0], COUNTS[-1]
     ends = [
-        f"{name}: {costs[name, least]:.1f} ms a slice at {least}, {costs[name, most]:.1f} at {most}"
+        f"{name}: {costs[name, least]:.1f} ms per slice with {least} slices, "
+        f"{costs[name, most]:.1f} with {most}"
         for name in NAMES[1:]
     ]
-    end = f"{'; '.join(ends)}. A cost per slice that stays the same is linear growth."
+    end = f"{'; '.join(ends)}. A constant cost per slice means linear growth."
     return f"{HOW}\n{table(head, rows)}\n\n{end}\n"
 
 
 def recut(scan: Scan, count: int) -> Scan:
-    """Cut a scan's height into another number of slices, by nearest neighbour.
+    """Resample a scan to another number of slices, by nearest neighbour.
 
     Args:
-        scan: Its last axis runs from slice to slice.
-        count: Slices wanted.
+        scan: Scan with slices along the last axis.
+        count: Number of slices.
 
     Returns:
-        The scan, its voxels in the same order in memory.
+        The scan, in the same memory layout.
     """
     ratio = scan.hu.shape[2] / count
     nearest = ((np.arange(count) + 0.5) * ratio).astype(int)

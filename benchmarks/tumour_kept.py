@@ -1,4 +1,4 @@
-"""What of a tumour and of the lungs each mask keeps."""
+"""Share of tumours and lungs that each mask keeps."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from benchmarks import sample
 from benchmarks.contours import cip_lungs, lidc_outlines, voc_boxes
 from benchmarks.markdown import table
 from benchmarks.measure import say
-from benchmarks.plain import plain_mask
+from benchmarks.plain import STEP_MM, plain_mask
 from benchmarks.tumours import PLACES, TUMOUR_HU, VOLUME_ML, clean_lungs, simulate
 from lungcam.grid import Grid, reorient
 from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
@@ -24,48 +24,47 @@ SOFT_TISSUE_HU = (-350, 300)
 ATTACHMENTS = ("wall", "mediastinum", "apex", "none")
 PHANTOMS_EACH, PHANTOM_MATRIX = 6, 192
 SIMULATED = 40
-# cheaper than the 1 mm of the recipe
+# faster than the 1 mm of the recipe
 COARSE_STEP_MM = 2.0
 HOW = f"""\
 ## What the masks keep of a tumour
 
-The share of a tumour's voxels that lies in the mask, which is all the network is shown.
-*{PLAIN}* is the SciPy recipe of the first table; `recipe`, `closed` and `cavity` are lungcam's
-(`lungs.mask=`), the last one its default; all have a margin of 4 mm. Several cases: mean
-(least-most).
+Share of a tumour's voxels inside the mask, which is all that the network sees. *{PLAIN}* is the
+SciPy recipe of the first table; `recipe`, `closed` and `cavity` are lungcam's (`lungs.mask=`), the
+last one its default; all have a margin of 4 mm. Several cases: mean (minimum-maximum).
 
-- *LIDC-IDRI-0001*: the nodule as each reader outlined it (the outline being the first pixel
-  outside), what at least half of the readers, and what any of them took for nodule.
-- *Lung_Dx-A0002*: one mass, known only by boxes in its slices, which hold lung too. "Soft tissue":
-  the voxels of the boxes between {SOFT_TISSUE_HU[0]} and {SOFT_TISSUE_HU[1]} HU, with any chest
-  wall in them.
-- *Phantoms*: malignant ones (15-30 mm) by what they are attached to, {PHANTOMS_EACH} each, of the
-  first seeds from 0 on.
+- *LIDC-IDRI-0001*: the nodule as outlined by each reader (the outline is the first pixel outside),
+  by at least half of the readers, and by any of them.
+- *Lung_Dx-A0002*: one mass, known only by boxes in its slices, which include lung. "Soft tissue":
+  the voxels of the boxes between {SOFT_TISSUE_HU[0]} and {SOFT_TISSUE_HU[1]} HU, including chest
+  wall.
+- *Phantoms*: malignant ones (15-30 mm) by attachment, {PHANTOMS_EACH} each, of the first seeds
+  from 0.
 - *Simulated large tumours*: parts of balls of {VOLUME_ML[0]:.0f}-{VOLUME_ML[1]:.0f} mL painted at
   {TUMOUR_HU} HU into LIDC-IDRI-0001 (every third voxel of a row and a column), {SIMULATED} in all.
   At the wall, the apex and the base they end at the pleura, at the mediastinum they grow into it.
   Real tumours are not balls, and bring atelectasis and effusion with them.
 
-For phantoms and simulated tumours the plain recipe works at {COARSE_STEP_MM:.0f} mm instead of 1 mm
-to save time, which is kind to it: a coarser margin reaches further. A mask that finds no lungs
+For phantoms and simulated tumours the plain recipe works at {COARSE_STEP_MM:.0f} mm instead of 1
+mm to save time, which favours it: a coarser margin reaches further. A mask that finds no lungs
 keeps 0.
 """
 LUNGS_HOW = """\
-The price: the share of the lungs within the mask, and the mask's volume over the lungs'. Lungs are
-the contoured ones (CIP), the true ones (phantoms), those of the scan before the tumour was painted,
-without the tumour (simulated), or, where nothing else is known, lungcam's own.
+The price: the share of the lungs inside the mask, and the ratio of the mask's volume to the
+lungs'. Lungs are the contoured ones (CIP), the true ones (phantoms), those of the scan before the
+tumour was painted, without the tumour (simulated), or otherwise lungcam's own.
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that should be kept, and the masks.
+    """A structure that should be kept, and the masks.
 
     Attributes:
-        group: The table's row.
+        group: Row of the table.
         wanted: `(W, H, D)` bool; None for lungs only.
         lungs: `(W, H, D)` bool.
-        lungs_known: Whether `lungs` do not come from the masks' own segmentation.
+        lungs_known: True if `lungs` do not come from the masks' own segmentation.
         masks: `(W, H, D)` bool by name.
     """
 
@@ -113,7 +112,7 @@ def section(data: Path) -> str:
 
 
 def all_masks(
-    hu: np.ndarray, spacing_mm: tuple[float, float, float], plain_step_mm: float = 1.0
+    hu: np.ndarray, spacing_mm: tuple[float, float, float], *, plain_step_mm: float
 ) -> dict[str, np.ndarray]:
     """Make every mask of a scan.
 
@@ -153,14 +152,15 @@ def _turned(scan: Scan, voxels: np.ndarray) -> np.ndarray:
 def _lidc(scan: Scan) -> Iterator[Case]:
     say("LIDC-IDRI-0001")
     hu, grid = sample.upright(scan)
-    masks, lungs = all_masks(hu, grid.spacing_mm), clean_lungs(hu, grid.spacing_mm)
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    lungs = clean_lungs(hu, grid.spacing_mm)
     for readers in lidc_outlines(scan):
         voxel_ml = np.prod(grid.spacing_mm) / 1000
         wanted = {
-            f"reader {one.reader} ({one.voxels.sum() * voxel_ml:.1f} mL)": one.voxels
-            for one in readers
+            f"reader {outline.reader} ({outline.voxels.sum() * voxel_ml:.1f} mL)": outline.voxels
+            for outline in readers
         }
-        marks = sum(one.voxels.astype(np.uint8) for one in readers)
+        marks = sum(outline.voxels.astype(np.uint8) for outline in readers)
         wanted["half of the readers"] = marks * 2 >= len(readers)
         wanted["any reader"] = marks > 0
         for who, voxels in wanted.items():
@@ -170,7 +170,8 @@ def _lidc(scan: Scan) -> Iterator[Case]:
 def _lung_dx(scan: Scan, boxes: Path) -> Iterator[Case]:
     say("Lung_Dx-A0002")
     hu, grid = sample.upright(scan)
-    masks, lungs = all_masks(hu, grid.spacing_mm), clean_lungs(hu, grid.spacing_mm)
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    lungs = clean_lungs(hu, grid.spacing_mm)
     voxels, n = voc_boxes(scan, boxes)
     inside = _turned(scan, voxels)
     low, high = SOFT_TISSUE_HU
@@ -183,17 +184,18 @@ def _cip(scan: Scan, labels: Path) -> Iterator[Case]:
     say("CIP")
     hu, grid = sample.upright(scan)
     lungs = _turned(scan, cip_lungs(scan, labels))
-    yield Case("CIP", None, lungs, True, all_masks(hu, grid.spacing_mm))
+    masks = all_masks(hu, grid.spacing_mm, plain_step_mm=STEP_MM)
+    yield Case("CIP", None, lungs, True, masks)
 
 
 def _phantoms(attachment: str) -> Iterator[Case]:
-    found = seed = 0
-    while found < PHANTOMS_EACH:
-        # neither the person nor the nodule depends on the matrix: look at few voxels first
+    count = seed = 0
+    while count < PHANTOMS_EACH:
+        # person and nodule do not depend on the matrix: check with few voxels first
         if make_phantom(seed, "malignant", matrix=64).attachment == attachment:
             say(f"phantom {seed}: {attachment}")
             yield _phantom(make_phantom(seed, "malignant", matrix=PHANTOM_MATRIX))
-            found += 1
+            count += 1
         seed += 1
 
 
@@ -203,7 +205,7 @@ def _phantom(phantom: Phantom) -> Case:
         reorient(volume, own, target=own.canonical)
         for volume in (phantom.hu, phantom.lungs, phantom.nodule)
     )
-    masks = all_masks(hu, own.canonical.spacing_mm, COARSE_STEP_MM)
+    masks = all_masks(hu, own.canonical.spacing_mm, plain_step_mm=COARSE_STEP_MM)
     return Case(f"Phantoms: {phantom.attachment}", nodule, lungs, True, masks)
 
 
@@ -214,7 +216,7 @@ def _simulated(scan: Scan) -> Iterator[Case]:
     for i, tumour in enumerate(simulate(lungs, grid.spacing_mm, SIMULATED)):
         say(f"simulated tumour {i + 1} of {SIMULATED}: {tumour.place}, {tumour.ml:.0f} mL")
         painted = np.where(tumour.voxels, np.int16(TUMOUR_HU), hu)
-        masks = all_masks(painted, grid.spacing_mm, COARSE_STEP_MM)
+        masks = all_masks(painted, grid.spacing_mm, plain_step_mm=COARSE_STEP_MM)
         rest = lungs & ~tumour.voxels
         yield Case(f"Simulated: {tumour.place}", tumour.voxels, rest, True, masks)
 
@@ -229,24 +231,25 @@ def _spread(values: list[float], digits: int = 2) -> str:
 def _conclusion(
     kept: Mapping[str, Mapping[str, list[float]]], volume: Mapping[str, Mapping[str, list[float]]]
 ) -> str:
-    """Say which mask keeps how much, and at what price."""
+    """Summarise what each mask keeps, and its price."""
     attached = [f"Simulated: {place}" for place in PLACES]
-    told = []
+    sentences = []
     for name in NAMES:
         shares = np.array([share for group in attached for share in kept[group][name]])
         most, least = np.mean(shares >= 0.95), np.mean(shares < 0.5)
-        told.append(f"`{name}` {most:.0%} and {least:.0%}")
+        sentences.append(f"`{name}` {most:.0%} and {least:.0%}")
     nodule = kept["LIDC-IDRI-0001: half of the readers"]
     ratio = {name: volume["LIDC-IDRI-0001"][name][0] for name in NAMES}
     return f"""\
-- Of the simulated tumours at least 95 % was kept in, and less than half in: {"; ".join(told)}. What
-  `cavity` loses is the outer layer of large ones: where for more than the 10 mm above and below
-  that it looks no air is left at the wall, nothing spans the hull there.
-- The price of `cavity`: it holds {ratio["cavity"]:.1f} times the lungs in LIDC-IDRI-0001, heart,
-  great vessels and spine in part with them, against {ratio["recipe"]:.1f} times.
+- Simulated tumours kept to at least 95 %, and to less than half: {"; ".join(sentences)}.
+  `cavity` loses the outer layer of large ones: where no air remains at the wall for more than 10
+  mm above and below, nothing spans the hull.
+- The price of `cavity`: in LIDC-IDRI-0001 it has {ratio["cavity"]:.1f} times the volume of the
+  lungs, including heart, great vessels and part of the spine, against {ratio["recipe"]:.1f} times
+  for `recipe`.
 - On the LIDC nodule the plain recipe keeps {nodule[PLAIN][0]:.2f} and lungcam's `recipe`
-  {nodule["recipe"][0]:.2f}: a margin of 4 mm between voxel centres reaches one slice of 2.5 mm, and
-  four of 1 mm. Thick slices make `recipe` narrower from head to foot."""
+  {nodule["recipe"][0]:.2f}: a margin of 4 mm between voxel centres reaches one slice of 2.5 mm, but
+  four of 1 mm. Thick slices make `recipe` narrower along the body axis."""
 
 
 if __name__ == "__main__":

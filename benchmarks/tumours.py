@@ -11,9 +11,9 @@ from lungcam.lungs import air, lung_pockets, trachea
 PLACES = ("wall", "apex", "base", "mediastinum")
 VOLUME_ML = (36.0, 360.0)
 TUMOUR_HU = 30
-# of the lungs' height: above the one a place counts as apex, below the other as base
+# shares of the lungs' height: above the first is apex, below the second is base
 APEX, BASE = 0.8, 0.5
-# depth of the centre under the lung's surface over the ball's radius
+# depth of the centre below the lung's surface, in radii of the ball
 DEPTHS = {"wall": (0.5, 0.9), "apex": (0.5, 0.9), "base": (0.5, 0.9), "mediastinum": (0.1, 0.6)}
 
 
@@ -22,8 +22,8 @@ class Tumour:
     """A simulated tumour.
 
     Attributes:
-        place: One of `PLACES`: where it touches the lung's surface.
-        ml: Its volume.
+        place: One of `PLACES`, where it touches the lung's surface.
+        ml: Volume in mL.
         voxels: `(W, H, D)` bool.
     """
 
@@ -33,7 +33,7 @@ class Tumour:
 
 
 def clean_lungs(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Find both lungs of the scan without a tumour, in RAS+ order, without the trachea."""
+    """Return both lungs of a scan without a tumour, in RAS+ order, without the trachea."""
     lungs = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
     return lungs & ~trachea(lungs, hu, spacing_mm=spacing_mm)
 
@@ -43,15 +43,15 @@ def simulate(
 ) -> Iterator[Tumour]:
     """Draw tumours that touch the surface of the lungs.
 
-    A tumour is the part of a ball whose centre lies within the lung, at a depth from `DEPTHS`. At
-    the wall, the apex and the base it ends where the lung ends, and is the larger within; at the
-    mediastinum it goes on into it. Volumes are spread evenly on a logarithmic scale.
+    A tumour is the part of a ball centred in the lung, at a depth from `DEPTHS`. At the wall, the
+    apex and the base it ends at the lung's surface and is enlarged inside; at the mediastinum it
+    continues into it. Volumes are spread evenly on a logarithmic scale.
 
     Args:
         lungs: `(W, H, D)` bool in RAS+ order, of the scan without a tumour.
         spacing_mm: Voxel spacing in mm.
-        n: How many; they alternate between `PLACES`.
-        seed: Of the draws.
+        n: Number of tumours; they alternate between `PLACES`.
+        seed: Seed of the draws.
 
     Yields:
         The tumours.
@@ -67,7 +67,7 @@ def simulate(
     height = (points[:, 2] - low) / (high - low)
     top = height > APEX
     inwards, upwards = -ways[:, 0] * side, ways[:, 2]
-    at = {
+    surface = {
         "wall": (inwards < 0.3) & (np.abs(upwards) < 0.5) & ~top,
         "apex": top & (inwards < 0.3),
         "base": (upwards < -0.7) & (height < BASE),
@@ -79,8 +79,8 @@ def simulate(
         place = PLACES[i % len(PLACES)]
         ml = float(np.exp(rng.uniform(*np.log(VOLUME_ML))))
         radius = (ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
-        wanted = np.flatnonzero(at[place])
-        # where the lung is too thin for this depth, the deepest point that it has
+        wanted = np.flatnonzero(surface[place])
+        # if the lung is too thin for this depth, use its deepest point
         goal = rng.uniform(*DEPTHS[place]) * radius
         off = np.abs(depths[wanted] - goal)
         wanted = wanted[off <= max(np.min(off), spacing_mm[0])]

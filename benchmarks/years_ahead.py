@@ -1,13 +1,15 @@
-"""What a run knows of the years ahead, beside all that can be known.
+"""Risk predictions compared with the best possible ones, on phantoms with a known truth.
 
 `python -m benchmarks.years_ahead run=RUN tree=TREE [places=TREE]` reads a finished run of
-`experiment=nlst_risk explain.erase=true` on a phantom tree, and the tree's truth, which no reader
-of NLST looks at. `places` is a tree of the same people with the pattern, for one without: whether
-maps point to where it would be. Prints Markdown.
+`experiment=nlst_risk explain.erase=true` on a phantom tree, and the truth of the tree, which no
+reader of NLST uses. `places` is a tree of the same people with the pattern, for a run without it:
+do maps point to where it would be? Prints Markdown.
 """
 
 import csv
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,124 +24,171 @@ from lungcam.metrics import HORIZON_YEARS, auc, auc_interval, paired_difference,
 from lungcam.metrics.resampling import bootstrap_mean, share_interval
 from lungcam.scans import read_scan
 
-# beyond a pattern's radius: a cell of the net's map and a little, 8 mm and 2
-NEAR_MM = 10.0
+# beyond the radius of a pattern: a cell of the net's map and a little, 8 mm and 2 mm
+MARGIN_MM = 10.0
 POINTS = 2000
+BEFORE_AND_AFTER = ("peak", "peak_erased")
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exams:
+    """Test exams of a run with their truth.
+
+    Attributes:
+        samples: The N exams.
+        truth: Rows of truth.csv.
+        erased: Rows of erased.csv.
+        risks: Predicted risks, `(N, years)`.
+        risks_erased: Predicted risks with nodules erased, `(N, years)`.
+    """
+
+    samples: Sequence[Sample]
+    truth: Sequence[Row]
+    erased: Sequence[Row]
+    risks: np.ndarray
+    risks_erased: np.ndarray
+
+    @property
+    def people(self) -> np.ndarray:
+        """Return the person of each exam."""
+        return np.array([sample.patient_id for sample in self.samples])
 
 
 def main(run: str, tree: str, places: str | None = None) -> None:
-    """Read, compare, print."""
-    of_exam = {one["series_uid"]: one for one in _rows(Path(tree) / "truth.csv")}
-    samples = {one.sample_id: one for one in read_samples(Path(run) / "samples.csv", {})[0]}
-    exams = [one for one in _rows(Path(run) / "risks.csv") if one["split"] == "test"]
-    scans = [samples[one["sample_id"]] for one in exams]
-    truth = [of_exam[one.series_uid] for one in scans]
-    erased = {one["sample_id"]: one for one in _rows(Path(run) / "erased.csv")}
-    people = np.array([one["patient_id"] for one in exams])
-    told = _risks(exams, "risk_{}")
-    after = _risks([erased[one["sample_id"]] for one in exams], "risk_{}_erased")
-    happened, known = target_table(scans)
-    print(f"{len(exams)} exams of {len(set(people))} people in the test.\n")
-    best = _risks(truth, "best_risk_{}")
-    pattern = np.array([one["pattern"] == "1" for one in truth], float)
-    diameter = np.array([float(one["nodule_diameter_mm"] or 0) for one in truth])
-    rows = [
-        _year(k, told, after, best, pattern, diameter, happened, known, people)
-        for k in range(1, HORIZON_YEARS + 1)
-    ]
-    heads = (
-        *("within years", "exams (events)", "AUC (95 %)", "best known", "difference (95 %)"),
+    """Read a run and print the comparison."""
+    exams = read_exams(Path(run), Path(tree))
+    print(f"{len(exams.samples)} exams of {len(set(exams.people))} people in the test.\n")
+    print(risk_table(exams))
+    print("")
+    truth = exams.truth
+    if places is not None:
+        others = {_exam(row): row for row in _rows(Path(places) / "truth.csv")}
+        truth = [others[_exam(row)] for row in truth]
+    print(map_table(exams, truth))
+
+
+def read_exams(run: Path, tree: Path) -> Exams:
+    """Read the test exams of a run and their truth."""
+    truth = {row["series_uid"]: row for row in _rows(tree / "truth.csv")}
+    samples = {sample.sample_id: sample for sample in read_samples(run / "samples.csv", {})[0]}
+    rows = [row for row in _rows(run / "risks.csv") if row["split"] == "test"]
+    erased = {row["sample_id"]: row for row in _rows(run / "erased.csv")}
+    chosen = [samples[row["sample_id"]] for row in rows]
+    erased_rows = [erased[row["sample_id"]] for row in rows]
+    return Exams(
+        samples=chosen,
+        truth=[truth[sample.series_uid] for sample in chosen],
+        erased=erased_rows,
+        risks=_risks(rows, "risk_{}"),
+        risks_erased=_risks(erased_rows, "risk_{}_erased"),
+    )
+
+
+def risk_table(exams: Exams) -> str:
+    """Compare the AUC of each year with the best possible one and with baselines."""
+    happened, mask = target_table(exams.samples)
+    best = _risks(exams.truth, "best_risk_{}")
+    pattern = np.array([row["pattern"] == "1" for row in exams.truth], float)
+    diameter = np.array([float(row["nodule_diameter_mm"] or 0) for row in exams.truth])
+    rows = []
+    for year in range(1, HORIZON_YEARS + 1):
+        index, labels = year_rows(mask, happened, year=year)
+        people, column = exams.people[index], year - 1
+        risk, erased = exams.risks[index, column], exams.risks_erased[index, column]
+        paired = paired_difference(labels, risk, other_scores=best[index, column], patients=people)
+        interval, interval_erased = (
+            _range(auc_interval(labels, values, patients=people)) for values in (risk, erased)
+        )
+        rows.append(
+            [
+                str(year),
+                f"{len(labels)} ({labels.sum()})",
+                f"{paired.auc:.3f} ({interval})",
+                f"{paired.other_auc:.3f}",
+                f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
+                f"{auc(labels, diameter[index]):.3f}",
+                f"{auc(labels, erased):.3f} ({interval_erased})",
+                f"{auc(labels, pattern[index]):.3f}" if pattern.any() else "-",
+            ]
+        )
+    head = (
+        *("within years", "exams (events)", "AUC (95 %)", "best possible", "difference (95 %)"),
         *("diameter alone", "nodules erased (95 %)", "the pattern itself"),
     )
-    print(table(heads, rows))
-    print("")
-    if places is not None:
-        there = {_exam(one): one for one in _rows(Path(places) / "truth.csv")}
-        truth = [there[_exam(one)] for one in truth]
-    _tell_maps(scans, truth, erased)
+    return table(head, rows)
 
 
-def _exam(row: dict[str, str]) -> tuple[str, str]:
-    return row["pid"], row["study_yr"]
+def map_table(exams: Exams, truth: Sequence[Row]) -> str:
+    """Count how often the peak of the last year's map lies in the pattern or the nodule.
 
-
-def _year(k, told, after, best, pattern, diameter, happened, known, people) -> list[str]:
-    chosen, labels = year_rows(known, happened, year=k)
-    whose, at = people[chosen], k - 1
-    paired = paired_difference(
-        labels, told[chosen, at], other_scores=best[chosen, at], patients=whose
-    )
-    return [
-        str(k),
-        f"{len(labels)} ({labels.sum()})",
-        f"{paired.auc:.3f} ({_range(auc_interval(labels, told[chosen, at], patients=whose))})",
-        f"{paired.other_auc:.3f}",
-        f"{paired.difference:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})",
-        f"{auc(labels, diameter[chosen]):.3f}",
-        f"{auc(labels, after[chosen, at]):.3f} "
-        f"({_range(auc_interval(labels, after[chosen, at], patients=whose))})",
-        f"{auc(labels, pattern[chosen]):.3f}" if pattern.any() else "-",
-    ]
-
-
-def _tell_maps(scans, truth, erased) -> None:
-    """Where the horizon's map is highest, of exams with the pattern."""
+    Args:
+        exams: The exams.
+        truth: Rows of truth.csv with the places of the patterns; exams without a pattern are
+            left out.
+    """
     groups: dict[str, list[tuple[str, list[float]]]] = {}
-    for scan, true in zip(scans, truth, strict=True):
-        if true["pattern"] != "1":
+    for sample, row, erased in zip(exams.samples, truth, exams.erased, strict=True):
+        if row["pattern"] != "1":
             continue
-        size = float(true["nodule_diameter_mm"] or 0)
+        size = float(row["nodule_diameter_mm"] or 0)
         name = "no nodule" if not size else "nodule below 10 mm" if size < 10 else "10 mm or more"
-        row = erased[scan.sample_id]
-        place, reach = _point(true, "pattern_{}"), float(true["pattern_radius_mm"]) + NEAR_MM
-        hits = [_near(row, when, place, reach) for when in ("peak", "peak_erased")]
-        nodule = _point(true, "nodule_{}") if size else None
-        on_nodule = [
-            _near(row, when, nodule, size / 2) if size else np.nan
-            for when in ("peak", "peak_erased")
+        pattern, reach = _point(row, "pattern_{}"), float(row["pattern_radius_mm"]) + MARGIN_MM
+        values = [_is_near(erased, peak, pattern, reach) for peak in BEFORE_AND_AFTER]
+        nodule = _point(row, "nodule_{}") if size else None
+        values += [
+            _is_near(erased, peak, nodule, size / 2) if size else np.nan
+            for peak in BEFORE_AND_AFTER
         ]
-        chance = _random_share(scan, place, reach)
-        groups.setdefault(name, []).append((scan.patient_id, [*hits, *on_nodule, chance]))
+        values.append(_random_share(sample, pattern, reach))
+        groups.setdefault(name, []).append((sample.patient_id, values))
     rows = []
-    for name, found in sorted(groups.items()):
-        people, values = np.array([who for who, _ in found]), np.array([one for _, one in found])
-        cells = []
-        for column in values.T:
-            mean, low, high = bootstrap_mean(column, people, seed=0)
-            if np.isnan(low) and not np.isnan(mean):
-                low, high = share_interval(mean, len(set(people)))
-            cells.append("-" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})")
-        rows.append([name, str(len(found)), *cells])
-    heads = (
+    for name, group in sorted(groups.items()):
+        people = np.array([person for person, _ in group])
+        columns = np.array([values for _, values in group]).T
+        rows.append([name, str(len(group)), *(_share(column, people) for column in columns)])
+    head = (
         *("with the pattern and", "exams", "peak in it, before", "nodules erased"),
         *("peak in the nodule, before", "nodules erased", "random point in the pattern"),
     )
-    print(table(heads, rows))
+    return table(head, rows)
+
+
+def _share(column: np.ndarray, people: np.ndarray) -> str:
+    mean, low, high = bootstrap_mean(column, people, seed=0)
+    if np.isnan(low) and not np.isnan(mean):
+        low, high = share_interval(mean, len(set(people)))
+    return "-" if np.isnan(mean) else f"{mean:.2f} ({low:.2f}-{high:.2f})"
 
 
 def _random_share(sample: Sample, place_mm: np.ndarray, reach_mm: float) -> float:
-    """Share of the lungs that lies so near."""
+    """Return the share of the lungs within a distance of a place (LPS mm)."""
     scan = read_scan(sample.image, sample.series)
     lungs = np.argwhere(lung_mask(scan.hu, scan.grid.spacing_mm))
     chosen = lungs[np.random.default_rng(0).integers(len(lungs), size=POINTS)]
-    apart = scan.grid.to_world(chosen) - LPS_TO_RAS[:3, :3] @ place_mm
-    return float((np.linalg.norm(apart, axis=1) <= reach_mm).mean())
+    offsets_mm = scan.grid.to_world(chosen) - LPS_TO_RAS[:3, :3] @ place_mm
+    return float((np.linalg.norm(offsets_mm, axis=1) <= reach_mm).mean())
 
 
-def _near(row: dict[str, str], when: str, place_mm: np.ndarray, reach_mm: float) -> float:
-    if not row[f"{when}X"]:
+def _is_near(row: Row, peak: str, place_mm: np.ndarray, reach_mm: float) -> float:
+    if not row[f"{peak}X"]:
         return 0.0  # the map is empty
-    peak = np.array([float(row[f"{when}{axis}"]) for axis in "XYZ"])
-    return float(np.linalg.norm(peak - place_mm) <= reach_mm)
+    point = np.array([float(row[f"{peak}{axis}"]) for axis in "XYZ"])
+    return float(np.linalg.norm(point - place_mm) <= reach_mm)
 
 
-def _point(true: dict[str, str], name: str) -> np.ndarray:
-    return np.array([float(true[name.format(axis)]) for axis in "xyz"])
+def _exam(row: Row) -> tuple[str, str]:
+    return row["pid"], row["study_yr"]
 
 
-def _risks(rows: list[dict[str, str]], name: str) -> np.ndarray:
+def _point(row: Row, name: str) -> np.ndarray:
+    return np.array([float(row[name.format(axis)]) for axis in "xyz"])
+
+
+def _risks(rows: Sequence[Row], name: str) -> np.ndarray:
     return np.array(
-        [[float(one[name.format(k)]) for k in range(1, HORIZON_YEARS + 1)] for one in rows]
+        [[float(row[name.format(year)]) for year in range(1, HORIZON_YEARS + 1)] for row in rows]
     )
 
 
@@ -153,4 +202,4 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    main(**dict(one.split("=", 1) for one in sys.argv[1:]))
+    main(**dict(argument.split("=", 1) for argument in sys.argv[1:]))

@@ -50,7 +50,7 @@ def check_targets(
     Raises:
         InputError: Names the key.
     """
-    _check_config(update_targets(config), path, allowed)
+    _check_config(update_targets(config), path, allowed=allowed)
 
 
 def instantiate(config: dict[str, Any], path: str, **arguments: Any) -> Any:
@@ -81,13 +81,13 @@ def instantiate(config: dict[str, Any], path: str, **arguments: Any) -> Any:
         raise cause from None
 
 
-def _check_config(config: dict[str, Any], path: str, allowed: Sequence[str]) -> None:
+def _check_config(config: dict[str, Any], path: str, *, allowed: Sequence[str]) -> None:
     for key, value in config.items():
-        _check_value(value, f"{path}.{key}" if path else str(key), allowed)
+        _check_value(value, f"{path}.{key}" if path else str(key), allowed=allowed)
     if "_target_" not in config:
         return
     target = str(config["_target_"])
-    parameters = inspect.signature(_find_target(target, path, allowed)).parameters
+    parameters = inspect.signature(_find_target(target, path, allowed=allowed)).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     for key in config:
@@ -97,19 +97,19 @@ def _check_config(config: dict[str, Any], path: str, allowed: Sequence[str]) -> 
             )
 
 
-def _check_value(value: Any, path: str, allowed: Sequence[str]) -> None:
+def _check_value(value: Any, path: str, *, allowed: Sequence[str]) -> None:
     """Check targets at any depth, in lists too, as Hydra would find them."""
     if isinstance(value, dict):
-        _check_config(value, path, allowed)
+        _check_config(value, path, allowed=allowed)
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            _check_value(item, f"{path}[{i}]", allowed)
+            _check_value(item, f"{path}[{i}]", allowed=allowed)
     elif isinstance(value, str) and "${" in value:
         # Hydra would resolve it, perhaps to a target
         raise InputError(f"{path}={value}: ${{}} is not allowed in a resolved value; write it out.")
 
 
-def _find_target(target: str, path: str, allowed: Sequence[str]) -> Callable[..., Any]:
+def _find_target(target: str, path: str, *, allowed: Sequence[str]) -> Callable[..., Any]:
     """Return the class or function of an allowed name."""
     prefix = next((prefix for prefix in allowed if target.startswith(prefix)), None)
     if prefix is None:

@@ -107,7 +107,7 @@ def _check_explanations(run: TrainedRun, metrics: dict[str, Any]) -> str | None:
     """Judge the heat-maps if `explain.benchmark` is set; add the verdict to metrics and best.ckpt.
 
     Returns:
-        Warning for pictures of a net whose heat-maps failed; None otherwise.
+        Warning for pictures, if the heat-maps failed; None otherwise.
     """
     if not run.explain["benchmark"]:
         return None

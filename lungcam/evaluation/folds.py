@@ -1,4 +1,4 @@
-"""The files of one fold of a cross-validation, read back to be pooled."""
+"""Run folders of the folds of a cross-validation."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from lungcam.tasks.predictions import BASELINE
 
 @contextmanager
 def redirect_outputs(folder: Path) -> Iterator[None]:
-    """Let `${hydra:runtime.output_dir}` be another folder, so that a run writes there."""
+    """Set `${hydra:runtime.output_dir}` to another folder, so that a run writes there."""
     runtime = HydraConfig.get().runtime
     outer = runtime.output_dir
     with read_write(runtime):
@@ -31,7 +31,7 @@ def redirect_outputs(folder: Path) -> Iterator[None]:
 
 
 def write_config(folder: Path, config: DictConfig) -> None:
-    """Keep a fold's configuration where a run keeps it."""
+    """Write a fold's configuration to the place that it has in a run folder."""
     write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
 
 
@@ -45,29 +45,32 @@ def read_fold(folder: Path) -> ScoredSamples:
     rows = [row for row in rows if row.text("split") == "test"]
     probability = np.array([row.number_in("probability") for row in rows], float)
     names = [name for name in rows[0].values if name.startswith(BASELINE)]
-    known = {
+    baselines = {
         name.removeprefix(BASELINE): np.array([row.number_in(name) for row in rows], float)
         for name in names
     }
     return ScoredSamples(
         sample_ids=np.array([row.text("sample_id") for row in rows]),
         labels=np.array([int(row.text("label")) for row in rows]),
-        # nine digits are kept: a probability may stand as 0 or 1
+        # the table has nine digits: a probability may be written as 0 or 1
         scores=logit(probability.clip(1e-12, 1 - 1e-12)),
         patients=np.array([row.text("patient_id") for row in rows]),
-        baselines=known,
+        baselines=baselines,
     )
 
 
 def sibling_runs(folder: Path) -> list[Path]:
-    """Finished runs of the same recipe: the same fold with other seeds, or else other folds.
+    """Return finished runs of the same recipe: the same fold with other seeds, or else other folds.
 
     Args:
-        folder: A run's; one that is no fold has none beside it.
+        folder: Run folder; it has siblings only if it is that of a fold.
     """
-    found = re.fullmatch(r"(?P<seed>seed_\d+_)?(?P<fold>fold_\d+)", folder.name)
-    if found is None:
+    match = re.fullmatch(r"(?P<seed>seed_\d+_)?(?P<fold>fold_\d+)", folder.name)
+    if match is None:
         return []
-    names = f"seed_*_{found['fold']}" if found["seed"] else "fold_*"
-    others = sorted(folder.parent.glob(names))
-    return [one for one in others if one != folder and (one / "metrics.json").is_file()]
+    pattern = f"seed_*_{match['fold']}" if match["seed"] else "fold_*"
+    return [
+        path
+        for path in sorted(folder.parent.glob(pattern))
+        if path != folder and (path / "metrics.json").is_file()
+    ]

@@ -1,4 +1,4 @@
-"""What a training run says of its scans and masks before it trains on them."""
+"""Report on scans and masks, written before a run trains on them."""
 
 from pathlib import Path
 
@@ -22,29 +22,34 @@ COLUMNS = (
 
 
 def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
-    """Write quality.csv, a row a sample, and masks.png, their thumbnails.
+    """Write quality.csv, with a row for each sample, and masks.png, with the masks' thumbnails.
 
     Args:
-        data: After `setup`.
-        folder: The run folder.
+        data: Data module after `setup`.
+        folder: Run folder.
 
     Returns:
-        Lines for the user where samples are flagged or left out.
+        Lines for the console, if samples are flagged or left out.
     """
     rows, thumbnails, flagged = [], [], []
     for split, dataset in data.datasets.items():
         for index, sample in enumerate(dataset.samples):
-            # these alone: whole inputs may hold gigabytes
+            # inputs are not read: they may hold gigabytes
             findings, picture = dataset.findings(index), dataset.picture(index)
-            found = [one for one in findings if one.outcome == "flagged"]
-            flags = [one.code for one in found]
-            flagged += [f"{sample.sample_id} ({one.message})" for one in found[:1]]
-            told = " ".join(one.sentence for one in findings)
-            row = {"sample_id": sample.sample_id, "split": split, "warnings": told}
-            known = {name: one for name, one in dataset.quality(index).items() if name in COLUMNS}
-            rows.append(known | row | {"flags": " ".join(flags)})
+            flags = [finding for finding in findings if finding.outcome == "flagged"]
+            codes = [finding.code for finding in flags]
+            flagged += [f"{sample.sample_id} ({finding.message})" for finding in flags[:1]]
+            rows.append(
+                {
+                    **{k: value for k, value in dataset.quality(index).items() if k in COLUMNS},
+                    "sample_id": sample.sample_id,
+                    "split": split,
+                    "flags": " ".join(codes),
+                    "warnings": " ".join(finding.sentence for finding in findings),
+                }
+            )
             if picture is not None:
-                thumbnails.append(Thumbnail(sample.sample_id, picture, flags))
+                thumbnails.append(Thumbnail(sample.sample_id, picture, codes))
     for name, reason in data.left_out.items():
         rows.append({"sample_id": name, "flags": "left_out", "warnings": reason})
     write_table(folder / "quality.csv", COLUMNS, rows=rows)
@@ -58,10 +63,10 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
             f"{folder / 'quality.csv'} has all."
         )
     if flagged:
-        seen = "masks.png and " if thumbnails else ""
+        files = "masks.png and quality.csv" if thumbnails else "quality.csv"
         lines.append(
             f"note: {len(flagged)} of {sum(map(len, data.datasets.values()))} samples are flagged, "
-            f"such as {flagged[0]}: look at {seen}quality.csv in {folder} before you trust what is "
-            "trained on them."
+            f"such as {flagged[0]}: look at {files} in {folder} before you trust what is trained "
+            "on them."
         )
     return lines

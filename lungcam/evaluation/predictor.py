@@ -1,4 +1,4 @@
-"""A trained net with all that it needs to be applied to a scan."""
+"""Predictor: a trained net, loaded from its checkpoint."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,33 +20,33 @@ from lungcam.training.checkpoint import METADATA_KEY, check_metadata, load_check
 from lungcam.training.classifier import Classifier
 from lungcam.transforms import background, pipeline
 
-# of checkpoints that carry no more than a layer
-EXPLAIN = {"method": "gradcam", "evidence": "both"}
-# a net that was not trained on a table takes no other column for its label
-TABLE = {"columns": {"label": "label"}}
+# explanation of earlier checkpoints, which carry a layer alone
+DEFAULT_EXPLANATION = {"method": "gradcam", "evidence": "both"}
+# columns for a net that was not trained on a table: no other column is taken for the label
+DEFAULT_TABLE = {"columns": {"label": "label"}}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Predictor:
-    """What a checkpoint carries.
+    """A trained net with all that applies it to a scan, as its checkpoint carries it.
 
     Attributes:
-        task: Task that the net was trained for.
-        classifier: The trained net, on its device, in evaluation mode.
-        transforms: From a scan to the net's input.
+        task: Task of the net.
+        classifier: Trained net, on its device, in evaluation mode.
+        transforms: Transforms from a scan to the net's input.
         layer: Layer that is explained, by its name in the classifier.
         method: One of `lungcam.explain.METHODS`.
         evidence: One of `lungcam.explain.EVIDENCE`.
-        background: What the input holds where it shows nothing.
-        label_rule: What label 1 means.
-        threshold: Probability, calibrated where it can be, from which a scan is called positive.
-        calibration: From logit to probability; None where the checkpoint holds none.
-        fitted_on: Validation samples that the calibration was fitted on, and positives among them;
-            None where the checkpoint does not tell.
-        sha256: Of the checkpoint file.
-        table: How a table's columns are read, as in `lungcam.cohorts.table.read_samples`.
-        pixels: Pixel hashes of the scans it was trained or validated on.
-        explanation: `verdict` on its heat-maps and the `reasons`; `unchecked` where it was never
+        background: Value of the input where it shows nothing.
+        label_rule: Meaning of label 1.
+        threshold: Probability, calibrated if possible, from which a scan is called positive.
+        calibration: From logit to probability; None if the checkpoint holds none.
+        fitted_on: Number of validation samples that the calibration was fitted on, and of positives
+            among them; None if the checkpoint does not hold them.
+        sha256: Hash of the checkpoint file.
+        table: Arguments of `lungcam.cohorts.table.read_samples`.
+        pixels: Pixel hashes of the training and validation scans.
+        explanation: `verdict` on the heat-maps and its `reasons`; `unchecked` if they were never
             judged.
     """
 
@@ -68,18 +68,18 @@ class Predictor:
 
     @property
     def explainer(self) -> Explainer:
-        """Makes the classifier's maps."""
+        """Explainer of the classifier."""
         return Explainer(
             layer=self.layer, method=self.method, evidence=self.evidence, background=self.background
         )
 
     @property
     def mark(self) -> str | None:
-        """What stands in pictures of a heat-map that failed its checks."""
+        """Warning for pictures of heat-maps that failed their checks; None otherwise."""
         return FAILED if self.explanation["verdict"] == "failed" else None
 
     def probability(self, logit: float) -> float:
-        """Probability of a logit, calibrated where it can be."""
+        """Return the probability of a logit, calibrated if possible."""
         return float((self.calibration or Calibration()).probability(logit))
 
 
@@ -89,23 +89,55 @@ def load_predictor(
     """Rebuild a trained net from its checkpoint.
 
     Args:
-        file: A checkpoint that lungcam wrote.
-        device: Where the net shall run.
-        explain: What is wanted in place of the explanation that the checkpoint carries: layer,
-            method, evidence. None, or no such key: as it carries it.
+        file: Checkpoint that lungcam wrote.
+        device: Device of the net.
+        explain: Layer, method and evidence to use in place of those in the checkpoint; a value that
+            is None or missing is taken from the checkpoint.
 
     Raises:
-        InputError: The checkpoint is not lungcam's, or does not fit this version, or the net has no
-            such layer.
+        InputError: The checkpoint is not from lungcam or does not fit this version, or the net has
+            no such layer.
     """
     checkpoint = load_checkpoint(file)
     check_metadata(file, checkpoint)
-    carried = checkpoint[METADATA_KEY]
-    config = carried["config"]
-    steps = {n: instantiate(node, f"transforms.{n}") for n, node in config["transforms"].items()}
+    metadata = checkpoint[METADATA_KEY]
+    config = metadata["config"]
+    transforms = pipeline(
+        {
+            name: instantiate(node, f"transforms.{name}")
+            for name, node in config["transforms"].items()
+        }
+    )
+    task, classifier = _restore_classifier(file, checkpoint)
+    explanation = _choose_explanation(file, config, classifier=classifier, explain=explain or {})
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Predictor(
+        task=task,
+        classifier=classifier.to(device).eval(),
+        transforms=transforms,
+        layer=f"net.{explanation['layer']}",
+        method=explanation["method"],
+        evidence=explanation["evidence"],
+        background=background(transforms),
+        label_rule=metadata["label_rule"],
+        # a checkpoint of an unfinished run has no threshold yet
+        threshold=metadata.get("threshold", 0.5),
+        calibration=_calibration(file, metadata.get("calibration")),
+        fitted_on=_fitted_on(metadata.get("calibration")),
+        sha256=digest,
+        table=config.get("table") or DEFAULT_TABLE,
+        pixels=frozenset(metadata.get("pixels", ())),
+        explanation=_verdict(file, metadata.get("explanation")),
+    )
+
+
+def _restore_classifier(file: Path, checkpoint: dict[str, Any]) -> tuple[Task, Classifier]:
+    """Return the task and the classifier with the checkpoint's weights."""
+    config = checkpoint[METADATA_KEY]["config"]
     net = instantiate(config["model"], "model")
     try:
-        # checkpoints of earlier versions know no other task
+        # checkpoints of earlier versions have no other task
         task = task_named(config.get("task", Malignancy.name))
         classifier = task.classifier(net)
     except InputError as error:
@@ -117,39 +149,27 @@ def load_predictor(
             f"{file}: its weights do not fit its model; it was changed, or written by another "
             "version of lungcam: train again."
         ) from error
-    wanted = {key: one for key, one in (explain or {}).items() if one is not None}
-    told = EXPLAIN | config["explain"] | wanted
+    return task, classifier
+
+
+def _choose_explanation(
+    file: Path, config: dict[str, Any], *, classifier: Classifier, explain: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return layer, method and evidence: the requested ones, else those of the checkpoint."""
+    requested = {name: value for name, value in explain.items() if value is not None}
+    explanation = DEFAULT_EXPLANATION | config["explain"] | requested
     try:
-        check_explanation(told)
+        check_explanation(explanation)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    if "layer" in wanted:
-        check_layer(classifier.net, told["layer"], shape=(config.get("view") or {}).get("shape"))
-    transforms = pipeline(steps)
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Predictor(
-        task=task,
-        classifier=classifier.to(device).eval(),
-        transforms=transforms,
-        layer=f"net.{told['layer']}",
-        method=told["method"],
-        evidence=told["evidence"],
-        background=background(transforms),
-        label_rule=carried["label_rule"],
-        # a checkpoint of an unfinished run has no threshold yet
-        threshold=carried.get("threshold", 0.5),
-        calibration=_calibration(file, carried.get("calibration")),
-        fitted_on=_fitted_on(carried.get("calibration")),
-        sha256=digest,
-        table=config.get("table") or TABLE,
-        pixels=frozenset(carried.get("pixels", ())),
-        explanation=_explanation(file, carried.get("explanation")),
-    )
+    if "layer" in requested:
+        shape = (config.get("view") or {}).get("shape")
+        check_layer(classifier.net, explanation["layer"], shape=shape)
+    return explanation
 
 
 def _calibration(file: Path, values: Mapping[str, Any] | None) -> Calibration | None:
-    """Read what a checkpoint says of its calibration; an unfinished run has none yet."""
+    """Read the calibration of a checkpoint; an unfinished run has none yet."""
     if values is None:
         return None
     try:
@@ -161,17 +181,17 @@ def _calibration(file: Path, values: Mapping[str, Any] | None) -> Calibration | 
 
 
 def _fitted_on(values: Mapping[str, Any] | None) -> tuple[int, int] | None:
-    """Read what a calibration was fitted on; earlier checkpoints do not tell."""
+    """Read the counts that a calibration was fitted on; earlier checkpoints have none."""
     counts = tuple((values or {}).get(name) for name in ("n", "n_positive"))
-    return counts if all(isinstance(one, int) for one in counts) else None
+    return counts if all(isinstance(count, int) for count in counts) else None
 
 
-def _explanation(file: Path, values: Mapping[str, Any] | None) -> dict[str, Any]:
+def _verdict(file: Path, values: Mapping[str, Any] | None) -> dict[str, Any]:
     """Read the verdict on a checkpoint's heat-maps."""
     if values is None:
         return {"verdict": "unchecked", "reasons": ["The heat-maps were never judged."]}
     verdict = values.get("verdict") if isinstance(values, Mapping) else None
     reasons = values.get("reasons") if verdict in ("passed", "failed") else None
-    if not isinstance(reasons, list) or not all(isinstance(one, str) for one in reasons):
-        raise InputError(f"{file}: its verdict on heat-maps is none; train again.")
+    if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
+        raise InputError(f"{file}: its verdict on heat-maps is invalid; train again.")
     return {"verdict": verdict, "reasons": reasons}

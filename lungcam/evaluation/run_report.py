@@ -16,7 +16,7 @@ from lungcam.tasks.predictions import Predictions
 if TYPE_CHECKING:
     from lungcam.report.montage import SampleSlices
 
-# label, whether it was called rightly, and what such a case is
+# label, True if the call is right, and title of such a case
 CASES = (
     (1, True, "Most confident and right: the positive with the highest probability"),
     (1, False, "Most confident and wrong: the missed positive with the lowest probability"),
@@ -52,7 +52,7 @@ def write_run_report(
         titles=titles,
         figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
         cases=_cases(test, metrics["test"]["threshold"], tiles=tiles),
-        # the report lies in the run folder, whose name it need not repeat
+        # the report itself lies in the run folder, and need not name it
         localisation=[line for line in localisation if str(run.folder) not in line],
         excluded=list(run.data.left_out),
         overview=_overview(run.folder, run.seed),
@@ -64,56 +64,56 @@ def write_run_report(
 def extremes(
     labels: np.ndarray, probabilities: np.ndarray, *, threshold: float
 ) -> list[tuple[str, int | None]]:
-    """The most confident right and wrong answers of each class; None where there is none.
+    """Find the most confident right and wrong answers of each class.
 
     Args:
         labels: `(N,)` of 0 and 1.
         probabilities: `(N,)`.
-        threshold: From which a sample is called positive.
+        threshold: Probability from which a sample is called positive.
 
     Returns:
-        What each is, and its row.
+        Title and row of each; the row is None if there is no such answer.
     """
     called = probabilities >= threshold
-    found = []
-    for label, right, words in CASES:
+    answers = []
+    for label, right, title in CASES:
         rows = np.flatnonzero((labels == label) & ((called == label) == right))
-        # what is called is the more confident the higher, what is not the lower
+        # confidence grows with the probability of called samples, and falls with that of others
         sign = -1 if (label == 1) == right else 1
         order = np.argsort(sign * probabilities[rows], kind="stable")
-        found.append((words, int(rows[order[0]]) if len(rows) else None))
-    return found
+        answers.append((title, int(rows[order[0]]) if len(rows) else None))
+    return answers
 
 
 def _cases(
-    answers: Predictions, threshold: float, *, tiles: Mapping[int, "SampleSlices"]
+    test: Predictions, threshold: float, *, tiles: Mapping[int, "SampleSlices"]
 ) -> list[ReportCase]:
+    """Describe the most confident answers, with slices if there are any."""
     from lungcam.report.montage import slices_png
 
-    picked = extremes(answers.labels, answers.probabilities, threshold=threshold)
-    drawn = [tiles[row] for _, row in picked if row in tiles]
-    # one scale, so that colours compare
-    max_heat = max((slices.max_heat for slices in drawn), default=0.0)
+    answers = extremes(test.labels, test.probabilities, threshold=threshold)
+    shown = [tiles[row] for _, row in answers if row in tiles]
+    # one scale makes colours comparable
+    max_heat = max((slices.max_heat for slices in shown), default=0.0)
     cases = []
-    for words, row in picked:
+    for title, row in answers:
         if row is None:
-            cases.append(ReportCase(title=words))
+            cases.append(ReportCase(title=title))
             continue
-        sample, probability = answers.samples[row], answers.probabilities[row]
-        diameter = f"{sample.diameter_mm:.1f} mm" if sample.diameter_mm else None
+        sample, probability = test.samples[row], test.probabilities[row]
         facts = [
             ("Sample", sample.sample_id),
             ("Probability", f"{probability:.3f}, called from {threshold:.3f}"),
             ("Label", f"{sample.label}: {sample.label_source}"),
-            ("Lesion", diameter),
+            ("Lesion", f"{sample.diameter_mm:.1f} mm" if sample.diameter_mm else None),
         ]
         png = slices_png(tiles[row], max_heat) if row in tiles else None
-        cases.append(ReportCase(title=words, facts=facts, png=png))
+        cases.append(ReportCase(title=title, facts=facts, png=png))
     return cases
 
 
 def _overview(folder: Path, seed: int) -> list[tuple[str, object]]:
-    """What was trained on what; texts of the configuration that may be paths are left out."""
+    """Summarise the configuration, without texts that may be paths."""
     file = folder / ".hydra" / "config.yaml"
     if not file.is_file():
         return [("Seed", seed)]
@@ -121,11 +121,11 @@ def _overview(folder: Path, seed: int) -> list[tuple[str, object]]:
     mask = f"{config.lungs.mask}, {config.lungs.margin_mm:g} mm around it"
     shape = " × ".join(map(str, config.view.shape))
     return [
-        ("Data", _told(config.data)),
+        ("Data", _summarise_node(config.data)),
         ("View", f"{config.view.name}, {shape} voxels of {config.view.spacing_mm:g} mm"),
         ("Mask", mask if config.view.name == "lungs" else None),
-        ("Model", _told(config.model)),
-        ("Optimizer", _told(config.optimizer)),
+        ("Model", _summarise_node(config.model)),
+        ("Optimizer", _summarise_node(config.optimizer)),
         ("Epochs", f"{config.trainer.max_epochs} at most, batches of {config.loader.batch_size}"),
         ("Heat-maps", f"{config.explain.method}, layer {config.explain.layer}"),
         ("Best epoch by", f"{config.monitor.metric} ({config.monitor.mode})"),
@@ -133,13 +133,13 @@ def _overview(folder: Path, seed: int) -> list[tuple[str, object]]:
     ]
 
 
-def _told(node: DictConfig) -> str:
-    """A node's target by its last name, with its numbers."""
-    plain = OmegaConf.to_container(node, resolve=False)
-    name = str(plain.pop("_target_", "")).rpartition(".")[2]
+def _summarise_node(node: DictConfig) -> str:
+    """Return the last part of a node's target, with its numbers."""
+    values = OmegaConf.to_container(node, resolve=False)
+    name = str(values.pop("_target_", "")).rpartition(".")[2]
     numbers = {
         key: value
-        for key, value in plain.items()
+        for key, value in values.items()
         if _is_number(value) or (isinstance(value, list) and value and all(map(_is_number, value)))
     }
     return ", ".join([name, *(f"{key} {value}" for key, value in numbers.items())])

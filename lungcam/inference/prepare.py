@@ -1,4 +1,4 @@
-"""A scan that is ready for the net: all that can be done without it."""
+"""Preparation of a scan for a net: all work that can be done without the net."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ from lungcam.scans import Scan
 from lungcam.transforms import Quality
 from lungcam.transforms.subject import grid, volume
 
-# lungs with what bulges into them from the wall, so that no lesion at the pleura is passed over
+# mask to search: lungs with lesions that bulge into them from the wall, so that none is missed
 SEARCHED = "closed"
-# of a prepared subject, what is on the scan's voxels
+# images of a prepared subject on the scan's voxels
 VOLUMES = ("image", "airway", "lungs", "mask")
 
 
@@ -29,54 +29,54 @@ class PreparedScan:
     """A scan, read and prepared.
 
     Attributes:
-        scan: The scan; its `hu` is empty where nothing is made from the voxels any more.
-        subject: What the net will be shown; None where the net has to search the scan.
-        searched: The lungs, and where windows have their centres, each `(W, H, D)` bool on the
-            scan's canonical grid; None where one place is asked about.
-        quality: The verdict on the masks.
-        warnings: Sentences on what the user should know.
+        scan: The scan; its `hu` is empty once no output needs the voxels.
+        subject: Subject with the net's `input`; None if the net has to search the scan.
+        searched: For a search, `lungs` and `mask` (where windows are centred), each `(W, H, D)`
+            bool on the scan's canonical grid; None otherwise.
+        quality: Quality of the masks.
+        warnings: Sentences for the user.
         pixels: The scan's `pixel_hash`.
-        seconds: What the steps `read` and `lungs` took.
+        seconds: Duration of the steps `read` and `lungs`.
     """
 
     scan: Scan
     subject: tio.Subject | None
-    searched: tuple[np.ndarray, np.ndarray] | None
+    searched: Mapping[str, np.ndarray] | None
     quality: Quality
     warnings: Sequence[str]
     pixels: str
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def masks(self) -> dict[str, np.ndarray]:
-        """`mask` and `lungs`, `(W, H, D)` bool on the canonical grid; a crop has neither."""
+    def masks(self) -> Mapping[str, np.ndarray]:
+        """`mask` and `lungs`, `(W, H, D)` bool on the canonical grid; empty for a crop."""
         if self.searched is not None:
-            return dict(zip(("lungs", "mask"), self.searched, strict=True))
+            return self.searched
         return {
             name: volume(self.subject, name) for name in ("mask", "lungs") if name in self.subject
         }
 
-    def for_files(self, wanted: RequestedOutputs) -> "PreparedScan":
-        """Without the volumes that nothing is made from: they are most of the memory."""
-        if wanted.erase or self.subject is None or "image" not in self.subject:
+    def reduced(self, outputs: RequestedOutputs) -> "PreparedScan":
+        """Drop the volumes that no output needs: they take most of the memory."""
+        if outputs.erase or self.subject is None or "image" not in self.subject:
             return self
-        for name in VOLUMES if not wanted.volumes else ("image", "airway"):
+        for name in VOLUMES if not outputs.volumes else ("image", "airway"):
             if name in self.subject:
                 self.subject.remove_image(name)
-        if wanted.volumes:
+        if outputs.volumes:
             return self
         return replace(self, scan=replace(self.scan, hu=np.empty((0, 0, 0), np.int16)))
 
 
-def read_and_prepare(transforms: tio.Compose, sample: Sample) -> PreparedScan:
+def prepare_scan(sample: Sample, transforms: tio.Compose) -> PreparedScan:
     """Read a scan and prepare it for the net.
 
-    A net that looks at nodules is shown the one whose centre is known, or a crop's middle; in a
-    whole scan of which no centre is known it has to search, and the lungs are found here.
+    A net trained on nodules sees the nodule with a known centre, or the middle of a crop. In a
+    whole scan without a known centre it has to search; the lungs are segmented here.
 
     Args:
+        sample: The scan, and the centre of its nodule, if known.
         transforms: From a scan to the net's input.
-        sample: The scan, and the centre of its nodule, where it is known.
 
     Raises:
         InputError: The scan is at fault.
@@ -85,56 +85,64 @@ def read_and_prepare(transforms: tio.Compose, sample: Sample) -> PreparedScan:
     with watch("read"):
         scan = read_sample(sample, transforms)
     with watch("lungs"):
-        ready = _prepared(transforms, scan, sample=sample)
-    return replace(ready, seconds=watch.seconds)
+        if lacks_center(sample, transforms, scan=scan):
+            prepared = _prepare_search(scan)
+        else:
+            prepared = _prepare_input(sample, transforms, scan=scan)
+    return replace(prepared, seconds=watch.seconds)
 
 
 def prepare_for_outputs(
-    transforms: tio.Compose, wanted: RequestedOutputs, sample: Sample
+    sample: Sample, *, transforms: tio.Compose, outputs: RequestedOutputs
 ) -> PreparedScan:
-    """`read_and_prepare` in another process: what is not needed is not sent."""
-    return read_and_prepare(transforms, sample).for_files(wanted)
+    """Prepare a scan in another process, which sends back only what the outputs need."""
+    return prepare_scan(sample, transforms).reduced(outputs)
 
 
-def find_lungs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
-    """The lungs, and they with what bulges into them from the wall.
+def segment_search_region(scan: Scan) -> dict[str, np.ndarray]:
+    """Segment the lungs, and the region to search.
 
     Returns:
-        Each `(W, H, D)` bool on the scan's canonical grid.
+        `lungs`, and `mask` with lesions that bulge into them from the wall, each `(W, H, D)` bool
+        on the scan's canonical grid.
 
     Raises:
         InputError: No lungs are found.
     """
-    at = scan.grid.canonical
-    hu = reorient(scan.hu, scan.grid, target=at)
+    canonical = scan.grid.canonical
+    hu, spacing_mm = reorient(scan.hu, scan.grid, target=canonical), canonical.spacing_mm
     try:
-        pockets = lung_pockets(air(hu), hu, spacing_mm=at.spacing_mm)
+        pockets = lung_pockets(air(hu), hu, spacing_mm=spacing_mm)
     except ValueError as error:
         raise InputError(
             f"{scan.source}: {error} Give a CT of the whole chest, in HU, or a nodule's crop."
         ) from error
-    airway = trachea(pockets, hu, spacing_mm=at.spacing_mm)
+    airway = trachea(pockets, hu, spacing_mm=spacing_mm)
     lungs = pockets & ~airway
-    # without a margin: centres stand in the lungs, and cubes reach beyond
-    return lungs, mask_around(lungs, airway, spacing_mm=at.spacing_mm, kind=SEARCHED, margin_mm=0)
+    # without a margin: centres lie in the lungs, and cubes reach beyond
+    mask = mask_around(lungs, airway, spacing_mm=spacing_mm, kind=SEARCHED, margin_mm=0)
+    return {"lungs": lungs, "mask": mask}
 
 
-def _prepared(transforms: tio.Compose, scan: Scan, *, sample: Sample) -> PreparedScan:
+def _prepare_search(scan: Scan) -> PreparedScan:
     pixels = pixel_hash(scan)
-    if lacks_center(sample, transforms, scan=scan):
-        return PreparedScan(
-            scan=scan,
-            subject=None,
-            searched=find_lungs(scan),
-            quality=Quality(),
-            warnings=scan.warnings,
-            pixels=pixels,
-        )
+    return PreparedScan(
+        scan=scan,
+        subject=None,
+        searched=segment_search_region(scan),
+        quality=Quality(),
+        warnings=scan.warnings,
+        pixels=pixels,
+    )
+
+
+def _prepare_input(sample: Sample, transforms: tio.Compose, *, scan: Scan) -> PreparedScan:
+    pixels = pixel_hash(scan)
     prepared = prepare_sample(sample, transforms, scan=scan)
     subject = prepared.subject
     warnings = [finding.sentence for finding in prepared.findings]
-    crop = "mask" not in subject and prepared.center_mm is None
-    if crop and _beyond(grid(subject, "input"), grid(subject, "image")):
+    is_crop = "mask" not in subject and prepared.center_mm is None
+    if is_crop and _is_much_larger(grid(subject, "image"), grid(subject, "input")):
         warnings.append("Only a cube in the crop's middle was looked at; give a smaller crop.")
     return PreparedScan(
         scan=scan,
@@ -146,11 +154,7 @@ def _prepared(transforms: tio.Compose, scan: Scan, *, sample: Sample) -> Prepare
     )
 
 
-def _beyond(shown: Grid, scan: Grid) -> bool:
-    """Whether a scan is twice as long or more, along any axis, than what is shown of it."""
-    return any(
-        size * step > 2 * n * mm
-        for n, mm, size, step in zip(
-            shown.shape, shown.spacing_mm, scan.shape, scan.spacing_mm, strict=True
-        )
-    )
+def _is_much_larger(scan: Grid, part: Grid) -> bool:
+    """Return True if a scan is over twice as long as a part of it along any axis."""
+    scan_mm = np.multiply(scan.shape, scan.spacing_mm)
+    return bool((scan_mm > 2 * np.multiply(part.shape, part.spacing_mm)).any())

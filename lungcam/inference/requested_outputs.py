@@ -1,4 +1,4 @@
-"""Which files are wanted of a scan."""
+"""Files that a command requests for a scan."""
 
 from dataclasses import dataclass, field
 
@@ -7,17 +7,17 @@ from lungcam.render import RenderOptions
 
 @dataclass(frozen=True, kw_only=True)
 class RequestedOutputs:
-    """Which files are wanted beside prediction.json and the heat-map.
+    """Files requested in addition to prediction.json and the heat-map.
 
     Attributes:
-        masks: mask.nii.gz and lungs.nii.gz.
+        masks: mask.nii.gz and lungs.nii.gz, and the task's further heat-maps.
         picture: render.png.
-        erase: erased.nii.gz, and what became of the logit.
+        erase: erased.nii.gz, and the change of the logit.
         turntable: turntable.gif.
         report: report.html.
         dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
-        interactive: A window to turn the volume in, when all else is written.
-        look: How pictures look.
+        interactive: A window to turn the volume in, once all files are written.
+        render: Options of the pictures.
     """
 
     masks: bool
@@ -27,14 +27,14 @@ class RequestedOutputs:
     report: bool = False
     dicom: bool = False
     interactive: bool = False
-    look: RenderOptions = field(default_factory=RenderOptions)
+    render: RenderOptions = field(default_factory=RenderOptions)
 
     @property
     def drawn(self) -> bool:
-        """Whether anything is wanted that hangs on how pictures look."""
+        """True if a file depends on the render options."""
         return self.picture or self.turntable or self.report
 
     @property
     def volumes(self) -> bool:
-        """Whether anything is made from the scan's own voxels or from its masks."""
+        """True if anything is made from the scan's own voxels or from its masks."""
         return self.masks or self.drawn or self.dicom or self.erase or self.interactive

@@ -1,36 +1,32 @@
-"""One scan: prediction, heat-map, masks and picture."""
+"""One scan: its prediction, and the files written for it."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from lungcam.cohorts import Sample
 from lungcam.evaluation.lesion_erasure import erase_lesions
 from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.predictor import Predictor
-from lungcam.explain import method_name
 from lungcam.grid import reorient
-from lungcam.inference.outputs import (
+from lungcam.inference.predict import predict_prepared
+from lungcam.inference.prediction_file import (
     NAME,
     peak_memory_mb,
     prediction_record,
-    show_window,
-    task_maps,
-    write_pictures,
     write_prediction,
 )
-from lungcam.inference.predict import predict_prepared
 from lungcam.inference.prepare import PreparedScan
 from lungcam.inference.requested_outputs import RequestedOutputs
+from lungcam.inference.scan_pictures import write_pictures
 from lungcam.inference.scan_report import write_scan_report
-from lungcam.render import PictureInputs
-from lungcam.report.outlines import outlines_of
+from lungcam.inference.scan_result import ScanResult
 from lungcam.runtime.stopwatch import Stopwatch
-from lungcam.scans import Scan, write_volume
+from lungcam.scans import write_volume
 from lungcam.transforms.subject import grid, volume
 
-# each is timed
+# steps with a time in prediction.json
 STEPS = (
     "read",
     "lungs",
@@ -43,7 +39,7 @@ STEPS = (
     "render",
     "report",
 )
-# all that a scan's folder may hold, the one that says that the rest is whole first
+# files of a scan's folder; the first one says that the others are complete
 FILES = (
     NAME,
     "heatmap.nii.gz",
@@ -62,131 +58,155 @@ FILES = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class PredictedScan:
+    """A scan with its files written.
+
+    Attributes:
+        result: Everything computed for the scan.
+        record: Content of prediction.json.
+    """
+
+    result: ScanResult
+    record: Mapping[str, Any]
+
+
 def predict_scan(
     predictor: Predictor,
-    ready: PreparedScan,
+    prepared: PreparedScan,
+    *,
     sample: Sample,
     folder: Path,
-    wanted: RequestedOutputs,
+    outputs: RequestedOutputs,
     request: str,
     localiser: Localiser | None = None,
-) -> dict[str, object]:
+) -> PredictedScan:
     """Predict and explain one scan and write its files.
 
-    What an earlier command wrote of this scan is removed first, so that no two are mixed up.
+    Files of an earlier command are removed first, so that no two are mixed up.
 
     Args:
         predictor: The trained net.
-        ready: The scan, prepared by the net's transforms.
-        sample: What is known of the scan.
-        folder: Where the files go.
-        wanted: Which files.
-        request: From `request_digest`: what is asked for, to be known again.
-        localiser: Looks at the scan too, where there is one.
-
-    Returns:
-        What stands in prediction.json.
+        prepared: The scan, prepared by the net's transforms.
+        sample: Sample of the scan.
+        folder: Folder of the files.
+        outputs: Requested files.
+        request: From `lungcam.inference.prediction_file.request_digest`.
+        localiser: Measures where the heat-map points, if given.
 
     Raises:
-        InputError: The scan is at fault; nothing is written then.
+        InputError: The scan is at fault; nothing is written.
     """
-    watch, scan = Stopwatch(ready.seconds), ready.scan
-    answer = predict_prepared(predictor, ready, watch=watch)
-    canonical, masks, warnings = scan.grid.canonical, answer.masks, list(answer.warnings)
-    with watch("explain"):
-        on_scan = answer.heat.on(scan.grid)
-    erased = None
-    if wanted.erase:
-        with watch("erase"):
-            net, steps = predictor.classifier, predictor.transforms
-            erased = erase_lesions(
-                net, answer.subject, transforms=steps, sample=sample, heat=answer.local
-            )
-        warnings += erased.warnings
+    watch = Stopwatch(prepared.seconds)
+    result = _compute(predictor, prepared, sample=sample, erase=outputs.erase, watch=watch)
     for pattern in FILES:
-        for old in folder.glob(pattern):
-            old.unlink()
+        for file in folder.glob(pattern):
+            file.unlink()
     with watch("write"):
-        write_volume(folder / "heatmap.nii.gz", on_scan, grid=scan.grid)
-        if erased is not None:
-            erased.write(folder / "erased.nii.gz", scan.grid)
-        if wanted.masks:
-            for name, one in masks.items():
-                write_volume(
-                    folder / f"{name}.nii.gz",
-                    reorient(one, canonical, target=scan.grid),
-                    grid=scan.grid,
-                )
-            if answer.candidates is None:
-                for name, heat in task_maps(predictor, answer):
-                    file = folder / f"heatmap_{name}.nii.gz"
-                    write_volume(file, heat.on(scan.grid), grid=scan.grid)
-    if wanted.dicom:
-        # the codes' dictionary alone takes a fifth of a second
-        from lungcam.inference.outputs import write_dicom_objects
-
-        with watch("dicom"):
-            warnings += write_dicom_objects(
-                folder, scan, heat=on_scan, masks=masks, predictor=predictor
-            )
-    if (wanted.picture or wanted.turntable) and masks:
-        with watch("render"):
-            warnings += write_pictures(
-                folder,
-                _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
-                options=wanted.look,
-                picture=wanted.picture,
-                turning=wanted.turntable,
-            )
-    prediction = {
+        _write_volumes(folder, result, masks=outputs.masks)
+    warnings = [*result.warnings, *_write_drawings(folder, result, outputs=outputs, watch=watch)]
+    record = {
         "scan": folder.name,
-        **prediction_record(predictor, ready, answer=answer, warnings=warnings),
-        **({"erased": erased.lesions} if erased is not None else {}),
+        **prediction_record(predictor, prepared, prediction=result.prediction, warnings=warnings),
     }
-    if wanted.report:
+    if result.erasure is not None:
+        record["erased"] = result.erasure.lesions
+    if outputs.report:
         with watch("report"):
-            write_scan_report(
-                folder,
-                predictor,
-                scan=scan,
-                sample=sample,
-                answer=answer,
-                prediction=prediction,
-                look=wanted.look,
-            )
-    prediction |= {
+            write_scan_report(folder, result, record=record, options=outputs.render)
+    record |= {
         "timings_s": watch.report(STEPS),
         "peak_memory_mb": peak_memory_mb(),
         "request": request,
     }
-    # of a scan that was searched, the one cube that is left tells nothing of the rest
-    if localiser is not None and answer.candidates is None:
-        shown = volume(answer.subject, "input_lungs")
-        # a DICOM series tells its UID, by which submissions name scans
-        told = replace(sample, series_uid=sample.series_uid or scan.series_uid)
-        localiser.add(told, answer.image, grid=grid(answer.subject, "input"), lungs=shown)
-    # the last of all: where it is, the scan is finished
-    write_prediction(folder, prediction)
-    if wanted.interactive and masks:
-        for note in show_window(
-            _picture_inputs(predictor, scan, sample=sample, lungs=masks["lungs"], heat=on_scan),
-            wanted.look,
-        ):
-            print(f"note: {note}")
-    return prediction
+    if localiser is not None:
+        _localise(localiser, result)
+    # the last of all: it marks the scan as finished
+    write_prediction(folder, record)
+    return PredictedScan(result, record)
 
 
-def _picture_inputs(
-    predictor: Predictor, scan: Scan, *, sample: Sample, lungs: np.ndarray, heat: np.ndarray
-) -> PictureInputs:
-    """Collect the inputs of the scan's pictures, on its canonical grid."""
-    canonical = scan.grid.canonical
-    return PictureInputs(
-        hu=reorient(scan.hu, scan.grid, target=canonical),
-        lungs=lungs,
-        heat=reorient(heat, scan.grid, target=canonical),
-        spacing_mm=canonical.spacing_mm,
-        heat_name=method_name(predictor.method, predictor.evidence),
-        mark=predictor.mark,
-        outlines=outlines_of(sample, canonical),
+def _compute(
+    predictor: Predictor, prepared: PreparedScan, *, sample: Sample, erase: bool, watch: Stopwatch
+) -> ScanResult:
+    """Predict and explain the scan, and erase its lesions if requested."""
+    prediction = predict_prepared(predictor, prepared, watch=watch)
+    with watch("explain"):
+        heat = prediction.heat.on(prepared.scan.grid)
+    erasure = None
+    if erase:
+        with watch("erase"):
+            erasure = erase_lesions(
+                predictor.classifier,
+                prediction.subject,
+                transforms=predictor.transforms,
+                sample=sample,
+                heat=prediction.input_heat,
+            )
+    return ScanResult(
+        predictor=predictor,
+        sample=sample,
+        scan=prepared.scan,
+        prediction=prediction,
+        heat=heat,
+        erasure=erasure,
     )
+
+
+def _write_volumes(folder: Path, result: ScanResult, *, masks: bool) -> None:
+    """Write the NIfTI files; with `masks` also those of the masks and the task's further maps."""
+    scan_grid = result.scan.grid
+    write_volume(folder / "heatmap.nii.gz", result.heat, grid=scan_grid)
+    if result.erasure is not None:
+        result.erasure.write(folder / "erased.nii.gz", scan_grid)
+    if not masks:
+        return
+    for name, mask in result.prediction.masks.items():
+        on_scan = reorient(mask, scan_grid.canonical, target=scan_grid)
+        write_volume(folder / f"{name}.nii.gz", on_scan, grid=scan_grid)
+    if result.prediction.candidates is None:
+        for name, heat in result.task_maps():
+            file = folder / f"heatmap_{name}.nii.gz"
+            write_volume(file, heat.on(scan_grid), grid=scan_grid)
+
+
+def _write_drawings(
+    folder: Path, result: ScanResult, *, outputs: RequestedOutputs, watch: Stopwatch
+) -> list[str]:
+    """Write DICOM objects and pictures if requested, and return sentences for the user."""
+    warnings = []
+    if outputs.dicom:
+        # the dictionary of codes alone takes a fifth of a second to load
+        from lungcam.inference.dicom_objects import write_dicom_objects
+
+        with watch("dicom"):
+            warnings += write_dicom_objects(
+                folder,
+                result.scan,
+                heat=result.heat,
+                masks=result.prediction.masks,
+                predictor=result.predictor,
+            )
+    if (outputs.picture or outputs.turntable) and result.prediction.masks:
+        with watch("render"):
+            warnings += write_pictures(
+                folder,
+                result.picture_inputs(),
+                options=outputs.render,
+                picture=outputs.picture,
+                turning=outputs.turntable,
+            )
+    return warnings
+
+
+def _localise(localiser: Localiser, result: ScanResult) -> None:
+    """Measure where the heat-map points, unless the scan was searched: it has no single input."""
+    prediction = result.prediction
+    if prediction.candidates is not None:
+        return
+    # a submission names scans by the series UID, which a DICOM series carries
+    series_uid = result.sample.series_uid or result.scan.series_uid
+    sample = replace(result.sample, series_uid=series_uid)
+    lungs = volume(prediction.subject, "input_lungs")
+    cells = grid(prediction.subject, "input")
+    localiser.add(sample, prediction.image, grid=cells, lungs=lungs)

@@ -1,100 +1,104 @@
-"""The report of one scan."""
+"""Report of one scan: report.html, which works offline in any browser."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lungcam.cohorts import Sample
-from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import method_name
 from lungcam.grid import reorient
-from lungcam.inference.predict import ScanPrediction
+from lungcam.inference.scan_result import ScanResult
 from lungcam.render import PictureInputs, RenderOptions, prepare_content
 from lungcam.report.outlines import outlines_of
-from lungcam.report.page import write_page
+from lungcam.report.page import Html, write_page
 from lungcam.report.scan_cards import ScanReport
 from lungcam.report.scan_page import scan_page
-from lungcam.report.scan_volume import reduce_scan
+from lungcam.report.scan_volume import ReducedScan, reduce_scan
 from lungcam.report.volume_section import volume_section
-from lungcam.scans import Scan
 from lungcam.transforms import is_crop, shows_whole_chest
 
 # along the longest side of the 3D view: as fine as a browser without a graphics card can turn
 VOXELS = 192
+Lesion = tuple[tuple[float, float, float], float]
 
 
 def write_scan_report(
-    folder: Path,
-    predictor: Predictor,
-    *,
-    scan: Scan,
-    sample: Sample,
-    answer: ScanPrediction,
-    prediction: Mapping[str, object],
-    look: RenderOptions,
+    folder: Path, result: ScanResult, *, record: Mapping[str, Any], options: RenderOptions
 ) -> None:
-    """Write report.html: one file that works offline in any browser.
+    """Write report.html.
 
     Args:
-        folder: Where it goes.
-        predictor: The trained net.
-        scan: The scan.
-        sample: What is known of it.
-        answer: What the net says of it.
-        prediction: As in prediction.json.
-        look: How the 3D view looks; what cuts a picture open is left to the user's hand.
+        folder: Folder of the file.
+        result: Everything computed for the scan.
+        record: Content of prediction.json.
+        options: Render options of the 3D view; the user cuts it open by hand, whatever `clip` says.
     """
-    canonical = scan.grid.canonical
-    hu = reorient(scan.hu, scan.grid, target=canonical)
-    lesions = _lesions(sample)
-    places = [center for center, _ in lesions]
-    places += [one["center_ras_mm"] for one in prediction.get("candidates", ())]
-    if prediction["heatmap_peak_ras_mm"] is not None:
-        places.append(prediction["heatmap_peak_ras_mm"])
-    extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
-    volume = reduce_scan(
-        hu,
-        canonical,
-        lungs=answer.masks.get("lungs"),
-        chest=not is_crop(extent_mm),
-        points_mm=places,
-    )
+    predictor, lesions = result.predictor, _lesions(result.sample)
     report = ScanReport(
-        prediction=prediction,
-        scan=scan.grid,
-        volume=volume,
-        heat=answer.heat,
+        prediction=record,
+        scan=result.scan.grid,
+        volume=_reduced_scan(result, record=record, lesions=lesions),
+        heat=result.prediction.heat,
         net=type(predictor.classifier.net).__name__,
         mark=predictor.mark,
         fitted_on=predictor.fitted_on,
         noun="scans" if shows_whole_chest(predictor.transforms) else "nodules",
         lesions=lesions,
-        section=predictor.task.prediction_section(prediction),
+        section=predictor.task.prediction_section(record),
     )
-    view = None
-    if "lungs" in answer.masks:
-        inputs = PictureInputs(
-            hu=hu,
-            lungs=answer.masks["lungs"],
-            heat=answer.heat.on(canonical).clip(0),
-            spacing_mm=canonical.spacing_mm,
-            heat_name=method_name(predictor.method, predictor.evidence),
-            mark=predictor.mark,
-            outlines=outlines_of(sample, canonical),
-        )
-        content = prepare_content(inputs, look, max_side=VOXELS)
-        view = volume_section(content, look.view)
-    write_page(folder / "report.html", scan_page(report, view))
+    write_page(folder / "report.html", scan_page(report, _volume_view(result, options)))
 
 
-def _lesions(sample: Sample) -> list[tuple[tuple[float, float, float], float]]:
-    """Centre and diameter of what is annotated, the sample's own first."""
-    found = []
+def _canonical_hu(result: ScanResult) -> np.ndarray:
+    scan = result.scan
+    return reorient(scan.hu, scan.grid, target=scan.grid.canonical)
+
+
+def _reduced_scan(
+    result: ScanResult, *, record: Mapping[str, Any], lesions: Sequence[Lesion]
+) -> ReducedScan:
+    """Return the chest, small enough for the page, with all positions that the page names."""
+    scan, peak_mm = result.scan, record["heatmap_peak_ras_mm"]
+    points_mm = [center_mm for center_mm, _ in lesions]
+    points_mm += [candidate["center_ras_mm"] for candidate in record.get("candidates", ())]
+    if peak_mm is not None:
+        points_mm.append(peak_mm)
+    extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
+    return reduce_scan(
+        _canonical_hu(result),
+        scan.grid.canonical,
+        lungs=result.prediction.masks.get("lungs"),
+        chest=not is_crop(extent_mm),
+        points_mm=points_mm,
+    )
+
+
+def _volume_view(result: ScanResult, options: RenderOptions) -> Html | None:
+    """Return the 3D view; None for a crop."""
+    masks, canonical = result.prediction.masks, result.scan.grid.canonical
+    if "lungs" not in masks:
+        return None
+    inputs = PictureInputs(
+        hu=_canonical_hu(result),
+        lungs=masks["lungs"],
+        heat=result.prediction.heat.on(canonical).clip(0),
+        spacing_mm=canonical.spacing_mm,
+        heat_name=method_name(result.predictor.method, result.predictor.evidence),
+        mark=result.predictor.mark,
+        outlines=outlines_of(result.sample, canonical),
+    )
+    return volume_section(prepare_content(inputs, options, max_side=VOXELS), options.view)
+
+
+def _lesions(sample: Sample) -> list[Lesion]:
+    """Return centre and diameter of the annotated lesions, the sample's own first."""
+    lesions: list[Lesion] = []
     if sample.center_mm is not None and sample.diameter_mm:
-        found.append((sample.center_mm, sample.diameter_mm))
-    for one in sample.nodules:
-        told = (one.center_mm, one.diameter_mm)
-        if told not in found and one.diameter_mm:
-            found.append(told)
-    return found
+        lesions.append((sample.center_mm, sample.diameter_mm))
+    for nodule in sample.nodules:
+        lesion = (nodule.center_mm, nodule.diameter_mm)
+        if lesion not in lesions and nodule.diameter_mm:
+            lesions.append(lesion)
+    return lesions

@@ -16,7 +16,7 @@ GROUND_GLASS_HU = -520
 
 @dataclass(frozen=True, kw_only=True)
 class Nodule:
-    """A nodule to draw.
+    """A nodule to paint.
 
     Attributes:
         center: (x, y, z) in mm in the person's frame.

@@ -1,4 +1,4 @@
-"""People in a screening trial: the course of their cancer, what a scan shows of it, its best risk.
+"""Phantom people in a screening trial: course of the cancer, scans, best possible risk.
 
 A person's course is drawn once: the day of the diagnosis, a nodule that grows until then and one
 that does not, and a faint pattern of ground glass that may precede the cancer. Each scan shows the
@@ -29,12 +29,12 @@ SEEN_MM = 4.0
 STABLE_MM = (4.0, 8.0)
 STABLE_SHARE = 0.5
 # share with the pattern among people without cancer before the horizon, relative to the others
-CHANCE = 1 / 8
+LATER_FACTOR = 1 / 8
 # the pattern: radius, mean rise of air-filled lung, largest distance from the site of the cancer,
 # width of its edge and distance between its lines
 RADIUS_MM = (15.0, 22.0)
 RISE_HU = (120.0, 200.0)
-ASIDE_MM = 8.0
+MAX_OFFSET_MM = 8.0
 EDGE_MM = 6.0
 MESH_MM = 4.0
 Point = tuple[float, float, float]
@@ -162,10 +162,10 @@ def draw_course(rng: np.random.Generator, kind: str) -> Course:
     """
     # time to cancer in half-lives: within the first one, or after it
     uniform = rng.random()
-    lives = -np.log2(1 - uniform / 2) if kind == "malignant" else 1 - np.log2(1 - uniform)
+    half_lives = -np.log2(1 - uniform / 2) if kind == "malignant" else 1 - np.log2(1 - uniform)
     stable = {"benign": True, "healthy": False}.get(kind, rng.random() < STABLE_SHARE)
     return Course(
-        cancer=int(lives * HALF_LIFE) + 1,
+        cancer=int(half_lives * HALF_LIFE) + 1,
         diagnosed_mm=float(rng.uniform(*DIAGNOSED_MM)),
         stable_mm=float(rng.uniform(*STABLE_MM)) if stable else 0.0,
         proneness=float(rng.random()),
@@ -196,8 +196,8 @@ def best_risk(diameter_mm: float, pattern: bool, *, share: float) -> np.ndarray:
     odds = np.append(-np.diff(free[:HORIZON]), free[HORIZON - 1])
     shares = pattern_share(days, share)
     odds = odds * (shares if pattern else 1 - shares) * _diameter_odds(diameter_mm, days)
-    reached = np.cumsum(odds)
-    return reached[np.arange(1, HORIZON_YEARS + 1) * DAYS_PER_YEAR - 2] / reached[-1]
+    cumulative = np.cumsum(odds)
+    return cumulative[np.arange(1, HORIZON_YEARS + 1) * DAYS_PER_YEAR - 2] / cumulative[-1]
 
 
 def _diameter_odds(diameter_mm: float, days: np.ndarray) -> np.ndarray:
@@ -227,7 +227,7 @@ def pattern_share(days: np.ndarray | int, share: float) -> np.ndarray:
         days: Days from the scan to the diagnosis, of any shape.
         share: Share among people with cancer before the horizon.
     """
-    return np.where(np.less(days, HORIZON), share, CHANCE * share)
+    return np.where(np.less(days, HORIZON), share, LATER_FACTOR * share)
 
 
 def relative_diameter(days: np.ndarray | float) -> np.ndarray | float:
@@ -237,10 +237,10 @@ def relative_diameter(days: np.ndarray | float) -> np.ndarray | float:
 
 def draw_pattern(rng: np.random.Generator, site: np.ndarray) -> Pattern:
     """Draw a pattern around the site (x, y, z) in mm of a cancer."""
-    aside = rng.standard_normal(3)
-    aside *= ASIDE_MM * rng.random() / np.linalg.norm(aside)
+    offset = rng.standard_normal(3)
+    offset *= MAX_OFFSET_MM * rng.random() / np.linalg.norm(offset)
     radius, rise = float(rng.uniform(*RADIUS_MM)), float(rng.uniform(*RISE_HU))
-    return Pattern(center=site + aside, radius=radius, rise=rise, seed=int(rng.integers(2**32)))
+    return Pattern(center=site + offset, radius=radius, rise=rise, seed=int(rng.integers(2**32)))
 
 
 def paint_pattern(

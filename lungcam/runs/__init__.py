@@ -1,1 +1,1 @@
-"""The commands: train and infer, from a configuration to files."""
+"""Workflows of the project: train, cross-validate, prepare, infer."""

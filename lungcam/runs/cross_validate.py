@@ -1,9 +1,11 @@
-"""Cross-validation: a net for each fold, and every patient tested by a net that never saw him."""
+"""Cross-validation: a net for each fold, so that every patient is tested by an unseen net."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
@@ -23,15 +25,30 @@ from lungcam.runtime.versions import versions
 from lungcam.tasks.malignancy import baseline_lines
 from lungcam.tasks.predictions import BASELINE
 
-# mm; between them size tells little, and it is there that a net is asked for
+# range of diameters in mm within which size says little, and a net is needed
 MIDDLE_MM = (6, 15)
 
 
-def cross_validate(config: DictConfig) -> float:
-    """Train every fold, once or with several seeds, and pool what the nets say of their tests.
+@dataclass(frozen=True)
+class FoldRun:
+    """One fold of a cross-validation.
 
-    Each fold is a run folder of its own in the run's. Writes predictions.csv, in which every sample
-    stands once, and metrics.json. With `resume` a fold that is finished is not trained again.
+    Attributes:
+        folder: Its run folder.
+        seed: Seed of its training.
+        fold: Fold that is its test.
+    """
+
+    folder: Path
+    seed: int
+    fold: int
+
+
+def cross_validate(config: DictConfig) -> float:
+    """Train every fold, once or with several seeds, and pool the predictions of the tests.
+
+    Each fold is a run folder of its own in the run's. Writes predictions.csv, with every sample
+    once, and metrics.json. With `resume` a finished fold is not trained again.
 
     Args:
         config: Composed from conf/train.yaml, with `cv.folds`.
@@ -43,46 +60,25 @@ def cross_validate(config: DictConfig) -> float:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    count, repeats = config.cv.folds, config.cv.repeats
-    if not isinstance(count, int) or isinstance(count, bool) or count < 2:
-        raise InputError(f"cv.folds={count}: give a number of folds, 2 or more.")
-    if repeats < 1:
-        raise InputError(f"cv.repeats={repeats}: give 1 or more.")
-    if config.split.manifest is not None:
-        raise InputError("split.manifest: a manifest tells one split; leave it out with cv.folds.")
-    seeds = [config.seed + i for i in range(repeats)]
-    runs = {
-        seed: [folder / _name(seed, fold, repeats=repeats) for fold in range(count)]
-        for seed in seeds
-    }
-    for seed, folders in runs.items():
-        for fold, place in enumerate(folders):
-            if config.resume and (place / "metrics.json").is_file():
-                continue
-            print(f"\n{place.name.replace('_', ' ')} of {count}")
-            changes = {
-                "split": {"folds": count, "fold": fold},
-                "cv": {"folds": None},
-                "seed": seed,
-                # a fold that was begun goes on where it was
-                "resume": str(place) if config.resume else None,
-            }
-            own = OmegaConf.merge(config, changes)
-            with redirect_outputs(place):
-                write_config(place, own)
-                train(own)
+    runs = _fold_runs(config, folder)
+    for run in runs:
+        if config.resume and (run.folder / "metrics.json").is_file():
+            continue
+        print(f"\n{run.folder.name.replace('_', ' ')} of {config.cv.folds}")
+        _train_fold(config, run)
     if rank() > 0:
         return math.nan  # rank zero reports
-    told = {place: json.loads((place / "metrics.json").read_text()) for place in _flat(runs)}
-    scored = {seed: [read_fold(place) for place in folders] for seed, folders in runs.items()}
-    first = next(iter(told.values()))
+    fold_metrics = [json.loads((run.folder / "metrics.json").read_text()) for run in runs]
+    scored: dict[int, list[ScoredSamples]] = {run.seed: [] for run in runs}
+    for run in runs:
+        scored[run.seed].append(read_fold(run.folder))
     metrics = {
         "test": _figures(list(scored.values()), config.seed),
-        "label_rule": first["label_rule"],
-        "cohort_notes": first["cohort_notes"],
+        "label_rule": fold_metrics[0]["label_rule"],
+        "cohort_notes": fold_metrics[0]["cohort_notes"],
         "rules": RULES | {"pooled": POOLED_RULE},
-        "folds": count,
-        "seeds": seeds,
+        "folds": config.cv.folds,
+        "seeds": list(scored),
         "seed": config.seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
@@ -91,60 +87,86 @@ def cross_validate(config: DictConfig) -> float:
     _write_predictions(folder / "predictions.csv", averaged)
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(_describe(metrics, folder))
-    return float(np.mean([one["val"]["auc"] for one in told.values()]))
+    return float(np.mean([fold["val"]["auc"] for fold in fold_metrics]))
 
 
-def _name(seed: int, fold: int, *, repeats: int) -> str:
-    return f"fold_{fold}" if repeats == 1 else f"seed_{seed}_fold_{fold}"
+def _fold_runs(config: DictConfig, folder: Path) -> list[FoldRun]:
+    """Return all folds of the first seed, then those of the next ones.
+
+    Raises:
+        InputError: A setting is wrong.
+    """
+    folds, repeats = config.cv.folds, config.cv.repeats
+    if not isinstance(folds, int) or isinstance(folds, bool) or folds < 2:
+        raise InputError(f"cv.folds={folds}: give a number of folds, 2 or more.")
+    if repeats < 1:
+        raise InputError(f"cv.repeats={repeats}: give 1 or more.")
+    if config.split.manifest is not None:
+        raise InputError("split.manifest: a manifest is a single split; leave it out of cv.folds.")
+    return [
+        FoldRun(
+            folder / (f"fold_{fold}" if repeats == 1 else f"seed_{seed}_fold_{fold}"), seed, fold
+        )
+        for seed in range(config.seed, config.seed + repeats)
+        for fold in range(folds)
+    ]
 
 
-def _flat(runs: Mapping[int, Sequence[Path]]) -> list[Path]:
-    return [place for folders in runs.values() for place in folders]
+def _train_fold(config: DictConfig, run: FoldRun) -> None:
+    changes = {
+        "split": {"folds": config.cv.folds, "fold": run.fold},
+        "cv": {"folds": None},
+        "seed": run.seed,
+        # a fold that was begun is continued
+        "resume": str(run.folder) if config.resume else None,
+    }
+    fold_config = OmegaConf.merge(config, changes)
+    with redirect_outputs(run.folder):
+        write_config(run.folder, fold_config)
+        train(fold_config)
 
 
-def _figures(seeds: Sequence[Sequence[ScoredSamples]], seed: int) -> dict[str, object]:
-    """Pooled figures, and the same of nodules of a middling size where diameters are known."""
-    together = pool_seeds(seeds, seed) if len(seeds) > 1 else pool_folds(seeds[0], seed)
+def _figures(seeds: Sequence[Sequence[ScoredSamples]], seed: int) -> dict[str, Any]:
+    """Return the pooled figures, and those of nodules of medium size if diameters are known."""
+    figures = pool_seeds(seeds, seed) if len(seeds) > 1 else pool_folds(seeds[0], seed)
     averaged = average_seeds([pool(folds) for folds in seeds])
     diameter = averaged.baselines.get("diameter", np.full(len(averaged.labels), np.nan))
     low, high = MIDDLE_MM
     middle = averaged[(diameter >= low) & (diameter <= high)]
     if len(np.unique(middle.labels)) == 2:
-        only = {"diameter": middle.baselines["diameter"]}
-        found = summarise_ranking(
-            middle.labels, middle.scores, patients=middle.patients, baselines=only, seed=seed
+        figures[f"diameter_{low}_to_{high}_mm"] = summarise_ranking(
+            middle.labels,
+            middle.scores,
+            patients=middle.patients,
+            baselines={"diameter": middle.baselines["diameter"]},
+            seed=seed,
         )
-        together[f"diameter_{low}_to_{high}_mm"] = found
-    return together
+    return figures
 
 
 def _write_predictions(file: Path, scored: ScoredSamples) -> None:
-    """Write a row a sample, as a run does; the probability is calibrated, the logit that of it."""
+    """Write a row for each sample, as a run does; probability and logit are calibrated."""
     columns = ("sample_id", "patient_id", "split", "label", "probability", "logit")
     names = list(scored.baselines)
-    write_table(
-        file,
-        (*columns, *(f"{BASELINE}{name}" for name in names)),
-        rows=(
-            {
-                "sample_id": scored.sample_ids[i],
-                "patient_id": scored.patients[i],
-                "split": "test",
-                "label": scored.labels[i],
-                "probability": f"{expit(scored.scores[i]):.9g}",
-                "logit": f"{scored.scores[i]:.6f}",
-                **{
-                    f"{BASELINE}{name}": "" if np.isnan(one := scored.baselines[name][i]) else one
-                    for name in names
-                },
-            }
-            for i in range(len(scored.labels))
-        ),
-    )
+    rows = []
+    for i in range(len(scored.labels)):
+        row = {
+            "sample_id": scored.sample_ids[i],
+            "patient_id": scored.patients[i],
+            "split": "test",
+            "label": scored.labels[i],
+            "probability": f"{expit(scored.scores[i]):.9g}",
+            "logit": f"{scored.scores[i]:.6f}",
+        }
+        for name in names:
+            baseline = scored.baselines[name][i]
+            row[f"{BASELINE}{name}"] = "" if np.isnan(baseline) else baseline
+        rows.append(row)
+    write_table(file, (*columns, *(f"{BASELINE}{name}" for name in names)), rows=rows)
 
 
-def _describe(metrics: dict, folder: Path) -> str:
-    """What a cross-validation prints when it ends."""
+def _describe(metrics: Mapping[str, Any], folder: Path) -> str:
+    """Return the lines that a cross-validation prints at its end."""
     test = metrics["test"]
     folds = test["folds"]
     lines = [
@@ -161,10 +183,10 @@ def _describe(metrics: dict, folder: Path) -> str:
         lines.insert(
             2,
             f"  by seed: {each}; mean {seeds['auc_mean']:.3f}, standard deviation "
-            f"{seeds['auc_sd']:.3f}: what one cross-validation is worth",
+            f"{seeds['auc_sd']:.3f}: the spread of one cross-validation",
         )
     lines.append(f"  label rule: {metrics['label_rule']}")
-    lines += [f"  {one}" for one in baseline_lines(test["against_baselines"])]
+    lines += [f"  {line}" for line in baseline_lines(test["against_baselines"])]
     low, high = MIDDLE_MM
     middle = test.get(f"diameter_{low}_to_{high}_mm")
     if middle:
@@ -172,6 +194,6 @@ def _describe(metrics: dict, folder: Path) -> str:
             f"among {middle['n']} nodules of {low} to {high} mm ({middle['n_positive']} positive): "
             f"AUC {with_interval(middle['auc'], middle['auc_ci95'])}"
         )
-        lines += [f"  {one}" for one in baseline_lines(middle["against_baselines"])]
+        lines += [f"  {line}" for line in baseline_lines(middle["against_baselines"])]
     lines += [f"a net for each fold: {folder}", RESEARCH_USE_ONLY]
     return "\n".join(lines)

@@ -1,7 +1,9 @@
-"""Apply a trained net to one scan or to many."""
+"""Inference with a trained net on one scan or on many, from the configuration to the console."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -16,11 +18,12 @@ from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.evaluation.predictor import Predictor, load_predictor
 from lungcam.explain.options import check_explanation
-from lungcam.inference.batch import predict_many, refuse_failures, request_digest
-from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.batch import predict_many
+from lungcam.inference.prediction_file import request_digest
+from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
-from lungcam.render import RenderOptions
+from lungcam.inference.scan_pictures import show_window
 from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.scans import discover, scan_name
@@ -28,7 +31,7 @@ from lungcam.training.checkpoint import find_checkpoint
 from lungcam.training.trainer import device_settings
 from lungcam.transforms import shows_whole_chest
 
-# of the untrained net, and of the bootstrap
+# seed of the untrained net and of the bootstrap
 SEED = 0
 
 
@@ -41,66 +44,30 @@ def infer(config: DictConfig) -> None:
     Raises:
         InputError: The checkpoint, or the only scan, is at fault.
     """
-    checkpoint, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     explain = OmegaConf.to_container(config.explain)
     check_explanation(explain)
-    look = read_options(config.render)
+    render = read_options(config.render)
     if config.dicom:
         from lungcam.dicom import require_highdicom
 
         require_highdicom()
-    gpu = device_settings(config.gpus)["accelerator"] == "gpu"
-    table = scan.suffix.lower() == ".csv"
-    if table and config.series is not None:
+    device = "cuda" if device_settings(config.gpus)["accelerator"] == "gpu" else "cpu"
+    scan, out = Path(config.scan), Path(config.out)
+    is_table = scan.suffix.lower() == ".csv"
+    if is_table and config.series is not None:
         raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-    found = None if table else _found(scan, config.series, out=out)
-    file = find_checkpoint(checkpoint)
-    predictor = load_predictor(file, torch.device("cuda" if gpu else "cpu"), explain=explain)
+    # before the checkpoint loads: a wrong path is refused at once
+    samples = [] if is_table else _discover_samples(scan, config.series, out=out)
+    checkpoint = find_checkpoint(Path(config.ckpt))
+    predictor = load_predictor(checkpoint, torch.device(device), explain=explain)
     faults: list[Fault] = []
-    if found is None:
+    if is_table:
         samples, faults = read_samples(scan, **predictor.table)
-    else:
-        samples = found
-    localiser = _localiser(predictor) if config.explain.benchmark else None
-    if table or len(samples) > 1:
-        if config.render.interactive:
-            raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
-        wanted = _wanted(config, look, many=True)
-        done = predict_many(
-            predictor, samples, faults=faults, out=out, wanted=wanted, localiser=localiser
-        )
-        _tell_failed(predictor)
-        rows = len(samples) + len(faults)
-        print(f"{len(done.answers)} of {rows} scans predicted: {done.file}")
-        _report(localiser, predictor, out=out)
-        seen = sum(bool(one["seen_in_training"]) for one in done.answers.values())
-        if seen:
-            print(f"note: the net knows {seen} of them from its training or validation set.")
-        print(RESEARCH_USE_ONLY)
-        refuse_failures(done)
-        return
-    (sample,) = samples
-    folder, wanted = out / sample.sample_id, _wanted(config, look, many=False)
-    clear_unfinished(folder)
-    request = request_digest(predictor, sample, wanted=wanted)
-    ready = read_and_prepare(predictor.transforms, sample)
-    prediction = predict_scan(predictor, ready, sample, folder, wanted, request, localiser)
-    for warning in prediction["warnings"]:
-        print(f"note: {warning}")
-    _tell_failed(predictor)
-    for one in prediction.get("erased", ()):
-        print(f"erased a lesion ({one['source']}): {describe_change(one)}")
-    print(f"probability {prediction['probability']:.3f} ({prediction['label_rule']})")
-    for line in predictor.task.prediction_lines(prediction):
-        print(line)
-    print(f"results: {folder}")
-    _report(localiser, predictor, out=out)
-    print(RESEARCH_USE_ONLY)
-
-
-def _wanted(config: DictConfig, look: RenderOptions, *, many: bool) -> RequestedOutputs:
-    """Which files; of many scans no masks, and no pictures unless asked for."""
-    return RequestedOutputs(
+    many = is_table or len(samples) > 1
+    if many and config.render.interactive:
+        raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
+    outputs = RequestedOutputs(
+        # of many scans neither masks nor, without a request, pictures
         masks=not many,
         picture=bool(config.picture) if many else config.picture is not False,
         erase=config.explain.erase,
@@ -108,43 +75,118 @@ def _wanted(config: DictConfig, look: RenderOptions, *, many: bool) -> Requested
         report=config.report,
         dicom=config.dicom,
         interactive=config.render.interactive,
-        look=look,
+        render=render,
     )
+    localiser = _localiser(predictor) if config.explain.benchmark else None
+    if many:
+        _infer_many(
+            predictor, samples, faults=faults, out=out, outputs=outputs, localiser=localiser
+        )
+    else:
+        _infer_one(predictor, samples[0], out=out, outputs=outputs, localiser=localiser)
 
 
-def _tell_failed(predictor: Predictor) -> None:
-    """Say that the checkpoint's heat-maps failed, and why."""
+def _infer_one(
+    predictor: Predictor,
+    sample: Sample,
+    *,
+    out: Path,
+    outputs: RequestedOutputs,
+    localiser: Localiser | None,
+) -> None:
+    folder = out / sample.sample_id
+    clear_unfinished(folder)
+    request = request_digest(predictor, sample, outputs=outputs)
+    predicted = predict_scan(
+        predictor,
+        prepare_scan(sample, predictor.transforms),
+        sample=sample,
+        folder=folder,
+        outputs=outputs,
+        request=request,
+        localiser=localiser,
+    )
+    if outputs.interactive and predicted.result.prediction.masks:
+        for note in show_window(predicted.result.picture_inputs(), outputs.render):
+            print(f"note: {note}")
+    _print_record(predictor, predicted.record)
+    print(f"results: {folder}")
+    _print_localisation(localiser, predictor, out=out)
+    print(RESEARCH_USE_ONLY)
+
+
+def _infer_many(
+    predictor: Predictor,
+    samples: list[Sample],
+    *,
+    faults: list[Fault],
+    out: Path,
+    outputs: RequestedOutputs,
+    localiser: Localiser | None,
+) -> None:
+    table = predict_many(
+        predictor, samples, faults=faults, out=out, outputs=outputs, localiser=localiser
+    )
+    _print_failed_checks(predictor)
+    rows = len(samples) + len(faults)
+    print(f"{len(table.records)} of {rows} scans predicted: {table.file}")
+    _print_localisation(localiser, predictor, out=out)
+    if table.seen_in_training:
+        print(
+            f"note: the net knows {table.seen_in_training} of them from its training or "
+            "validation set."
+        )
+    print(RESEARCH_USE_ONLY)
+    table.refuse_failures()
+
+
+def _print_record(predictor: Predictor, record: Mapping[str, Any]) -> None:
+    for warning in record["warnings"]:
+        print(f"note: {warning}")
+    _print_failed_checks(predictor)
+    for lesion in record.get("erased", ()):
+        print(f"erased a lesion ({lesion['source']}): {describe_change(lesion)}")
+    print(f"probability {record['probability']:.3f} ({record['label_rule']})")
+    for line in predictor.task.prediction_lines(record):
+        print(line)
+
+
+def _print_failed_checks(predictor: Predictor) -> None:
+    """Print that the checkpoint's heat-maps failed their checks, and why."""
     if predictor.mark is not None:
         print(f"note: {predictor.mark}. {' '.join(predictor.explanation['reasons'])}")
 
 
-def _found(scan: Path, series: str | None, *, out: Path) -> list[Sample]:
-    """The scans under a path; a series by its UID is one, wherever below it lies."""
+def _print_localisation(localiser: Localiser | None, predictor: Predictor, *, out: Path) -> None:
+    if localiser is not None:
+        for line in report_localisation(localiser, out, label_rule=predictor.label_rule, seed=SEED):
+            print(line)
+
+
+def _discover_samples(scan: Path, series: str | None, *, out: Path) -> list[Sample]:
+    """Return the scans under a path; one, wherever it lies below, if its series UID is given."""
     # earlier results are no scans
     sources = discover(scan, without=out) if series is None else []
     if len(sources) > 1:
-        return [
-            Sample(
-                sample_id=one.name, patient_id=one.name, image=one.path, label=None, label_source=""
-            )
-            for one in sources
-        ]
-    # the path as the user gave it: what lies beside the scan is then told too
+        return [_sample(source.name, source.path) for source in sources]
+    # the path as given: files next to the scan are then reported too
     name = sources[0].name if sources else scan_name(scan.resolve())
-    return [
-        Sample(
-            sample_id=name,
-            patient_id=name,
-            image=scan,
-            label=None,
-            label_source="",
-            series_uid=series,
-        )
-    ]
+    return [_sample(name, scan, series_uid=series)]
+
+
+def _sample(name: str, image: Path, *, series_uid: str | None = None) -> Sample:
+    return Sample(
+        sample_id=name,
+        patient_id=name,
+        image=image,
+        label=None,
+        label_source="",
+        series_uid=series_uid,
+    )
 
 
 def _localiser(predictor: Predictor) -> Localiser:
-    """What measures where the maps point."""
+    """Return an object that measures where the net's maps point."""
     sources = CandidateSources(
         predictor.classifier,
         replace(predictor.explainer, evidence="both"),
@@ -152,9 +194,3 @@ def _localiser(predictor: Predictor) -> Localiser:
         seed=SEED,
     )
     return Localiser(sources, whole_chest=shows_whole_chest(predictor.transforms))
-
-
-def _report(localiser: Localiser | None, predictor: Predictor, *, out: Path) -> None:
-    if localiser is not None:
-        for line in report_localisation(localiser, out, label_rule=predictor.label_rule, seed=SEED):
-            print(line)

@@ -1,6 +1,8 @@
 """One training run, from the configuration to metrics.json."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
+from lungcam.cohorts import Cohort
 from lungcam.cohorts.table import write_samples
 from lungcam.config.aliases import update_train_config
 from lungcam.config.instantiate import check_targets, instantiate
@@ -39,9 +42,33 @@ from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
 FULL = "32-true"
+# nodes that a checkpoint carries
 CARRIED = ("task", "model", "view", "transforms", "explain")
-# how a table's columns are read; its path and the cohort's stay out of the checkpoint
+# settings of a table's columns, which it carries too; paths and cohort stay out
 TABLE_KEYS = ("columns", "coordinates", "negative", "positive")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingSession:
+    """Trainer of a run, with its files.
+
+    Attributes:
+        folder: The run folder.
+        nodes: Plain configuration.
+        trainer: Lightning's Trainer.
+        callbacks: Callbacks of the configuration.
+        metadata: Callback with the metadata of the checkpoints.
+        last: Checkpoint of the last epoch.
+        resumed: Content of `last`, if the run is continued from it.
+    """
+
+    folder: Path
+    nodes: dict[str, Any]
+    trainer: pl.Trainer
+    callbacks: Sequence[pl.Callback]
+    metadata: CheckpointMetadata
+    last: Path
+    resumed: dict[str, Any] | None
 
 
 def train(config: DictConfig) -> float | None:
@@ -51,83 +78,36 @@ def train(config: DictConfig) -> float | None:
         config: Composed from conf/train.yaml.
 
     Returns:
-        Validation AUC of the best epoch, for sweeps to maximise; None where a cohort was prepared
-        only.
+        Validation AUC of the best epoch, for sweeps to maximise; None if only a part of the cohort
+        was prepared.
 
     Raises:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_single_run()
-    refuse_missing(config)
-    nodes = update_train_config(plain(config))
-    # what can be refused is refused before anything is made
-    check_nodes(nodes, TrainConfig)
-    check_targets(nodes)
+    nodes = _checked_nodes(config)
     task = task_named(nodes["task"])
-    read_options(nodes["render"])
-    callbacks = list(_each(nodes, "callbacks").values())
-    carried = {name: nodes[name] for name in CARRIED}
-    carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
-    metadata = CheckpointMetadata({"config": carried, "versions": versions()})
-    last = folder / "checkpoints" / "last.ckpt"
-    before = load_checkpoint(last) if config.resume and last.is_file() else None
-    if config.resume:
-        _continue_events(nodes["logger"], before["global_step"] if before else 0)
-    trainer = make_trainer(
-        config.trainer,
-        folder,
-        logger=list(_each(nodes, "logger").values()),
-        callbacks=[metadata, EpochSeed(config.seed), LastCheckpoint(last), *callbacks],
-        plugins=[AtomicCheckpointIO()],
-    )
-    pl.seed_everything(config.seed, workers=True)
-    transforms = pipeline(_each(nodes, "transforms"))
-    augmentation, batch_augmentation = _augmentations(nodes)
+    session = _start(nodes, folder)
+    pl.seed_everything(nodes["seed"], workers=True)
+    transforms = pipeline(_instantiate_group(nodes, "transforms"))
+    augmentations = _augmentations(nodes)
     classifier = _classifier(nodes, task)
-    with rank_zero_first(trainer):
+    with rank_zero_first(session.trainer):
         cohort = task.label(instantiate(nodes["data"], "data"))
-        data = ScanDataModule(
-            cohort,
-            transforms,
-            cache=Path(config.cache) / "inputs",
-            split=SplitRule(**nodes["split"]),
-            **nodes["loader"],
-            seed=config.seed,
-            augmentation=augmentation,
-            batch_augmentation=batch_augmentation,
-            attributes=classifier.net.attributes if classifier.attributes_weight else (),
-            lesions=classifier.outline_weight > 0,
-            locations=classifier.location_weight > 0,
-            targets=task.targets,
-            unlabelled=task.uses_unlabelled,
+        data = _data_module(
+            cohort, transforms, nodes=nodes, classifier=classifier, task=task, changes=augmentations
         )
-        if config.prepare is not None:
-            prepare_part(data, config.prepare)
+        if nodes["prepare"] is not None:
+            prepare_part(data, nodes["prepare"])
             return None
         data.setup()
         task.initialise(classifier, data.splits["train"])
-    metadata.metadata["label_rule"] = cohort.label_rule
-    metadata.metadata["pixels"] = sorted(
-        {data.pixels[one.sample_id] for side in ("train", "val") for one in data.splits[side]}
-    )
-    if before and before[METADATA_KEY].get("pixels") != metadata.metadata["pixels"]:
-        raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
-    if rank() == 0:
-        clear_unfinished(folder)
-        _report_data(data, folder, label_rule=cohort.label_rule)
-    if before:
-        print(f"going on with {folder} after {before['epoch']} epochs.")
-    if not (before and is_trained(before)):
-        trainer.fit(classifier, datamodule=data, ckpt_path=last if before else None)
+    _record_data(session, data, label_rule=cohort.label_rule)
+    _fit(session, classifier, data=data)
     if rank() > 0:
         return math.nan  # rank zero evaluates
-    if trainer.world_size > 1 or config.trainer.precision != FULL:
-        # it sees every sample once, in order, and is as exact as infer.py; what was logged stays
-        _continue_events(nodes["logger"], load_checkpoint(last)["global_step"])
-        loggers = list(_each(nodes, "logger").values())
-        exact = {**config.trainer, "precision": FULL}
-        trainer = make_trainer(exact, folder, logger=loggers, callbacks=callbacks, alone=True)
+    trainer = _exact_trainer(session)
     evaluation = evaluate(
         TrainedRun(
             trainer=trainer,
@@ -136,7 +116,7 @@ def train(config: DictConfig) -> float | None:
             data=data,
             folder=folder,
             label_rule=cohort.label_rule,
-            seed=config.seed,
+            seed=nodes["seed"],
             explain=nodes["explain"],
         )
     )
@@ -145,10 +125,89 @@ def train(config: DictConfig) -> float | None:
     return evaluation.metrics["val"]["auc"]
 
 
-def _report_data(data: ScanDataModule, folder: Path, *, label_rule: str) -> None:
-    """Write what the run trains on, and say what the user should know of it."""
+def _checked_nodes(config: DictConfig) -> dict[str, Any]:
+    """Return the plain configuration, refusing what can be refused before anything is made."""
+    refuse_missing(config)
+    nodes = update_train_config(plain(config))
+    check_nodes(nodes, TrainConfig)
+    check_targets(nodes)
+    read_options(nodes["render"])
+    return nodes
+
+
+def _start(nodes: dict[str, Any], folder: Path) -> TrainingSession:
+    """Make the trainer of a new run, or of a run that is continued."""
+    callbacks = list(_instantiate_group(nodes, "callbacks").values())
+    carried = {name: nodes[name] for name in CARRIED}
+    carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
+    metadata = CheckpointMetadata({"config": carried, "versions": versions()})
+    last = folder / "checkpoints" / "last.ckpt"
+    resumed = load_checkpoint(last) if nodes["resume"] and last.is_file() else None
+    if nodes["resume"]:
+        _drop_events(nodes["logger"], resumed["global_step"] if resumed else 0)
+    trainer = make_trainer(
+        nodes["trainer"],
+        folder,
+        logger=list(_instantiate_group(nodes, "logger").values()),
+        callbacks=[metadata, EpochSeed(nodes["seed"]), LastCheckpoint(last), *callbacks],
+        plugins=[AtomicCheckpointIO()],
+    )
+    return TrainingSession(
+        folder=folder,
+        nodes=nodes,
+        trainer=trainer,
+        callbacks=callbacks,
+        metadata=metadata,
+        last=last,
+        resumed=resumed,
+    )
+
+
+def _data_module(
+    cohort: Cohort,
+    transforms: tio.Compose,
+    *,
+    nodes: dict[str, Any],
+    classifier: Classifier,
+    task: Task,
+    changes: tuple[tio.Compose, BatchAugmentation | None],
+) -> ScanDataModule:
+    augmentation, batch_augmentation = changes
+    return ScanDataModule(
+        cohort,
+        transforms,
+        cache=Path(nodes["cache"]) / "inputs",
+        split=SplitRule(**nodes["split"]),
+        **nodes["loader"],
+        seed=nodes["seed"],
+        augmentation=augmentation,
+        batch_augmentation=batch_augmentation,
+        attributes=classifier.net.attributes if classifier.attributes_weight else (),
+        lesions=classifier.outline_weight > 0,
+        locations=classifier.location_weight > 0,
+        targets=task.targets,
+        unlabelled=task.uses_unlabelled,
+    )
+
+
+def _record_data(session: TrainingSession, data: ScanDataModule, *, label_rule: str) -> None:
+    """Add the data to the checkpoints' metadata and to the run folder, and print its notes.
+
+    Raises:
+        InputError: A run is continued with other scans.
+    """
+    metadata, folder = session.metadata.metadata, session.folder
+    metadata["label_rule"] = label_rule
+    metadata["pixels"] = sorted(
+        {data.pixels[sample.sample_id] for side in ("train", "val") for sample in data.splits[side]}
+    )
+    if session.resumed and session.resumed[METADATA_KEY].get("pixels") != metadata["pixels"]:
+        raise InputError(f"{folder}: its scans have changed since it was begun; start a new run.")
+    if rank() > 0:
+        return
+    clear_unfinished(folder)
     write_manifest(folder / "splits.csv", data.splits, pixels=data.pixels)
-    samples = [sample for found in data.splits.values() for sample in found]
+    samples = [sample for side in data.splits.values() for sample in side]
     write_samples(folder / "samples.csv", samples, label_rule=label_rule)
     for note in data.notes:
         print(f"note: {note}.")
@@ -156,24 +215,52 @@ def _report_data(data: ScanDataModule, folder: Path, *, label_rule: str) -> None
         print(line)
 
 
-def _continue_events(loggers: dict[str, Any], step: int) -> None:
-    """Have TensorBoard drop what was logged from a step on: it will be logged again."""
+def _fit(session: TrainingSession, classifier: Classifier, *, data: ScanDataModule) -> None:
+    """Train to the last epoch, from where a continued run was stopped."""
+    if session.resumed:
+        print(f"continuing {session.folder} after {session.resumed['epoch']} epochs.")
+        if is_trained(session.resumed):
+            return
+    ckpt_path = session.last if session.resumed else None
+    session.trainer.fit(classifier, datamodule=data, ckpt_path=ckpt_path)
+
+
+def _exact_trainer(session: TrainingSession) -> pl.Trainer:
+    """Return a trainer for the evaluation: one process, in full precision, as exact as infer.py.
+
+    It sees every sample once and in order. Logged values of the training are kept.
+    """
+    nodes, trainer = session.nodes, session.trainer
+    if trainer.world_size == 1 and nodes["trainer"]["precision"] == FULL:
+        return trainer
+    _drop_events(nodes["logger"], load_checkpoint(session.last)["global_step"])
+    return make_trainer(
+        {**nodes["trainer"], "precision": FULL},
+        session.folder,
+        logger=list(_instantiate_group(nodes, "logger").values()),
+        callbacks=session.callbacks,
+        alone=True,
+    )
+
+
+def _drop_events(loggers: dict[str, Any], step: int) -> None:
+    """Let TensorBoard drop what was logged from a step on: it will be logged again."""
     for node in loggers.values():
         if str(node["_target_"]).endswith("TensorBoardLogger"):
             node["purge_step"] = step
 
 
-def _each(nodes: dict[str, Any], group: str) -> dict[str, Any]:
+def _instantiate_group(nodes: dict[str, Any], group: str) -> dict[str, Any]:
     """Make every named object of a group."""
     return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}
 
 
 def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
-    """The net with all it needs to learn."""
+    """Make the net, with its optimizer and the weights of its losses."""
     net = instantiate(nodes["model"], "model")
     check_layer(net, nodes["explain"]["layer"], shape=nodes["view"]["shape"])
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
-    weights = {name: nodes["auxiliary"][name] for name in ("outline", "attributes", "location")}
+    weights = nodes["auxiliary"]
     if min(weights.values()) < 0:
         raise InputError("auxiliary: a weight is below 0; give 0 or more.")
     if any(weights.values()) and not hasattr(net, "read"):
@@ -191,10 +278,14 @@ def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:
-    """TorchIO's transforms, for each sample by itself, and at most one for a whole batch."""
-    made = _each(nodes, "augmentation")
-    single = {name: one for name, one in made.items() if isinstance(one, tio.Transform)}
-    whole = [one for name, one in made.items() if name not in single]
+    """Make TorchIO's transforms of single samples, and at most one of whole batches."""
+    augmentations = _instantiate_group(nodes, "augmentation")
+    single = {
+        name: augmentation
+        for name, augmentation in augmentations.items()
+        if isinstance(augmentation, tio.Transform)
+    }
+    whole = [augmentation for name, augmentation in augmentations.items() if name not in single]
     if len(whole) > 1:
         raise InputError("augmentation: one transform of whole batches can be applied; choose one.")
     return tio.Compose(single, copy=False), next(iter(whole), None)

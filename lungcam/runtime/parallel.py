@@ -91,6 +91,7 @@ def run_all(
                         bar.update()
                         begin(worker)
         except BaseException:
+            # let the jobs that have begun finish
             for pipe in busy:
                 wait([pipe])
             raise
@@ -144,7 +145,7 @@ def work_ahead(
 def attempt(
     work: Callable[..., Result], *job: object, fatal: tuple[type[Exception], ...] = ()
 ) -> Result | Failure:
-    """Call a function and turn an error into a `Failure`, so that the next jobs go on.
+    """Call a function and turn an error into a `Failure`, so that the next jobs continue.
 
     Args:
         work: Function to call.

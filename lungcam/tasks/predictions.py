@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lungcam.cohorts import Sample
-from lungcam.metrics import Calibration, ScoredSamples, summarise
+from lungcam.metrics import Calibration, summarise
 from lungcam.runtime.atomic import write_table
 
 # prefix of the columns of scores that need no network
@@ -85,17 +85,6 @@ class Predictions:
             baselines=self.baselines,
             seed=seed,
         )
-
-
-def scored(predictions: Predictions) -> ScoredSamples:
-    """Return a fold's predictions on the calibrated scale, for `pool_folds` and `pool_seeds`."""
-    return ScoredSamples(
-        sample_ids=np.array([sample.sample_id for sample in predictions.samples]),
-        labels=predictions.labels,
-        scores=predictions.calibration.logit(predictions.logits),
-        patients=predictions.patients,
-        baselines=predictions.baselines,
-    )
 
 
 def write_predictions(file: Path, splits: Mapping[str, Predictions]) -> None:

@@ -1,4 +1,4 @@
-"""How much of a risk stays when every annotated nodule is painted over, and where it lies then."""
+"""Risks with every annotated nodule erased: how much of a risk stays, and where the map peaks."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -25,22 +25,22 @@ from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
 RULE = (
-    "every annotated nodule of the test split is painted over with the lung around it; a person "
-    "without one counts as he is"
+    "every annotated nodule of the test split is replaced by the lung around it; a person without "
+    "one counts unchanged"
 )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ErasedRisk:
-    """One sample before and after.
+    """One sample before and after the erasure of its nodules.
 
     Attributes:
         sample: The sample.
-        nodules: How many were painted over; 0: nothing was changed.
+        nodules: Number of erased nodules; 0 if nothing was changed.
         before: `(years,)` logits.
         after: `(years,)` logits.
-        peaks_mm: Where the horizon's map is highest before and after, RAS mm; None: nowhere.
-        mass: Of the horizon's map for the event, after over before; None where there was none.
+        peaks_mm: Highest peak of the horizon's map before and after, RAS mm; None without a peak.
+        mass: Mass of the horizon's map for the event, after divided by before; None if it was 0.
     """
 
     sample: Sample
@@ -58,76 +58,74 @@ def erase_nodules(
     samples: Sequence[Sample],
     explainer: Explainer,
 ) -> Iterator[ErasedRisk]:
-    """Paint over the nodules of each sample and ask again.
+    """Erase all nodules of each sample and predict its risks again.
 
     Args:
-        classifier: In evaluation mode.
-        transforms: That prepare a scan for it.
+        classifier: Trained net in evaluation mode.
+        transforms: Transforms from a scan to its input.
         samples: The samples.
         explainer: Makes the maps.
     """
     for sample in tqdm(samples, desc="erasing nodules"):
         subject = prepare_sample(sample, transforms).subject
-        at, hu = grid(subject, "image"), volume(subject, "image")
-        painted, count = hu, 0
-        for region in annotated_lesions(sample, at):
-            # a nodule that no lung surrounds stays
+        image, hu = grid(subject, "image"), volume(subject, "image")
+        erased, count = hu, 0
+        for region in annotated_lesions(sample, image):
+            # a nodule without lung around it stays
             with suppress(ValueError):
-                painted, count = inpaint(painted, region, grid=at), count + 1
-        before, first = _ask(classifier, subject, explainer=explainer)
-        after, second = before, first
+                erased, count = inpaint(erased, region, grid=image), count + 1
+        before, heat_before = _predict(classifier, subject, explainer=explainer)
+        after, heat_after = before, heat_before
         if count:
-            changed = reapply_view(subject, painted, transforms=transforms)
-            after, second = _ask(classifier, changed, explainer=explainer)
-        mass = float(first.values.clip(0).sum())
+            changed = reapply_view(subject, erased, transforms=transforms)
+            after, heat_after = _predict(classifier, changed, explainer=explainer)
+        mass = float(heat_before.values.clip(0).sum())
         yield ErasedRisk(
             sample=sample,
             nodules=count,
             before=before,
             after=after,
-            peaks_mm=(_peak(first), _peak(second)),
-            mass=float(second.values.clip(0).sum()) / mass if mass > 0 else None,
+            peaks_mm=(_peak(heat_before), _peak(heat_after)),
+            mass=float(heat_after.values.clip(0).sum()) / mass if mass > 0 else None,
         )
 
 
 def erased_figures(
     results: Sequence[ErasedRisk], calibration: Calibration, *, seed: int
 ) -> dict[str, object]:
-    """What metrics.json says of a split whose nodules were painted over.
+    """Compute the figures of a split with erased nodules for metrics.json.
 
     Args:
-        results: Of the split.
+        results: All samples of the split.
         calibration: From logits to risks.
-        seed: Of the bootstrap over people.
+        seed: Seed of the bootstrap over patients.
 
     Returns:
-        n and n_erased (samples with a nodule); auc_erased by the year, over all samples, beside
-        which the split's own `auc` stands; over those with a nodule and the event, by the year:
-        n, risk and risk_erased (means), left (mean share of the risk) with left_ci95; and
-        mass_left, the median share of the map's mass for the event.
+        n and n_erased (samples with a nodule); auc_erased by year over all samples, to compare with
+        the split's own `auc`; with_event, over samples with a nodule and the event, by year: n,
+        risk and risk_erased (means), left (mean share of the risk that stays) with left_ci95; and
+        mass_left, the median share of the map's mass for the event that stays.
     """
-    before, after = (
-        calibration.probability(np.stack([getattr(one, name) for one in results]))
-        for name in ("before", "after")
-    )
-    patients = np.array([one.sample.patient_id for one in results])
-    happened, known = target_table([one.sample for one in results], before.shape[1])
-    erased = np.array([one.nodules > 0 for one in results])
+    before = calibration.probability(np.stack([result.before for result in results]))
+    after = calibration.probability(np.stack([result.after for result in results]))
+    patients = np.array([result.sample.patient_id for result in results])
+    happened, known = target_table([result.sample for result in results], before.shape[1])
+    erased = np.array([result.nodules > 0 for result in results])
     by_year = {}
-    for k in range(before.shape[1]):
-        rows = erased & (happened[:, k] == 1)
-        told: dict[str, object] = {"n": int(rows.sum())}
+    for year in range(before.shape[1]):
+        rows = erased & (happened[:, year] == 1)
+        figures: dict[str, object] = {"n": int(rows.sum())}
         if rows.any():
-            left = after[rows, k] / before[rows, k]
+            left = after[rows, year] / before[rows, year]
             mean, *bounds = bootstrap_mean(left, patients[rows], seed=seed)
-            told |= {
-                "risk": float(before[rows, k].mean()),
-                "risk_erased": float(after[rows, k].mean()),
+            figures |= {
+                "risk": float(before[rows, year].mean()),
+                "risk_erased": float(after[rows, year].mean()),
                 "left": mean,
                 "left_ci95": json_interval(bounds),
             }
-        by_year[str(k + 1)] = told
-    masses = [one.mass for one in results if one.nodules and one.mass is not None]
+        by_year[str(year + 1)] = figures
+    masses = [result.mass for result in results if result.nodules and result.mass is not None]
     return {
         "n": len(results),
         "n_erased": int(erased.sum()),
@@ -139,36 +137,37 @@ def erased_figures(
 
 
 def write_erased(file: Path, results: Sequence[ErasedRisk], *, calibration: Calibration) -> None:
-    """Write a row a sample; peaks in LPS mm, as all tables have them."""
+    """Write a row for each sample; peaks are in LPS mm, as in all tables."""
     years = len(results[0].before)
-    risks = [f"risk_{k}{after}" for after in ("", "_erased") for k in range(1, years + 1)]
-    places = [f"{when}{axis}" for when in ("peak", "peak_erased") for axis in "XYZ"]
-    columns = ("sample_id", "patient_id", "seriesuid", "label", "nodules", *risks, "mass", *places)
+    risks = [f"risk_{year}{suffix}" for suffix in ("", "_erased") for year in range(1, years + 1)]
+    peak_columns = [f"{prefix}{axis}" for prefix in ("peak", "peak_erased") for axis in "XYZ"]
     rows = []
-    for one in results:
-        told = np.concatenate([one.before, one.after])
+    for result in results:
+        logits = np.concatenate([result.before, result.after])
         row = {
-            "sample_id": one.sample.sample_id,
-            "patient_id": one.sample.patient_id,
-            "seriesuid": one.sample.series_uid,
-            "label": one.sample.label,
-            "nodules": one.nodules,
-            "mass": None if one.mass is None else f"{one.mass:.6g}",
+            "sample_id": result.sample.sample_id,
+            "patient_id": result.sample.patient_id,
+            "seriesuid": result.sample.series_uid,
+            "label": result.sample.label,
+            "nodules": result.nodules,
+            "mass": None if result.mass is None else f"{result.mass:.6g}",
         }
         row |= {
             name: f"{risk:.9g}"
-            for name, risk in zip(risks, calibration.probability(told), strict=True)
+            for name, risk in zip(risks, calibration.probability(logits), strict=True)
         }
-        for when, place in zip(("peak", "peak_erased"), one.peaks_mm, strict=True):
-            if place is not None:
-                row |= lps_columns(when, place)
+        for prefix, peak in zip(("peak", "peak_erased"), result.peaks_mm, strict=True):
+            if peak is not None:
+                row |= lps_columns(prefix, peak)
         rows.append(row)
-    write_table(file, columns, rows=rows)
+    columns = ("sample_id", "patient_id", "seriesuid", "label", "nodules", *risks, "mass")
+    write_table(file, (*columns, *peak_columns), rows=rows)
 
 
-def _ask(
+def _predict(
     classifier: RiskClassifier, subject: tio.Subject, *, explainer: Explainer
 ) -> tuple[np.ndarray, HeatMap]:
+    """Return the logits `(years,)` and the map of the horizon."""
     image = subject["input"].data[None].to(next(classifier.parameters()).device)
     with torch.no_grad():
         logits = classifier.logits(image)[0].float().cpu().numpy()
@@ -176,5 +175,5 @@ def _ask(
 
 
 def _peak(heat: HeatMap) -> np.ndarray | None:
-    places, _ = peaks(heat.values, heat.cells, max_peaks=1)
-    return places[0] if len(places) else None
+    points, _ = peaks(heat.values, heat.cells, max_peaks=1)
+    return points[0] if len(points) else None

@@ -1,4 +1,4 @@
-"""`python infer.py ... dicom=true` from end to end."""
+"""End-to-end test of `python infer.py ... dicom=true`."""
 
 import json
 import os
@@ -22,7 +22,7 @@ hd = pytest.importorskip("highdicom", reason="needs the extra dicom")
 
 @pytest.fixture(scope="module")
 def scan(workplace, trained):
-    """A phantom as a DICOM series."""
+    """Folder of a phantom as a DICOM series."""
     volume = nib.load(min(workplace.glob("outputs/cache/phantoms/*/*.nii.gz")))
     hu = np.asarray(volume.dataobj).astype(np.int16)
     series = Series(
@@ -47,42 +47,43 @@ def scan(workplace, trained):
     return workplace / "series"
 
 
-def highest_lps(volume: sitk.Image) -> np.ndarray:
+def peak_lps(volume: sitk.Image) -> np.ndarray:
+    """Return the position of the highest value in LPS mm."""
     values = sitk.GetArrayViewFromImage(volume)
     k, j, i = (int(n) for n in np.unravel_index(values.argmax(), values.shape))
     return np.array(volume.TransformIndexToPhysicalPoint((i, j, k)))
 
 
-def test_dicom_objects_of_a_series(workplace, scan):
-    done = command(
+def test_dicom_objects_have_the_positions_of_the_nifti_and_no_patient_data(workplace, scan):
+    result = command(
         "infer.py", "ckpt=run", f"scan={scan}", "out=dicom", "dicom=true", "picture=false",
         cwd=workplace,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "copy attributes" not in done.stdout + done.stderr
+    assert result.returncode == 0, result.stderr
+    assert "copy attributes" not in result.stdout + result.stderr
     out = workplace / "dicom" / "series"
     prediction = json.loads((out / "prediction.json").read_text())
-    assert not any("DICOM" in one for one in prediction["warnings"])
+    assert not any("DICOM" in warning for warning in prediction["warnings"])
     nifti = sitk.ReadImage(str(out / "heatmap.nii.gz"))
-    peak = highest_lps(nifti)
-    made = hd.pm.ParametricMap.from_dataset(pydicom.dcmread(out / "heatmap.dcm"))
-    volume = made.get_volume()
-    at = np.unravel_index(volume.array.argmax(), volume.array.shape)
-    assert np.abs(volume.map_indices_to_reference(np.array([at]))[0] - peak).max() < 0.01
+    peak = peak_lps(nifti)
+    parametric_map = hd.pm.ParametricMap.from_dataset(pydicom.dcmread(out / "heatmap.dcm"))
+    volume = parametric_map.get_volume()
+    index = np.unravel_index(volume.array.argmax(), volume.array.shape)
+    assert np.abs(volume.map_indices_to_reference(np.array([index]))[0] - peak).max() < 0.01
     assert volume.array.max() == sitk.GetArrayViewFromImage(nifti).max()
-    # the net of one epoch fails its checks
-    assert made.SeriesDescription.startswith("FAILED CHECKS Grad-CAM for+against Small3D")
+    # a net trained for one epoch fails its checks
+    assert parametric_map.SeriesDescription.startswith("FAILED CHECKS Grad-CAM for+against Small3D")
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(out / "heatmap_slices")))
-    assert np.abs(highest_lps(reader.Execute()) - peak).max() < 0.01
+    assert np.abs(peak_lps(reader.Execute()) - peak).max() < 0.01
     for name in ("mask", "lungs"):
-        there = sitk.Resample(sitk.ReadImage(str(out / f"{name}.dcm")), nifti, interpolator=1)
-        truth = sitk.ReadImage(str(out / f"{name}.nii.gz"))
+        mask = sitk.Resample(sitk.ReadImage(str(out / f"{name}.dcm")), nifti, interpolator=1)
+        expected = sitk.ReadImage(str(out / f"{name}.nii.gz"))
         assert np.array_equal(
-            sitk.GetArrayFromImage(there) > 127, sitk.GetArrayFromImage(truth) > 0
+            sitk.GetArrayFromImage(mask) > 127, sitk.GetArrayFromImage(expected) > 0
         )
     files = sorted(scan.glob("*.dcm"))
-    (series,) = made.ReferencedSeriesSequence
+    (series,) = parametric_map.ReferencedSeriesSequence
     assert len(series.ReferencedInstanceSequence) == len(files)
     assert series.SeriesInstanceUID == pydicom.dcmread(files[0]).SeriesInstanceUID
     for file in [*out.glob("*.dcm"), *out.glob("heatmap_slices/*.dcm")]:
@@ -91,9 +92,9 @@ def test_dicom_objects_of_a_series(workplace, scan):
         }
 
 
-def test_without_the_extra_nothing_is_begun(workplace, scan, tmp_path):
+def test_without_highdicom_nothing_is_written(workplace, scan, tmp_path):
     write_text(tmp_path / "sitecustomize.py", "import sys\nsys.modules['highdicom'] = None\n")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, ROOT / "infer.py", "ckpt=run", f"scan={scan}", "out=no", "dicom=true"],
         cwd=workplace,
         capture_output=True,
@@ -103,7 +104,7 @@ def test_without_the_extra_nothing_is_begun(workplace, scan, tmp_path):
             "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         },
     )
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
     assert "pip install 'lungcam[dicom]'" in line
     assert not (workplace / "no").exists()

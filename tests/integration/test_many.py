@@ -15,7 +15,7 @@ import torch
 
 from lungcam.cohorts import Sample
 from lungcam.evaluation.predictor import load_predictor
-from lungcam.inference.prepare import read_and_prepare
+from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 
@@ -126,9 +126,13 @@ def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, 
         label=None,
         label_source="",
     )
-    ready = read_and_prepare(predictor.transforms, sample)
     predict_scan(
-        predictor, ready, sample, tmp_path / "x", RequestedOutputs(masks=True, picture=False), ""
+        predictor,
+        prepare_scan(sample, predictor.transforms),
+        sample=sample,
+        folder=tmp_path / "x",
+        outputs=RequestedOutputs(masks=True, picture=False),
+        request="",
     )
     alone, heat = told(tmp_path)["x"]
     many, other = undisturbed[0]["site_2_chest"]
@@ -219,10 +223,10 @@ from lungcam.cli.infer import main
 
 predict_scan = many.predict_scan
 
-def defective(predictor, ready, sample, *more, **named):
+def defective(*arguments, sample, **options):
     if sample.sample_id == "site_1_chest":
         raise KeyError("a defect")
-    return predict_scan(predictor, ready, sample, *more, **named)
+    return predict_scan(*arguments, sample=sample, **options)
 
 many.predict_scan = defective
 main()

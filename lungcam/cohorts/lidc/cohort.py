@@ -90,7 +90,7 @@ def lidc_cohort(
 
 
 def _feature_names(features: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the features, all of which exist."""
+    """Return the names of the features, after a check that all exist."""
     names = as_names("features", features)
     for name in names:
         if name == "malignancy":

@@ -26,7 +26,7 @@ Z_SHARE = 0.25
 
 
 class FaultySeries(Exception):
-    """Error of a series whose slices cannot be placed; the message is a sentence."""
+    """Error: the slices of a series cannot be placed; the message is a sentence."""
 
 
 @dataclass(frozen=True, eq=False)

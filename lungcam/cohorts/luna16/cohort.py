@@ -28,7 +28,7 @@ from lungcam.errors import InputError
 UNITS = {"scan": ("scan",), "candidate": ("nodule",), "malignancy": ("nodule", "scan")}
 NO_PATIENTS = (
     "LUNA16 names no patient: the series UID is used instead. LIDC-IDRI has 1,018 series of 1,010 "
-    "patients, so two scans of one person may be taken for those of two."
+    "patients, so two scans of one person may count as two patients."
 )
 PART_OF_LIDC = "LUNA16 is a part of LIDC-IDRI: never train on one and test on the other."
 

@@ -1,10 +1,10 @@
 """Matches between points, LUNA16's annotations and the readers' nodules of LIDC-IDRI.
 
 The XML of LIDC-IDRI counts columns and rows in the order of the DICOM images, and gives a slice's
-height in mm. A .mhd file whose axes run against LPS (TransformMatrix -1 ...) has either kept that
-order, because the DICOM images ran so themselves, or was mirrored when it was written. LUNA16 has
-the first kind: of the 298 series with enough findings in LUNA16's tables and in the XML to align
-them, columns and rows run against x and y in 4, such as
+height in mm. A .mhd file with axes against LPS (TransformMatrix -1 ...) either keeps that order,
+because the DICOM images have it too, or was mirrored when it was written. LUNA16 has the first
+kind: of the 298 series with enough findings in LUNA16's tables and in the XML to align them,
+columns and rows run against x and y in 4, such as
 1.3.6.1.4.1.14519.5.2.1.6279.6001.148447286464082095534651426689. Other writers produce the second
 kind. So both are tried, and the one that places more nodules onto LUNA16's annotations is used.
 """

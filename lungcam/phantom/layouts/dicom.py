@@ -16,7 +16,7 @@ from lungcam.runtime.atomic import atomic_write
 
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 INTERCEPT = -1024
-YEARS = (1999, 2000, 2001)  # of T0, T1, T2: fictitious, the same for everybody
+YEARS = (1999, 2000, 2001)  # fictitious years of T0, T1 and T2
 THICK_MM = 5.0
 SHARP, SOFT = "LUNG", "STANDARD"
 
@@ -88,14 +88,14 @@ def write_exam(
     if thick:
         reconstructions.append(("thick", SOFT, *_averaged(hu, affine)))
     folders = []
-    for number, (name, kernel, volume, placed) in enumerate(reconstructions, start=2):
-        series = series_of(name, number=number, kernel=kernel, thickness=placed[2, 2])
+    for number, (name, kernel, volume, volume_affine) in enumerate(reconstructions, start=2):
+        series = series_of(name, number=number, kernel=kernel, thickness=volume_affine[2, 2])
         folders.append(exam / _folder_name(series, subject.number(study, name)))
         write_slices(
             out / folders[-1],
             series,
             hu=volume,
-            affine=placed,
+            affine=volume_affine,
             sop_uid=partial(subject.uid, study, name),
             names=[f"1-{k + 1:03d}.dcm" for k in range(volume.shape[2])],
         )

@@ -1,4 +1,4 @@
-"""Layouts: how a data set lies on disk, and the phantom person written into it."""
+"""Layouts: the files of a data set, and the phantom person written into them."""
 
 import uuid
 import zlib

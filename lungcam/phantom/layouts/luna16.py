@@ -24,7 +24,7 @@ FROM = ("RL", "AP", "IS")
 SUBSETS = 10
 VESSEL_CANDIDATES = 20
 LEFT, RIGHT, TRACHEA = 3, 4, 5
-# in rotation: axes stored backwards, and rotation of the person on the table in degrees
+# for consecutive scans: axes stored backwards, and rotation of the person in degrees
 ORIENTATIONS = (
     ((), 0.0), ((0, 1), 0.0), ((2,), 0.0), ((), 6.0),
     ((), 0.0), ((0, 1, 2), 0.0), ((), 0.0), ((0, 1), 0.0),
@@ -44,8 +44,8 @@ def write_luna16(out: Path, subject: Subject, *, phantom: Phantom) -> Entry:
     Returns:
         The entry of the scan, with the centre of the nodule in this tree.
     """
-    place = subject.index % len(ORIENTATIONS)
-    backwards, degrees = ORIENTATIONS[place]
+    orientation = subject.index % len(ORIENTATIONS)
+    backwards, degrees = ORIENTATIONS[orientation]
     turn = _turn(phantom, degrees)
     uid, fold = subject.uid("scan"), subject.index % SUBSETS
     image = f"subset{fold}/{uid}.mhd"
@@ -61,7 +61,7 @@ def write_luna16(out: Path, subject: Subject, *, phantom: Phantom) -> Entry:
     )
     write_metaimage(out / image, hu, affine=affine, compressed=False)
     readings = draw_readings(subject, phantom)
-    xml = lidc_xml(subject, phantom, readings=readings, turned=place == SAME_ORDER)
+    xml = lidc_xml(subject, phantom, readings=readings, turned=orientation == SAME_ORDER)
     write_text(out / f"lidc-xml/{uid}.xml", xml)
     rows = _rows(subject, phantom, turn=turn, readings=readings)
     center = phantom.center_mm

@@ -1,4 +1,4 @@
-"""The judge's logistic regression, against torch's own derivatives."""
+"""Logistic regression of the last layer, against torch's gradients."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from lungcam.callbacks.logistic_refit import fit_logistic
 
 
 @pytest.mark.parametrize("penalty", [0.5, 3.0, 100.0])
-def test_the_fit_is_where_the_loss_is_flat(penalty):
+def test_gradient_vanishes_at_the_fit(penalty):
     generator = np.random.default_rng(0)
     features = generator.normal(size=(80, 4)) * (1, 50, 0.01, 1) + (0, 300, 0, 5)
-    features[:, 3] = 5  # the same in all
+    features[:, 3] = 5  # constant
     labels = (features[:, 0] + generator.normal(size=80) > 0.3).astype(float)
     weight, bias = fit_logistic(features, labels, penalty=penalty)
     spread = features.std(axis=0)
@@ -29,6 +29,6 @@ def test_the_fit_is_where_the_loss_is_flat(penalty):
     assert weight[3] == 0
 
 
-def test_a_penalty_is_above_0():
+def test_a_penalty_of_0_is_refused():
     with pytest.raises(ValueError, match=r"^penalty=0: give more than 0\.$"):
         LogisticRefit(0)

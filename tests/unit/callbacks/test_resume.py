@@ -1,7 +1,8 @@
-"""A training that is cut off anywhere goes on as if it had not been."""
+"""A training that is interrupted anywhere resumes with equal results."""
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,16 +19,16 @@ EPOCHS = 4
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
 
 
-class CutOff(Exception):
-    """Ends a training, as a kill would."""
+class Interruption(Exception):
+    """Exception that ends a training like a kill."""
 
 
 class Line(pl.LightningModule):
-    """Learns a line from noisy inputs; its noise comes from three generators, and a dropout.
+    """Linear model with noise from three generators and a dropout.
 
     Args:
-        cut: Epoch and batch at which it is cut off.
-        losses: Of each epoch's validation; else the true ones.
+        cut: Epoch and batch of the interruption.
+        losses: Validation loss of each epoch; None for the true ones.
     """
 
     def __init__(self, cut: tuple[int, int] | None = None, losses: list[float] | None = None):
@@ -38,7 +39,7 @@ class Line(pl.LightningModule):
 
     def training_step(self, batch, index):
         if self.cut == (self.current_epoch, index):
-            raise CutOff
+            raise Interruption
         noise = torch.randn(1) + float(np.random.normal()) + random.gauss(0, 1)  # noqa: NPY002
         loss = (self.net(batch) - batch.sum(1, keepdim=True) + noise).square().mean()
         self.log("train", loss, on_step=False, on_epoch=True)
@@ -63,7 +64,7 @@ class Line(pl.LightningModule):
 
 
 def fit(run: Path, net: Line, *callbacks: pl.Callback) -> dict[str, dict]:
-    """Train in a folder, from its last.ckpt where there is one, and load what it leaves."""
+    """Train in a folder, from its last.ckpt if it has one, and load the checkpoints."""
     _silence_advice()
     last = run / "checkpoints" / "last.ckpt"
     best = ModelCheckpoint(run / "checkpoints", "best", "loss", enable_version_counter=False)
@@ -82,73 +83,71 @@ def fit(run: Path, net: Line, *callbacks: pl.Callback) -> dict[str, dict]:
     return {name: load_checkpoint(last.with_name(name)) for name in ("best.ckpt", "last.ckpt")}
 
 
-def assert_same(one: object, other: object, at: str = "") -> None:
-    """Nested values are equal, tensors bit for bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), at
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), at
-        for key in one:
-            assert_same(one[key], other[key], f"{at}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), at
-        for i, (first, second) in enumerate(zip(one, other, strict=True)):
-            assert_same(first, second, f"{at}[{i}]")
+def assert_same(first: object, second: object, path: str = "") -> None:
+    """Assert that nested values are equal, tensors bit for bit."""
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), path
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys(), path
+        for key in first:
+            assert_same(first[key], second[key], f"{path}.{key}")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), path
+        for i, items in enumerate(zip(first, second, strict=True)):
+            assert_same(*items, f"{path}[{i}]")
     else:
-        assert one == other, at
+        assert first == second, path
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> dict[str, dict]:
-    """Checkpoints of a training that was never cut off."""
+def uninterrupted(tmp_path_factory) -> dict[str, dict]:
+    """Checkpoints of a training without interruption."""
     return fit(tmp_path_factory.mktemp("whole"), Line())
 
 
 @pytest.mark.parametrize("cuts", [[(0, 1)], [(1, 0)], [(2, 2)], [(1, 1), (1, 2), (3, 0), (3, 2)]])
-def test_all_of_the_last_and_the_best_epoch_are_the_same(tmp_path, whole, cuts):
+def test_checkpoints_of_a_resumed_training_are_equal(tmp_path, uninterrupted, cuts):
     for cut in cuts:
-        with pytest.raises(CutOff):
+        with pytest.raises(Interruption):
             fit(tmp_path, Line(cut))
         last = tmp_path / "checkpoints" / "last.ckpt"
         assert last.exists() == (cut[0] > 0)
         if last.exists():
             assert load_checkpoint(last)["epoch"] == cut[0]
             assert not is_trained(load_checkpoint(last))
-    again = fit(tmp_path, Line())
+    resumed = fit(tmp_path, Line())
     # Lightning's counts of steps and epochs too
-    assert_same(again, whole)
-    assert is_trained(again["last.ckpt"])
+    assert_same(resumed, uninterrupted)
+    assert is_trained(resumed["last.ckpt"])
 
 
-def test_the_best_epoch_is_known_from_before_the_cut(tmp_path):
+def test_the_best_epoch_before_the_interruption_stays_the_best(tmp_path):
     losses = [0.5, 0.7, 0.6, 0.8]
-    with pytest.raises(CutOff):
+    with pytest.raises(Interruption):
         fit(tmp_path, Line((2, 1), losses))
     assert fit(tmp_path, Line(None, [9.0, 9.0, *losses[2:]]))["best.ckpt"]["epoch"] == 0
 
 
-def test_a_training_that_stopped_early_is_done(tmp_path):
+def test_a_training_that_stopped_early_is_trained(tmp_path):
     early = EarlyStopping("loss", patience=1)
     last = fit(tmp_path, Line(None, [0.5, 0.6, 0.7, 0.8]), early)["last.ckpt"]
     assert is_trained(last)
     assert last["epoch"] < EPOCHS
 
 
-def test_a_checkpoint_of_another_kind_is_of_no_finished_training():
+def test_other_checkpoints_are_not_trained():
     assert not is_trained({})
     assert not is_trained({"callbacks": {}})
 
 
-def test_every_epoch_and_every_process_draws_its_own(tmp_path):
-    def drawn(seed: int, epoch: int, process: int) -> tuple[float, ...]:
-        class Told:
-            current_epoch, global_rank = epoch, process
-
-        EpochSeed(seed).on_train_epoch_start(Told, None)
+def test_every_epoch_and_process_draws_other_numbers(tmp_path):
+    def draw(seed: int, epoch: int, process: int) -> tuple[float, ...]:
+        trainer = SimpleNamespace(current_epoch=epoch, global_rank=process)
+        EpochSeed(seed).on_train_epoch_start(trainer, None)
         return (random.random(), float(np.random.random()), float(torch.rand(1)))  # noqa: NPY002
 
     cases = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (2**32 - 1, 5, 3)]
-    first = [drawn(*case) for case in cases]
-    assert [drawn(*case) for case in cases] == first
+    first = [draw(*case) for case in cases]
+    assert [draw(*case) for case in cases] == first
     for generator in zip(*first, strict=True):
         assert len(set(generator)) == len(cases)

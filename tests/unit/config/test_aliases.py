@@ -99,6 +99,7 @@ def test_a_checkpoints_old_targets_are_checked_under_their_new_names():
         "lungcam.transforms.threshold.np.load",
         "lungcam.runs.threshold.train",
         "lungcam.callbacks.fit_judge.minimize",
+        "lungcam.callbacks.Localisation",
     ],
 )
 def test_an_alias_admits_nothing_else(target):

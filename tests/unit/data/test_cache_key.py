@@ -282,6 +282,7 @@ def test_all_that_preparation_imports_is_code_that_counts():
         "runtime/atomic.py",
         "runtime/parallel.py",
         "data/cache_key.py",
+        "data/earlier_cache.py",
         "cohorts/sample.py",
     }
     waiting, seen = [PACKAGE / "data" / "prepare.py"], set()

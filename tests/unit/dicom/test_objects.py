@@ -3,16 +3,12 @@
 import dataclasses
 import shutil
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from pydicom.uid import UID, generate_uid
 
 from lungcam import RESEARCH_USE_ONLY, __version__
@@ -20,20 +16,15 @@ from lungcam.dicom import (
     INPUT_REGION,
     LUNGS,
     ObjectDescription,
-    SourceError,
-    require_highdicom,
     source_of,
     write_heat_slices,
     write_parametric_map,
     write_segmentation,
 )
-from lungcam.dicom.attributes import derived_uid
-from lungcam.dicom.derived_series import to_16_bits
-from lungcam.errors import InputError
 from lungcam.explain.cam import METHOD_NAMES
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid, reorient
-from lungcam.inference.outputs import write_dicom_objects
+from lungcam.inference.dicom_objects import write_dicom_objects
 from lungcam.scans import Scan, read_scan
 
 
@@ -126,98 +117,11 @@ def test_uids_are_equal_for_the_same_result_and_different_for_another(write_all,
     assert all(UID(uid).is_valid for uid in first)
 
 
-def test_uids_are_those_of_earlier_versions(description):
-    names = ("1.2.3", "1.2.4", description.identity, "0.1", "cd" * 32, "slices", 0)
-    assert derived_uid(*names) == "2.25.75333793428143961948038108296878490365"
-
-
-@given(
-    model=st.text(max_size=80),
-    method=st.sampled_from(sorted(METHOD_NAMES)),
-    evidence=st.sampled_from(["both", "for", "against"]),
-    mark=st.sampled_from([None, FAILED]),
-)
-def test_series_description_and_unit_explanation_fit_their_attributes(
-    model, method, evidence, mark
-):
-    description = ObjectDescription(
-        method=METHOD_NAMES[method],
-        code=method,
-        evidence=evidence,
-        model=model,
-        checkpoint="",
-        label_rule="",
-        mark=mark,
-    )
-    assert len(description.heat_series_description) <= 64
-    assert description.heat_series_description.endswith("RESEARCH ONLY")
-    assert METHOD_NAMES[method] in description.heat_series_description
-    assert len(description.unit_explanation) <= 64
-    assert "against" in description.unit_explanation or evidence == "for"
-    assert description.heat_series_description.startswith("FAILED") == (mark is not None)
-
-
-@given(
-    arrays(
-        np.float32,
-        (2, 3, 4),
-        elements=st.just(0.0) | st.floats(-1e3, 1e3, width=32).filter(lambda x: abs(x) > 1e-6),
-    )
-)
-def test_sixteen_bits_keep_the_peaks_unique_and_zero_at_zero(values):
-    stored, slope = to_16_bits(values)
-    assert np.abs(stored * slope - values).max() <= 1.001 * slope
-    assert (stored[values == 0] == 0).all()
-    if values.max() > 0:
-        assert np.array_equal(stored == stored.max(), values == values.max())
-    if values.min() < 0:
-        assert np.array_equal(stored == stored.min(), values == values.min())
-
-
 def test_scan_of_another_format_gives_a_note_and_no_file(tmp_path, hu, heat):
     scan = Scan(name="a", source=tmp_path / "a.nii.gz", hu=hu, grid=Grid(hu.shape, np.eye(4)))
     (note,) = write_dicom_objects(tmp_path / "out", scan, heat=heat, masks={}, predictor=None)
     assert "not read from a DICOM series" in note
     assert not (tmp_path / "out").exists()
-
-
-def test_slices_without_a_common_study_are_refused(tmp_path, write_series, series, edit):
-    scan = series(tmp_path / "scan")
-    edit(next((tmp_path / "scan").iterdir()), StudyInstanceUID=generate_uid())
-
-    with pytest.raises(SourceError, match="StudyInstanceUID"):
-        source_of(read_scan(tmp_path / "scan"))
-    assert source_of(scan).shares_frame
-
-
-@pytest.mark.parametrize("frames", ["one per slice", "none"])
-def test_slices_without_a_common_frame_of_reference_are_accepted(tmp_path, series, edit, frames):
-    series(tmp_path / "scan")
-    for file in (tmp_path / "scan").iterdir():
-        edit(file, FrameOfReferenceUID=None if frames == "none" else generate_uid())
-
-    scan = read_scan(tmp_path / "scan")
-    source = source_of(scan)
-    assert not source.shares_frame
-    assert UID(source.frame_uid).is_valid
-    assert source.frame_uid == source_of(scan).frame_uid
-    if frames != "none":
-        assert source.frame_uid == scan.slices[0].frame_uid
-
-
-def test_missing_highdicom_is_an_error_that_names_the_extra(monkeypatch):
-    require_highdicom()
-    monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(InputError, match=r"pip install 'lungcam\[dicom\]'"):
-        require_highdicom()
-
-
-def test_highdicom_is_imported_late():
-    code = "import sys, lungcam.dicom; print('highdicom' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "False"
 
 
 def test_notes_report_frames_of_reference_and_uneven_slices(tmp_path, write_series, hu, heat):

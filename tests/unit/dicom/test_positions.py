@@ -192,27 +192,3 @@ def test_objects_refer_only_to_the_slices_of_the_scan(
             assert position == list(map(float, source.ImagePositionPatient))
     written = [pydicom.dcmread(file) for file in sorted((tmp_path / "slices").iterdir())]
     assert [item.SourceImageSequence[0].ReferencedSOPInstanceUID for item in written] == used
-
-
-def test_slices_of_an_earlier_result_are_removed(tmp_path, series, heat, description):
-    source = source_of(series(tmp_path / "scan"))
-    (tmp_path / "slices").mkdir()
-    (tmp_path / "slices" / "0011.dcm").write_bytes(b"old")
-    (tmp_path / "slices" / "notes.txt").write_text("the user's own")
-    write_heat_slices(tmp_path / "slices", source, heat=heat, description=description)
-    names = sorted(file.name for file in (tmp_path / "slices").iterdir())
-    assert names == [f"{k:04d}.dcm" for k in range(1, 11)] + ["notes.txt"]
-
-
-def test_derived_series_is_refused_as_a_scan(tmp_path, series, heat, description):
-    from lungcam.scans import check_scan
-
-    write_heat_slices(
-        tmp_path / "slices",
-        source_of(series(tmp_path / "scan")),
-        heat=heat,
-        description=description,
-    )
-    check, scan = check_scan(tmp_path / "slices")
-    assert scan is None
-    assert "not_hu" in {finding.code for finding in check.findings}

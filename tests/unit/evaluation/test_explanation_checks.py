@@ -1,4 +1,4 @@
-"""A net that knows passes; one of random weights and one that learnt nothing fail."""
+"""A net that finds lesions passes; nets with random weights or random labels fail."""
 
 import json
 
@@ -20,7 +20,7 @@ SHAPE, SPACING = (20, 16, 18), 5.0
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Noise with spikes, and with a blob in the positives, at a known place."""
+    """Noise with spikes; positives have a blob in a known place."""
     folder, generator = tmp_path_factory.mktemp("prepared"), np.random.default_rng(0)
     affine = np.diag([-SPACING, SPACING, SPACING, 1.0])
     lungs = np.zeros(SHAPE, bool)
@@ -28,31 +28,36 @@ def dataset(tmp_path_factory):
     samples, files = [], {}
     for number in range(32):
         name, label = f"s{number}", number % 2
-        shown = generator.normal(0, 0.3, SHAPE).astype(np.float32)
-        # bright single voxels, which any net that has learnt nothing points at
-        shown[tuple(generator.integers(2, 14, (3, 4)))] = 12
+        image = generator.normal(0, 0.3, SHAPE).astype(np.float32)
+        # bright single voxels attract the maps of untrained nets
+        image[tuple(generator.integers(2, 14, (3, 4)))] = 12
         cell = generator.integers(5, 11, 3)
         if label:
-            at = np.stack(np.indices(SHAPE), axis=-1) - cell
-            shown += 4 * np.exp(-(at**2).sum(-1) / 4).astype(np.float32)
+            offset = np.stack(np.indices(SHAPE), axis=-1) - cell
+            image += 4 * np.exp(-(offset**2).sum(-1) / 4).astype(np.float32)
         center = tuple((affine @ [*cell, 1.0])[:3])
-        known = {"center_mm": center, "diameter_mm": 15.0} if label else {}
+        lesion = {"center_mm": center, "diameter_mm": 15.0} if label else {}
         samples.append(
             Sample(
-                sample_id=name, patient_id=name, image=folder, label=label, label_source="", **known
+                sample_id=name,
+                patient_id=name,
+                image=folder,
+                label=label,
+                label_source="",
+                **lesion,
             )
         )
         files[name] = folder / f"{name}.prepared"
         facts = {"affine": affine.tolist(), "quality": {}, "findings": []}
-        write_entry(files[name], facts, arrays={"input": shown, "lungs": lungs})
+        write_entry(files[name], facts, arrays={"input": image, "lungs": lungs})
     return PreparedDataset(samples, files, transforms=None)
 
 
 EXPLAINER = Explainer(layer="3", method="gradcam", background=-1.0)
 
 
-def knowing():
-    """Looks for bright places, by hand: the mean of a neighbourhood, and the highest of all."""
+def make_blob_net():
+    """Net with weights set by hand: the highest mean of a neighbourhood."""
     net = nn.Sequential(
         nn.Conv3d(1, 2, 3, padding=1),
         nn.ReLU(),
@@ -72,57 +77,56 @@ def knowing():
     return net.eval()
 
 
-def verdict(net, dataset, file, labels=None):
+def judge(net, dataset, file, labels=None):
     with torch.no_grad():
         logits = np.array([float(net(dataset[i]["input"])) for i in range(len(dataset))])
-    labels = np.array([one.label for one in dataset.samples]) if labels is None else labels
+    if labels is None:
+        labels = np.array([sample.label for sample in dataset.samples])
     bounds = auc_interval(labels, logits, patients=np.arange(len(labels)))
     return judge_explanations(
         net, dataset, explainer=EXPLAINER, auc=[auc(labels, logits), *bounds], file=file, limit=12
     )
 
 
-def test_a_net_that_knows_passes_and_is_left_as_it_was(dataset, tmp_path):
-    net = knowing()
-    before = {name: one.numpy().tobytes() for name, one in net.state_dict().items()}
+def test_a_net_that_finds_lesions_passes_and_is_not_changed(dataset, tmp_path):
+    net = make_blob_net()
+    before = {name: tensor.numpy().tobytes() for name, tensor in net.state_dict().items()}
     state = torch.get_rng_state()
-    found = verdict(net, dataset, tmp_path / "explanation.json")
-    assert found["verdict"] == "passed", found["reasons"]
-    assert found["figures"]["n"] == found["figures"]["lesions"] == 12
-    assert found["figures"]["hits"] == 1
-    assert {name: one.numpy().tobytes() for name, one in net.state_dict().items()} == before
+    verdict = judge(net, dataset, tmp_path / "explanation.json")
+    assert verdict["verdict"] == "passed", verdict["reasons"]
+    assert verdict["figures"]["n"] == verdict["figures"]["lesions"] == 12
+    assert verdict["figures"]["hits"] == 1
+    assert {name: tensor.numpy().tobytes() for name, tensor in net.state_dict().items()} == before
     assert torch.equal(torch.get_rng_state(), state)
-    # the file holds the same, and no NaN
-    told = json.loads((tmp_path / "explanation.json").read_text(), parse_constant=pytest.fail)
-    assert told == found
-    assert [one["down_to"] for one in told["figures"]["cascade"]] == ["6", "2", "0"]
+    # the file is equal, and has no NaN
+    record = json.loads((tmp_path / "explanation.json").read_text(), parse_constant=pytest.fail)
+    assert record == verdict
+    assert [stage["down_to"] for stage in record["figures"]["cascade"]] == ["6", "2", "0"]
 
 
 @pytest.mark.parametrize("seed", [11, 12])
-def test_a_net_of_random_weights_fails(dataset, tmp_path, seed):
-    net = untrained_net(knowing(), dataset[0]["input"], seed=seed)
-    found = verdict(net, dataset, tmp_path / "explanation.json")
-    assert found["verdict"] == "failed"
-    assert found["criteria"]["finds_lesions"] is False
+def test_a_net_with_random_weights_fails(dataset, tmp_path, seed):
+    net = untrained_net(make_blob_net(), dataset[0]["input"], seed=seed)
+    verdict = judge(net, dataset, tmp_path / "explanation.json")
+    assert verdict["verdict"] == "failed"
+    assert verdict["criteria"]["finds_lesions"] is False
 
 
-def test_maps_of_a_net_that_answers_at_random_fail_though_they_find_bright_places(
-    dataset, tmp_path
-):
-    shuffled = np.random.default_rng(1).permutation([one.label for one in dataset.samples])
-    found = verdict(knowing(), dataset, tmp_path / "explanation.json", shuffled)
-    assert found["verdict"] == "failed"
-    assert [one for one, met in found["criteria"].items() if not met] == ["discriminates"]
+def test_maps_of_a_net_with_random_labels_fail_although_they_find_bright_places(dataset, tmp_path):
+    shuffled = np.random.default_rng(1).permutation([sample.label for sample in dataset.samples])
+    verdict = judge(make_blob_net(), dataset, tmp_path / "explanation.json", shuffled)
+    assert verdict["verdict"] == "failed"
+    assert [name for name, met in verdict["criteria"].items() if not met] == ["discriminates"]
 
 
-def test_another_seeds_net_is_compared(dataset, tmp_path):
+def test_a_net_of_another_seed_is_compared(dataset, tmp_path):
     figures = judge_explanations(
-        knowing(),
+        make_blob_net(),
         dataset,
         explainer=EXPLAINER,
         auc=[1, 0.9, 1],
         file=tmp_path / "e.json",
-        others=[knowing()],
+        others=[make_blob_net()],
         limit=4,
     )["figures"]
     assert figures["seeds"] == [{"spearman": pytest.approx(1), "peak_mm": 0}]

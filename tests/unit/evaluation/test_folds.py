@@ -1,4 +1,4 @@
-"""A fold's folder, as its run wrote it, read back."""
+"""Run folders of folds are read as they were written."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ from omegaconf import OmegaConf
 from lungcam.cohorts import Sample
 from lungcam.errors import InputError
 from lungcam.evaluation.folds import read_fold, redirect_outputs, sibling_runs
-from lungcam.metrics import Calibration
-from lungcam.tasks.predictions import Predictions, scored, write_predictions
+from lungcam.metrics import Calibration, pool_folds
+from lungcam.tasks.predictions import Predictions, write_predictions
 
 
-def answers(count: int) -> Predictions:
-    dice = np.random.default_rng(count)
+def make_predictions(count: int) -> Predictions:
+    generator = np.random.default_rng(count)
     samples = [
         Sample(
             sample_id=f"s{i}",
@@ -32,28 +32,40 @@ def answers(count: int) -> Predictions:
     ]
     return Predictions(
         samples=samples,
-        logits=dice.normal(0, 3, count),
+        logits=generator.normal(0, 3, count),
         crop_depths={"s1": 12.5},
         calibration=Calibration(0.7, -0.4),
     )
 
 
-def test_a_folds_test_is_read_as_it_was_scored(tmp_path):
-    predictions = answers(12)
-    write_predictions(tmp_path / "predictions.csv", {"val": answers(5), "test": predictions})
-    found, expected = read_fold(tmp_path), scored(predictions)
-    assert np.array_equal(found.sample_ids, expected.sample_ids)
-    assert np.array_equal(found.labels, expected.labels)
-    assert np.array_equal(found.patients, expected.patients)
-    # nine digits of the probability are kept
-    assert np.allclose(found.scores, expected.scores, atol=1e-6)
-    assert set(found.baselines) == set(expected.baselines)
-    for name, known in expected.baselines.items():
-        assert np.array_equal(found.baselines[name], known, equal_nan=True), name
+def test_test_predictions_of_a_fold_are_read_on_the_calibrated_scale(tmp_path):
+    predictions = make_predictions(12)
+    splits = {"val": make_predictions(5), "test": predictions}
+    write_predictions(tmp_path / "predictions.csv", splits)
+    fold = read_fold(tmp_path)
+    assert fold.sample_ids.tolist() == [sample.sample_id for sample in predictions.samples]
+    assert np.array_equal(fold.labels, predictions.labels)
+    assert np.array_equal(fold.patients, predictions.patients)
+    # the table has nine digits of the probability
+    assert np.allclose(fold.scores, predictions.calibration.logit(predictions.logits), atol=1e-6)
+    assert set(fold.baselines) == set(predictions.baselines)
+    for name, scores in predictions.baselines.items():
+        assert np.array_equal(fold.baselines[name], scores, equal_nan=True), name
 
 
-def test_a_certain_answer_has_a_finite_score(tmp_path):
-    predictions = replace(answers(4), logits=np.array([-500.0, 500.0, 0.0, 1.0]))
+def test_a_fold_is_pooled_on_the_calibrated_scale(tmp_path):
+    predictions = replace(
+        make_predictions(3), logits=np.array([0.0, 2.0, -2.0]), calibration=Calibration(0.5, 1)
+    )
+    write_predictions(tmp_path / "predictions.csv", {"test": predictions})
+    fold = read_fold(tmp_path)
+    assert fold.scores == pytest.approx([1.0, 2.0, 0.0], abs=1e-8)
+    assert fold.sample_ids.tolist() == ["s0", "s1", "s2"]
+    assert pool_folds([fold])["against_baselines"]["diameter"]["n"] == 2
+
+
+def test_probabilities_of_0_and_1_have_finite_scores(tmp_path):
+    predictions = replace(make_predictions(4), logits=np.array([-500.0, 500.0, 0.0, 1.0]))
     write_predictions(tmp_path / "predictions.csv", {"test": predictions})
     scores = read_fold(tmp_path).scores
     assert np.isfinite(scores).all()
@@ -65,7 +77,7 @@ def test_a_folder_without_a_table_is_named(tmp_path):
         read_fold(tmp_path)
 
 
-def test_a_fold_stands_in_for_its_run_until_it_ends(tmp_path):
+def test_outputs_are_redirected_until_the_fold_ends(tmp_path):
     # registers the resolver of ${hydra:}
     setup_globals()
     HydraConfig.instance().cfg = OmegaConf.create(
@@ -83,20 +95,20 @@ def test_a_fold_stands_in_for_its_run_until_it_ends(tmp_path):
         HydraConfig.instance().cfg = None
 
 
-def finished(root: Path, *names: str) -> None:
+def make_finished_runs(root: Path, *names: str) -> None:
     for name in names:
         (root / name).mkdir()
         (root / name / "metrics.json").touch()
 
 
-def test_beside_a_fold_lie_the_finished_ones(tmp_path):
-    finished(tmp_path, "fold_0", "fold_1", "figures")
+def test_siblings_of_a_fold_are_the_other_finished_folds(tmp_path):
+    make_finished_runs(tmp_path, "fold_0", "fold_1", "figures")
     (tmp_path / "fold_2").mkdir()
     assert sibling_runs(tmp_path / "fold_2") == [tmp_path / "fold_0", tmp_path / "fold_1"]
     assert sibling_runs(tmp_path / "fold_1") == [tmp_path / "fold_0"]
     assert sibling_runs(tmp_path / "figures") == []
 
 
-def test_beside_a_fold_of_several_seeds_lies_the_same_fold(tmp_path):
-    finished(tmp_path, "seed_0_fold_0", "seed_0_fold_1", "seed_1_fold_0", "seed_1_fold_1")
+def test_with_several_seeds_siblings_are_the_same_fold_of_other_seeds(tmp_path):
+    make_finished_runs(tmp_path, "seed_0_fold_0", "seed_0_fold_1", "seed_1_fold_0", "seed_1_fold_1")
     assert sibling_runs(tmp_path / "seed_1_fold_1") == [tmp_path / "seed_0_fold_1"]

@@ -1,4 +1,4 @@
-"""A benchmark whose every figure is known: the net is an oracle that marks what is bright."""
+"""Localisation with known figures: the net is an oracle that marks bright voxels."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from lungcam.metrics import Calibration
 from lungcam.training import Classifier
 
 AFFINE = np.array([[-4.0, 0, 0, 60], [0, 4, 0, -50], [0, 0, 4, -100], [0, 0, 0, 1]])
-# of a negative weight
+# gives the untrained net a negative weight
 SEED = 0
 GRID = Grid((32, 24, 28), AFFINE)
 LUNGS = np.zeros(GRID.shape, bool)
@@ -27,7 +27,7 @@ LUNGS[2:14, 2:22, 2:26], LUNGS[18:30, 2:22, 2:26] = True, True
 
 
 class Bright(nn.Module):
-    """The logit is the brightest voxel's value, and the map the image."""
+    """Net with the brightest voxel as its logit, and the image as its map."""
 
     def __init__(self, sign: float = 1.0):
         super().__init__()
@@ -45,7 +45,7 @@ def classifier(sign: float = 1.0) -> Classifier:
 
 @pytest.fixture
 def localiser():
-    """The oracle beside an untrained net, whose weight is negative: it points at nothing."""
+    """The oracle and an untrained net with a negative weight, which has no peak."""
     sources = CandidateSources(
         classifier(), Explainer(layer="net.same"), probability=Calibration().probability, seed=SEED
     )
@@ -53,14 +53,14 @@ def localiser():
 
 
 def image_of(*balls) -> torch.Tensor:
-    """Balls `(center_mm, diameter_mm, brightness)` on black."""
-    shown = np.zeros(GRID.shape, np.float32)
+    """Return an image of balls `(center_mm, diameter_mm, brightness)` on black."""
+    image = np.zeros(GRID.shape, np.float32)
     for center, diameter, bright in balls:
-        shown += bright * ball_share(np.array(center), diameter, grid=GRID)
-    return torch.from_numpy(shown)[None, None]
+        image += bright * ball_share(np.array(center), diameter, grid=GRID)
+    return torch.from_numpy(image)[None, None]
 
 
-def at(*index) -> tuple[float, float, float]:
+def world(*index) -> tuple[float, float, float]:
     return tuple(float(mm) for mm in GRID.to_world(index))
 
 
@@ -77,22 +77,22 @@ def sample(name: str, label: int | None, tmp_path, **known) -> Sample:
 
 def report(localiser, folder):
     lines = report_localisation(localiser, folder, label_rule="label 1: bright", seed=0)
-    told = json.loads((folder / "localisation.json").read_text())
+    record = json.loads((folder / "localisation.json").read_text())
     with (folder / "localisation.csv").open() as file:
         rows = list(csv.DictReader(file))
     with (folder / "candidates.csv").open() as file:
         candidates = list(csv.DictReader(file))
-    return told, rows, candidates, lines
+    return record, rows, candidates, lines
 
 
 def test_an_oracle_finds_every_lesion(localiser, tmp_path):
-    places = [at(7, 9, 12), at(22, 12, 8), at(25, 15, 20)]
+    places = [world(7, 9, 12), world(22, 12, 8), world(25, 15, 20)]
     for name, place in enumerate(places):
-        one = sample(str(name), 1, tmp_path, center_mm=place, diameter_mm=16.0 - 5 * name)
-        localiser.add(one, image_of((place, 16.0 - 5 * name, 1.0)), grid=GRID, lungs=LUNGS)
+        positive = sample(str(name), 1, tmp_path, center_mm=place, diameter_mm=16.0 - 5 * name)
+        localiser.add(positive, image_of((place, 16.0 - 5 * name, 1.0)), grid=GRID, lungs=LUNGS)
     localiser.add(sample("healthy", 0, tmp_path), image_of(), grid=GRID, lungs=LUNGS)
-    told, rows, candidates, lines = report(localiser, tmp_path)
-    figures = told["sizes"]["all"]
+    record, rows, candidates, lines = report(localiser, tmp_path)
+    figures = record["sizes"]["all"]
     assert (figures["n"], figures["n_patients"]) == (3, 3)
     for name in ("peak_within_radius", "peak_within_radius_5mm"):
         assert figures[name]["value"] == 1
@@ -101,7 +101,7 @@ def test_an_oracle_finds_every_lesion(localiser, tmp_path):
         assert figures[name]["baselines"]["untrained"]["value"] == 0
         assert 0 < figures[name]["baselines"]["random"]["value"] < 0.1
     assert figures["distance_mm"]["value"] < 1
-    # the map of the net that points nowhere is infinitely far
+    # a map without a peak is infinitely far
     assert figures["distance_mm"]["baselines"]["untrained"]["value"] is None
     assert figures["energy_inside"]["value"] > 0.4
     assert "center" not in figures["energy_inside"]["baselines"]
@@ -109,50 +109,50 @@ def test_an_oracle_finds_every_lesion(localiser, tmp_path):
     assert figures["froc"]["cpm"] == 1
     assert figures["froc"]["n_images"] == 4
     assert figures["froc"]["baselines"]["untrained"]["cpm"] == 0
-    sizes = {name: one["n"] for name, one in told["sizes"].items()}
+    sizes = {name: size["n"] for name, size in record["sizes"].items()}
     assert sizes == {"all": 3, "6_to_15_mm": 2, "above_15_mm": 1}
     # a lesion of another size counts neither way
-    assert told["sizes"]["above_15_mm"]["froc"]["n_excluded"] == 2
-    assert told["sizes"]["above_15_mm"]["froc"]["cpm"] == 1
+    assert record["sizes"]["above_15_mm"]["froc"]["n_excluded"] == 2
+    assert record["sizes"]["above_15_mm"]["froc"]["cpm"] == 1
     assert [row["sample_id"] for row in rows] == ["0", "1", "2"]
     assert list(candidates[0]) == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
-    # LPS, and the scan's id where it has no UID
+    # LPS, and the sample's id for a scan without a UID
     assert [row["seriesuid"] for row in candidates] == ["0", "1", "2"]
-    found = [float(candidates[1][f"coord{axis}"]) for axis in "XYZ"]
-    np.testing.assert_allclose(found, np.array(places[1]) * (-1, -1, 1), atol=1)
+    point = [float(candidates[1][f"coord{axis}"]) for axis in "XYZ"]
+    np.testing.assert_allclose(point, np.array(places[1]) * (-1, -1, 1), atol=1)
     assert any("peak within the lesion's radius 1.000" in line for line in lines)
-    assert {"peak", "froc", "random", "untrained", "ci95"} <= set(told["rules"])
+    assert {"peak", "froc", "random", "untrained", "ci95"} <= set(record["rules"])
 
 
-def test_a_benign_lesion_is_a_false_alarm_and_an_excluded_one_is_not(localiser, tmp_path):
-    place, other = at(7, 9, 12), at(22, 12, 8)
+def test_a_benign_lesion_is_a_false_positive_and_an_excluded_nodule_is_not(localiser, tmp_path):
+    place, other = world(7, 9, 12), world(22, 12, 8)
     both = image_of((place, 12.0, 1.0), (other, 12.0, 2.0))
     known = {"center_mm": place, "diameter_mm": 12.0}
     localiser.add(sample("a", 1, tmp_path, **known), both, grid=GRID, lungs=LUNGS)
     localiser.add(
         sample("b", 0, tmp_path, center_mm=other, diameter_mm=12.0), both, grid=GRID, lungs=LUNGS
     )
-    told, *_ = report(localiser, tmp_path)
-    figures = told["sizes"]["all"]
+    record, *_ = report(localiser, tmp_path)
+    figures = record["sizes"]["all"]
     assert figures["n"] == 1
     assert figures["peak_within_radius"]["value"] == 0
-    # false alarms before the hit: one in either scan, and 2 of "b" by then
+    # false positives rank before the hit: one in either scan, and two in "b"
     assert figures["froc"]["sensitivity_at"]["0.5"] < 1
 
     excluding = Localiser(localiser.sources, whole_chest=True)
     nodules = (ScanNodule(place, 12.0, True), ScanNodule(other, 12.0, False))
     excluding.add(sample("a", 1, tmp_path, nodules=nodules, **known), both, grid=GRID, lungs=LUNGS)
-    told, *_ = report(excluding, tmp_path)
-    froc = told["sizes"]["all"]["froc"]
+    record, *_ = report(excluding, tmp_path)
+    froc = record["sizes"]["all"]["froc"]
     # the sample's own lesion is counted once
     assert (froc["n_lesions"], froc["n_excluded"], froc["cpm"]) == (1, 1, 1)
 
 
 def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
-    places = [at(7, 9, 12), at(22, 12, 8)]
-    shown = image_of(*((place, 12.0, 1.0) for place in places))
+    places = [world(7, 9, 12), world(22, 12, 8)]
+    image = image_of(*((place, 12.0, 1.0) for place in places))
     for name, place in zip("ab", places, strict=True):
-        one = Sample(
+        row = Sample(
             sample_id=name,
             patient_id="person",
             image=tmp_path / "scan.nii",
@@ -161,70 +161,74 @@ def test_rows_of_one_scan_share_its_candidates(localiser, tmp_path):
             center_mm=place,
             diameter_mm=12,
         )
-        localiser.add(one, shown, grid=GRID, lungs=LUNGS)
-    told, rows, candidates, _ = report(localiser, tmp_path)
-    assert told["n_images"] == 1
+        localiser.add(row, image, grid=GRID, lungs=LUNGS)
+    record, rows, candidates, _ = report(localiser, tmp_path)
+    assert record["n_images"] == 1
     assert (len(rows), len(candidates)) == (2, 2)
-    assert told["sizes"]["all"]["froc"]["n_lesions"] == 2
-    assert told["sizes"]["all"]["froc"]["cpm"] == 1
+    assert record["sizes"]["all"]["froc"]["n_lesions"] == 2
+    assert record["sizes"]["all"]["froc"]["cpm"] == 1
 
 
 def test_overlapping_nodules_of_a_scan_are_two(localiser, tmp_path):
-    place, beside = at(7, 9, 12), at(8, 9, 12)
-    nodules = (ScanNodule(beside, 12.0, True), ScanNodule(place, 12.0, True))
-    one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
-    localiser.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
-    (seen,) = localiser.images.values()
-    found = sorted(known.center_mm.tolist() for known in seen.targets)
-    assert found == sorted([list(place), list(beside)])
-    # a candidate within both finds both
+    place, neighbour = world(7, 9, 12), world(8, 9, 12)
+    nodules = (ScanNodule(neighbour, 12.0, True), ScanNodule(place, 12.0, True))
+    positive = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
+    localiser.add(positive, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
+    (result,) = localiser.images.values()
+    centers = sorted(target.center_mm.tolist() for target in result.targets)
+    assert centers == sorted([list(place), list(neighbour)])
+    # a candidate in both nodules finds both
     assert report(localiser, tmp_path)[0]["sizes"]["all"]["froc"]["cpm"] == 1
 
 
-def test_in_crops_nodules_beyond_what_is_shown_do_not_count(localiser, tmp_path):
+def test_nodules_outside_a_crop_do_not_count(localiser, tmp_path):
     cropped = Localiser(localiser.sources, whole_chest=False)
-    place, far = at(7, 9, 12), at(300, 9, 12)
+    place, far = world(7, 9, 12), world(300, 9, 12)
     nodules = (ScanNodule(place, 12.0, True), ScanNodule(far, 12.0, True))
-    one = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
+    positive = sample("a", 1, tmp_path, center_mm=place, diameter_mm=12.0, nodules=nodules)
     everything = np.ones(GRID.shape, bool)
-    cropped.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=everything)
-    localiser.add(one, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
+    cropped.add(positive, image_of((place, 12.0, 1.0)), grid=GRID, lungs=everything)
+    localiser.add(positive, image_of((place, 12.0, 1.0)), grid=GRID, lungs=LUNGS)
     assert len(cropped.images["a"].targets) == 1
     (whole,) = localiser.images.values()
     assert len(whole.targets) == 2
 
 
-def test_a_mask_tells_the_lesion(localiser, tmp_path):
-    mask = ball_share(np.array(at(7, 9, 12)), 14.0, grid=GRID) >= 0.5
+def test_a_mask_defines_the_lesion(localiser, tmp_path):
+    mask = ball_share(np.array(world(7, 9, 12)), 14.0, grid=GRID) >= 0.5
     nib.save(nib.Nifti1Image(mask.astype(np.uint8), AFFINE), tmp_path / "mask.nii")
-    # a table's centre may be off: the mask goes before
-    known = {"center_mm": at(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}
-    one = sample("a", 1, tmp_path, diameter_mm=14.0, **known)
-    localiser.add(one, image_of((at(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS)
-    told, rows, *_ = report(localiser, tmp_path)
-    assert told["sizes"]["all"]["peak_in_mask"]["value"] == 1
-    assert told["sizes"]["all"]["distance_mm"]["value"] < 1
-    assert float(rows[0]["coordX"]) == pytest.approx(-at(7, 9, 12)[0], abs=0.1)
+    # the mask precedes the table's centre, which may be wrong
+    known = {"center_mm": world(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}
+    positive = sample("a", 1, tmp_path, diameter_mm=14.0, **known)
+    localiser.add(positive, image_of((world(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS)
+    record, rows, *_ = report(localiser, tmp_path)
+    assert record["sizes"]["all"]["peak_in_mask"]["value"] == 1
+    assert record["sizes"]["all"]["distance_mm"]["value"] < 1
+    assert float(rows[0]["coordX"]) == pytest.approx(-world(7, 9, 12)[0], abs=0.1)
 
 
-def test_a_bad_mask_costs_the_mask_only(localiser, tmp_path):
+def test_an_unreadable_mask_is_replaced_by_the_ball(localiser, tmp_path):
     (tmp_path / "mask.nii").write_text("no volume")
-    known = {"center_mm": at(7, 9, 12), "diameter_mm": 14.0, "lesion_mask": tmp_path / "mask.nii"}
-    image = image_of((at(7, 9, 12), 14.0, 1.0))
+    known = {
+        "center_mm": world(7, 9, 12),
+        "diameter_mm": 14.0,
+        "lesion_mask": tmp_path / "mask.nii",
+    }
+    image = image_of((world(7, 9, 12), 14.0, 1.0))
     localiser.add(sample("a", 1, tmp_path, **known), image, grid=GRID, lungs=LUNGS)
-    told, _, _, lines = report(localiser, tmp_path)
-    assert told["n_lesions"] == 1
-    assert len(told["notes"]) == 1
-    assert "mask.nii" in told["notes"][0]
-    assert lines[0] == f"note: {told['notes'][0].rstrip('.')}."
+    record, _, _, lines = report(localiser, tmp_path)
+    assert record["n_lesions"] == 1
+    assert len(record["notes"]) == 1
+    assert "mask.nii" in record["notes"][0]
+    assert lines[0] == f"note: {record['notes'][0].rstrip('.')}."
 
 
-def test_without_a_known_lesion_there_is_one_clear_note(localiser, tmp_path):
+def test_without_a_known_lesion_there_is_one_note(localiser, tmp_path):
     localiser.add(
-        sample("a", 1, tmp_path), image_of((at(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS
+        sample("a", 1, tmp_path), image_of((world(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS
     )
-    told, rows, candidates, lines = report(localiser, tmp_path)
-    assert (told["n_lesions"], told["sizes"], rows) == (0, {}, [])
+    record, rows, candidates, lines = report(localiser, tmp_path)
+    assert (record["n_lesions"], record["sizes"], rows) == (0, {}, [])
     assert len(candidates) == 1
     (note, _) = lines
     assert note.startswith("note: no lesion's place is known")

@@ -1,4 +1,4 @@
-"""No failed segmentation is trained on in silence."""
+"""Samples with a failed lung mask are reported before training."""
 
 import csv
 
@@ -26,7 +26,7 @@ from lungcam.transforms import (
 
 @pytest.fixture
 def make_data(tmp_path, one_processor):
-    """Function of (opaque) that gives a module of six people, the first with an opaque lung."""
+    """Function that makes a data module of six people, the first with an opaque lung on demand."""
 
     def make(opaque: bool) -> ScanDataModule:
         samples = []
@@ -75,7 +75,7 @@ def rows_of(folder) -> dict[str, dict[str, str]]:
         return {row["sample_id"]: row for row in csv.DictReader(file)}
 
 
-def test_a_flagged_mask_is_told_named_and_shown_first(make_data, tmp_path):
+def test_a_flagged_mask_is_named_and_shown_first(make_data, tmp_path):
     (line,) = report_masks(make_data(opaque=True), tmp_path / "run")
     assert "1 of 6 samples are flagged, such as scan-0 (" in line
     assert "masks.png" in line
@@ -88,8 +88,8 @@ def test_a_flagged_mask_is_told_named_and_shown_first(make_data, tmp_path):
     assert sheet[1, 1].tolist() == [255, 90, 80]
 
 
-def test_only_what_is_told_is_read(make_data, tmp_path):
-    """Inputs that are damaged would not go unnoticed, were they read."""
+def test_inputs_are_not_read_for_the_report(make_data, tmp_path):
+    """Damaged inputs would be noticed if they were read."""
     data = make_data(opaque=True)
     expected = report_masks(data, tmp_path / "run")
     table = (tmp_path / "run" / "quality.csv").read_bytes()
@@ -106,14 +106,14 @@ def test_only_what_is_told_is_read(make_data, tmp_path):
     assert (tmp_path / "run" / "quality.csv").read_bytes() == table
 
 
-def test_nothing_is_said_where_all_is_well(make_data, tmp_path):
+def test_sound_masks_give_no_line(make_data, tmp_path):
     assert report_masks(make_data(opaque=False), tmp_path / "run") == []
     assert (tmp_path / "run" / "masks.png").is_file()
 
 
 @pytest.fixture
 def crops(tmp_path, one_processor):
-    """Twelve crops of noise: the first cannot be read, the centre of the second lies outside."""
+    """Data module of twelve crops: the first is unreadable, the second has its centre outside."""
     samples = []
     for i in range(12):
         hu = np.random.default_rng(i).integers(-1000, 400, (9, 9, 5)).astype(np.int16)
@@ -144,7 +144,7 @@ def crops(tmp_path, one_processor):
     return data
 
 
-def test_what_is_left_out_or_flagged_among_crops_is_told(crops, tmp_path):
+def test_crops_that_are_left_out_or_flagged_are_named(crops, tmp_path):
     left_out, flagged = report_masks(crops, tmp_path / "run")
     assert left_out.startswith("note: 1 samples are left out, the first since ")
     assert "crop-0.nii.gz: " in left_out

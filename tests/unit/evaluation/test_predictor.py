@@ -1,4 +1,4 @@
-"""What a checkpoint carries comes back, with and without a calibration."""
+"""A predictor has what its checkpoint carries, with and without a calibration."""
 
 import pytest
 import torch
@@ -11,8 +11,8 @@ from lungcam.training.checkpoint import METADATA_KEY
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Function that writes a checkpoint with some metadata."""
+def write_checkpoint(tmp_path):
+    """Function that writes a checkpoint with metadata."""
 
     def write(explain=(), **metadata):
         config = {
@@ -22,30 +22,34 @@ def written(tmp_path):
             "view": {"shape": [16, 16, 16]},
         }
         file = tmp_path / "best.ckpt"
-        carried = {"config": config, "label_rule": "label 1: x", **metadata}
-        torch.save({"state_dict": Classifier(Small3D()).state_dict(), METADATA_KEY: carried}, file)
+        metadata = {"config": config, "label_rule": "label 1: x", **metadata}
+        torch.save({"state_dict": Classifier(Small3D()).state_dict(), METADATA_KEY: metadata}, file)
         return file
 
     return write
 
 
-def test_a_calibration_is_applied(written):
-    file = written(threshold=0.3, calibration={"slope": 0.5, "intercept": -1.0, "rule": "Platt"})
+def test_a_calibration_is_applied(write_checkpoint):
+    file = write_checkpoint(
+        threshold=0.3, calibration={"slope": 0.5, "intercept": -1.0, "rule": "Platt"}
+    )
     predictor = load_predictor(file, torch.device("cpu"))
     assert predictor.probability(2.0) == 0.5
     assert predictor.threshold == 0.3
-    # an earlier checkpoint does not tell on how many it was fitted
+    # earlier checkpoints do not hold the counts
     assert predictor.fitted_on is None
 
 
-def test_a_calibration_tells_on_what_it_was_fitted(written):
+def test_a_calibration_names_the_counts_it_was_fitted_on(write_checkpoint):
     counts = {"n": 42, "n_positive": 20}
-    file = written(calibration={"slope": 0.5, "intercept": -1.0, **counts, "rule": "Platt"})
+    file = write_checkpoint(
+        calibration={"slope": 0.5, "intercept": -1.0, **counts, "rule": "Platt"}
+    )
     assert load_predictor(file, torch.device("cpu")).fitted_on == (42, 20)
 
 
-def test_without_one_probabilities_are_the_nets_own(written):
-    predictor = load_predictor(written(), torch.device("cpu"))
+def test_without_a_calibration_probabilities_are_uncalibrated(write_checkpoint):
+    predictor = load_predictor(write_checkpoint(), torch.device("cpu"))
     assert predictor.calibration is None
     assert predictor.probability(0.0) == 0.5
     assert predictor.probability(2.0) == pytest.approx(0.880797, abs=1e-6)
@@ -55,35 +59,35 @@ def test_without_one_probabilities_are_the_nets_own(written):
     "calibration",
     [{"slope": -1.0, "intercept": 0.0}, {"slope": 1.0}, {"slope": "x", "intercept": 0}, "platt"],
 )
-def test_a_calibration_that_turns_ranks_is_refused(written, calibration):
-    file = written(calibration=calibration)
+def test_a_calibration_without_a_positive_slope_is_refused(write_checkpoint, calibration):
+    file = write_checkpoint(calibration=calibration)
     with pytest.raises(InputError, match="calibration"):
         load_predictor(file, torch.device("cpu"))
 
 
-def explanation(predictor):
+def explanation_settings(predictor):
     return predictor.layer, predictor.method, predictor.evidence
 
 
-def test_a_checkpoint_of_old_is_explained_by_grad_cam(written):
-    predictor = load_predictor(written(), torch.device("cpu"))
-    assert explanation(predictor) == ("net.conv3", "gradcam", "both")
+def test_an_earlier_checkpoint_is_explained_by_grad_cam(write_checkpoint):
+    predictor = load_predictor(write_checkpoint(), torch.device("cpu"))
+    assert explanation_settings(predictor) == ("net.conv3", "gradcam", "both")
 
 
-def test_what_is_wanted_goes_before_what_is_carried(written):
-    file = written({"method": "hirescam", "evidence": "for", "benchmark": True})
-    assert explanation(load_predictor(file, torch.device("cpu"))) == (
+def test_requested_explanations_precede_those_of_the_checkpoint(write_checkpoint):
+    file = write_checkpoint({"method": "hirescam", "evidence": "for", "benchmark": True})
+    assert explanation_settings(load_predictor(file, torch.device("cpu"))) == (
         "net.conv3",
         "hirescam",
         "for",
     )
-    wanted = {"layer": "conv2", "method": None, "evidence": "against", "erase": False}
-    predictor = load_predictor(file, torch.device("cpu"), explain=wanted)
-    assert explanation(predictor) == ("net.conv2", "hirescam", "against")
+    requested = {"layer": "conv2", "method": None, "evidence": "against", "erase": False}
+    predictor = load_predictor(file, torch.device("cpu"), explain=requested)
+    assert explanation_settings(predictor) == ("net.conv2", "hirescam", "against")
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"),
+    ("explain", "message"),
     [
         ({"layer": "conv9"}, "no such layer; some that it has: conv1, norm1, relu, pool1"),
         ({"layer": "fc1"}, "layer 'fc1' is not known"),
@@ -92,29 +96,29 @@ def test_what_is_wanted_goes_before_what_is_carried(written):
         ({"evidence": "all"}, "choose both, for or against"),
     ],
 )
-def test_what_cannot_be_explained_is_refused(written, wanted, words):
-    with pytest.raises(InputError, match=words):
-        load_predictor(written(), torch.device("cpu"), explain=wanted)
+def test_an_invalid_explanation_is_refused(write_checkpoint, explain, message):
+    with pytest.raises(InputError, match=message):
+        load_predictor(write_checkpoint(), torch.device("cpu"), explain=explain)
 
 
-def test_a_method_of_a_later_version_is_refused_by_name(written):
-    file = written({"method": "bettercam"})
+def test_an_unknown_method_is_refused_by_name(write_checkpoint):
+    file = write_checkpoint({"method": "bettercam"})
     with pytest.raises(InputError, match=r"best\.ckpt: explain\.method=bettercam"):
         load_predictor(file, torch.device("cpu"))
 
 
-def test_the_verdict_on_heat_maps_comes_back(written):
-    passed = {"verdict": "passed", "reasons": ["It is."], "figures": {}}
-    predictor = load_predictor(written(explanation=passed), torch.device("cpu"))
-    assert predictor.explanation == {"verdict": "passed", "reasons": ["It is."]}
+def test_the_verdict_on_heat_maps_is_loaded(write_checkpoint):
+    passed = {"verdict": "passed", "reasons": ["Shown."], "figures": {}}
+    predictor = load_predictor(write_checkpoint(explanation=passed), torch.device("cpu"))
+    assert predictor.explanation == {"verdict": "passed", "reasons": ["Shown."]}
     assert predictor.mark is None
-    failed = {"verdict": "failed", "reasons": ["It is not."]}
-    predictor = load_predictor(written(explanation=failed), torch.device("cpu"))
+    failed = {"verdict": "failed", "reasons": ["Not shown."]}
+    predictor = load_predictor(write_checkpoint(explanation=failed), torch.device("cpu"))
     assert "failed" in predictor.mark
 
 
-def test_without_a_verdict_heat_maps_are_unchecked_and_not_marked(written):
-    predictor = load_predictor(written(), torch.device("cpu"))
+def test_without_a_verdict_heat_maps_are_unchecked_and_unmarked(write_checkpoint):
+    predictor = load_predictor(write_checkpoint(), torch.device("cpu"))
     assert predictor.explanation["verdict"] == "unchecked"
     assert predictor.mark is None
 
@@ -122,6 +126,6 @@ def test_without_a_verdict_heat_maps_are_unchecked_and_not_marked(written):
 @pytest.mark.parametrize(
     "verdict", ["passed", {"verdict": "superb", "reasons": []}, {"verdict": "failed"}, {}]
 )
-def test_a_verdict_that_is_none_is_refused(written, verdict):
+def test_an_invalid_verdict_is_refused(write_checkpoint, verdict):
     with pytest.raises(InputError, match="verdict on heat-maps"):
-        load_predictor(written(explanation=verdict), torch.device("cpu"))
+        load_predictor(write_checkpoint(explanation=verdict), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""A run's report picks its cases by a rule, and tells no path."""
+"""A run's report chooses its cases by a rule, and contains no path."""
 
 import numpy as np
 import pytest
@@ -18,16 +18,16 @@ LABELS = np.array([1, 1, 1, 0, 0, 0])
         ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [0, None, None, 3]),
     ],
 )
-def test_the_most_confident_right_and_wrong_answers(probabilities, rows):
-    found = extremes(LABELS, np.array(probabilities), threshold=0.5)
-    assert [row for _, row in found] == rows
-    assert [words.split(":")[0] for words, _ in found] == [
+def test_most_confident_right_and_wrong_answers_are_chosen(probabilities, rows):
+    answers = extremes(LABELS, np.array(probabilities), threshold=0.5)
+    assert [row for _, row in answers] == rows
+    assert [title.split(":")[0] for title, _ in answers] == [
         "Most confident and right",
         "Most confident and wrong",
     ] * 2
 
 
-def test_the_overview_tells_numbers_and_no_path(tmp_path):
+def test_the_overview_contains_numbers_and_no_path(tmp_path):
     assert _overview(tmp_path, 7) == [("Seed", 7)]
     file = tmp_path / ".hydra" / "config.yaml"
     file.parent.mkdir()
@@ -42,9 +42,9 @@ def test_the_overview_tells_numbers_and_no_path(tmp_path):
         "trainer: {max_epochs: 9}\nloader: {batch_size: 4}\n"
         "explain: {method: gradcam, layer: conv3}\nmonitor: {metric: val/loss, mode: min}\n"
     )
-    told = dict(_overview(tmp_path, 7))
-    assert told["Data"] == "lidc_cohort, negative [1, 2], positive [4, 5]"
-    assert told["Model"] == "Small3D, channels [8, 16]"
-    assert told["Optimizer"] == "AdamW, lr 0.002"
-    assert told["View"] == "nodule, 32 × 32 × 32 voxels of 1 mm"
-    assert told["Mask"] is None
+    overview = dict(_overview(tmp_path, 7))
+    assert overview["Data"] == "lidc_cohort, negative [1, 2], positive [4, 5]"
+    assert overview["Model"] == "Small3D, channels [8, 16]"
+    assert overview["Optimizer"] == "AdamW, lr 0.002"
+    assert overview["View"] == "nodule, 32 × 32 × 32 voxels of 1 mm"
+    assert overview["Mask"] is None

@@ -22,7 +22,7 @@ def read(path):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
-def alike(picture, golden):
+def is_similar(picture, golden):
     difference = np.abs(picture - golden)
     return difference.mean() <= 0.5 and (difference.max(axis=2) > 24).mean() <= 1 / 200
 
@@ -50,19 +50,21 @@ def pictures(request, tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_picture_equals_the_golden_picture(pictures, name):
-    assert alike(read(pictures / f"{name}.png"), read(HERE / "golden" / f"{name}.png"))
+    assert is_similar(read(pictures / f"{name}.png"), read(HERE / "golden" / f"{name}.png"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tolerance_catches_shifted_recoloured_and_missing_heat(name):
     golden = read(HERE / "golden" / f"{name}.png")
-    assert alike(golden, golden.copy())
-    assert not alike(np.roll(golden, 1, axis=1), golden)
-    assert not alike(np.roll(golden, 1, axis=0), golden)
+    assert is_similar(golden, golden.copy())
+    assert not is_similar(np.roll(golden, 1, axis=1), golden)
+    assert not is_similar(np.roll(golden, 1, axis=0), golden)
     # heat in another colour: swap red and blue where they differ
     hot = np.abs(golden[..., 0] - golden[..., 2]) > 60
-    assert not alike(np.where(hot[..., None], golden[..., ::-1], golden), golden)
-    assert not alike(np.where(hot[..., None], golden.min(axis=2, keepdims=True), golden), golden)
+    assert not is_similar(np.where(hot[..., None], golden[..., ::-1], golden), golden)
+    assert not is_similar(
+        np.where(hot[..., None], golden.min(axis=2, keepdims=True), golden), golden
+    )
 
 
 def test_golden_pictures_are_few_and_small():

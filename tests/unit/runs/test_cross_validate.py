@@ -1,4 +1,4 @@
-"""Folds that are finished, pooled from their folders alone."""
+"""Cross-validation of finished folds, pooled from their folders alone."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ CALIBRATIONS = [Calibration(0.5 + fold / 4, fold - 1.5) for fold in range(FOLDS)
 
 @pytest.fixture
 def composer(tmp_path) -> Iterator[Callable[..., DictConfig]]:
-    """Function of overrides that gives the configuration of a run in `tmp_path / "run"`."""
+    """Return a function of overrides that composes a run in `tmp_path / "run"`."""
     register_schemas()
 
     def make(*overrides: str) -> DictConfig:
@@ -51,7 +51,7 @@ def composer(tmp_path) -> Iterator[Callable[..., DictConfig]]:
 
 
 def samples() -> list[Sample]:
-    """Two samples a patient, of 3 to 42 mm."""
+    """Return two samples of each patient, of 3 to 42 mm."""
     return [
         Sample(
             sample_id=f"s{i}",
@@ -66,8 +66,8 @@ def samples() -> list[Sample]:
 
 
 def logits(seed: int) -> np.ndarray:
-    dice = np.random.default_rng(seed)
-    return np.array([one.label for one in samples()]) + dice.normal(0, 1, 2 * PATIENTS)
+    generator = np.random.default_rng(seed)
+    return np.array([sample.label for sample in samples()]) + generator.normal(0, 1, 2 * PATIENTS)
 
 
 def fold_of(sample: Sample) -> int:
@@ -75,27 +75,27 @@ def fold_of(sample: Sample) -> int:
 
 
 def write_folds(folder: Path, seed: int, name: str = "fold_{fold}") -> np.ndarray:
-    """Write a finished run for each fold; give all calibrated logits, in the samples' order."""
-    everyone, given = samples(), logits(seed)
-    calibrated = np.empty(len(everyone))
+    """Write a finished run for each fold, and return all calibrated logits in order."""
+    cohort, uncalibrated = samples(), logits(seed)
+    calibrated = np.empty(len(cohort))
     for fold, calibration in enumerate(CALIBRATIONS):
-        rows = [i for i, one in enumerate(everyone) if fold_of(one) == fold]
+        rows = [i for i, sample in enumerate(cohort) if fold_of(sample) == fold]
         tested = Predictions(
-            samples=[everyone[i] for i in rows],
-            logits=given[rows],
+            samples=[cohort[i] for i in rows],
+            logits=uncalibrated[rows],
             crop_depths={},
             calibration=calibration,
         )
-        calibrated[rows] = calibration.slope * given[rows] + calibration.intercept
-        place = folder / name.format(fold=fold, seed=seed)
-        write_predictions(place / "predictions.csv", {"test": tested})
-        told = {"val": {"auc": 0.6 + fold / 10}, "label_rule": "a rule", "cohort_notes": []}
-        (place / "metrics.json").write_text(json.dumps(told))
+        calibrated[rows] = calibration.slope * uncalibrated[rows] + calibration.intercept
+        run = folder / name.format(fold=fold, seed=seed)
+        write_predictions(run / "predictions.csv", {"test": tested})
+        metrics = {"val": {"auc": 0.6 + fold / 10}, "label_rule": "a rule", "cohort_notes": []}
+        (run / "metrics.json").write_text(json.dumps(metrics))
     return calibrated
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Torchmetrics' AUC, of ranks: it would take scores in [0, 1] for probabilities."""
+    """Return torchmetrics' AUC of the ranks: it would take scores in [0, 1] for probabilities."""
     ranks = rankdata(scores) / (len(scores) + 1)
     return float(binary_auroc(torch.from_numpy(ranks), torch.from_numpy(labels)))
 
@@ -105,15 +105,15 @@ def read(file: Path) -> dict[str, dict[str, str]]:
         return {row["sample_id"]: row for row in csv.DictReader(stream)}
 
 
-def test_pooled_figures_are_those_of_all_samples_together(composer, tmp_path, capsys):
+def test_pooled_figures_equal_those_of_all_samples(composer, tmp_path, capsys):
     run = tmp_path / "run"
     scores = write_folds(run, seed=0)
-    worth = cross_validate(composer(f"cv.folds={FOLDS}", f"resume={run}"))
-    assert worth == pytest.approx(0.75)
-    everyone = samples()
-    labels = np.array([one.label for one in everyone])
-    found = json.loads((run / "metrics.json").read_text())
-    test = found["test"]
+    mean_auc = cross_validate(composer(f"cv.folds={FOLDS}", f"resume={run}"))
+    assert mean_auc == pytest.approx(0.75)
+    cohort = samples()
+    labels = np.array([sample.label for sample in cohort])
+    metrics = json.loads((run / "metrics.json").read_text())
+    test = metrics["test"]
     ranked = torch.from_numpy(expit(scores)), torch.from_numpy(labels)
     average_precision = float(binary_average_precision(*ranked))
     assert (test["n"], test["n_positive"], test["n_patients"]) == (80, labels.sum(), PATIENTS)
@@ -121,48 +121,48 @@ def test_pooled_figures_are_those_of_all_samples_together(composer, tmp_path, ca
     assert test["pr_auc"] == pytest.approx(average_precision)
     assert test["brier"] == pytest.approx(np.mean((expit(scores) - labels) ** 2))
     each = [
-        roc_auc(*(x[[fold_of(one) == fold for one in everyone]] for x in (labels, scores)))
+        roc_auc(*(x[[fold_of(sample) == fold for sample in cohort]] for x in (labels, scores)))
         for fold in range(FOLDS)
     ]
     assert test["folds"]["auc"] == pytest.approx(each)
     assert test["folds"]["auc_mean"] == pytest.approx(np.mean(each))
     assert test["folds"]["auc_sd"] == pytest.approx(np.std(each, ddof=1))
-    diameter = np.array([one.diameter_mm for one in everyone])
+    diameter = np.array([sample.diameter_mm for sample in cohort])
     assert test["baselines"]["auc_diameter"] == pytest.approx(roc_auc(labels, diameter))
     middle = (diameter >= 6) & (diameter <= 15)
     among = test["diameter_6_to_15_mm"]
     assert among["n"] == middle.sum() == 19
     assert among["auc"] == pytest.approx(roc_auc(labels[middle], scores[middle]))
-    assert (found["folds"], found["seeds"], found["label_rule"]) == (FOLDS, [0], "a rule")
+    assert (metrics["folds"], metrics["seeds"], metrics["label_rule"]) == (FOLDS, [0], "a rule")
 
     rows = read(run / "predictions.csv")
-    assert set(rows) == {one.sample_id for one in everyone}
-    for one, score in zip(everyone, scores, strict=True):
-        row = rows[one.sample_id]
-        assert (row["patient_id"], row["split"]) == (one.patient_id, "test")
-        assert int(row["label"]) == one.label
+    assert set(rows) == {sample.sample_id for sample in cohort}
+    for sample, score in zip(cohort, scores, strict=True):
+        row = rows[sample.sample_id]
+        assert (row["patient_id"], row["split"]) == (sample.patient_id, "test")
+        assert int(row["label"]) == sample.label
         assert float(row["probability"]) == pytest.approx(expit(score), abs=1e-8)
         assert float(row["logit"]) == pytest.approx(score, abs=2e-6)
-        assert float(row["baseline_diameter"]) == one.diameter_mm
+        assert float(row["baseline_diameter"]) == sample.diameter_mm
         assert row["baseline_crop_depth"] == ""
     printed = capsys.readouterr().out
     assert f"AUC of 80 samples in 4 folds, pooled: {test['auc']:.3f}" in printed
     assert "among 19 nodules of 6 to 15 mm" in printed
 
 
-def test_repeats_are_averaged_and_their_spread_told(composer, tmp_path, capsys):
+def test_repeats_are_averaged_and_their_spread_is_reported(composer, tmp_path, capsys):
     run = tmp_path / "run"
     each = [write_folds(run, seed, "seed_{seed}_fold_{fold}") for seed in (5, 6)]
     settings = (f"cv.folds={FOLDS}", "cv.repeats=2", "seed=5", f"resume={run}")
     cross_validate(composer(*settings))
-    labels = np.array([one.label for one in samples()])
-    found = json.loads((run / "metrics.json").read_text())
-    aucs = [roc_auc(labels, one) for one in each]
-    assert found["seeds"] == [5, 6]
-    assert found["test"]["seeds"]["auc"] == pytest.approx(aucs)
-    assert found["test"]["seeds"]["auc_sd"] == pytest.approx(np.std(aucs, ddof=1))
+    labels = np.array([sample.label for sample in samples()])
+    metrics = json.loads((run / "metrics.json").read_text())
+    aucs = [roc_auc(labels, scores) for scores in each]
+    assert metrics["seeds"] == [5, 6]
+    assert metrics["test"]["seeds"]["auc"] == pytest.approx(aucs)
+    assert metrics["test"]["seeds"]["auc_sd"] == pytest.approx(np.std(aucs, ddof=1))
     mean = np.mean(each, axis=0)
-    assert found["test"]["auc"] == pytest.approx(roc_auc(labels, mean))
+    assert metrics["test"]["auc"] == pytest.approx(roc_auc(labels, mean))
     rows = read(run / "predictions.csv")
     assert [float(rows[f"s{i}"]["probability"]) for i in range(80)] == pytest.approx(
         expit(mean), abs=1e-8
@@ -171,7 +171,7 @@ def test_repeats_are_averaged_and_their_spread_told(composer, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         (["cv.folds=1"], "cv.folds=1: give a number of folds, 2 or more."),
         (["cv.folds=2.5"], "cv.folds=2.5: give a number of folds, 2 or more."),
@@ -180,18 +180,18 @@ def test_repeats_are_averaged_and_their_spread_told(composer, tmp_path, capsys):
         (["cv.folds=2", "cv.repeats=0"], "cv.repeats=0: give 1 or more."),
         (
             ["cv.folds=2", "split.manifest=a.csv"],
-            "split.manifest: a manifest tells one split; leave it out with cv.folds.",
+            "split.manifest: a manifest is a single split; leave it out of cv.folds.",
         ),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_made(composer, tmp_path, settings, says):
+def test_a_wrong_setting_is_refused_before_anything_is_made(composer, tmp_path, settings, message):
     with pytest.raises(InputError) as caught:
         cross_validate(composer(*settings))
-    assert str(caught.value) == says
+    assert str(caught.value) == message
     assert not (tmp_path / "run").exists()
 
 
-def test_only_resume_leaves_a_finished_fold_as_it_is(composer, tmp_path):
+def test_only_resume_keeps_a_finished_fold(composer, tmp_path):
     """Otherwise its net may have been trained with other settings."""
     run = tmp_path / "run"
     write_folds(run, seed=0)

@@ -1,4 +1,4 @@
-"""Probabilities, and the table of them."""
+"""Predictions of a split, and their table."""
 
 import csv
 from dataclasses import replace
@@ -14,11 +14,13 @@ from torchmetrics.functional.classification import binary_auroc
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import table_cohort
-from lungcam.metrics import Calibration, pool_folds
-from lungcam.tasks.predictions import Predictions, scored, write_predictions
+from lungcam.metrics import Calibration
+from lungcam.tasks.predictions import Predictions, write_predictions
 
 
-def make(logits: list[float], diameters: list[float | None] | None = None) -> Predictions:
+def make_predictions(
+    logits: list[float], diameters: list[float | None] | None = None
+) -> Predictions:
     diameters = diameters or [None] * len(logits)
     samples = [
         Sample(
@@ -43,12 +45,12 @@ def test_probability_is_torchs_sigmoid_for_any_logit(logits):
 
 
 @pytest.mark.parametrize(("logit", "p"), [(-1e5, 0), (-800.0, 0), (0.0, 0.5), (800.0, 1)])
-def test_one_logit(logit, p):
+def test_probability_of_one_logit(logit, p):
     assert float(Calibration().probability(logit)) == p
 
 
-def test_columns_of_a_split():
-    predictions = make([0.0, 2.0, -2.0], [5.0, None, 0.0])
+def test_labels_patients_probabilities_and_baselines_follow_from_the_samples():
+    predictions = make_predictions([0.0, 2.0, -2.0], [5.0, None, 0.0])
     assert predictions.labels.tolist() == [0, 1, 0]
     assert predictions.patients.tolist() == ["person-0", "person-0", "person-1"]
     assert predictions.probabilities == pytest.approx([0.5, 0.880797, 0.119203], abs=1e-6)
@@ -56,17 +58,9 @@ def test_columns_of_a_split():
 
 
 def test_probabilities_are_calibrated_and_logits_stay():
-    predictions = replace(make([0.0, 2.0, -2.0]), calibration=Calibration(0.5, 1.0))
+    predictions = replace(make_predictions([0.0, 2.0, -2.0]), calibration=Calibration(0.5, 1.0))
     assert predictions.probabilities == pytest.approx(1 / (1 + np.exp([-1.0, -2.0, 0.0])))
     assert predictions.logits.tolist() == [0.0, 2.0, -2.0]
-
-
-def test_a_fold_is_pooled_on_the_calibrated_scale():
-    predictions = replace(make([0.0, 2.0, -2.0], [5.0, None, 0.0]), calibration=Calibration(0.5, 1))
-    fold = scored(predictions)
-    assert fold.scores.tolist() == [1.0, 2.0, 0.0]
-    assert fold.sample_ids.tolist() == ["scan, 0", "scan, 1", "scan, 2"]
-    assert pool_folds([fold])["against_baselines"]["diameter"]["n"] == 2
 
 
 def test_every_known_size_and_feature_is_a_baseline():
@@ -105,16 +99,16 @@ def test_every_known_size_and_feature_is_a_baseline():
 
 
 def test_whole_scans_have_no_crop_depth():
-    assert np.isnan(make([0.0, 1.0]).baselines["crop_depth"]).all()
+    assert np.isnan(make_predictions([0.0, 1.0]).baselines["crop_depth"]).all()
 
 
-def test_the_public_crops_by_their_diameter(sample_data):
+def test_baselines_of_the_public_crops_have_their_known_auc(sample_data):
     cohort = table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {})
-    known = [one for one in cohort.samples if one.label is not None]
+    known = [sample for sample in cohort.samples if sample.label is not None]
     depths = {}
-    for one in known:
-        header = nib.load(one.image).header
-        depths[one.sample_id] = float(header["dim"][3] * header["pixdim"][3])
+    for sample in known:
+        header = nib.load(sample.image).header
+        depths[sample.sample_id] = float(header["dim"][3] * header["pixdim"][3])
     predictions = Predictions(samples=known, logits=np.zeros(len(known)), crop_depths=depths)
     labels = torch.from_numpy(predictions.labels)
     for name, auc in (("diameter", 0.919), ("crop_depth", 0.884)):
@@ -122,21 +116,26 @@ def test_the_public_crops_by_their_diameter(sample_data):
         assert float(binary_auroc(scores, labels)) == pytest.approx(auc, abs=0.0006), name
 
 
-def test_the_table_reads_back(tmp_path):
-    splits = {"val": make([0.25, -3.5]), "test": make([1e4, -1e4, 0.1], [5.25, None, 0.0])}
+def test_the_table_holds_what_was_written(tmp_path):
+    splits = {
+        "val": make_predictions([0.25, -3.5]),
+        "test": make_predictions([1e4, -1e4, 0.1], [5.25, None, 0.0]),
+    }
     file = tmp_path / "run" / "predictions.csv"
     write_predictions(file, splits)
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    told = ["sample_id", "patient_id", "split", "label", "probability", "logit"]
-    # what needs no network stands beside it, empty where it is unknown
-    assert list(rows[0]) == [*told, "baseline_crop_depth", "baseline_diameter"]
+    columns = ["sample_id", "patient_id", "split", "label", "probability", "logit"]
+    # scores that need no network follow, empty where unknown
+    assert list(rows[0]) == [*columns, "baseline_crop_depth", "baseline_diameter"]
     assert [row["baseline_diameter"] for row in rows] == ["", "", "5.25", "", "0.0"]
     assert {row["baseline_crop_depth"] for row in rows} == {""}
     assert [row["split"] for row in rows] == ["val"] * 2 + ["test"] * 3
     for name, predictions in splits.items():
         own = [row for row in rows if row["split"] == name]
-        assert [row["sample_id"] for row in own] == [one.sample_id for one in predictions.samples]
+        assert [row["sample_id"] for row in own] == [
+            sample.sample_id for sample in predictions.samples
+        ]
         assert [row["patient_id"] for row in own] == predictions.patients.tolist()
         assert [int(row["label"]) for row in own] == predictions.labels.tolist()
         assert [float(row["logit"]) for row in own] == pytest.approx(predictions.logits, abs=1e-6)
@@ -145,8 +144,19 @@ def test_the_table_reads_back(tmp_path):
         )
 
 
-def test_a_logit_too_few_is_no_table(tmp_path):
-    predictions = Predictions(samples=make([0.0, 1.0]).samples, logits=np.array([0.0]))
+def test_a_missing_logit_is_refused_and_writes_no_table(tmp_path):
+    predictions = Predictions(samples=make_predictions([0.0, 1.0]).samples, logits=np.array([0.0]))
     with pytest.raises(ValueError, match="shorter"):
         write_predictions(tmp_path / "predictions.csv", {"val": predictions})
     assert not list(tmp_path.iterdir())
+
+
+def test_labelled_predictions_are_those_of_the_last_logit_of_labelled_samples():
+    labelled = make_predictions([0.0, 0.0, 0.0]).samples
+    samples = [labelled[0], replace(labelled[1], label=None), labelled[2]]
+    logits = np.arange(6.0).reshape(3, 2)
+    predictions = Predictions(samples=samples, logits=logits, calibration=Calibration(2.0, 0.0))
+    assert predictions.labelled.logits.tolist() == [1.0, 5.0]
+    assert predictions.labelled.labels.tolist() == [0, 0]
+    assert predictions.labelled.calibration == Calibration(2.0, 0.0)
+    assert predictions.probabilities.shape == (3, 2)

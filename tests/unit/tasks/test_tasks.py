@@ -91,7 +91,7 @@ def test_a_classifier_learns_from_the_tasks_targets(task, people):
     samples = [sample for sample in people if task.uses_unlabelled or sample.label is not None]
     batch = {
         "input": torch.randn(len(samples), 1, 2, 2, 2),
-        "label": torch.tensor([-1 if one.label is None else one.label for one in samples]),
+        "label": torch.tensor([-1 if sample.label is None else sample.label for sample in samples]),
         **{name: torch.from_numpy(values) for name, values in task.targets(samples).items()},
     }
     loss = classifier.training_step(batch, 0)

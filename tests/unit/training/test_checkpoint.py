@@ -1,4 +1,4 @@
-"""Checkpoints are found, loaded without running what they hold, and amended whole."""
+"""Checkpoints are found, loaded without executing code, and changed atomically."""
 
 import copy
 import os
@@ -27,7 +27,7 @@ from lungcam.training.checkpoint import (
 
 
 class Touch:
-    """Unpickling it writes a file."""
+    """Object that writes a file when it is unpickled."""
 
     def __init__(self, marker: Path):
         self.marker = marker
@@ -49,26 +49,26 @@ def file(tmp_path) -> Path:
     return path
 
 
-def test_found_by_file_and_by_run_folder(file):
+def test_a_checkpoint_is_found_by_file_and_by_run_folder(file):
     assert find_checkpoint(file) == file
     assert find_checkpoint(file.parents[1]) == file
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.ckpt: there is no such checkpoint; check ckpt="):
         find_checkpoint(tmp_path / "gone.ckpt")
     with pytest.raises(InputError, match=r"no checkpoints/best\.ckpt in it"):
         find_checkpoint(tmp_path)
 
 
-def test_loaded_as_it_was_saved(file):
+def test_a_checkpoint_is_loaded_as_it_was_saved(file):
     checkpoint = load_checkpoint(file)
     assert torch.equal(checkpoint["state_dict"]["a"], torch.arange(3.0))
     assert checkpoint[METADATA_KEY] == {"label_rule": "a rule"}
 
 
 @pytest.mark.parametrize("how", ["torch", "legacy", "pickle"])
-def test_nothing_that_it_holds_is_run(tmp_path, how):
+def test_no_code_in_a_checkpoint_is_executed(tmp_path, how):
     path, marker = tmp_path / "evil.ckpt", tmp_path / "marker"
     evil = {METADATA_KEY: {}, "state_dict": Touch(marker)}
     if how == "pickle":
@@ -78,7 +78,7 @@ def test_nothing_that_it_holds_is_run(tmp_path, how):
     with pytest.raises(InputError, match=r"evil\.ckpt: not a checkpoint of plain tensors"):
         load_checkpoint(path)
     assert not marker.exists()
-    # the file would have: it is the loading that is safe
+    # an unsafe loader executes it
     if how == "pickle":
         pickle.loads(path.read_bytes())
     else:
@@ -89,7 +89,7 @@ def test_nothing_that_it_holds_is_run(tmp_path, how):
 @pytest.mark.parametrize(
     "content", [b"", b"hello, I am a text\n", b"MP", b"PK\x03\x04", b"\x80\x02"]
 )
-def test_other_files_are_refused(tmp_path, content):
+def test_files_of_other_kinds_are_refused(tmp_path, content):
     path = tmp_path / "other.ckpt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"other\.ckpt: not a checkpoint"):
@@ -97,14 +97,14 @@ def test_other_files_are_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
-def test_a_file_cut_short_is_refused(file, share):
+def test_a_truncated_file_is_refused(file, share):
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"best\.ckpt: not a checkpoint"):
         load_checkpoint(file)
 
 
-def test_a_folder_in_its_place_is_no_checkpoint(file):
+def test_a_folder_in_place_of_the_file_is_refused(file):
     file.unlink()
     file.mkdir()
     with pytest.raises(InputError, match=r"no checkpoints/best\.ckpt in it"):
@@ -113,7 +113,7 @@ def test_a_folder_in_its_place_is_no_checkpoint(file):
         load_checkpoint(file)
 
 
-def test_what_would_fill_the_memory_is_refused_before_it_is_read(file):
+def test_a_compressed_file_that_would_fill_the_memory_is_refused(file):
     packed = file.with_name("packed.ckpt")
     with (
         zipfile.ZipFile(file) as plain,
@@ -127,7 +127,7 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_read(file):
 
 
 class Command:
-    """Unpickling it runs a shell command."""
+    """Object that runs a shell command when it is unpickled."""
 
     def __init__(self, marker: Path):
         self.marker = marker
@@ -138,11 +138,11 @@ class Command:
 
 @pytest.mark.parametrize("key", ["state_dict", "callbacks", "optimizer_states"])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_training_goes_on_from_nothing_but_plain_tensors(tmp_path, key, zipped):
+def test_training_resumes_from_plain_tensors_only(tmp_path, key, zipped):
     path, marker = tmp_path / "last.ckpt", tmp_path / "marker"
     content = {METADATA_KEY: {}, "state_dict": {}, key: [Command(marker)]}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
-    # whatever Lightning asks for
+    # whatever Lightning requests
     with pytest.raises(pickle.UnpicklingError):
         AtomicCheckpointIO().load_checkpoint(path, weights_only=False)
     with pytest.raises(InputError, match=r"last\.ckpt: not a checkpoint"):
@@ -150,21 +150,21 @@ def test_training_goes_on_from_nothing_but_plain_tensors(tmp_path, key, zipped):
     assert not marker.exists()
 
 
-def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(tmp_path, monkeypatch):
+def test_a_kill_during_a_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
     before = path.read_bytes()
 
-    def killed(*given):
+    def kill(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lungcam.runtime.atomic.os.replace", killed)
+    monkeypatch.setattr("lungcam.runtime.atomic.os.replace", kill)
     with pytest.raises(KeyboardInterrupt):
         AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == before
 
 
-CARRIED = {
+METADATA = {
     "label_rule": "a rule",
     "config": {
         "model": {"_target_": "lungcam.nets.Small3D", "channels": [2, 3, 4]},
@@ -174,18 +174,18 @@ CARRIED = {
 }
 
 
-def changed(*path: str, to: object) -> dict:
-    """What a checkpoint carries, with one thing in it put in place of another."""
-    carried = copy.deepcopy(CARRIED)
-    inner = carried
+def make_checkpoint(*path: str, to: object) -> dict:
+    """Return a checkpoint with one value of its metadata replaced."""
+    metadata = copy.deepcopy(METADATA)
+    inner = metadata
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = to
-    return {METADATA_KEY: carried, "state_dict": {}}
+    return {METADATA_KEY: metadata, "state_dict": {}}
 
 
 def billion() -> list:
-    """A list that unfolds to 10 ** 30 values."""
+    """Return a list that unfolds to 10 ** 30 values."""
     value: list = [0] * 10
     for _ in range(29):
         value = [value] * 10
@@ -193,15 +193,15 @@ def billion() -> list:
 
 
 def deep() -> list:
-    """A list that nests deeper than Python calls."""
+    """Return a list nested deeper than Python's limit of recursion."""
     value: list = []
     for _ in range(100_000):
         value = [value]
     return value
 
 
-def test_what_lungcam_writes_carries_all():
-    check_metadata(Path("a.ckpt"), changed("label_rule", to="another"))
+def test_metadata_that_lungcam_writes_are_accepted():
+    check_metadata(Path("a.ckpt"), make_checkpoint("label_rule", to="another"))
 
 
 MODEL = ("config", "model", "_target_")
@@ -221,7 +221,7 @@ CHANNELS = ("config", "model", "channels")
         (MODEL, "x" * 1_000_000),
         (MODEL, 5),
         (MODEL, None),
-        # allowed in a run's configuration, which its user has written
+        # allowed in a run's configuration, which is the user's own
         (MODEL, "lungcam.phantom.phantom_cohort"),
         (MODEL, "lungcam.cohorts.table.write_samples"),
         (MODEL, "pytorch_lightning.loggers.WandbLogger"),
@@ -244,22 +244,24 @@ CHANNELS = ("config", "model", "channels")
     ],
     ids=lambda part: None if isinstance(part, tuple | list) else str(part)[:40],
 )
-def test_a_net_that_is_not_one_is_refused_before_it_is_made(tmp_path, monkeypatch, path, to):
+def test_unsafe_metadata_are_refused_before_any_object_is_made(tmp_path, monkeypatch, path, to):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"^a\.ckpt: "):
-        check_metadata(Path("a.ckpt"), changed(*path, to=to))
+        check_metadata(Path("a.ckpt"), make_checkpoint(*path, to=to))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("weights", [None, [1], {"net.conv1.weight": "a text"}])
-def test_weights_that_are_none_are_refused(weights):
+def test_weights_other_than_tensors_are_refused(weights):
     with pytest.raises(InputError, match=r"^a\.ckpt: it does not say what its net is"):
-        check_metadata(Path("a.ckpt"), changed("label_rule", to="") | {"state_dict": weights})
+        check_metadata(
+            Path("a.ckpt"), make_checkpoint("label_rule", to="") | {"state_dict": weights}
+        )
 
 
 @settings(deadline=None)
 @given(content=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
-def test_no_bytes_end_in_a_traceback(tmp_path_factory, content):
+def test_any_bytes_are_refused_in_one_line(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.ckpt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"any\.ckpt: not "):
@@ -267,13 +269,13 @@ def test_no_bytes_end_in_a_traceback(tmp_path_factory, content):
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {}}, [1, 2], torch.zeros(2)])
-def test_what_lungcam_did_not_write_is_refused(tmp_path, content):
+def test_checkpoints_of_other_programs_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "foreign.ckpt")
     with pytest.raises(InputError, match=r"foreign\.ckpt: not written by lungcam"):
         load_checkpoint(tmp_path / "foreign.ckpt")
 
 
-def test_amending_keeps_the_rest(file):
+def test_added_metadata_keep_the_rest(file):
     add_metadata(file, threshold=0.3, rule="Youden")
     add_metadata(file, threshold=0.4)
     checkpoint = load_checkpoint(file)
@@ -283,7 +285,7 @@ def test_amending_keeps_the_rest(file):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_failed_amendment_leaves_the_file_as_it_was(file):
+def test_a_failed_addition_leaves_the_file_unchanged(file):
     before = file.read_bytes()
     with pytest.raises((pickle.PicklingError, AttributeError)):
         add_metadata(file, threshold=lambda: 0)
@@ -291,7 +293,7 @@ def test_a_failed_amendment_leaves_the_file_as_it_was(file):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_what_lightning_saves_carries_the_metadata_and_loads_safely(tmp_path):
+def test_lightnings_checkpoints_carry_the_metadata_and_load_safely(tmp_path):
     metadata = {"label_rule": "a rule", "config": {"model": {"channels": [1, 2, 3], "pool": "max"}}}
     trainer = pl.Trainer(
         accelerator="cpu", logger=False, callbacks=[CheckpointMetadata(metadata)], max_epochs=1
@@ -305,7 +307,7 @@ def test_what_lightning_saves_carries_the_metadata_and_loads_safely(tmp_path):
 
 
 class Slope(pl.LightningModule):
-    """Learns one number; its loss on validation is what it is told, an epoch each."""
+    """Module of one weight with a given validation loss for each epoch."""
 
     def __init__(self, losses: list[float]):
         super().__init__()
@@ -328,17 +330,17 @@ class Slope(pl.LightningModule):
 
 
 def fit(
-    run: Path, losses: list[float], ckpt: Path | None = None, kept: Path | None = None
+    run: Path, losses: list[float], *, ckpt: Path | None = None, folder: Path | None = None
 ) -> ModelCheckpoint:
-    """Train in a run folder, from the beginning or from a checkpoint."""
+    """Train in a run folder, from the start or from a checkpoint."""
     saving = ModelCheckpoint(
-        kept or run / "checkpoints", "best", "loss", save_last=True, enable_version_counter=False
+        folder or run / "checkpoints", "best", "loss", save_last=True, enable_version_counter=False
     )
     trainer = pl.Trainer(
         accelerator="cpu",
         default_root_dir=run,
         logger=False,
-        # before the saving one, as in a run
+        # before ModelCheckpoint, as in a run
         callbacks=[CheckpointMetadata({"label_rule": "a rule"}), saving],
         max_epochs=len(losses),
         num_sanity_val_steps=0,
@@ -358,25 +360,25 @@ fitting = pytest.mark.filterwarnings(
 
 
 def texts(value) -> list[str]:
-    """All texts in nested containers, keys too."""
+    """Return all texts in nested containers, keys too."""
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, list | tuple | set):
-        return [text for one in value for text in texts(one)]
+        return [text for item in value for text in texts(item)]
     return [value] if isinstance(value, str) else []
 
 
 @fitting
-def test_a_checkpoint_tells_no_absolute_path(tmp_path):
+def test_a_checkpoint_holds_no_absolute_path(tmp_path):
     run = tmp_path / "run"
     saving = fit(run, [0.5, 0.7])
-    # Lightning's own notes go on to be absolute
+    # in memory Lightning's paths stay absolute
     assert Path(saving.best_model_path) == run / "checkpoints" / "best.ckpt"
     for name in ("best.ckpt", "last.ckpt"):
         file = run / "checkpoints" / name
-        found = texts(load_checkpoint(file))
-        assert "<run>/checkpoints" in found
-        assert [text for text in found if text.startswith("/")] == []
+        values = texts(load_checkpoint(file))
+        assert "<run>/checkpoints" in values
+        assert [text for text in values if text.startswith("/")] == []
         add_metadata(file, threshold=0.5)
         with zipfile.ZipFile(file) as archive:
             for member in archive.namelist():
@@ -385,7 +387,7 @@ def test_a_checkpoint_tells_no_absolute_path(tmp_path):
 
 @fitting
 @pytest.mark.parametrize("place", ["same", "moved", "linked"])
-def test_training_goes_on_and_knows_its_best_epoch(tmp_path, place):
+def test_a_resumed_training_knows_its_best_epoch(tmp_path, place):
     run = tmp_path / "run"
     fit(run, [0.5, 0.7])
     if place == "moved":
@@ -395,22 +397,22 @@ def test_training_goes_on_and_knows_its_best_epoch(tmp_path, place):
         run = tmp_path / "link"
     best, last = (run / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     before = best.read_bytes()
-    # Lightning would warn that the folder has changed, which is an error in a test
-    saving = fit(run, [9.0, 0.7, 0.6], last)
-    # only the first epoch, which is not run again, was as good
+    # Lightning would warn of another folder, and warnings are errors in tests
+    saving = fit(run, [9.0, 0.7, 0.6], ckpt=last)
+    # only the first epoch, which is not repeated, was as good
     assert best.read_bytes() == before
     assert saving.best_model_score == 0.5
     assert Path(saving.best_model_path) == best.resolve()
     assert sorted(file.name for file in best.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
-    fit(run, [9.0, 9.0, 9.0, 0.4], last)
+    fit(run, [9.0, 9.0, 9.0, 0.4], ckpt=last)
     assert load_checkpoint(best)["epoch"] == 3
 
 
 @fitting
-def test_a_folder_outside_the_run_is_found_again_too(tmp_path):
+def test_checkpoints_outside_the_run_folder_are_resumed_too(tmp_path):
     run = tmp_path / "a" / "run"
     outside = tmp_path / "b"
-    fit(run, [0.5], kept=outside)
-    saving = fit(run, [0.5, 0.6], outside / "last.ckpt", outside)
+    fit(run, [0.5], folder=outside)
+    saving = fit(run, [0.5, 0.6], ckpt=outside / "last.ckpt", folder=outside)
     assert saving.best_model_score == 0.5
     assert "<run>/../../b/best.ckpt" in texts(load_checkpoint(outside / "last.ckpt"))

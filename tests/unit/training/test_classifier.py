@@ -1,4 +1,4 @@
-"""The LightningModule: logits, loss, metrics and a step of training."""
+"""Classifier: logits, loss, metrics and a training step."""
 
 import copy
 from functools import partial
@@ -20,16 +20,16 @@ from lungcam.training import Classifier
 
 SHAPE = (8, 6, 10)
 
-# Lightning 2.6 asks torch 2.13 in a way it will give up
+# Lightning 2.6 calls torch 2.13 in a way that torch deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 
 
-def net() -> Small3D:
+def make_net() -> Small3D:
     torch.manual_seed(0)
     return Small3D(channels=(2, 3, 4), hidden=(6, 5), dropout=0.0)
 
 
-def samples(n: int) -> list[dict]:
+def make_samples(n: int) -> list[dict]:
     generator = torch.Generator().manual_seed(1)
     return [
         {"input": torch.randn(1, *SHAPE, generator=generator), "label": i % 2, "index": i}
@@ -39,7 +39,7 @@ def samples(n: int) -> list[dict]:
 
 @pytest.fixture
 def loader() -> DataLoader:
-    return DataLoader(samples(10), batch_size=4)
+    return DataLoader(make_samples(10), batch_size=4)
 
 
 @pytest.fixture
@@ -62,28 +62,28 @@ def trainer(tmp_path, monkeypatch) -> pl.Trainer:
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("flat", [True, False])
-def test_one_logit_for_each_image(batch, flat):
+def test_each_image_has_one_logit(batch, flat):
     inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(480, 1))
     if flat:
         inner.append(torch.nn.Flatten(0))
     assert Classifier(inner).eval()(torch.randn(batch, 1, *SHAPE)).shape == (batch,)
 
 
-def test_channels_last_is_in_effect_and_changes_no_logit():
-    plain, image = net().eval(), torch.randn(3, 1, *SHAPE)
+def test_channels_last_is_used_and_changes_no_logit():
+    plain, image = make_net().eval(), torch.randn(3, 1, *SHAPE)
     expected = copy.deepcopy(plain)(image).reshape(3)
     classifier = Classifier(plain).eval()
     weight = classifier.net.conv2.weight
     assert weight.is_contiguous(memory_format=torch.channels_last_3d)
     assert not weight.is_contiguous()
-    seen = []
-    classifier.net.conv2.register_forward_hook(lambda module, given, made: seen.append(made))
+    outputs = []
+    classifier.net.conv2.register_forward_hook(lambda *arguments: outputs.append(arguments[-1]))
     assert torch.allclose(classifier(image), expected, atol=1e-6)
-    assert seen[0].is_contiguous(memory_format=torch.channels_last_3d)
+    assert outputs[0].is_contiguous(memory_format=torch.channels_last_3d)
 
 
-def test_the_loss_is_binary_cross_entropy(loader):
-    classifier = Classifier(net()).eval()
+def test_loss_is_binary_cross_entropy(loader):
+    classifier = Classifier(make_net()).eval()
     batch = next(iter(loader))
     with torch.no_grad():
         loss = classifier.training_step(batch, 0)
@@ -94,7 +94,7 @@ def test_the_loss_is_binary_cross_entropy(loader):
 
 
 @pytest.mark.parametrize("weights", [(0.3, 0.1), (0.5, 0.0), (0.0, 2.0)])
-def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
+def test_losses_of_outline_and_attributes_are_weighted(weights):
     torch.manual_seed(0)
     reader = NoduleNet(shape=(16, 8, 8), attributes=("a", "b", "c"), width=4, hidden=6)
     torch.nn.init.normal_(reader.classifier.weight)
@@ -108,21 +108,21 @@ def test_what_is_learnt_beside_the_label_is_weighed_in(weights):
     batch["lesion"][1] = 0
     with torch.no_grad():
         loss = classifier.training_step(batch, 0)
-        reading = reader.read(batch["input"])
+        output = reader.read(batch["input"])
     label = batch["label"].double()
-    p = reading.logit.double().sigmoid()[:, 0]
+    p = output.logit.double().sigmoid()[:, 0]
     expected = -(label * p.log() + (1 - label) * (1 - p).log()).mean()
     dice = DiceLoss(sigmoid=True, squared_pred=True, smooth_nr=1, smooth_dr=1)
-    outline, lesion = (one[[0, 2]] for one in (reading.outline, batch["lesion"]))
+    outline, lesion = (values[[0, 2]] for values in (output.outline, batch["lesion"]))
     entropy = torch.nn.functional.binary_cross_entropy(outline.sigmoid(), lesion)
     expected += weights[0] * (dice(outline, lesion) + 5 * entropy)
-    there = ~batch["attributes"].isnan()
-    apart = (reading.attributes - batch["attributes"])[there].abs()
-    expected += weights[1] * torch.where(apart < 1, apart**2 / 2, apart - 0.5).mean()
+    known = ~batch["attributes"].isnan()
+    error = (output.attributes - batch["attributes"])[known].abs()
+    expected += weights[1] * torch.where(error < 1, error**2 / 2, error - 0.5).mean()
     assert float(loss) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_without_a_label_a_sample_teaches_the_rest_alone():
+def test_samples_without_a_label_teach_outline_and_attributes_alone():
     torch.manual_seed(0)
     reader = NoduleNet(shape=(8, 8, 8), attributes=("a",), width=4, hidden=6)
     torch.nn.init.normal_(reader.classifier.weight)
@@ -135,36 +135,38 @@ def test_without_a_label_a_sample_teaches_the_rest_alone():
     }
     with torch.no_grad():
         loss = classifier.training_step(batch, 0)
-        reading = reader.read(batch["input"])
+        output = reader.read(batch["input"])
     bce = torch.nn.functional.binary_cross_entropy_with_logits
-    beside = 0.5 * outline_loss(reading.outline, batch["lesion"])
-    beside += 0.25 * attribute_loss(reading.attributes, batch["attributes"])
-    expected = bce(reading.logit[[0, 2], 0], torch.tensor([1.0, 0.0])) + beside
+    auxiliary = 0.5 * outline_loss(output.outline, batch["lesion"])
+    auxiliary += 0.25 * attribute_loss(output.attributes, batch["attributes"])
+    expected = bce(output.logit[[0, 2], 0], torch.tensor([1.0, 0.0])) + auxiliary
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
-    # the epoch's figures are of the others
+    # only labelled samples count in the epoch's metrics
     ((logits, labels),) = classifier._epoch_outputs["train"]
     assert labels.tolist() == [1, 0]
-    assert torch.equal(logits, reading.logit[[0, 2], 0])
+    assert torch.equal(logits, output.logit[[0, 2], 0])
     batch["label"][:] = -1
     with torch.no_grad():
-        assert float(classifier.training_step(batch, 0)) == pytest.approx(float(beside), rel=1e-5)
+        assert float(classifier.training_step(batch, 0)) == pytest.approx(
+            float(auxiliary), rel=1e-5
+        )
     assert len(classifier._epoch_outputs["train"]) == 1
 
 
-def test_validation_epoch_outputs_by_the_label_alone(trainer):
+def test_validation_needs_labels_alone(trainer):
     reader = NoduleNet(shape=(8, 16, 8), width=4, hidden=6, attributes=("a",))
     classifier = Classifier(reader, outline_weight=0.3, attributes_weight=0.1).eval()
     images = [{"input": torch.randn(1, 8, 16, 8), "label": i % 2} for i in range(10)]
-    # neither a lesion nor attributes in the batches
+    # batches without lesion and attributes
     (figures,) = trainer.validate(classifier, DataLoader(images, batch_size=4), verbose=False)
     assert figures["val/loss"] == pytest.approx(torch.tensor(2.0).log().item(), abs=0.2)
 
 
-def test_validation_figures_are_of_all_samples_together(loader, trainer):
-    classifier = Classifier(net()).eval()
+def test_validation_metrics_pool_all_samples(loader, trainer):
+    classifier = Classifier(make_net()).eval()
     with torch.no_grad():
         logits = torch.cat([classifier(batch["input"]) for batch in loader])
-        # spread about the threshold, so that no figure is trivial
+        # logits on both sides of the threshold make no metric trivial
         middle = logits[:4].min()
         classifier.net.fc3.bias -= middle
         logits = torch.cat([classifier(batch["input"]) for batch in loader])
@@ -183,12 +185,12 @@ def test_validation_figures_are_of_all_samples_together(loader, trainer):
         assert figures[name] == pytest.approx(float(value), rel=1e-5), name
 
 
-def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
+def test_a_training_step_changes_every_weight(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     from lungcam.training.trainer import _silence_advice
 
     _silence_advice()
-    classifier = Classifier(net(), optimizer=partial(torch.optim.AdamW, lr=1e-2))
+    classifier = Classifier(make_net(), optimizer=partial(torch.optim.AdamW, lr=1e-2))
     before = copy.deepcopy(classifier.state_dict())
     trainer = pl.Trainer(
         accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, enable_model_summary=False
@@ -196,20 +198,20 @@ def test_a_step_of_training_moves_every_weight(loader, tmp_path, monkeypatch):
     trainer.fit(classifier, loader, loader)
     assert trainer.global_step == 1
     after = classifier.state_dict()
-    still = [name for name in before if torch.equal(before[name], after[name])]
-    assert still == []
+    unchanged = [name for name in before if torch.equal(before[name], after[name])]
+    assert unchanged == []
     assert 0 <= float(trainer.callback_metrics["train/auc"]) <= 1
     assert float(trainer.callback_metrics["val/loss"]) > 0
 
 
-def test_prediction_gives_the_logits_in_order(loader, trainer):
-    classifier = Classifier(net()).eval()
-    answers = torch.cat(trainer.predict(classifier, loader))
-    images = torch.stack([one["input"] for one in samples(10)])
+def test_predictions_are_logits_in_order(loader, trainer):
+    classifier = Classifier(make_net()).eval()
+    logits = torch.cat(trainer.predict(classifier, loader))
+    images = torch.stack([sample["input"] for sample in make_samples(10)])
     with torch.no_grad():
-        assert torch.allclose(answers, classifier(images), atol=1e-5)
+        assert torch.allclose(logits, classifier(images), atol=1e-5)
 
 
-def test_without_an_optimizer_there_is_no_training():
+def test_training_without_an_optimizer_is_refused():
     with pytest.raises(RuntimeError, match="made for prediction"):
-        Classifier(net()).configure_optimizers()
+        Classifier(make_net()).configure_optimizers()

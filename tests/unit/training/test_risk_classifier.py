@@ -1,4 +1,4 @@
-"""Training on what follow-up knows."""
+"""RiskClassifier: training on what follow-up knows."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ SHAPE = (8, 8, 8)
 
 @pytest.fixture
 def batch():
-    """Four people: cancer in year 2, free for 6 years, lost in year 3, cancer after 6 years."""
+    """Batch of cancer in year 2, no cancer in 6 years, loss in year 3, and cancer after 6 years."""
     torch.manual_seed(0)
-    found = [
+    targets = [
         risk_targets(400, None),
         risk_targets(None, 2500),
         risk_targets(None, 800),
@@ -25,8 +25,8 @@ def batch():
     return {
         "input": torch.randn(4, 1, *SHAPE),
         "label": torch.tensor([1, 0, -1, 0]),
-        "y_seq": torch.tensor(np.stack([one[1] for one in found])).float(),
-        "y_mask": torch.tensor(np.stack([one[2] for one in found])).float(),
+        "y_seq": torch.tensor(np.stack([y_seq for _, y_seq, _ in targets])).float(),
+        "y_mask": torch.tensor(np.stack([y_mask for *_, y_mask in targets])).float(),
     }
 
 
@@ -36,11 +36,11 @@ def classifier():
     return RiskClassifier(Small3D(channels=(2, 2, 4), hidden=(4, 4), input_shape=SHAPE), 6).eval()
 
 
-def test_the_loss_is_the_mean_over_the_known_years(classifier, batch):
+def test_loss_is_the_mean_over_the_known_years(classifier, batch):
     with torch.no_grad():
         loss = float(classifier.training_step(batch, 0))
         logits = classifier.logits(batch["input"]).double().numpy()
-    # years that are known, by hand: 6 (free in the first, ill ever after), 6, 3 and 6
+    # known years by hand: 6 (none in the first, the event in all later ones), 6, 3 and 6
     terms = [np.log1p(np.exp(logits[0, 0]))]
     terms += [np.log1p(np.exp(-logits[0, k])) for k in range(1, 6)]
     terms += [
@@ -50,41 +50,39 @@ def test_the_loss_is_the_mean_over_the_known_years(classifier, batch):
     assert loss == pytest.approx(np.mean(terms), rel=1e-5)
 
 
-def test_what_comes_after_censoring_teaches_nothing_and_what_comes_after_the_event_does(
-    classifier, batch
-):
+def test_years_after_the_event_count_and_years_after_censoring_do_not(classifier, batch):
     def losses(row):
-        one = {name: values[row : row + 1] for name, values in batch.items()}
+        single = {name: values[row : row + 1] for name, values in batch.items()}
         with torch.no_grad():
-            return float(classifier.training_step(one, 0))
+            return float(classifier.training_step(single, 0))
 
     before = [losses(row) for row in range(4)]
     with torch.no_grad():
         # from year 4 on the risk is higher
         hazard_head(classifier.net).linear.bias[3:] += 1
-    ill, free, lost, later = np.subtract([losses(row) for row in range(4)], before)
+    event, free, lost, later = np.subtract([losses(row) for row in range(4)], before)
     assert lost == 0
-    assert ill < -1e-3
+    assert event < -1e-3
     assert min(free, later) > 1e-3
 
 
-def test_forward_is_the_horizons_logit(classifier, batch):
+def test_forward_returns_the_logit_of_the_horizon(classifier, batch):
     with torch.no_grad():
         assert torch.equal(classifier(batch["input"]), classifier.logits(batch["input"])[:, -1])
         assert classifier.predict_step(batch, 0).shape == (4, 6)
 
 
-def test_it_learns_who_gets_it_and_when():
+def test_patients_and_years_of_events_are_learnt():
     torch.manual_seed(2)
     classifier = RiskClassifier(nn.Sequential(nn.Flatten(), nn.Linear(2, 1)), 6)
     # first number: cancer in year 1; second: in year 4
     image = torch.eye(2).repeat(8, 1)[:, None, None, None, :]
-    found = [risk_targets(100, None), risk_targets(1200, None)] * 8
+    targets = [risk_targets(100, None), risk_targets(1200, None)] * 8
     batch = {
         "input": image,
         "label": torch.ones(16, dtype=torch.int64),
-        "y_seq": torch.tensor(np.stack([one[1] for one in found])).float(),
-        "y_mask": torch.tensor(np.stack([one[2] for one in found])).float(),
+        "y_seq": torch.tensor(np.stack([y_seq for _, y_seq, _ in targets])).float(),
+        "y_mask": torch.tensor(np.stack([y_mask for *_, y_mask in targets])).float(),
     }
     optimizer = torch.optim.Adam(classifier.parameters(), 0.1)
     for _ in range(300):

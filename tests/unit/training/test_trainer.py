@@ -1,4 +1,4 @@
-"""Lightning's Trainer under the names users know."""
+"""Settings of Lightning's Trainer under the names users know."""
 
 import pytest
 import pytorch_lightning as pl
@@ -31,24 +31,24 @@ def make(tmp_path, **changes) -> pl.Trainer:
     return make_trainer(OmegaConf.create({**NODE, **changes}), tmp_path, logger=[], callbacks=[])
 
 
-def test_no_gpu_means_the_cpu():
+def test_without_gpus_the_cpu_is_used():
     assert device_settings(0) == {"accelerator": "cpu", "devices": 1}
     assert device_settings(0, 3) == {"accelerator": "cpu", "devices": 3}
 
 
-def test_fewer_than_none_is_refused():
+def test_a_negative_number_of_gpus_is_refused():
     with pytest.raises(InputError, match=r"^trainer\.gpus=-1: give 0"):
         device_settings(-1)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused():
+def test_a_missing_gpu_is_refused():
     with pytest.raises(InputError, match=r"^trainer\.gpus=2, but 0 .*use trainer\.gpus=0\.$"):
         device_settings(2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_the_gpus_there_are_are_used():
+def test_available_gpus_are_used():
     count = torch.cuda.device_count()
     assert device_settings(count) == {"accelerator": "gpu", "devices": count}
     with pytest.raises(InputError, match=f"trainer.gpus={count} or fewer"):
@@ -76,7 +76,7 @@ def test_settings_reach_the_trainer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"precision": "33-true"}, "33-true"),
         ({"max_epochs": -5}, "max_epochs"),
@@ -86,14 +86,14 @@ def test_settings_reach_the_trainer(tmp_path):
         ({"num_nodes": 2}, r"\.num_nodes=2: start the processes"),
     ],
 )
-def test_what_lightning_refuses_is_the_users_to_mend(tmp_path, changes, says):
-    with pytest.raises(InputError, match=rf"^trainer.*({says})"):
+def test_settings_that_lightning_refuses_are_input_errors(tmp_path, changes, message):
+    with pytest.raises(InputError, match=rf"^trainer.*({message})"):
         make(tmp_path, **changes)
 
 
-def test_several_processes_are_started_here_unless_torchrun_did(monkeypatch):
+def test_processes_are_spawned_unless_torchrun_started_them(monkeypatch):
     assert choose_strategy(1, 1) == "auto"
-    # it loads the script again without running it: one run folder
+    # spawn imports the script without running it: one run folder
     assert choose_strategy(2, 1)._start_method == "spawn"
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert choose_strategy(2, 2)._start_method == "popen"
@@ -102,7 +102,7 @@ def test_several_processes_are_started_here_unless_torchrun_did(monkeypatch):
             choose_strategy(devices, nodes)
 
 
-def test_one_alone_evaluates(tmp_path, monkeypatch):
+def test_a_trainer_for_evaluation_has_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     config = OmegaConf.create({**NODE, "devices": 2, "num_nodes": 2})
     assert make_trainer(config, tmp_path, logger=[], callbacks=[], alone=True).world_size == 1

@@ -1,4 +1,4 @@
-"""The catalogue of a DICOM tree: by UID, from few headers, kept on disk."""
+"""Catalogue of a DICOM tree: series by UID, from few headers, with an index on disk."""
 
 import hashlib
 import os
@@ -22,6 +22,7 @@ LONG_AGO = 1_000_000_000 * 10**9
 
 
 def slice_of(series="1.2.3", study="1.2", syntax=ExplicitVRLittleEndian, **tags) -> Dataset:
+    """Return a slice; a tag that is None is deleted."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -41,7 +42,7 @@ def slice_of(series="1.2.3", study="1.2", syntax=ExplicitVRLittleEndian, **tags)
 
 
 def write(folder: Path, count=3, begin=0, name="1-{:03d}.dcm", **tags) -> list[Path]:
-    """Slices of one series."""
+    """Write equal slices of one series."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name.format(i) for i in range(begin, begin + count)]
     slice_of(**tags).save_as(files[0], enforce_file_format=True)
@@ -51,27 +52,27 @@ def write(folder: Path, count=3, begin=0, name="1-{:03d}.dcm", **tags) -> list[P
 
 
 def write_numbered(folder: Path, numbers, name="1-{:03d}.dcm", **tags) -> list[Path]:
-    """Slices with InstanceNumbers and SOPInstanceUIDs of their own, one file name after another."""
+    """Write slices with different InstanceNumbers and SOPInstanceUIDs."""
     folder.mkdir(parents=True, exist_ok=True)
-    one = slice_of(**tags)
-    series = one.SeriesInstanceUID
+    dataset = slice_of(**tags)
+    series = dataset.SeriesInstanceUID
     files = []
     for k, number in enumerate(numbers):
-        one.InstanceNumber, one.SOPInstanceUID = number, f"{series}.{number}"
-        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        dataset.InstanceNumber, dataset.SOPInstanceUID = number, f"{series}.{number}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         files.append(folder / name.format(k))
-        one.save_as(files[-1], enforce_file_format=True)
+        dataset.save_as(files[-1], enforce_file_format=True)
     return files
 
 
 def settle(root: Path) -> None:
-    """Let the folders be old, as those of a data set are: what has just changed is not trusted."""
+    """Set the folders' times long ago: a folder that has just changed is read again."""
     for folder, _, _ in os.walk(root):
         os.utime(folder, ns=(LONG_AGO, LONG_AGO))
 
 
 def poison(file: Path) -> None:
-    """Spoil a file's bytes and leave its size and times."""
+    """Damage a file's bytes and keep its size and times."""
     status = file.stat()
     file.write_bytes(b"\xff" * status.st_size)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -89,13 +90,13 @@ def cache(tmp_path) -> Path:
     return tmp_path / "cache"
 
 
-def test_series_are_known_by_uid_whatever_the_folders_are_called(root, cache):
+def test_series_are_identified_by_uid_and_not_by_folder_names(root, cache):
     write(root / "z" / "CT Thorax 5.0", series="1.5", study="1.1", count=2)
     write(root / "a", series="1.4", study="1.2", SliceThickness="1.25", ConvolutionKernel="B30f")
     write(root / "b", 1, series="1.7", PatientID="LIDC-IDRI-0000", Modality="SEG")
-    found = catalogue(root, cache)
-    assert [one.series_uid for one in found] == ["1.7", "1.5", "1.4"]
-    assert found[2] == Series(
+    series = catalogue(root, cache)
+    assert [item.series_uid for item in series] == ["1.7", "1.5", "1.4"]
+    assert series[2] == Series(
         folder=root / "a",
         patient_id="LIDC-IDRI-0001",
         study_uid="1.2",
@@ -107,26 +108,26 @@ def test_series_are_known_by_uid_whatever_the_folders_are_called(root, cache):
         kernel="B30f",
         timepoint=None,
     )
-    assert found[0].modality == "SEG"
+    assert series[0].modality == "SEG"
 
 
 @pytest.mark.parametrize("name", ["{}", "IM-{}", "1.3.6.1.4.1.{}", "{}.IMA", "{}.DCM"])
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
-def test_names_and_encodings(root, cache, name, syntax):
+def test_file_names_and_encodings_of_all_kinds_are_read(root, cache, name, syntax):
     write(root, 7, name=name, syntax=syntax)
-    (one,) = catalogue(root, cache)
-    assert (one.folder, one.slices, one.series_uid) == (root, 7, "1.2.3")
+    (series,) = catalogue(root, cache)
+    assert (series.folder, series.slices, series.series_uid) == (root, 7, "1.2.3")
 
 
-def test_what_is_no_image_is_passed_over(root, cache):
+def test_files_that_are_no_images_are_skipped(root, cache):
     write(root / "s", 12)
     (root / "empty").mkdir()
     for name in ("LICENSE", "069.xml", "README.md", "DICOMDIR", ".hidden", "notes", "x.npy"):
         (root / "s" / name).write_bytes(b"no image " * 30)
     (root / "s" / "void").touch()
-    found = read_catalogue(root, cache)
-    assert [one.slices for one in found.series] == [12]
-    assert found.notes == []
+    result = read_catalogue(root, cache)
+    assert [item.slices for item in result.series] == [12]
+    assert result.notes == []
 
 
 SAMPLED = {0, 24, 49, 74, 99}
@@ -139,18 +140,18 @@ SAMPLED = {0, 24, 49, 74, 99}
         (range(300, 200, -1), "a", "IM{:04d}"),
         # in the order 1, 10, 100, 11 ...: even by value
         (range(1, 101), "a", "IM{}"),
-        # in no order, as TCIA and IDC give them: the folder is named after the series
+        # in no order, as from TCIA and IDC: the folder is named after the series
         (np.random.default_rng(0).permutation(100) + 1, "1.2.34567", "{:06d}.dcm"),
         (np.random.default_rng(0).permutation(100) + 1, "CT_1.2.34567", "{:06d}.dcm"),
         (np.random.default_rng(0).permutation(100) + 1, "3.000000-Lung-34567", "1-{:03d}.dcm"),
     ],
 )
-def test_of_a_folder_with_one_series_few_files_are_opened(root, cache, numbers, folder, name):
+def test_few_files_of_a_folder_with_one_series_are_opened(root, cache, numbers, folder, name):
     files = sorted(write_numbered(root / folder, map(int, numbers), name, series="1.2.34567"))
     for k in set(range(100)) - SAMPLED:
         poison(files[k])
-    (one,) = catalogue(root, cache)
-    assert one.slices == 100
+    (series,) = catalogue(root, cache)
+    assert series.slices == 100
 
 
 @pytest.mark.parametrize(
@@ -158,64 +159,64 @@ def test_of_a_folder_with_one_series_few_files_are_opened(root, cache, numbers, 
     [
         # a slice is missing
         ([*range(1, 30), *range(31, 102)], "1.2.3"),
-        # named after nothing, in no order
+        # not named after the series, in no order
         (np.random.default_rng(0).permutation(100) + 1, "a"),
-        # numbers beyond what 100 files can have
+        # numbers too large for 100 files
         (3 * np.random.default_rng(0).permutation(100) + 1, "1.2.3"),
         ([1] * 100, "1.2.3"),
     ],
 )
-def test_where_few_files_do_not_stand_for_all_every_one_is_read(root, cache, numbers, folder):
+def test_all_files_are_read_if_few_do_not_represent_them(root, cache, numbers, folder):
     files = write_numbered(root / folder, map(int, numbers))
     poison(files[10])
     assert catalogue(root, cache)[0].slices == 99
 
 
 @pytest.mark.parametrize("folder", ["both", "1.3"])
-@pytest.mark.parametrize("at", [5, 20, 40])
-def test_a_short_series_among_the_files_of_a_long_one_is_seen(root, cache, folder, at):
+@pytest.mark.parametrize("position", [5, 20, 40])
+def test_a_short_series_among_the_files_of_a_long_one_is_detected(root, cache, folder, position):
     write_numbered(root / "x", range(1, 58), series="1.3")
     long = sorted((root / "x").iterdir())
     short = write_numbered(root / "y", range(1, 8), series="1.4")
     (root / folder).mkdir()
-    for k, file in enumerate([*long[:at], *short, *long[at:]]):
+    for k, file in enumerate([*long[:position], *short, *long[position:]]):
         file.rename(root / folder / f"{k:03d}.dcm")
-    found = catalogue(root, cache)
-    assert [(one.series_uid, one.slices) for one in found] == [("1.3", 57), ("1.4", 7)]
+    series = catalogue(root, cache)
+    assert [(item.series_uid, item.slices) for item in series] == [("1.3", 57), ("1.4", 7)]
 
 
-def test_of_a_mixed_folder_all_are_read(root, cache):
+def test_all_files_of_a_mixed_folder_are_read(root, cache):
     write(root, 30, series="1.3")
     write(root, 20, begin=30, series="1.4", SliceThickness="5")
     files = write(root, 5, begin=50, series="1.5")
     files[2].write_bytes(files[2].read_bytes()[:200])
-    found = read_catalogue(root, cache)
-    assert [(one.series_uid, one.slices) for one in found.series] == [
+    result = read_catalogue(root, cache)
+    assert [(item.series_uid, item.slices) for item in result.series] == [
         ("1.3", 30),
         ("1.4", 20),
         ("1.5", 4),
     ]
-    assert [one.thickness_mm for one in found.series] == [2.5, 5.0, 2.5]
-    assert found.notes == ["1 DICOM file(s) cannot be read or name no series and are left out."]
+    assert [item.thickness_mm for item in result.series] == [2.5, 5.0, 2.5]
+    assert result.notes == ["1 DICOM file(s) cannot be read or name no series and are left out."]
 
 
-def test_a_localizer_is_told_and_does_not_count_beside_images(root, cache):
+def test_localizers_are_marked_and_do_not_count_among_images(root, cache):
     scout = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     write(root / "scout", 2, series="1.3", ImageType=scout)
     write(root / "both", 9, series="1.4")
     write(root / "both", 1, begin=9, series="1.4", ImageType=scout)
-    both, alone = sorted(catalogue(root, cache), key=lambda one: one.slices, reverse=True)
+    both, alone = sorted(catalogue(root, cache), key=lambda item: item.slices, reverse=True)
     assert (alone.localizer, alone.slices) == (True, 2)
     assert (both.localizer, both.slices) == (False, 9)
 
 
-def test_a_repeated_series_counts_once_where_it_has_most_slices(root, cache):
+def test_a_repeated_series_is_listed_once_with_most_slices(root, cache):
     write(root / "a", 3)
     write(root / "b", 6)
     write(root / "c", 6)
-    found = read_catalogue(root, cache)
-    assert [(one.folder.name, one.slices) for one in found.series] == [("b", 6)]
-    assert found.notes == [
+    result = read_catalogue(root, cache)
+    assert [(item.folder.name, item.slices) for item in result.series] == [("b", 6)]
+    assert result.notes == [
         "2 folder(s) repeat a series that lies in another; the one with most slices counts."
     ]
 
@@ -226,40 +227,40 @@ def test_a_series_in_parts_is_left_out_and_named(root, cache, cut):
     write_numbered(root / "deep" / "p2", range(cut + 1, 58))
     write_numbered(root / "whole", range(1, 58), series="1.4")
     for _ in range(2):
-        found = read_catalogue(root, cache)
-        assert [(one.series_uid, one.slices) for one in found.series] == [("1.4", 57)]
-        assert found.notes == [
+        result = read_catalogue(root, cache)
+        assert [(item.series_uid, item.slices) for item in result.series] == [("1.4", 57)]
+        assert result.notes == [
             "1 series are left out: 1.2.3 lies in parts in 2 folders (deep/p2, p1); put the files "
             "of each into one folder."
         ]
 
 
-def test_parts_beside_the_whole_are_copies(root, cache):
+def test_parts_of_a_complete_series_are_copies(root, cache):
     write_numbered(root / "p1", range(1, 29))
     write_numbered(root / "p2", range(29, 58))
     write_numbered(root / "whole", range(1, 58))
-    found = read_catalogue(root, cache)
-    assert [(one.folder.name, one.slices) for one in found.series] == [("whole", 57)]
-    assert len(found.notes) == 1
-    assert found.notes[0].startswith("2 folder(s) repeat a series")
+    result = read_catalogue(root, cache)
+    assert [(item.folder.name, item.slices) for item in result.series] == [("whole", 57)]
+    assert len(result.notes) == 1
+    assert result.notes[0].startswith("2 folder(s) repeat a series")
 
 
-def test_copies_under_other_names_are_copies(root, cache):
+def test_copies_with_other_file_names_are_recognised(root, cache):
     write_numbered(root / "a", range(1, 58))
     write_numbered(root / "b", range(57, 0, -1), "x{}")
     write_numbered(root / "c", [5, 9, 2, 44, 31, 17, 8, 50])
-    found = read_catalogue(root, cache)
-    assert [(one.folder.name, one.slices) for one in found.series] == [("a", 57)]
+    result = read_catalogue(root, cache)
+    assert [(item.folder.name, item.slices) for item in result.series] == [("a", 57)]
 
 
-def test_a_scout_in_a_folder_of_its_own_is_no_part(root, cache):
+def test_a_localizer_in_a_separate_folder_is_no_part(root, cache):
     write_numbered(root / "images", range(2, 20))
     write_numbered(root / "scout", [1], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    (one,) = catalogue(root, cache)
-    assert (one.folder.name, one.localizer, one.slices) == ("images", False, 18)
+    (series,) = catalogue(root, cache)
+    assert (series.folder.name, series.localizer, series.slices) == ("images", False, 18)
 
 
-def test_random_trees_agree_with_reading_every_file(root, cache):
+def test_the_catalogue_of_a_random_tree_agrees_with_reading_every_file(root, cache):
     rng = np.random.default_rng(0)
     for i in range(25):
         depth = "/".join(str(n) for n in rng.integers(0, 3, rng.integers(0, 4)))
@@ -270,16 +271,16 @@ def test_random_trees_agree_with_reading_every_file(root, cache):
     for file in root.rglob("*.dcm"):
         header = pydicom.dcmread(file)
         plain.setdefault(header.SeriesInstanceUID, []).append((file.parent, header))
-    found = catalogue(root, cache)
-    assert {one.series_uid for one in found} == set(plain)
-    for one in found:
-        folder, header = plain[one.series_uid][0]
-        assert one.folder == folder
-        assert one.slices == len(plain[one.series_uid])
-        assert one.kernel == header.ConvolutionKernel
-        assert one.thickness_mm == header.get("SliceThickness")
+    series = catalogue(root, cache)
+    assert {item.series_uid for item in series} == set(plain)
+    for item in series:
+        folder, header = plain[item.series_uid][0]
+        assert item.folder == folder
+        assert item.slices == len(plain[item.series_uid])
+        assert item.kernel == header.ConvolutionKernel
+        assert item.thickness_mm == header.get("SliceThickness")
     settle(root)
-    assert catalogue(root, cache) == catalogue(root, cache) == found
+    assert catalogue(root, cache) == catalogue(root, cache) == series
 
 
 def test_an_unchanged_tree_is_not_opened_again(root, cache):
@@ -289,11 +290,11 @@ def test_an_unchanged_tree_is_not_opened_again(root, cache):
     for file in files:
         poison(file)
     assert read_catalogue(root, cache) == first
-    # the same spoilt files, seen with other eyes
+    # the same damaged files, read without the index
     assert catalogue(root, cache / "other") == []
 
 
-def test_what_has_changed_is_seen(root, cache):
+def test_changed_files_and_folders_are_read_again(root, cache):
     write(root / "a", 3)
     other = write(root / "b" / "deep", 2, series="1.4")
     settle(root)
@@ -302,23 +303,23 @@ def test_what_has_changed_is_seen(root, cache):
     assert catalogue(root, cache)[0].slices == 4
     settle(root)
     slice_of(series="1.44444").save_as(other[0], enforce_file_format=True)
-    assert [one.series_uid for one in catalogue(root, cache)] == ["1.2.3", "1.4", "1.44444"]
+    assert [item.series_uid for item in catalogue(root, cache)] == ["1.2.3", "1.4", "1.44444"]
     write(root / "b" / "new", 1, series="1.5")
     assert len(catalogue(root, cache)) == 4
     shutil.rmtree(root / "b" / "deep")
-    assert [one.series_uid for one in catalogue(root, cache)] == ["1.2.3", "1.5"]
+    assert [item.series_uid for item in catalogue(root, cache)] == ["1.2.3", "1.5"]
 
 
-def test_a_tree_that_has_just_changed_is_looked_at_again(root, cache):
+def test_a_folder_that_has_just_changed_is_read_again(root, cache):
     write(root, 1)
     assert catalogue(root, cache)[0].slices == 1
     before = root.stat().st_mtime_ns
     write(root, 1, begin=1)
-    os.utime(root, ns=(before, before))  # as on a disk whose clock is coarse
+    os.utime(root, ns=(before, before))  # as on a disk with a coarse clock
     assert catalogue(root, cache)[0].slices == 2
 
 
-def test_links_are_followed_each_folder_once(root, cache):
+def test_links_are_followed_once_per_folder(root, cache):
     write(root / "real", 2)
     (root / "real" / "up").symlink_to(root)
     (root / "again").symlink_to(root / "real")
@@ -327,14 +328,14 @@ def test_links_are_followed_each_folder_once(root, cache):
     elsewhere = root.parent / "elsewhere"
     write(elsewhere, 1, series="1.4")
     (root / "linked").symlink_to(elsewhere)
-    found = read_catalogue(root, cache)
-    assert [one.series_uid for one in found.series] == ["1.2.3", "1.4"]
-    assert found.notes == []
+    result = read_catalogue(root, cache)
+    assert [item.series_uid for item in result.series] == ["1.2.3", "1.4"]
+    assert result.notes == []
 
 
 @contextmanager
-def nobody():
-    """Act without the rights of root, whom no folder is closed to."""
+def without_root_rights():
+    """Drop the rights of root, to whom every folder is open."""
     if os.geteuid():
         yield
         return
@@ -347,46 +348,46 @@ def nobody():
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no POSIX rights here")
 def test_closed_folders_and_files_are_noted():
-    with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o777)
-        root = Path(place) / "data"
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o777)
+        root = Path(scratch) / "data"
         write(root / "open", 3)
         closed = root / "closed"
         write(closed, 3, series="1.4")
         (file,) = write(root / "file", 1, series="1.5")
         closed.chmod(0)
         file.chmod(0)
-        with nobody():
-            found = read_catalogue(root, Path(place) / "cache")
-        assert [one.series_uid for one in found.series] == ["1.2.3"]
-        assert found.notes == [
+        with without_root_rights():
+            result = read_catalogue(root, Path(scratch) / "cache")
+        assert [item.series_uid for item in result.series] == ["1.2.3"]
+        assert result.notes == [
             "1 DICOM file(s) cannot be read or name no series and are left out.",
             "1 folder(s) could not be opened and are left out, such as closed.",
         ]
         closed.chmod(0o755)
         file.chmod(0o644)
-        with nobody():
-            assert len(catalogue(root, Path(place) / "cache")) == 3
+        with without_root_rights():
+            assert len(catalogue(root, Path(scratch) / "cache")) == 3
 
 
-@pytest.mark.parametrize("kept", ["LIDC-IDRI-0123", "person-0007"])
-def test_research_numbers_stay(root, cache, kept):
-    write(root, 1, PatientID=kept)
-    assert catalogue(root, cache)[0].patient_id == kept
+@pytest.mark.parametrize("number", ["LIDC-IDRI-0123", "person-0007"])
+def test_research_numbers_are_kept(root, cache, number):
+    write(root, 1, PatientID=number)
+    assert catalogue(root, cache)[0].patient_id == number
 
 
 @pytest.mark.parametrize("number", ["MUSTERMANN-4711", "LIDC-IDRI-12", "123456", "Lung_Dx-A0002"])
-def test_other_numbers_become_a_pseudonym(root, cache, number):
+def test_other_numbers_are_replaced_by_a_pseudonym(root, cache, number):
     write(root / "a", 1, series="1.3", PatientID=number)
     write(root / "b", 1, series="1.4", study="1.7", PatientID=f" {number} ", StudyDate="20150102")
-    one, other = catalogue(root, cache)
-    by_hand = hashlib.sha256(number.encode()).hexdigest()[:12]
-    assert other.patient_id == f"patient-{by_hand}"
-    # a hospital's six digits are taken for NLST's only in NLST's years
-    assert one.patient_id == ("123456" if number == "123456" else other.patient_id)
+    first, second = catalogue(root, cache)
+    digest = hashlib.sha256(number.encode()).hexdigest()[:12]
+    assert second.patient_id == f"patient-{digest}"
+    # six digits count as NLST's only in NLST's years
+    assert first.patient_id == ("123456" if number == "123456" else second.patient_id)
 
 
-def test_nothing_that_tells_of_a_person_is_kept(root, cache):
+def test_no_identifying_tag_is_stored(root, cache):
     secrets = {
         "PatientID": "MRN0815",
         "PatientName": "MUSTERMANN^ERIKA",
@@ -396,21 +397,21 @@ def test_nothing_that_tells_of_a_person_is_kept(root, cache):
         "InstitutionName": "KLINIKUM",
     }
     write(root, 3, **secrets)
-    found = read_catalogue(root, cache)
+    result = read_catalogue(root, cache)
     (index,) = cache.iterdir()
     for secret in secrets.values():
-        assert secret not in repr(found)
+        assert secret not in repr(result)
         assert secret not in index.read_text()
 
 
-def test_who_is_not_named_is_told_apart_by_study(root, cache):
+def test_patients_without_a_number_are_distinguished_by_study(root, cache):
     write(root / "a", 1, series="1.3", study="1.1", PatientID=None)
     write(root / "b", 1, series="1.4", study="1.1", PatientID="")
     write(root / "c", 1, series="1.5", study="1.2", PatientID=None)
-    found = read_catalogue(root, cache)
-    people = {one.series_uid: one.patient_id for one in found.series}
+    result = read_catalogue(root, cache)
+    people = {item.series_uid: item.patient_id for item in result.series}
     assert people["1.3"] == people["1.4"] != people["1.5"]
-    assert found.notes == ["3 series name no patient; each study of theirs counts as a person."]
+    assert result.notes == ["3 series name no patient; each study of theirs counts as a person."]
 
 
 @pytest.mark.parametrize(
@@ -423,23 +424,23 @@ def test_who_is_not_named_is_told_apart_by_study(root, cache):
         ("19990102", "T2", 0),
     ],
 )
-def test_nlst_years(root, cache, date, trial, year):
+def test_nlst_screening_years_are_read_from_date_or_time_point(root, cache, date, trial, year):
     tags = {} if trial is None else {"ClinicalTrialTimePointID": trial}
     write(root, 1, PatientID="100012", StudyDate=date, **tags)
-    found = read_catalogue(root, cache)
-    assert [(one.patient_id, one.timepoint) for one in found.series] == [("100012", year)]
-    assert any("disagree" in note or "different" in note for note in found.notes) == (
+    result = read_catalogue(root, cache)
+    assert [(item.patient_id, item.timepoint) for item in result.series] == [("100012", year)]
+    assert any("disagree" in note or "different" in note for note in result.notes) == (
         (date, trial) == ("19990102", "T2")
     )
 
 
-def test_others_have_no_nlst_year(root, cache):
+def test_other_data_sets_have_no_screening_year(root, cache):
     write(root, 1, StudyDate="19990102")
     assert catalogue(root, cache)[0].timepoint is None
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
         lambda data: b"",
         lambda data: data[: len(data) // 2],
@@ -449,19 +450,19 @@ def test_others_have_no_nlst_year(root, cache):
         lambda data: os.urandom(500),
     ],
 )
-def test_a_damaged_index_is_made_anew(root, cache, harm):
+def test_a_damaged_index_is_rebuilt(root, cache, damage):
     write(root / "a", 3)
     settle(root)
     first = catalogue(root, cache)
     (index,) = cache.iterdir()
-    whole = index.read_bytes()
-    index.write_bytes(harm(whole))
+    content = index.read_bytes()
+    index.write_bytes(damage(content))
     assert catalogue(root, cache) == first
-    assert index.read_bytes() == whole
+    assert index.read_bytes() == content
 
 
 def many(root: Path, count: int) -> None:
-    """Series folders of one slice, fast."""
+    """Write many series folders of one slice quickly."""
     (file,) = write(root / "0", 1, series="1.2.1000000")
     data = file.read_bytes()
     for i in range(1, count):
@@ -471,15 +472,15 @@ def many(root: Path, count: int) -> None:
     settle(root)
 
 
-def test_several_processes_find_the_same(root, cache):
+def test_several_processes_give_the_same_catalogue(root, cache):
     many(root, 1100)
-    found = read_catalogue(root, cache, workers=2).series
-    assert len(found) == 1100
-    assert read_catalogue(root, cache / "alone", workers=1).series == found
+    series = read_catalogue(root, cache, workers=2).series
+    assert len(series) == 1100
+    assert read_catalogue(root, cache / "alone", workers=1).series == series
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
-def test_it_can_be_stopped_at_any_moment_and_goes_on(root, cache):
+def test_indexing_can_be_interrupted_and_resumed(root, cache):
     many(root, 400)
 
     def stop(number, frame):
@@ -497,11 +498,11 @@ def test_it_can_be_stopped_at_any_moment_and_goes_on(root, cache):
                 signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert catalogue(root, cache) == catalogue(root, cache / "afresh")
+    assert catalogue(root, cache) == catalogue(root, cache / "new")
     assert not [file for file in cache.iterdir() if file.name.startswith(".")]
 
 
-def test_without_dicom_the_list_is_empty(root, cache):
+def test_a_tree_without_dicom_has_no_series(root, cache):
     (root / "a.txt").write_text("nothing")
     assert catalogue(root, cache) == []
 
@@ -509,15 +510,15 @@ def test_without_dicom_the_list_is_empty(root, cache):
 def test_wrong_folders_are_refused_in_one_line(root, cache):
     with pytest.raises(InputError, match="no such folder; give"):
         catalogue(root / "gone", cache)
-    cache.write_text("a file where the folder should be")
+    cache.write_text("a file in place of the folder")
     write(root, 1)
     with pytest.raises(InputError, match="cannot be written"):
         catalogue(root, cache)
 
 
-def test_real_scans_are_found(sample_data, cache):
-    found = {one.folder.parts[-3]: one for one in catalogue(sample_data, cache)}
-    lidc, other = found["LIDC-IDRI-0001"], found["Lung_Dx-A0002"]
+def test_genuine_scans_are_listed(sample_data, cache):
+    by_patient = {item.folder.parts[-3]: item for item in catalogue(sample_data, cache)}
+    lidc, other = by_patient["LIDC-IDRI-0001"], by_patient["Lung_Dx-A0002"]
     assert (lidc.patient_id, lidc.slices, lidc.thickness_mm) == ("LIDC-IDRI-0001", 133, 2.5)
     assert lidc.series_uid == lidc.folder.name
     assert lidc.study_uid == lidc.folder.parent.name

@@ -1,3 +1,5 @@
+"""Pictures of one scan's heat-map as files."""
+
 import os
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.inference.outputs import write_pictures
+from lungcam.inference.scan_pictures import write_pictures
 from lungcam.render import Outline, PictureInputs, RenderError, RenderOptions, choose_mapper
 
 OPTIONS = RenderOptions(size=160)
@@ -15,7 +17,7 @@ SPACING_MM = (5.0, 5.0, 6.0)
 
 
 def chest():
-    """(hu, lungs, heat): one box of lung with a ball planted in it, and heat of both signs."""
+    """Return hu, lungs and heat of a box of lung with a ball in it, and heat of both signs."""
     lungs = np.zeros((40, 36, 32), bool)
     lungs[4:36, 4:32, 4:28] = True
     hu = np.where(lungs, -850, 40).astype(np.int16)
@@ -51,18 +53,18 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_asked_for_is_written_and_nothing_else(opengl, tmp_path):
+def test_only_the_requested_picture_is_written(opengl, tmp_path):
     assert write(tmp_path) == []
     assert names(tmp_path) == ["render.png"]
     assert read(tmp_path).shape == (160, 160, 3)
 
 
-def test_otsu_tells_what_it_did(opengl, tmp_path):
+def test_otsu_adds_its_histogram(opengl, tmp_path):
     write(tmp_path, replace(OPTIONS, preset="otsu"))
     assert names(tmp_path) == ["lungs_histogram.png", "render.png"]
 
 
-def test_a_turntable_alone(opengl, tmp_path):
+def test_a_turntable_is_written_without_a_picture(opengl, tmp_path):
     assert write(tmp_path, picture=False, turning=True) == []
     assert names(tmp_path) == ["turntable.gif"]
     with Image.open(tmp_path / "turntable.gif") as gif:
@@ -74,11 +76,11 @@ def test_outlines_and_marks_are_drawn(opengl, tmp_path):
     for extra in ({}, {"outlines": [Outline((130.0, 90.0, 108.0), 20.0)]}, {"mark": "Careful"}):
         write(tmp_path, **extra)
         pictures.append(read(tmp_path))
-    assert all((np.abs(one - pictures[0]) > 60).any() for one in pictures[1:])
+    assert all((np.abs(picture - pictures[0]) > 60).any() for picture in pictures[1:])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the names of the libraries are Linux's")
-def test_without_opengl_all_else_is_written(tmp_path):
+def test_without_opengl_all_other_files_are_written(tmp_path):
     libraries, folder = tmp_path / "empty", tmp_path / "out"
     libraries.mkdir()
     folder.mkdir()
