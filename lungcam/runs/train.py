@@ -16,6 +16,7 @@ from lungcam.cohorts import Cohort
 from lungcam.cohorts.table import write_samples
 from lungcam.config.aliases import update_train_config
 from lungcam.config.instantiate import check_targets, instantiate
+from lungcam.config.options import AuxiliaryWeights
 from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
 from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
 from lungcam.errors import InputError
@@ -182,9 +183,9 @@ def _data_module(
         seed=nodes["seed"],
         augmentation=augmentation,
         batch_augmentation=batch_augmentation,
-        attributes=classifier.net.attributes if classifier.attributes_weight else (),
-        lesions=classifier.outline_weight > 0,
-        locations=classifier.location_weight > 0,
+        attributes=classifier.net.attributes if classifier.auxiliary.attributes else (),
+        lesions=classifier.auxiliary.outline > 0,
+        locations=classifier.auxiliary.location > 0,
         targets=task.targets,
         unlabelled=task.uses_unlabelled,
     )
@@ -273,7 +274,7 @@ def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
         net,
         optimizer=instantiate(nodes["optimizer"], "optimizer"),
         scheduler=scheduler,
-        **{f"{name}_weight": weight for name, weight in weights.items()},
+        auxiliary=AuxiliaryWeights(**weights),
     )
 
 

@@ -18,13 +18,14 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
+from lungcam.config.options import AuxiliaryWeights
 from lungcam.nets import NetOutput, attribute_loss, location_loss, outline_loss
 
 
 class Classifier(pl.LightningModule):
     """Net with one logit for each scan, trained with binary cross-entropy.
 
-    If one of the three weights is above 0, the net has a method `read` that returns a
+    If an auxiliary weight is above 0, the net has a method `read` that returns a
     `lungcam.nets.NetOutput`.
 
     Args:
@@ -32,9 +33,7 @@ class Classifier(pl.LightningModule):
         optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
         scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
             number of optimizer steps in the whole training; stepped after each. None: constant.
-        outline_weight: Weight of the loss of the lesion's outline, in training.
-        attributes_weight: Weight of the loss of the attributes.
-        location_weight: Weight of the loss of the nodules' location.
+        auxiliary: Weights of auxiliary losses, in training; None for none.
     """
 
     def __init__(
@@ -43,18 +42,14 @@ class Classifier(pl.LightningModule):
         *,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
-        outline_weight: float = 0.0,
-        attributes_weight: float = 0.0,
-        location_weight: float = 0.0,
+        auxiliary: AuxiliaryWeights | None = None,
     ):
         super().__init__()
         # 1.4 times faster 3D convolutions on the CPU, and tensor cores on a GPU
         self.net = net.to(memory_format=torch.channels_last_3d)
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.outline_weight = outline_weight
-        self.attributes_weight = attributes_weight
-        self.location_weight = location_weight
+        self.auxiliary = auxiliary or AuxiliaryWeights()
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -89,18 +84,19 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Return a batch's loss, with those of outline, location and attributes."""
-        if not (self.outline_weight or self.attributes_weight or self.location_weight):
+        weights = self.auxiliary
+        if not (weights.outline or weights.attributes or weights.location):
             return self._loss(batch, split="train", logits=self.logits(batch["input"]))
         output = self.read(batch["input"])
         loss = self._loss(batch, split="train", logits=output.logit)
-        if self.outline_weight:
-            loss = loss + self.outline_weight * outline_loss(output.outline, batch["lesion"])
-        if self.location_weight:
+        if weights.outline:
+            loss = loss + weights.outline * outline_loss(output.outline, batch["lesion"])
+        if weights.location:
             location = location_loss(output.outline.float(), batch["lesion"])
-            loss = loss + self.location_weight * location
-        if self.attributes_weight:
+            loss = loss + weights.location * location
+        if weights.attributes:
             attributes = attribute_loss(output.attributes.float(), batch["attributes"])
-            loss = loss + self.attributes_weight * attributes
+            loss = loss + weights.attributes * attributes
         return loss
 
     def on_train_epoch_end(self) -> None:

@@ -1,8 +1,11 @@
 """`python train.py resume=RUN_FOLDER` after kill -9."""
 
 import os
+import shutil
 import subprocess
 import sys
+
+from omegaconf import OmegaConf
 
 from .conftest import ROOT, command
 from .test_refusals import refused
@@ -37,3 +40,36 @@ def test_a_sweep_and_other_settings_are_refused(workplace, trained):
         assert "trainer.max_epochs" in line
     finally:
         (trained.folder / "kept.json").rename(trained.folder / "metrics.json")
+
+
+def test_a_run_of_the_previous_version_is_resumed(workplace, trained):
+    run = workplace / "previous"
+    shutil.copytree(trained.folder, run)
+    (run / "metrics.json").unlink()
+    config = OmegaConf.load(run / ".hydra" / "config.yaml")
+    config.explain.benchmark = config.explain.erase = False
+    config.data._target_ = "lungcam.cohorts.phantom.phantom_cohort"
+    config.transforms.threshold._target_ = "lungcam.transforms.threshold.HUThreshold"
+    config.callbacks.localisation = {
+        "_target_": "lungcam.callbacks.Localisation",
+        "layer": "${explain.layer}",
+        "method": "${explain.method}",
+    }
+    OmegaConf.save(config, run / ".hydra" / "config.yaml")
+    done = command("train.py", "resume=previous", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "lungcam.cohorts.phantom.phantom_cohort is now lungcam.phantom.phantom_cohort",
+        "lungcam.transforms.threshold.HUThreshold is now lungcam.transforms.HUThreshold",
+        "lungcam.callbacks.Localisation is ignored",
+    ):
+        assert done.stdout.count(line) == 1
+    predictions = (trained.folder / "predictions.csv").read_bytes()
+    assert (run / "predictions.csv").read_bytes() == predictions
+
+
+def test_settings_of_a_removed_callback_are_ignored(workplace):
+    arguments = ("callbacks.localisation.layer=conv2", "~callbacks.localisation", "seed=-1")
+    done = command("train.py", *arguments, cwd=workplace)
+    assert "callbacks.localisation is ignored" in done.stdout
+    assert refused(done).startswith("lungcam: seed=-1")

@@ -15,6 +15,7 @@ from torchmetrics.functional.classification import (
     binary_recall,
 )
 
+from lungcam.config.options import AuxiliaryWeights
 from lungcam.nets import NoduleNet, Small3D, attribute_loss, outline_loss
 from lungcam.training import Classifier
 
@@ -98,7 +99,8 @@ def test_losses_of_outline_and_attributes_are_weighted(weights):
     torch.manual_seed(0)
     reader = NoduleNet(shape=(16, 8, 8), attributes=("a", "b", "c"), width=4, hidden=6)
     torch.nn.init.normal_(reader.classifier.weight)
-    classifier = Classifier(reader, outline_weight=weights[0], attributes_weight=weights[1]).eval()
+    auxiliary = AuxiliaryWeights(outline=weights[0], attributes=weights[1])
+    classifier = Classifier(reader, auxiliary=auxiliary).eval()
     batch = {
         "input": torch.rand(3, 1, 16, 8, 8) * 2 - 1,
         "label": torch.tensor([1, 0, 1]),
@@ -126,7 +128,7 @@ def test_samples_without_a_label_teach_outline_and_attributes_alone():
     torch.manual_seed(0)
     reader = NoduleNet(shape=(8, 8, 8), attributes=("a",), width=4, hidden=6)
     torch.nn.init.normal_(reader.classifier.weight)
-    classifier = Classifier(reader, outline_weight=0.5, attributes_weight=0.25).eval()
+    classifier = Classifier(reader, auxiliary=AuxiliaryWeights(outline=0.5, attributes=0.25)).eval()
     batch = {
         "input": torch.rand(4, 1, 8, 8, 8) * 2 - 1,
         "label": torch.tensor([1, -1, 0, -1]),
@@ -155,7 +157,7 @@ def test_samples_without_a_label_teach_outline_and_attributes_alone():
 
 def test_validation_needs_labels_alone(trainer):
     reader = NoduleNet(shape=(8, 16, 8), width=4, hidden=6, attributes=("a",))
-    classifier = Classifier(reader, outline_weight=0.3, attributes_weight=0.1).eval()
+    classifier = Classifier(reader, auxiliary=AuxiliaryWeights(outline=0.3, attributes=0.1)).eval()
     images = [{"input": torch.randn(1, 8, 16, 8), "label": i % 2} for i in range(10)]
     # batches without lesion and attributes
     (figures,) = trainer.validate(classifier, DataLoader(images, batch_size=4), verbose=False)
