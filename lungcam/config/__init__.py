@@ -1,1 +1,1 @@
-"""config."""
+"""Configuration: options, schema, names of the previous version, and instantiation."""

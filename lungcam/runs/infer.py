@@ -52,13 +52,13 @@ def infer(config: DictConfig) -> None:
 
         require_highdicom()
     device = "cuda" if device_settings(config.gpus)["accelerator"] == "gpu" else "cpu"
-    scan, out = Path(config.scan), Path(config.out)
+    ckpt, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     is_table = scan.suffix.lower() == ".csv"
     if is_table and config.series is not None:
         raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
     # before the checkpoint loads: a wrong path is refused at once
     samples = [] if is_table else _discover_samples(scan, config.series, out=out)
-    checkpoint = find_checkpoint(Path(config.ckpt))
+    checkpoint = find_checkpoint(ckpt)
     predictor = load_predictor(checkpoint, torch.device(device), explain=explain)
     faults: list[Fault] = []
     if is_table:
