@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures that several tests share."""
 
 import os
 import shutil
@@ -27,15 +27,15 @@ def lidc_series(sample_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's Chromium, driven by Playwright; what needs it skips where either is missing."""
+    """Debian's Chromium driven by Playwright; skips the test if either is missing."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium: install Debian's")
     reason = "needs playwright: '.[test]'"
     sync_playwright = pytest.importorskip("playwright.sync_api", reason=reason).sync_playwright
-    # without a graphics card, it draws WebGL in software only if told
+    # without a graphics card, Chromium needs these to draw WebGL in software
     options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=options)
-        yield opened
-        opened.close()
+        instance = playwright.chromium.launch(executable_path=program, args=options)
+        yield instance
+        instance.close()

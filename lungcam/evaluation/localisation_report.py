@@ -10,7 +10,7 @@ import numpy as np
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.evaluation.candidate_sources import BASELINES, NET
 from lungcam.evaluation.localisation import ImageResult, LesionResult, Localiser
-from lungcam.explain import LEVELS, MAP_FIGURES, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_FIGURES
+from lungcam.explain import LEVELS, MAP_METRICS, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_METRICS
 from lungcam.grid import lps_columns
 from lungcam.metrics import (
     AVERAGES_RULE,
@@ -183,7 +183,7 @@ def _lesion_figures(lesions: Sequence[LesionResult], seed: int) -> dict[str, dic
     """Average every figure of the net and of its baselines over lesions."""
     patients = np.array([result.sample.patient_id for result in lesions])
     figures = {}
-    for name in (*POINT_FIGURES, *MAP_FIGURES):
+    for name in (*POINT_METRICS, *MAP_METRICS):
         values = np.array([result.figures[NET][name] for result in lesions])
         # peak_in_mask is known only for lesions with a mask
         rows = ~np.isnan(values)
@@ -294,7 +294,7 @@ def _candidate_rows(images: Sequence[ImageResult]) -> Iterator[dict[str, object]
 
 
 def _lesion_columns() -> list[str]:
-    figures = [*POINT_FIGURES, *MAP_FIGURES]
+    figures = [*POINT_METRICS, *MAP_METRICS]
     return [
         *("sample_id", "patient_id", "seriesuid", "label", "coordX", "coordY", "coordZ"),
         *("diameter_mm", "peakX", "peakY", "peakZ", *figures),

@@ -10,8 +10,8 @@ from lungcam.metrics import within_radius
 HIT_MARGIN_MM = 5.0
 # shares of the map's maximum from which a voxel counts as hot
 LEVELS = (0.25, 0.5, 0.75)
-POINT_FIGURES = ("peak_within_radius", "peak_within_radius_5mm", "peak_in_mask", "distance_mm")
-MAP_FIGURES = (
+POINT_METRICS = ("peak_within_radius", "peak_within_radius_5mm", "peak_in_mask", "distance_mm")
+MAP_METRICS = (
     "energy_inside",
     *(f"iou_{level:.0%}".rstrip("%") for level in LEVELS),
     *(f"dice_{level:.0%}".rstrip("%") for level in LEVELS),
@@ -19,7 +19,7 @@ MAP_FIGURES = (
 
 
 def measure_point(point: np.ndarray, lesion: Lesion) -> dict[str, float]:
-    """Play the pointing game with a point in RAS mm; keys are `POINT_FIGURES`.
+    """Play the pointing game with a point in RAS mm; keys are `POINT_METRICS`.
 
     A NaN point has no place: it hits nothing, infinitely far away. `peak_in_mask` is NaN where the
     lesion has no mask.
@@ -30,18 +30,18 @@ def measure_point(point: np.ndarray, lesion: Lesion) -> dict[str, float]:
         for margin in (0.0, HIT_MARGIN_MM)
     )
     distance_mm = np.inf if np.isnan(distance) else distance
-    return dict(zip(POINT_FIGURES, (*hits, lesion.contains(point), distance_mm), strict=True))
+    return dict(zip(POINT_METRICS, (*hits, lesion.contains(point), distance_mm), strict=True))
 
 
 def measure_map(heat: np.ndarray, share: np.ndarray) -> dict[str, float]:
-    """Compute energy, IoU and Dice; keys are `MAP_FIGURES`, arguments those of `energy_inside`."""
+    """Compute energy, IoU and Dice; keys are `MAP_METRICS`, arguments those of `energy_inside`."""
     overlaps = [overlap(heat, share, level=level) for level in LEVELS]
     values = (
         energy_inside(heat, share),
         *(iou for iou, _ in overlaps),
         *(dice for _, dice in overlaps),
     )
-    return dict(zip(MAP_FIGURES, values, strict=True))
+    return dict(zip(MAP_METRICS, values, strict=True))
 
 
 def measure_chance(
@@ -72,7 +72,7 @@ def measure_chance(
     in_mask = uniform["energy_inside"] if lesion.mask is not None else np.nan
     points = grid.to_world(np.argwhere(lungs))
     distance_mm = float(np.median(np.linalg.norm(points - lesion.center_mm, axis=1)))
-    return dict(zip(POINT_FIGURES, (*hits, in_mask, distance_mm), strict=True)) | uniform
+    return dict(zip(POINT_METRICS, (*hits, in_mask, distance_mm), strict=True)) | uniform
 
 
 def is_hit(

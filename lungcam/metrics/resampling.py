@@ -17,7 +17,7 @@ AVERAGES_RULE = (
     "no resample differs, Wilson's interval with one lesion a patient"
 )
 
-# from weights `(R, N)` to a figure, or a row of figures, for each resample
+# from weights `(R, N)` to a value, or a row of values, for each resample
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 
@@ -88,7 +88,7 @@ def resample_patients(
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
     """Return the 95 % interval of bootstrap values `(R,)`; NaN where they have no spread.
 
-    A figure that no resample moves, such as the sensitivity of a net without an error, is not
+    A statistic that no resample moves, such as the sensitivity of a net without an error, is not
     known for certain: this bootstrap cannot bound it. Resamples with the value NaN, in which
     nothing can be compared, are left out.
     """

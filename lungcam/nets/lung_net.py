@@ -87,8 +87,8 @@ class LungNet(nn.Module):
 
     def read(self, image: torch.Tensor) -> NetOutput:
         """Map images `(B, 1, W, H, D)` to logits and outlines; outlines are on cells."""
-        fine = self.fine(_window(image, *DENSE))
-        coarse = self.coarse(avg_pool3d(_window(image, *FAINT), CELL))
+        fine = self.fine(_window(image, DENSE))
+        coarse = self.coarse(avg_pool3d(_window(image, FAINT), CELL))
         wider = interpolate(coarse, scale_factor=float(COARSE // CELL), mode="trilinear")
         joined = self.joined(torch.cat([fine, wider], dim=1))
         location = self.location(joined[:, : self.wide])
@@ -106,5 +106,7 @@ class LungNet(nn.Module):
         return NetOutput(logit, location, location.new_zeros(len(image), 0))
 
 
-def _window(image: torch.Tensor, low: float, high: float) -> torch.Tensor:
+def _window(image: torch.Tensor, window: tuple[float, float]) -> torch.Tensor:
+    """Scale a window of standard deviations to -1..1."""
+    low, high = window
     return ((image - low) * (2 / (high - low)) - 1).clamp(-1, 1)

@@ -1,4 +1,4 @@
-"""One small training run that several tests look at."""
+"""Commands as a user runs them, and one small training run for several tests."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# enough phantoms for patients of both labels on every side; small enough for a test
+# enough phantoms for patients of both labels in every split, and few enough for a test
 TINY = (
     "data.n=16",
     "data.matrix=96",
@@ -35,7 +35,7 @@ class Run:
 
 @functools.cache
 def _loaded() -> subprocess.Popen:
-    """The process that commands are forked from."""
+    """Start the process from which commands are forked."""
     return subprocess.Popen(
         [sys.executable, Path(__file__).with_name("loaded.py")],
         stdin=subprocess.PIPE,
@@ -48,22 +48,22 @@ def _loaded() -> subprocess.Popen:
 def command(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
     """Run an entry script as a user would, from another folder."""
     with tempfile.TemporaryDirectory() as folder:
-        told = [Path(folder) / name for name in ("out", "err")]
-        asked = {
+        out, err = (Path(folder) / name for name in ("out", "err"))
+        job = {
             "script": str(ROOT / script),
-            "arguments": [str(one) for one in arguments],
+            "arguments": list(map(str, arguments)),
             "cwd": str(cwd),
-            "out": str(told[0]),
-            "err": str(told[1]),
+            "out": str(out),
+            "err": str(err),
         }
-        print(json.dumps(asked), file=_loaded().stdin, flush=True)
+        print(json.dumps(job), file=_loaded().stdin, flush=True)
         code = int(_loaded().stdout.readline())
-        return subprocess.CompletedProcess(arguments, code, *(one.read_text() for one in told))
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ended() -> Iterator[None]:
-    """End that process, too."""
+def _process_ended() -> Iterator[None]:
+    """End the process from which commands are forked."""
     yield
     if _loaded.cache_info().currsize:
         with _loaded() as process:
@@ -72,13 +72,13 @@ def _ended() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory) -> Path:
-    """Folder in which all commands run, so that they share the phantoms."""
+    """Return the folder in which all commands run, so that they share the phantoms."""
     return tmp_path_factory.mktemp("workplace")
 
 
 @pytest.fixture(scope="session")
 def trained(workplace: Path) -> Run:
-    """A run of `python train.py model=small3d` on tiny phantoms."""
+    """Run `python train.py model=small3d` on tiny phantoms."""
     done = command(
         "train.py",
         "model=small3d",

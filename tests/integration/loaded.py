@@ -1,10 +1,10 @@
-"""One process that has loaded torch and the rest, and is forked for each command of the tests.
+"""Process that has loaded torch and the other libraries, forked for each command of the tests.
 
-Loading takes most of a small command's time. A fork has what a new process has but for that: its
-own working folder, output, arguments, exit code and exit handlers. Whether a command starts from
-nothing is tested where README's commands are.
+Loading takes most of a small command's time. Otherwise a fork is like a new process: it has its own
+working folder, output, arguments, exit code and exit handlers. tests/test_readme.py starts commands
+in new processes.
 
-Reads a JSON line a command: script, arguments, cwd, out, err; writes its exit code.
+Reads a JSON line for each command: script, arguments, cwd, out, err; writes its exit code.
 """
 
 import atexit
@@ -16,13 +16,13 @@ import traceback
 
 
 def load() -> None:
-    """Load what commands load late."""
+    """Load the modules that commands load late."""
     import lungcam.runs.infer
     import lungcam.runs.train  # noqa: F401
 
 
 def become(script: str, arguments: list[str], cwd: str, out: str, err: str) -> int:
-    """Run a command in this process, as `python script arguments` would; its exit code."""
+    """Run a command in this process as `python script arguments` would; return its exit code."""
     os.chdir(cwd)
     for stream, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
@@ -36,7 +36,7 @@ def become(script: str, arguments: list[str], cwd: str, out: str, err: str) -> i
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-    except BaseException:  # what Python does with an exception that nobody caught
+    except BaseException:  # as Python treats an exception that is not caught
         traceback.print_exc()
         code = 1
     atexit._run_exitfuncs()
@@ -46,7 +46,7 @@ def become(script: str, arguments: list[str], cwd: str, out: str, err: str) -> i
 
 
 def main() -> None:
-    """Fork for each line."""
+    """Fork for each line of the standard input."""
     load()
     for line in sys.stdin:
         child = os.fork()

@@ -1,4 +1,4 @@
-"""The cache: prepared in parts, killed while it is built, looked at and cleared."""
+"""The cache: prepared in parts, killed during preparation, listed and cleared."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ KILLS = 2
 
 
 def contents(cache: Path) -> dict[str, bytes]:
-    return {one.name: one.read_bytes() for one in cache.glob("inputs/[0-9a-f]*.prepared")}
+    return {file.name: file.read_bytes() for file in cache.glob("inputs/[0-9a-f]*.prepared")}
 
 
 def lungcam(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -31,9 +31,9 @@ def lungcam(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """A folder with `parts`, a cache that was prepared in two parts."""
-    folder = tmp_path_factory.mktemp("cache")
+def folder(tmp_path_factory) -> Path:
+    """Return a folder with `parts`, a cache that was prepared in two parts."""
+    path = tmp_path_factory.mktemp("cache")
     done = command(
         "train.py",
         "-m",
@@ -41,18 +41,18 @@ def place(tmp_path_factory) -> Path:
         "cache=parts",
         *SETTINGS,
         "hydra.sweep.dir=sweep",
-        cwd=folder,
+        cwd=path,
     )
     assert done.returncode == 0, done.stderr
     for part in (1, 2):
         assert f"part {part} of 2: 8 inputs are in the cache" in done.stdout
-    # prepared alone
-    assert not list((folder / "sweep").rglob("*.ckpt"))
-    return folder
+    # nothing was trained
+    assert not list((path / "sweep").rglob("*.ckpt"))
+    return path
 
 
 def start(folder: Path) -> subprocess.Popen:
-    """Begin to prepare everything, as a group of processes."""
+    """Start to prepare everything, as a group of processes."""
     arguments = ["prepare=1/1", "cache=killed", *SETTINGS, "hydra.run.dir=run"]
     return subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *arguments],
@@ -63,45 +63,45 @@ def start(folder: Path) -> subprocess.Popen:
     )
 
 
-def test_all_parts_are_the_whole_also_where_its_building_is_killed(place):
-    (place / "killed" / "inputs").mkdir(parents=True)
+def test_parts_and_killed_preparations_give_the_same_cache(folder):
+    (folder / "killed" / "inputs").mkdir(parents=True)
     for _ in range(KILLS):
-        job, before = start(place), len(contents(place / "killed"))
-        while job.poll() is None and len(contents(place / "killed")) == before:
+        job, before = start(folder), len(contents(folder / "killed"))
+        while job.poll() is None and len(contents(folder / "killed")) == before:
             time.sleep(0.005)
         if job.poll() is None:
             os.killpg(job.pid, signal.SIGKILL)
         job.wait()
-        states = {one.state for one in inventory(place / "killed" / "inputs")}
-        # a child that was killed with it may not be gone yet
+        states = {entry.state for entry in inventory(folder / "killed" / "inputs")}
+        # a child process that was killed too may not have ended yet
         assert states <= {"current", "left over", "unfinished", "memory"}
     # two at once
-    assert [job.wait() for job in [start(place), start(place)]] == [0, 0]
-    whole = contents(place / "killed")
+    assert [job.wait() for job in [start(folder), start(folder)]] == [0, 0]
+    whole = contents(folder / "killed")
     assert len(whole) == 16
-    assert whole == contents(place / "parts")
+    assert whole == contents(folder / "parts")
 
 
-def test_info_tells_damage_and_clear_removes_only_what_it_may(place):
-    cache = place / "parts"
+def test_info_lists_damaged_entries_and_clear_removes_only_entries(folder):
+    cache = folder / "parts"
     file = next(cache.glob("inputs/*.prepared"))
     file.write_bytes(file.read_bytes()[:-1])
     (cache / "inputs" / "mine.txt").write_text("not lungcam's")
-    told = lungcam("cache", "info", "cache=parts", cwd=place)
-    assert told.returncode == 0, told.stderr
-    assert "16 prepared inputs" in told.stdout
-    assert "15 of this version" in told.stdout
-    assert "1 damaged" in told.stdout
-    done = lungcam("cache", "clear", "cache=parts", "stale=true", cwd=place)
+    done = lungcam("cache", "info", "cache=parts", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "16 prepared inputs" in done.stdout
+    assert "15 of this version" in done.stdout
+    assert "1 damaged" in done.stdout
+    done = lungcam("cache", "clear", "cache=parts", "stale=true", cwd=folder)
     assert "removed 1 file" in done.stdout
     assert len(contents(cache)) == 15
-    done = lungcam("cache", "clear", "cache=parts", cwd=place)
+    done = lungcam("cache", "clear", "cache=parts", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert [one.name for one in (cache / "inputs").iterdir()] == ["mine.txt"]
+    assert [file.name for file in (cache / "inputs").iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
         (("cache",), "cache: say what to do"),
         (("cache", "empty"), "cache: say what to do"),
@@ -109,14 +109,14 @@ def test_info_tells_damage_and_clear_removes_only_what_it_may(place):
         (("cache", "clear", "stale=yes"), "stale=yes"),
     ],
 )
-def test_a_wrong_command_is_named(arguments, named, tmp_path):
+def test_a_wrong_command_is_refused_in_one_line(arguments, message, tmp_path):
     done = lungcam(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert named in line
+    assert message in line
 
 
-def test_a_wrong_part_is_named(place):
-    done = command("train.py", "prepare=5/4", *SETTINGS, cwd=place)
+def test_a_wrong_part_is_refused(folder):
+    done = command("train.py", "prepare=5/4", *SETTINGS, cwd=folder)
     assert done.returncode == 2
     assert "prepare=5/4: give K/N" in done.stderr

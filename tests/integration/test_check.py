@@ -24,7 +24,7 @@ def check(*arguments, cwd) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """A whole phantom, one whose left lung is opaque, a crop of two slices and a damaged file."""
+    """Write a phantom, one with an opaque left lung, a crop of two slices and a damaged file."""
     folder = tmp_path_factory.mktemp("scans")
     phantom = make_phantom(3, "healthy", matrix=96)
     grid = Grid(phantom.hu.shape, phantom.affine)
@@ -42,7 +42,7 @@ def scans(tmp_path_factory):
     return folder
 
 
-def test_each_scan_has_one_line_and_the_worst_decides_the_exit_code(scans, tmp_path):
+def test_each_scan_has_one_line_and_the_worst_determines_the_exit_code(scans, tmp_path):
     done = check(scans, f"out={tmp_path}", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
@@ -54,18 +54,18 @@ def test_each_scan_has_one_line_and_the_worst_decides_the_exit_code(scans, tmp_p
         assert lines[name].startswith("REFUSED ")
     assert "4 scan(s): 2 refused, 1 to be looked at." in done.stdout
     report = json.loads((tmp_path / "check.json").read_text())
-    assert [one["usable"] for one in report].count(True) == 2
+    assert [scan["usable"] for scan in report].count(True) == 2
     assert (tmp_path / "masks.png").is_file()
 
 
-def test_a_crop_of_two_slices_is_good_for_the_nodule_view(scans, tmp_path):
+def test_a_crop_of_two_slices_suits_the_nodule_view(scans, tmp_path):
     done = check(scans / "crop.nii.gz", "view=nodule", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "no fault found" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "name the scans"),
         (["gone"], "gone"),
@@ -75,15 +75,15 @@ def test_a_crop_of_two_slices_is_good_for_the_nodule_view(scans, tmp_path):
         (["--fast", "."], "--fast"),
     ],
 )
-def test_a_wrong_setting_is_refused_in_one_line(scans, arguments, said):
+def test_a_wrong_setting_is_refused_in_one_line(scans, arguments, message):
     done = check(*arguments, cwd=scans)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert said in line
+    assert message in line
     assert line.startswith("lungcam: ")
 
 
-def test_the_scan_on_disk_is_left_as_it_was(scans, tmp_path):
+def test_the_scan_on_disk_is_not_changed(scans, tmp_path):
     before = nib.load(scans / "whole.nii.gz").get_fdata().sum()
     check(scans / "whole.nii.gz", cwd=tmp_path)
     assert nib.load(scans / "whole.nii.gz").get_fdata().sum() == before

@@ -1,4 +1,4 @@
-"""`python train.py cv.folds=2`: a run folder a fold, pooled, and gone on with where it stopped."""
+"""`python train.py cv.folds=2`: a run folder for each fold, pooled, and resumed."""
 
 import csv
 import json
@@ -28,12 +28,12 @@ def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace
         }
         for fold in range(2)
     ]
-    everyone = {row["patient_id"] for row in read(run / "fold_0" / "samples.csv")}
-    assert tested[0] | tested[1] == everyone
+    patients = {row["patient_id"] for row in read(run / "fold_0" / "samples.csv")}
+    assert tested[0] | tested[1] == patients
     assert not tested[0] & tested[1]
-    assert {row["patient_id"] for row in read(run / "predictions.csv")} == everyone
+    assert {row["patient_id"] for row in read(run / "predictions.csv")} == patients
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["test"]["n"] == len(everyone) == 16
+    assert metrics["test"]["n"] == len(patients) == 16
     assert f"AUC of 16 samples in 2 folds, pooled: {metrics['test']['auc']:.3f}" in done.stdout
     for fold in range(2):
         for name in (
@@ -47,17 +47,17 @@ def test_every_patient_is_tested_once_and_a_lost_fold_is_trained_again(workplace
     # each fold logs into its own folder
     assert not (run / "checkpoints").exists()
 
-    kept = {name: (run / name).read_bytes() for name in ("metrics.json", "predictions.csv")}
+    before = {name: (run / name).read_bytes() for name in ("metrics.json", "predictions.csv")}
     first = (run / "fold_0" / "checkpoints" / "best.ckpt").stat().st_mtime_ns
     shutil.rmtree(run / "fold_1")
-    for name in kept:
+    for name in before:
         (run / name).unlink()
     done = command("train.py", "resume=cv", cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "fold 1 of 2" in done.stdout
     assert "fold 0 of 2" not in done.stdout
     assert (run / "fold_0" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == first
-    assert {name: (run / name).read_bytes() for name in kept} == kept
+    assert {name: (run / name).read_bytes() for name in before} == before
 
     done = subprocess.run(
         [sys.executable, "-m", "lungcam", "compare", run, run],

@@ -23,10 +23,10 @@ def test_three_processes_train_one_net_in_one_folder(workplace, trained):
     (run,) = (workplace / "ddp").iterdir()
     with (run / "predictions.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "val"]
-    # shared out as in training, two of them would be seen twice
+    # distributed as in training, two of them would be predicted twice
     assert len(rows) == 4
     metrics = json.loads((run / "metrics.json").read_text())
-    # what they found together while they trained is what one finds afterwards
+    # the metrics of all processes in training equal those of one process afterwards
     events = EventAccumulator(str(run))
     events.Reload()
     signs = [(float(row["logit"]), 1 if row["label"] == "1" else -1) for row in rows]
@@ -38,7 +38,7 @@ def test_three_processes_train_one_net_in_one_folder(workplace, trained):
     assert checkpoint["global_step"] == 1
 
 
-def test_torchruns_processes_share_a_folder_and_each_has_its_part(workplace, trained):
+def test_processes_of_torchrun_share_a_folder_and_the_samples(workplace, trained):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"),

@@ -13,7 +13,7 @@ from .conftest import command
 
 
 def same_grid(volume: sitk.Image, scan: sitk.Image) -> bool:
-    """Whether two volumes have their voxels at the same places, within 0.01 mm."""
+    """Return True if the voxels of two volumes have the same positions within 0.01 mm."""
     corners = [
         (0, 0, 0),
         *(tuple(np.eye(3, dtype=int)[a] * (scan.GetSize()[a] - 1)) for a in range(3)),
@@ -29,15 +29,15 @@ def same_grid(volume: sitk.Image, scan: sitk.Image) -> bool:
 
 
 @pytest.fixture(scope="module")
-def answers(trained):
-    """What the training run wrote for the samples it did not train on."""
+def predictions(trained):
+    """Read the predictions of the training run for validation and test."""
     with (trained.folder / "predictions.csv").open() as file:
         return {row["sample_id"]: row for row in csv.DictReader(file)}
 
 
 @pytest.fixture(scope="module")
-def phantom(workplace, answers):
-    return next(workplace.glob(f"outputs/cache/phantoms/*/{min(answers)}.nii.gz"))
+def phantom(workplace, predictions):
+    return next(workplace.glob(f"outputs/cache/phantoms/*/{min(predictions)}.nii.gz"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def predicted(workplace, trained, phantom):
     return workplace / "one" / phantom.name.removesuffix(".nii.gz")
 
 
-def test_prediction_says_all_that_users_rely_on(predicted, workplace, trained):
+def test_prediction_json_has_all_keys_that_users_rely_on(predicted, workplace, trained):
     prediction = json.loads((predicted / "prediction.json").read_text())
     assert 0 <= prediction["probability"] <= 1
     assert prediction["label"] == int(prediction["probability"] >= prediction["threshold"])
@@ -58,27 +58,27 @@ def test_prediction_says_all_that_users_rely_on(predicted, workplace, trained):
     assert {"read", "lungs", "model", "explain", "render", "total"} <= set(prediction["timings_s"])
     assert prediction["peak_memory_mb"] > 100
     assert 1000 < prediction["mask_quality"]["lungs_ml"] < 8000
-    (padding,) = prediction["warnings"]  # phantoms have some, as scanners do
+    (padding,) = prediction["warnings"]  # phantoms have padding, as scanners do
     assert "set to -1024 HU" in padding
     assert prediction["mask_quality"]["flags"] == []
     explanation = prediction["explanation"]
-    made = {name: explanation.pop(name) for name in ("method", "layer", "evidence")}
-    assert made == {"method": "gradcam", "layer": "conv3", "evidence": "both"}
-    # after one epoch a net knows nothing, and its maps are not to be trusted
+    settings = {name: explanation.pop(name) for name in ("method", "layer", "evidence")}
+    assert settings == {"method": "gradcam", "layer": "conv3", "evidence": "both"}
+    # after one epoch a net has learnt nothing, and its maps fail their checks
     assert explanation["verdict"] == "failed"
     assert explanation["reasons"]
     assert prediction["notice"].startswith("Research use only")
 
 
-def test_infer_gives_what_training_gave(predicted, answers):
+def test_infer_predicts_as_the_training_run_did(predicted, predictions):
     prediction = json.loads((predicted / "prediction.json").read_text())
     # the logit is the net's own, the probability is calibrated
     for name in ("logit", "probability"):
-        told = float(answers[predicted.name][name])
-        assert prediction[name] == pytest.approx(told, abs=1e-4), name
+        expected = float(predictions[predicted.name][name])
+        assert prediction[name] == pytest.approx(expected, abs=1e-4), name
 
 
-def test_volumes_stand_on_the_scans_grid(predicted, phantom):
+def test_volumes_are_on_the_grid_of_the_scan(predicted, phantom):
     scan = sitk.ReadImage(str(phantom))
     for name in ("heatmap", "mask", "lungs"):
         assert same_grid(sitk.ReadImage(str(predicted / f"{name}.nii.gz")), scan)
@@ -87,28 +87,28 @@ def test_volumes_stand_on_the_scans_grid(predicted, phantom):
     assert mask.sum() > lungs.sum()
 
 
-def test_another_explanation_than_the_checkpoint_carries(workplace, trained, phantom):
-    wanted = ("explain.method=layercam", "explain.layer=conv2", "explain.evidence=against")
+def test_another_explanation_than_that_of_the_checkpoint(workplace, trained, phantom):
+    settings = ("explain.method=layercam", "explain.layer=conv2", "explain.evidence=against")
     done = command(
         "infer.py",
         "ckpt=run",
         f"scan={phantom}",
         "out=other",
-        *wanted,
+        *settings,
         "picture=false",
         cwd=workplace,
     )
     assert done.returncode == 0, done.stderr
     folder = workplace / "other" / phantom.name.removesuffix(".nii.gz")
-    told = json.loads((folder / "prediction.json").read_text())["explanation"]
-    made = {name: told[name] for name in ("method", "layer", "evidence")}
-    assert made == {"method": "layercam", "layer": "conv2", "evidence": "against"}
+    explanation = json.loads((folder / "prediction.json").read_text())["explanation"]
+    settings = {name: explanation[name] for name in ("method", "layer", "evidence")}
+    assert settings == {"method": "layercam", "layer": "conv2", "evidence": "against"}
     heat = nib.load(folder / "heatmap.nii.gz").get_fdata()
     assert heat.min() >= 0
     assert heat.max() > 0
 
 
-def test_picture_is_there(predicted):
+def test_the_picture_is_not_empty(predicted):
     picture = sitk.GetArrayFromImage(sitk.ReadImage(str(predicted / "render.png")))
     assert picture.shape[2] == 3
     assert picture.std() > 5
@@ -140,11 +140,11 @@ def test_a_table_with_labels_a_bad_row_and_odd_names(workplace, trained, phantom
         assert not (folder / "render.png").exists()
 
 
-def test_infer_measures_maps_as_training_did(workplace, trained, answers):
+def test_infer_localises_as_the_training_run_did(workplace, trained, predictions):
     with (trained.folder / "samples.csv").open() as file:
         table = list(csv.DictReader(file))
-    tested = [row for row in table if answers.get(row["sample_id"], {}).get("split") == "test"]
-    # beside the run's own table: paths in it are relative
+    tested = [row for row in table if predictions.get(row["sample_id"], {}).get("split") == "test"]
+    # in the folder of the run's own table: its paths are relative
     with (trained.folder / "tested.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, table[0].keys())
         writer.writeheader()
@@ -153,20 +153,20 @@ def test_infer_measures_maps_as_training_did(workplace, trained, answers):
     done = command("infer.py", *arguments, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "maps at 2 lesions of 2 patients" in done.stdout
-    first, again = (
+    first, second = (
         json.loads((workplace / name / "localisation.json").read_text())
         for name in ("run", "located")
     )
     for name in ("peak_within_radius", "distance_mm", "energy_inside"):
-        assert again["sizes"]["all"][name]["value"] == pytest.approx(
+        assert second["sizes"]["all"][name]["value"] == pytest.approx(
             first["sizes"]["all"][name]["value"], abs=1e-3
         )
-    assert again["sizes"]["all"]["froc"]["cpm"] == first["sizes"]["all"]["froc"]["cpm"]
+    assert second["sizes"]["all"]["froc"]["cpm"] == first["sizes"]["all"]["froc"]["cpm"]
     with (workplace / "located" / "candidates.csv").open() as file:
-        assert {row["seriesuid"] for row in csv.DictReader(file)} <= set(answers)
+        assert {row["seriesuid"] for row in csv.DictReader(file)} <= set(predictions)
 
 
-def test_a_folder_of_many(workplace, trained, phantom):
+def test_a_folder_of_many_scans(workplace, trained, phantom):
     folder = workplace / "folder"
     folder.mkdir()
     for i in range(2):
@@ -181,7 +181,7 @@ def test_a_folder_of_many(workplace, trained, phantom):
         ]
 
 
-def test_a_scan_without_lungs_leaves_nothing_behind(workplace, trained):
+def test_a_scan_without_lungs_writes_nothing(workplace, trained):
     water = sitk.GetImageFromArray(np.full((20, 32, 32), -300, np.int16))
     sitk.WriteImage(water, str(workplace / "water.nii.gz"))
     done = command("infer.py", "ckpt=run", "scan=water.nii.gz", "out=nothing", cwd=workplace)
@@ -191,7 +191,7 @@ def test_a_scan_without_lungs_leaves_nothing_behind(workplace, trained):
     assert not (workplace / "nothing").exists()
 
 
-def test_a_real_series_from_the_clinic(workplace, trained, sample_data, lidc_series):
+def test_a_clinical_series(workplace, trained, sample_data, lidc_series):
     scan = sample_data / "lidc_idri" / "LIDC-IDRI-0001"
     done = command("infer.py", "ckpt=run", f"scan={scan}", "out=real", cwd=workplace)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""`python infer.py` on many scans: faults, kills, and what is taken over."""
+"""`python infer.py` on many scans: faults, kills, and finished scans."""
 
 import csv
 import json
@@ -22,13 +22,13 @@ from lungcam.inference.scan import predict_scan
 from .conftest import ROOT, command
 
 GOOD = 4
-# under Linux alone it is told which processes a process has started
+# only Linux lists the processes that a process has started
 LINUX = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux' /proc")
 
 
 @pytest.fixture(scope="module")
 def scans(workplace, trained):
-    """Four phantoms of one name in four folders, and between them what is no scan."""
+    """Write four phantoms of one name into four folders, and two files that are no scans."""
     images = sorted(workplace.glob("outputs/cache/phantoms/*/phantom-????.nii.gz"))[:GOOD]
     for number, image in enumerate(images):
         folder = workplace / "tree" / f"site {number}"
@@ -46,7 +46,7 @@ def undisturbed(workplace, scans):
     done = command("infer.py", "ckpt=run", "scan=tree", "out=tree-out", cwd=workplace)
     assert done.returncode == 0, done.stderr
     out = workplace / "tree-out"
-    return told(out), rows(out), done
+    return records(out), rows(out), done
 
 
 def rows(out):
@@ -54,14 +54,14 @@ def rows(out):
         return list(csv.DictReader(file))
 
 
-def told(out):
-    """What was said of each scan, but for times and memory, and the bytes of its map."""
-    found = {}
+def records(out):
+    """Read each scan's record, without times and memory, and the bytes of its map."""
+    record_of = {}
     for file in out.glob("*/prediction.json"):
-        one = json.loads(file.read_text())
-        del one["timings_s"], one["peak_memory_mb"]
-        found[file.parent.name] = one, (file.parent / "heatmap.nii.gz").read_bytes()
-    return found
+        record = json.loads(file.read_text())
+        del record["timings_s"], record["peak_memory_mb"]
+        record_of[file.parent.name] = record, (file.parent / "heatmap.nii.gz").read_bytes()
+    return record_of
 
 
 def written(out):
@@ -76,37 +76,37 @@ def begin(workplace, out):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # of a suite that itself was started in the background, Ctrl-C would be ignored
+        # Ctrl-C is ignored by default if the tests themselves run in the background
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def children(pid):
-    """Processes that a process has started."""
-    found = []
+    """Return the processes that a process has started."""
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = stat.read_text().rpartition(")")[2].split()[1]
         except OSError:
             continue
         if int(parent) == pid:
-            found.append(int(stat.parent.name))
-    return found
+            pids.append(int(stat.parent.name))
+    return pids
 
 
-def wait_for(what, job):
-    while not (found := what()):
+def wait_for(condition, job):
+    while not (value := condition()):
         assert job.poll() is None, job.stdout.read()
         time.sleep(0.005)
-    return found
+    return value
 
 
-def test_bad_scans_are_named_and_the_rest_go_on(undisturbed):
-    answers, table, done = undisturbed
+def test_bad_scans_are_named_and_the_others_are_predicted(undisturbed):
+    predicted, table, done = undisturbed
     ids = [row["sample_id"] for row in table]
     assert ids == sorted(ids)
     assert {row["sample_id"] for row in table if row["error"]} == {"half", "few"}
-    assert set(answers) == {f"site_{number}_chest" for number in range(GOOD)}
+    assert set(predicted) == {f"site_{number}_chest" for number in range(GOOD)}
     for row in table:
         assert (row["error"] == "") == (row["probability"] != "")
         if row["error"]:
@@ -116,7 +116,7 @@ def test_bad_scans_are_named_and_the_rest_go_on(undisturbed):
             assert row["sample_id"].replace("_chest", "").replace("_", " ") in row["image"]
 
 
-def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, tmp_path):
+def test_a_scan_has_the_same_prediction_alone_and_among_many(workplace, undisturbed, tmp_path):
     best = workplace / "run" / "checkpoints" / "best.ckpt"
     predictor = load_predictor(best, torch.device("cpu"))
     sample = Sample(
@@ -134,7 +134,7 @@ def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, 
         outputs=RequestedOutputs(masks=True, picture=False),
         request="",
     )
-    alone, heat = told(tmp_path)["x"]
+    alone, heat = records(tmp_path)["x"]
     many, other = undisturbed[0]["site_2_chest"]
     assert heat == other
     for name in set(alone) - {"scan", "request"}:
@@ -142,71 +142,71 @@ def test_read_ahead_or_alone_a_scan_has_the_same_answer(workplace, undisturbed, 
 
 
 @LINUX
-def test_killed_and_begun_again_it_ends_as_if_nothing_had_been(workplace, undisturbed):
-    """The first is killed with the first answer, the second as it reads; no process stays."""
+def test_a_killed_command_that_is_repeated_ends_as_an_undisturbed_one(workplace, undisturbed):
+    """Kill it after the first prediction, and then while it reads; no process remains."""
     out = workplace / "cut-short"
     job = begin(workplace, "cut-short")
     wait_for(lambda: list(out.glob("*/prediction.json")), job)
-    below = [one for child in children(job.pid) for one in (child, *children(child))]
+    processes = [pid for child in children(job.pid) for pid in (child, *children(child))]
     os.kill(job.pid, signal.SIGKILL)
     job.communicate()
     first = written(out)
     end = time.monotonic() + 60
-    while any(Path(f"/proc/{one}").exists() for one in below) and time.monotonic() < end:
+    while any(Path(f"/proc/{pid}").exists() for pid in processes) and time.monotonic() < end:
         time.sleep(0.01)
-    assert not [one for one in below if Path(f"/proc/{one}").exists()]
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
     job = begin(workplace, "cut-short")
-    # a decoder's crash takes the process that reads; this one is the first scan's
+    # a crash of a decoder ends the process that reads; this one reads the first scan
     (server,) = wait_for(
-        lambda: [one for one in children(job.pid) if children(one)],
+        lambda: [pid for pid in children(job.pid) if children(pid)],
         job,
     )
     victim = min(children(server))
     os.kill(victim, signal.SIGKILL)
-    said, _ = job.communicate()
-    assert job.returncode == 0, said
-    assert "scans were done already" in said
-    (died,) = [row for row in rows(out) if "process that read it ended" in row["error"]]
-    assert died["sample_id"] not in told(out)
-    # Ctrl-C before anything: the table tells what was taken over
+    output, _ = job.communicate()
+    assert job.returncode == 0, output
+    assert "scans were done already" in output
+    (failed,) = [row for row in rows(out) if "process that read it ended" in row["error"]]
+    assert failed["sample_id"] not in records(out)
+    # Ctrl-C before the first prediction: the table lists the scans that were taken over
     job = begin(workplace, "cut-short")
-    wait_for(lambda: [one for one in children(job.pid) if children(one)], job)
+    wait_for(lambda: [pid for pid in children(job.pid) if children(pid)], job)
     job.send_signal(signal.SIGINT)
-    said, _ = job.communicate()
-    assert job.returncode == 130, said
-    assert "Traceback" not in said
+    output, _ = job.communicate()
+    assert job.returncode == 130, output
+    assert "Traceback" not in output
     done = command("infer.py", "ckpt=run", "scan=tree", "out=cut-short", cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert first.items() <= written(out).items()
-    answers, table, _ = undisturbed
-    assert told(out) == answers
+    predicted, table, _ = undisturbed
+    assert records(out) == predicted
     assert rows(out) == table
 
 
-def test_what_is_done_is_taken_over_unless_something_changed(workplace, scans, undisturbed):
-    out, answers = workplace / "tree-out", undisturbed[0]
+def test_finished_scans_are_taken_over_unless_their_request_changed(workplace, scans, undisturbed):
+    out, predicted = workplace / "tree-out", undisturbed[0]
     before = written(out)
-    # an image that is not the same any more, and an answer that is damaged
+    # an image that has changed, and a damaged record
     (scans / "site 0" / "chest.nii.gz").resolve().touch()
     (out / "site_3_chest" / "prediction.json").write_text("{")
-    # a process of the past has left this behind
+    # left behind by a process that has ended
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = out / "site_3_chest" / f".{os.uname().nodename}~{ended.pid}~0123abcd.heatmap.nii.gz"
-    left.touch()
+    leftover = out / "site_3_chest" / f".{os.uname().nodename}~{ended.pid}~0123abcd.heatmap.nii.gz"
+    leftover.touch()
     done = command("infer.py", "ckpt=run", "scan=tree", "out=tree-out", cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "2 of 6 scans were done already" in done.stdout
-    again = {file.parent.name for file, at in written(out).items() if before[file] != at}
-    assert again == {"site_0_chest", "site_3_chest"}
-    assert not left.exists()
-    after = told(out)
-    assert after["site_0_chest"][0]["request"] != answers["site_0_chest"][0]["request"]
-    after["site_0_chest"][0]["request"] = answers["site_0_chest"][0]["request"]
-    assert after == answers
+    repeated = {file.parent.name for file, time in written(out).items() if before[file] != time}
+    assert repeated == {"site_0_chest", "site_3_chest"}
+    assert not leftover.exists()
+    after = records(out)
+    assert after["site_0_chest"][0]["request"] != predicted["site_0_chest"][0]["request"]
+    after["site_0_chest"][0]["request"] = predicted["site_0_chest"][0]["request"]
+    assert after == predicted
 
 
-def test_where_not_one_scan_can_be_predicted_it_is_the_inputs_fault(workplace, trained, scans):
+def test_if_no_scan_can_be_predicted_the_input_is_at_fault(workplace, trained, scans):
     folder = workplace / "bad"
     folder.mkdir()
     for name in ("one.nii.gz", "two.nii.gz"):
@@ -218,22 +218,24 @@ def test_where_not_one_scan_can_be_predicted_it_is_the_inputs_fault(workplace, t
 
 
 DEFECT = """
-import lungcam.inference.batch as many
+from lungcam.inference import batch
 from lungcam.cli.infer import main
 
-predict_scan = many.predict_scan
+predict_scan = batch.predict_scan
 
 def defective(*arguments, sample, **options):
     if sample.sample_id == "site_1_chest":
         raise KeyError("a defect")
     return predict_scan(*arguments, sample=sample, **options)
 
-many.predict_scan = defective
+batch.predict_scan = defective
 main()
 """
 
 
-def test_a_defect_costs_its_scan_and_other_settings_ask_again(workplace, undisturbed):
+def test_a_defect_fails_its_scan_only_and_other_settings_are_another_request(
+    workplace, undisturbed
+):
     out = workplace / "tree-out"
     arguments = ("ckpt=run", "scan=tree", "out=tree-out", "explain.method=layercam")
     done = subprocess.run(
@@ -241,10 +243,10 @@ def test_a_defect_costs_its_scan_and_other_settings_ask_again(workplace, undistu
     )
     assert done.returncode == 1
     assert "defects.log" in done.stderr.splitlines()[-1]
-    (row,) = [one for one in rows(out) if "a defect of lungcam" in one["error"]]
+    (row,) = [row for row in rows(out) if "a defect of lungcam" in row["error"]]
     assert row["sample_id"] == "site_1_chest"
     assert "KeyError: 'a defect'" in (out / "defects.log").read_text()
-    methods = {name: one["explanation"]["method"] for name, (one, _) in told(out).items()}
-    # what was there of the one that failed is left as it was
+    methods = {name: record["explanation"]["method"] for name, (record, _) in records(out).items()}
+    # earlier files of the scan that failed are kept
     assert methods.pop("site_1_chest") == "gradcam"
     assert set(methods.values()) == {"layercam"}

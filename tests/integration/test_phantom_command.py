@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lungcam.__main__ import main
+from lungcam.cli.commands import main
 from lungcam.errors import InputError
 from lungcam.scans import check_scan
 
@@ -22,7 +22,7 @@ def phantom(*arguments, cwd) -> subprocess.CompletedProcess:
     )
 
 
-def test_it_says_what_it_wrote_and_how_to_train_on_it(tmp_path):
+def test_it_prints_a_summary_and_the_command_to_train(tmp_path):
     done = phantom("my tree", "layout=luna16", "n=4", "matrix=64", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -37,7 +37,7 @@ def test_it_says_what_it_wrote_and_how_to_train_on_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["out"], "set layout= to one of luna16, lidc, nlst"),
         (["layout=lidc"], "name one folder"),
@@ -55,11 +55,11 @@ def test_it_says_what_it_wrote_and_how_to_train_on_it(tmp_path):
         (["mine", "layout=lidc"], "mine: holds other files; name a new or empty folder"),
     ],
 )
-def test_a_wrong_request_is_refused(tmp_path, monkeypatch, arguments, words):
+def test_a_wrong_setting_is_refused(tmp_path, monkeypatch, arguments, message):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=re.escape(words)):
+    with pytest.raises(InputError, match=re.escape(message)):
         main(["phantom", *arguments])
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "notes.txt"]
 
@@ -71,21 +71,21 @@ def test_a_refusal_is_one_line_and_exit_code_2(tmp_path):
     assert "set it from 4" in line
 
 
-def test_it_can_be_stopped_and_goes_on(tmp_path):
+def test_it_can_be_stopped_and_continued(tmp_path):
     settings = ["tree", "layout=lidc", "n=5", "matrix=64", "seed=1"]
-    begun = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "lungcam", "phantom", *settings],
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
-        # a job in a shell's background would not hear it
+        # Ctrl-C is ignored by default if the tests themselves run in the background
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     records = tmp_path / "tree" / "truth"
     while not list(records.glob("phantom-*.json")):
-        assert begun.poll() is None
+        assert process.poll() is None
         time.sleep(0.01)
-    begun.send_signal(signal.SIGINT)
-    assert begun.wait() == 130
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
     finished = {path: path.stat().st_mtime_ns for path in records.glob("phantom-*.json")}
     assert finished
     assert not list((tmp_path / "tree").rglob(".*"))

@@ -9,7 +9,7 @@ from .conftest import ROOT, command
 
 
 def refused(done) -> str:
-    """The one line of a command that refused its input."""
+    """Return the only line of a command that refused its input."""
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("lungcam: ")
@@ -17,7 +17,7 @@ def refused(done) -> str:
 
 
 @pytest.mark.parametrize(
-    ("override", "named"),
+    ("override", "message"),
     [
         ("model.dropuot=0.2", "dropuot"),
         ("trainer.max_epoch=1", "max_epoch"),
@@ -36,12 +36,12 @@ def refused(done) -> str:
         ("optimizer._target_=os.system", "os.system"),
     ],
 )
-def test_a_wrong_setting_is_named(override, named, tmp_path):
-    assert named in refused(command("train.py", override, "callbacks=checkpoint", cwd=tmp_path))
+def test_a_wrong_setting_is_named(override, message, tmp_path):
+    assert message in refused(command("train.py", override, "callbacks=checkpoint", cwd=tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "message"),
     [
         ("sead: 3\n", "sead"),
         ("trainer:\n  max_epoch: 3\n", "max_epoch"),
@@ -50,7 +50,7 @@ def test_a_wrong_setting_is_named(override, named, tmp_path):
         ("optimizer:\n  learning_rate: 0.1\n", "learning_rate"),
     ],
 )
-def test_a_misspelt_key_in_an_experiment_file_is_named(text, named, tmp_path):
+def test_a_misspelt_key_in_an_experiment_file_is_named(text, message, tmp_path):
     folder = tmp_path / "mine" / "experiment"
     folder.mkdir(parents=True)
     (folder / "trial.yaml").write_text(f"# @package _global_\n{text}")
@@ -61,11 +61,11 @@ def test_a_misspelt_key_in_an_experiment_file_is_named(text, named, tmp_path):
         "data.n=16",
         cwd=tmp_path,
     )
-    assert named in refused(done)
+    assert message in refused(done)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
-def test_a_missing_gpu_is_said_with_its_remedy(tmp_path):
+def test_a_missing_gpu_is_refused_with_the_remedy(tmp_path):
     line = refused(command("train.py", "model=small3d", "trainer.gpus=1", cwd=tmp_path))
     assert "trainer.gpus=0" in line
 
@@ -75,18 +75,18 @@ def test_a_search_without_a_sweep_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
         (("ckpt=nothing.ckpt", "scan=."), "no CT|no DICOM"),
         (("ckpt=nothing.ckpt", "scan=missing.nii.gz"), "missing.nii.gz"),
         (("scan=.",), "ckpt"),
     ],
 )
-def test_infer_names_what_is_missing(arguments, named, tmp_path):
-    assert re.search(named, refused(command("infer.py", *arguments, cwd=tmp_path)))
+def test_infer_names_a_missing_file_or_key(arguments, message, tmp_path):
+    assert re.search(message, refused(command("infer.py", *arguments, cwd=tmp_path)))
 
 
-def test_infer_refuses_what_is_no_checkpoint(workplace, trained):
+def test_infer_refuses_a_file_that_is_no_checkpoint(workplace, trained):
     (workplace / "text.ckpt").write_text("no weights here")
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
     done = command("infer.py", "ckpt=text.ckpt", f"scan={scan}", cwd=workplace)

@@ -8,12 +8,12 @@ from .conftest import ROOT, command
 from .test_refusals import refused
 
 
-def test_a_killed_run_ends_as_one_never_killed(workplace, trained):
-    # one process loads torch once, and each life is a fork of it
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(workplace, trained):
+    # one process loads torch, and each attempt is a fork of it
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.kills", workplace),
-            # in an epoch, before a file has its name, in another epoch and in the evaluation
+            # killed in an epoch, before a file is renamed, in another epoch and in the evaluation
             *("training_step:2", "replace:4", "training_step:7", "predict_step:2"),
         ],
         cwd=ROOT,
@@ -23,9 +23,9 @@ def test_a_killed_run_ends_as_one_never_killed(workplace, trained):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip().endswith("equal"), done.stdout
-    again = command("train.py", "resume=killed", cwd=workplace)
-    assert (again.returncode, again.stderr) == (0, "")
-    assert "this run is finished" in again.stdout
+    finished = command("train.py", "resume=killed", cwd=workplace)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "this run is finished" in finished.stdout
 
 
 def test_a_sweep_and_other_settings_are_refused(workplace, trained):

@@ -1,4 +1,4 @@
-"""Risk within years: trained on phantoms of NLST, reported by year, explained by year."""
+"""Risk within years: trained on phantoms of NLST, reported and explained by year."""
 
 import csv
 import json
@@ -13,14 +13,14 @@ import SimpleITK as sitk
 
 from .conftest import ROOT, TINY, command
 
-SMALL = tuple(one for one in TINY if not one.startswith("data."))
+SMALL = tuple(setting for setting in TINY if not setting.startswith("data."))
 YEARS = [str(k) for k in range(1, 7)]
 
 
 @pytest.fixture(scope="module")
 def risky(workplace):
-    """A run folder, and the tree it was trained on."""
-    made = subprocess.run(
+    """Train on a tree of phantoms; return the run folder and the printed lines."""
+    written = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -36,13 +36,13 @@ def risky(workplace):
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert made.returncode == 0, made.stderr
+    assert written.returncode == 0, written.stderr
     done = command(
         "train.py",
         "experiment=nlst_risk",
         "data.root=people",
         "explain.erase=true",
-        # coarse: what is tested are files, not figures
+        # coarse: files are tested, not figures
         "view.shape=[32,24,32]",
         "view.spacing_mm=10",
         *SMALL,
@@ -60,22 +60,22 @@ def rows(file):
 
 def test_every_person_has_a_risk_that_never_decreases(risky):
     folder, _ = risky
-    told = rows(folder / "risks.csv")
-    risks = np.array([[float(row[f"risk_{k}"]) for k in YEARS] for row in told])
+    table = rows(folder / "risks.csv")
+    risks = np.array([[float(row[f"risk_{k}"]) for k in YEARS] for row in table])
     assert (np.diff(risks, axis=1) >= 0).all()
-    assert {row["split"] for row in told} == {"val", "test"}
-    # who is lost to follow-up has no label, and counts all the same
-    assert "" in {row["label"] for row in told}
+    assert {row["split"] for row in table} == {"val", "test"}
+    # people lost to follow-up have no label, and are predicted too
+    assert "" in {row["label"] for row in table}
     labelled = {row["sample_id"]: row for row in rows(folder / "predictions.csv")}
-    assert set(labelled) == {row["sample_id"] for row in told if row["label"]}
-    for row in told:
+    assert set(labelled) == {row["sample_id"] for row in table if row["label"]}
+    for row in table:
         if row["label"]:
             horizon = float(labelled[row["sample_id"]]["probability"])
             assert horizon == pytest.approx(float(row["risk_6"]), rel=1e-6)
 
 
 def test_figures_of_each_year_with_nodules_and_without(risky):
-    folder, said = risky
+    folder, printed = risky
     metrics = json.loads((folder / "metrics.json").read_text())
     risk = metrics["test"]["risk"]
     assert list(risk["auc"]) == list(risk["calibration"]) == YEARS
@@ -86,31 +86,31 @@ def test_figures_of_each_year_with_nodules_and_without(risky):
     assert erased["n"] == risk["n"] == len(table)
     assert erased["n_erased"] == sum(row["nodules"] != "0" for row in table) > 0
     for row in table:
-        same = row["risk_6"] == row["risk_6_erased"]
-        assert same or row["nodules"] != "0"
-    assert "nodules erased: AUC" in said
+        unchanged = row["risk_6"] == row["risk_6_erased"]
+        assert unchanged or row["nodules"] != "0"
+    assert "nodules erased: AUC" in printed
     assert (folder / "figures" / "risk.png").is_file()
 
 
 def test_a_scan_gets_a_risk_and_a_map_for_each_year(workplace, risky):
     folder, _ = risky
-    (row, *_) = [one for one in rows(folder / "samples.csv") if one["sample_id"].endswith("_T0")]
+    (row, *_) = [row for row in rows(folder / "samples.csv") if row["sample_id"].endswith("_T0")]
     scan = folder / row["image"]
     done = command(
-        *("infer.py", "ckpt=risky", f"scan={scan}", "out=told", "picture=false", "report=true"),
+        *("infer.py", "ckpt=risky", f"scan={scan}", "out=yearly", "picture=false", "report=true"),
         cwd=workplace,
     )
     assert done.returncode == 0, done.stderr
-    (results,) = (workplace / "told").iterdir()
-    told = json.loads((results / "prediction.json").read_text())
-    risks = list(told["risk"].values())
-    assert list(told["risk"]) == YEARS
+    (results,) = (workplace / "yearly").iterdir()
+    record = json.loads((results / "prediction.json").read_text())
+    risks = list(record["risk"].values())
+    assert list(record["risk"]) == YEARS
     assert risks == sorted(risks)
-    assert risks[-1] == told["probability"]
+    assert risks[-1] == record["probability"]
     assert "risk within 1 y" in done.stdout
     last = nib.load(results / "heatmap.nii.gz")
     maps = [nib.load(results / f"heatmap_year_{k}.nii.gz") for k in YEARS]
-    assert all(np.allclose(one.affine, last.affine) for one in maps)
+    assert all(np.allclose(volume.affine, last.affine) for volume in maps)
     assert np.array_equal(maps[-1].get_fdata(), last.get_fdata())
     assert not np.array_equal(maps[0].get_fdata(), last.get_fdata())
     assert sitk.ReadImage(str(results / "heatmap_year_1.nii.gz")).GetDimension() == 3
@@ -118,14 +118,14 @@ def test_a_scan_gets_a_risk_and_a_map_for_each_year(workplace, risky):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("task=survival",), "task=survival: choose malignancy or risk."),
         (("task=risk", "data.n=16", "data.matrix=64"), "task=risk: no sample has a time to event"),
     ],
 )
-def test_what_cannot_be_learnt_is_refused(workplace, arguments, says):
+def test_a_task_without_targets_is_refused(workplace, arguments, message):
     done = command("train.py", *arguments, "hydra.run.dir=refused", cwd=workplace)
     assert done.returncode == 2
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1 or "phantoms" in done.stderr

@@ -1,4 +1,4 @@
-"""A table of one's own: from crops with own columns and words to a net, and back to tables."""
+"""A user's own table: from crops with other columns and words to a net, and back to tables."""
 
 import csv
 import json
@@ -39,9 +39,9 @@ HEADER = ["path", "who", "finding", "x", "y", "z", "diameter_mm", "age"]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """Folder with crops cut from phantoms, and their table."""
-    folder = tmp_path_factory.mktemp("tables")
+def folder(tmp_path_factory) -> Path:
+    """Return a folder with crops cut from phantoms, and their table."""
+    path = tmp_path_factory.mktemp("tables")
     rows = []
     for i, kind in enumerate(KINDS):
         phantom = make_phantom(i, kind, matrix=64)
@@ -52,13 +52,13 @@ def place(tmp_path_factory) -> Path:
             slice(max(0, m - h), min(n, m + h + 1))
             for m, h, n in zip(middle, half, whole.shape, strict=True)
         )
-        write_volume(folder / "crops" / f"crop {i}.nii.gz", phantom.hu[box], grid=whole.crop(box))
+        write_volume(path / "crops" / f"crop {i}.nii.gz", phantom.hu[box], grid=whole.crop(box))
         x, y, z = (round(float(mm), 3) for mm in phantom.center_mm)
         rows.append(
             [f"crops/crop {i}.nii.gz", f"person {i}", kind, x, y, z, phantom.diameter_mm, 50]
         )
-    write(folder / "my crops, all.csv", HEADER, rows)
-    return folder
+    write(path / "my crops, all.csv", HEADER, rows)
+    return path
 
 
 def write(file: Path, header, rows) -> None:
@@ -76,72 +76,72 @@ def sides(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def run(place) -> Path:
+def run(folder) -> Path:
     table = "data.table=my crops, all.csv"
-    done = command("train.py", table, *SETTINGS, *OWN, "hydra.run.dir=run", cwd=place)
+    done = command("train.py", table, *SETTINGS, *OWN, "hydra.run.dir=run", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "diameter alone has AUC" in done.stdout
-    return place / "run"
+    return folder / "run"
 
 
-def test_the_run_says_how_far_size_alone_goes(run):
+def test_the_run_reports_the_auc_of_size_alone(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["label_rule"].startswith("label 1: finding malignant; 0: benign")
     assert metrics["left_out"] == 0
     for side in ("val", "test"):
         baselines = metrics[side]["baselines"]
-        # malignant phantoms are larger, and so cut deeper; all are of one age
+        # malignant phantoms are larger, so their crops are deeper; all have one age
         assert baselines["auc_diameter"] == baselines["auc_crop_depth"] == 1.0
         assert baselines["auc_age"] == 0.5
         assert (metrics[side]["n"], metrics[side]["n_positive"]) == (4, 2)
 
 
-def test_the_runs_table_names_the_samples_and_their_centres(run, place):
+def test_the_table_of_the_run_has_samples_and_centres(run, folder):
     rows = {row["patient_id"]: row for row in read(run / "samples.csv")}
-    for own in read(place / "my crops, all.csv"):
+    for own in read(folder / "my crops, all.csv"):
         row = rows[own["who"]]
-        assert (run / row["image"]).resolve() == (place / own["path"]).resolve()
+        assert (run / row["image"]).resolve() == (folder / own["path"]).resolve()
         assert row["label"] == str(int(own["finding"] == "malignant"))
         assert float(row["coordX"]) == pytest.approx(-float(own["x"]), abs=1e-3)
         assert float(row["coordY"]) == pytest.approx(-float(own["y"]), abs=1e-3)
         assert float(row["coordZ"]) == pytest.approx(float(own["z"]), abs=1e-3)
 
 
-def test_infer_reads_a_table_by_the_columns_of_the_training(run, place):
+def test_infer_reads_a_table_by_the_columns_of_the_training(run, folder):
     table = "my crops, all.csv"
-    done = command("infer.py", "ckpt=run", f"scan={table}", "out=all", cwd=place)
+    done = command("infer.py", "ckpt=run", f"scan={table}", "out=all", cwd=folder)
     assert done.returncode == 0, done.stderr
-    found = {row["sample_id"]: row for row in read(place / "all" / "predictions.csv")}
-    assert len(found) == 16
+    predicted = {row["sample_id"]: row for row in read(folder / "all" / "predictions.csv")}
+    assert len(predicted) == 16
     known = read(run / "predictions.csv")
     assert len(known) == 8
     for row in known:
-        assert float(found[row["sample_id"]]["logit"]) == pytest.approx(
+        assert float(predicted[row["sample_id"]]["logit"]) == pytest.approx(
             float(row["logit"]), abs=1e-4
         )
-    metrics = json.loads((place / "all" / "metrics.json").read_text())
+    metrics = json.loads((folder / "all" / "metrics.json").read_text())
     assert (metrics["test"]["n"], metrics["test"]["n_positive"]) == (16, 8)
     # training and validation, but not the test
     assert metrics["seen_in_training"] == 12
     assert "the net knows 12 of them from its training or validation set" in done.stdout
 
 
-def test_infer_takes_a_table_of_images_alone(run, place):
+def test_infer_takes_a_table_of_images_alone(run, folder):
     tested = [row["sample_id"] for row in read(run / "splits.csv") if row["split"] == "test"]
-    file = place / "only images.csv"
-    paths = [row["path"] for row in read(place / "my crops, all.csv")]
-    chosen = [one for one in paths if Path(one).name.replace(" ", "_").split(".")[0] in tested]
-    write(file, ["image"], [[one] for one in chosen[:2]])
-    done = command("infer.py", "ckpt=run", f"scan={file.name}", "out=few", cwd=place)
+    file = folder / "only images.csv"
+    paths = [row["path"] for row in read(folder / "my crops, all.csv")]
+    chosen = [path for path in paths if Path(path).name.replace(" ", "_").split(".")[0] in tested]
+    write(file, ["image"], [[path] for path in chosen[:2]])
+    done = command("infer.py", "ckpt=run", f"scan={file.name}", "out=few", cwd=folder)
     assert done.returncode == 0, done.stderr
-    rows = read(place / "few" / "predictions.csv")
+    rows = read(folder / "few" / "predictions.csv")
     assert len(rows) == 2
     assert all(row["probability"] and not row["error"] for row in rows)
-    assert not (place / "few" / "metrics.json").exists()
+    assert not (folder / "few" / "metrics.json").exists()
     assert "training or validation set" not in done.stdout
 
 
-def test_the_runs_table_and_split_train_again_under_another_seed(run, place):
+def test_table_and_split_of_a_run_can_be_reused_with_another_seed(run, folder):
     done = command(
         "train.py",
         "data.table=run/samples.csv",
@@ -149,15 +149,15 @@ def test_the_runs_table_and_split_train_again_under_another_seed(run, place):
         "split.manifest=run/splits.csv",
         "seed=7",
         "hydra.run.dir=again",
-        cwd=place,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
-    assert sides(place / "again") == sides(run)
-    first, second = (read(folder / "splits.csv") for folder in (run, place / "again"))
+    assert sides(folder / "again") == sides(run)
+    first, second = (read(path / "splits.csv") for path in (run, folder / "again"))
     assert {row["pixels"] for row in first} == {row["pixels"] for row in second}
 
 
-def test_a_fold_is_the_test(run, place):
+def test_the_chosen_fold_is_the_test_split(run, folder):
     done = command(
         "train.py",
         "data.table=run/samples.csv",
@@ -165,18 +165,18 @@ def test_a_fold_is_the_test(run, place):
         "split.folds=4",
         "split.fold=1",
         "hydra.run.dir=fold",
-        cwd=place,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
-    found = list(sides(place / "fold").values())
-    assert [found.count(side) for side in ("train", "val", "test")] == [8, 4, 4]
+    splits = list(sides(folder / "fold").values())
+    assert [splits.count(side) for side in ("train", "val", "test")] == [8, 4, 4]
 
 
-def test_a_leaking_table_is_refused_in_one_line(run, place):
-    rows = [list(row.values()) for row in read(place / "my crops, all.csv")]
+def test_a_leaking_table_is_refused_in_one_line(run, folder):
+    rows = [list(row.values()) for row in read(folder / "my crops, all.csv")]
     rows[5][0] = rows[2][0]
-    write(place / "leak.csv", HEADER, rows)
-    done = command("train.py", "data.table=leak.csv", *SETTINGS, *OWN, cwd=place)
+    write(folder / "leak.csv", HEADER, rows)
+    done = command("train.py", "data.table=leak.csv", *SETTINGS, *OWN, cwd=folder)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("lungcam: leak: the same image under several patients: ")

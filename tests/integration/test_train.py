@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from .conftest import TINY, command
 
 
-def test_run_folder_holds_what_users_rely_on(trained):
+def test_the_run_folder_has_all_files_that_users_rely_on(trained):
     names = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*")}
     assert {
         ".hydra/config.yaml",
@@ -33,7 +33,7 @@ def test_run_folder_holds_what_users_rely_on(trained):
     assert {"test/roc", "test/heatmaps"} <= set(shown)
 
 
-def test_metrics_come_with_rule_interval_and_baseline(trained):
+def test_metrics_have_rules_intervals_and_baselines(trained):
     metrics = json.loads((trained.folder / "metrics.json").read_text())
     assert metrics["label_rule"].startswith("label 1")
     assert metrics["seed"] == 0
@@ -52,11 +52,11 @@ def test_metrics_come_with_rule_interval_and_baseline(trained):
     assert metrics["val"]["threshold"] == metrics["test"]["threshold"]
 
 
-def test_it_is_measured_where_maps_point(trained):
-    told = json.loads((trained.folder / "localisation.json").read_text())
+def test_localisation_of_the_maps_is_measured(trained):
+    localisation = json.loads((trained.folder / "localisation.json").read_text())
     metrics = json.loads((trained.folder / "metrics.json").read_text())["test"]
-    figures = told["sizes"]["all"]
-    assert (told["n_images"], figures["n"], figures["peak_in_mask"]["n"]) == (4, 2, 2)
+    figures = localisation["sizes"]["all"]
+    assert (localisation["n_images"], figures["n"], figures["peak_in_mask"]["n"]) == (4, 2, 2)
     assert set(figures["distance_mm"]["baselines"]) == {
         *("random", "center", "brightest", "untrained")
     }
@@ -65,20 +65,20 @@ def test_it_is_measured_where_maps_point(trained):
     with (trained.folder / "localisation.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2
     with (trained.folder / "candidates.csv").open() as file:
-        found = csv.DictReader(file)
-        assert found.fieldnames == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
-        assert all(0 <= float(row["probability"]) <= 1 for row in found)
+        candidates = csv.DictReader(file)
+        assert candidates.fieldnames == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
+        assert all(0 <= float(row["probability"]) <= 1 for row in candidates)
     assert "CPM over 4 images" in trained.printed
 
 
-def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):
+def test_every_sample_has_one_split_and_predictions_agree_with_it(trained):
     with (trained.folder / "splits.csv").open() as file:
         splits = list(csv.DictReader(file))
     with (trained.folder / "predictions.csv").open() as file:
         predictions = list(csv.DictReader(file))
     assert len({row["sample_id"] for row in splits}) == len(splits) == 16
-    asked = {(r["sample_id"], r["split"]) for r in splits if r["split"] != "train"}
-    assert {(r["sample_id"], r["split"]) for r in predictions} == asked
+    expected = {(r["sample_id"], r["split"]) for r in splits if r["split"] != "train"}
+    assert {(r["sample_id"], r["split"]) for r in predictions} == expected
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     calibration = checkpoint["lungcam"]["calibration"]
     assert set(calibration) == {"slope", "intercept", "rule", "n", "n_positive"}
@@ -86,11 +86,11 @@ def test_splits_hold_every_sample_once_and_agree_with_the_predictions(trained):
     assert calibration["slope"] > 0
     for row in predictions:
         calibrated = calibration["slope"] * float(row["logit"]) + calibration["intercept"]
-        expected = 1 / (1 + np.exp(-calibrated))
-        assert abs(float(row["probability"]) - expected) < 1e-5
+        probability = 1 / (1 + np.exp(-calibrated))
+        assert abs(float(row["probability"]) - probability) < 1e-5
 
 
-def test_heat_maps_stand_on_the_scans_own_grid(trained, workplace):
+def test_heat_maps_are_on_the_grid_of_the_scan(trained, workplace):
     exported = sorted((trained.folder / "cam").iterdir())
     assert len(exported) == 4
     for folder in exported:
@@ -106,7 +106,7 @@ def test_heat_maps_stand_on_the_scans_own_grid(trained, workplace):
         assert np.isfinite(nib.load(folder / "heatmap.nii.gz").get_fdata()).all()
 
 
-def test_end_of_the_run_says_what_matters(trained):
+def test_the_end_of_a_run_prints_a_summary(trained):
     for words in (
         "test AUC",
         "95 % interval",
@@ -125,20 +125,20 @@ def test_a_checkpoint_is_plain_tensors_and_dicts(trained):
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     carried = checkpoint["lungcam"]
     assert set(carried["config"]) == {*("task", "model", "view", "transforms", "explain", "table")}
-    # the training and validation scans, by their voxels alone
+    # the training and validation scans, identified by their voxels alone
     assert len(carried["pixels"]) == 12
     assert 0 < carried["threshold"] < 1
     assert "malignant" in carried["label_rule"]
 
 
 def test_the_same_seed_gives_the_same_predictions(trained, workplace):
-    again = command("train.py", *TINY, "callbacks=checkpoint", "hydra.run.dir=again", cwd=workplace)
-    assert again.returncode == 0, again.stderr
+    done = command("train.py", *TINY, "callbacks=checkpoint", "hydra.run.dir=again", cwd=workplace)
+    assert done.returncode == 0, done.stderr
     first = (trained.folder / "predictions.csv").read_text()
     assert (workplace / "again" / "predictions.csv").read_text() == first
 
 
-def test_a_sweep_ends_with_what_worked_and_names_what_did_not(workplace, trained):
+def test_a_sweep_reports_runs_that_succeeded_and_names_those_that_failed(workplace, trained):
     done = command(
         "train.py",
         "-m",
@@ -163,7 +163,7 @@ def test_a_sweep_ends_with_what_worked_and_names_what_did_not(workplace, trained
     assert rows["0"]["optimizer.lr"] == "0.001"
 
 
-def test_monais_resnet10_trains_by_config(workplace, trained):
+def test_resnet10_of_monai_trains_by_config(workplace, trained):
     done = command(
         "train.py",
         "model=resnet10",

@@ -1,4 +1,4 @@
-"""A run that judges its heat-maps and erases lesions, and what is told of it later."""
+"""Checks of heat-maps and erased lesions in a run, and their use by infer."""
 
 import csv
 import json
@@ -15,30 +15,33 @@ from .conftest import command
 
 
 @pytest.fixture(scope="module")
-def judged(trained):
+def checked(trained):
     return trained.folder, trained.printed
 
 
-def test_the_verdict_stands_in_the_run_folder_and_in_the_metrics(judged):
-    folder, printed = judged
-    told = json.loads((folder / "explanation.json").read_text())
-    assert told["verdict"] == ("passed" if all(told["criteria"].values()) else "failed")
-    assert told["layer"] == "conv3"
+def test_the_verdict_is_in_the_run_folder_and_in_the_metrics(checked):
+    folder, printed = checked
+    explanation = json.loads((folder / "explanation.json").read_text())
+    assert explanation["verdict"] == (
+        "passed" if all(explanation["criteria"].values()) else "failed"
+    )
+    assert explanation["layer"] == "conv3"
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["explanation"] == {name: told[name] for name in ("verdict", "reasons")}
-    assert told["figures"]["auc"] == [metrics["test"]["auc"], *metrics["test"]["auc_ci95"]]
-    assert f"heat-maps: {told['verdict']}" in printed
+    assert metrics["explanation"] == {name: explanation[name] for name in ("verdict", "reasons")}
+    assert explanation["figures"]["auc"] == [metrics["test"]["auc"], *metrics["test"]["auc_ci95"]]
+    assert f"heat-maps: {explanation['verdict']}" in printed
 
 
-def test_an_exported_samples_lesion_is_erased(judged):
-    folder, _ = judged
+def test_the_lesion_of_an_exported_sample_is_erased(checked):
+    folder, _ = checked
     with (folder / "samples.csv").open() as file:
-        rows = {one["sample_id"]: one for one in csv.DictReader(file)}
+        rows = {row["sample_id"]: row for row in csv.DictReader(file)}
     assert len(list(folder.glob("cam/*/erased.json"))) == len(list((folder / "cam").iterdir()))
-    sample = next(one.name for one in (folder / "cam").iterdir() if rows[one.name]["label"] == "1")
+    names = [path.name for path in (folder / "cam").iterdir()]
+    sample = next(name for name in names if rows[name]["label"] == "1")
     row = rows[sample]
-    told = json.loads((folder / "cam" / sample / "erased.json").read_text())
-    (lesion,) = told["erased"]
+    erasure = json.loads((folder / "cam" / sample / "erased.json").read_text())
+    (lesion,) = erasure["erased"]
     assert lesion["source"] == "annotated"
     center = -float(row["coordX"]), -float(row["coordY"]), float(row["coordZ"])
     assert lesion["center_ras_mm"] == pytest.approx(center, abs=3)
@@ -49,11 +52,11 @@ def test_an_exported_samples_lesion_is_erased(judged):
     # the scanner's padding is set to air when a scan is read
     changed = erased.get_fdata() != np.maximum(scan.get_fdata(), -1024)
     assert 0 < changed.sum() * np.prod(scan.header.get_zooms()) / 1000 <= lesion["volume_ml"] + 1e-3
-    at = np.linalg.inv(scan.affine) @ [*center, 1]
-    assert erased.get_fdata()[tuple(at[:3].round().astype(int))] < -600
+    index = np.linalg.inv(scan.affine) @ [*center, 1]
+    assert erased.get_fdata()[tuple(index[:3].round().astype(int))] < -600
 
 
-def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
+def test_infer_reports_and_marks_a_failed_verdict(checked, workplace, trained):
     phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
     verdicts = {"passed": ["It is right."], "failed": ["Not shown: it is right."]}
     pictures = {}
@@ -67,22 +70,22 @@ def test_infer_tells_and_marks_a_failed_verdict(judged, workplace, trained):
         )
         assert done.returncode == 0, done.stderr
         folder = workplace / verdict / phantom.name.removesuffix(".nii.gz")
-        told = json.loads((folder / "prediction.json").read_text())
-        assert told["explanation"]["verdict"] == verdict
-        assert told["explanation"]["reasons"] == reasons
+        record = json.loads((folder / "prediction.json").read_text())
+        assert record["explanation"]["verdict"] == verdict
+        assert record["explanation"]["reasons"] == reasons
         assert ("Not shown" in done.stdout) == (verdict == "failed")
-        assert ("erased" in told) == (verdict == "failed")
+        assert ("erased" in record) == (verdict == "failed")
         pictures[verdict] = np.asarray(Image.open(folder / "render.png")).astype(int)
-    # the words stand along the upper edge, and the rest of the picture is the same
+    # the mark is along the upper edge, and the rest of the picture is the same
     differs = np.abs(pictures["passed"] - pictures["failed"]).max(axis=2) > 30
     assert differs.any()
     assert np.flatnonzero(differs.any(axis=1)).max() < 0.03 * len(differs)
-    assert all(one["source"] == "highlighted" for one in told["erased"])
+    assert all(lesion["source"] == "highlighted" for lesion in record["erased"])
 
 
-def test_a_checkpoint_that_was_never_judged_is_unchecked(workplace, trained):
+def test_a_checkpoint_without_a_verdict_is_unchecked(workplace, trained):
     phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
-    file = workplace / "unjudged.ckpt"
+    file = workplace / "unchecked.ckpt"
     shutil.copy(trained.folder / "checkpoints" / "best.ckpt", file)
     add_metadata(file, explanation=None)
     done = command(

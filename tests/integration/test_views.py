@@ -14,8 +14,8 @@ from .conftest import TINY, command
 
 @pytest.fixture(scope="module")
 def nodule_run(workplace, trained):
-    """A run on the cubes around the phantoms' nodules."""
-    small = [one for one in TINY if not one.startswith("view.")]
+    """Train on the cubes around the nodules of phantoms."""
+    small = [setting for setting in TINY if not setting.startswith("view.")]
     shape = ("view=nodule", "view.shape=[16,16,16]", "view.spacing_mm=2", "data.n=24")
     done = command("train.py", *small, *shape, "hydra.run.dir=nodule", cwd=workplace)
     assert done.returncode == 0, done.stderr
@@ -24,7 +24,7 @@ def nodule_run(workplace, trained):
 
 @pytest.fixture(scope="module")
 def crop(workplace, nodule_run):
-    """Two slices of a phantom, 40 mm wide."""
+    """Write two slices of a phantom, 40 mm wide."""
     scan = read_scan(next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz")))
     middle = [n // 2 for n in scan.grid.shape]
     half = [round(20 / mm) for mm in scan.grid.spacing_mm[:2]]
@@ -45,7 +45,7 @@ def test_only_samples_with_a_centre_are_trained_on(nodule_run):
     assert len(names) > 8
 
 
-def test_a_crop_of_two_slices_is_good_input(workplace, nodule_run, crop):
+def test_a_crop_of_two_slices_is_predicted(workplace, nodule_run, crop):
     done = command("infer.py", "ckpt=nodule", f"scan={crop}", "out=crops", cwd=workplace)
     assert done.returncode == 0, done.stderr
     folder = workplace / "crops" / "crop"
@@ -64,22 +64,22 @@ def test_a_whole_scan_is_searched(workplace, nodule_run):
     assert done.returncode == 0, done.stderr
     folder = workplace / "whole" / "phantom-0001"
     prediction = json.loads((folder / "prediction.json").read_text())
-    assert "places in the lungs were looked at" in prediction["warnings"][-1]
+    assert "positions in the lungs were looked at" in prediction["warnings"][-1]
     candidates = prediction["candidates"]
-    heights = [one["map_height"] for one in candidates]
+    heights = [candidate["map_height"] for candidate in candidates]
     assert heights == sorted(heights, reverse=True)
     assert prediction["logit"] == pytest.approx(candidates[0]["logit"], abs=1e-4)
     assert prediction["probability"] == pytest.approx(candidates[0]["probability"], abs=1e-5)
     # the map's peaks, 10 mm apart, within a cube of the lungs
     image, searched = nib.load(scan), nib.load(folder / "mask.nii.gz")
     assert np.allclose(searched.affine, image.affine, atol=1e-4)
-    places = np.array([one["center_ras_mm"] for one in candidates])
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 99 * np.eye(len(places))
-    assert apart.min() >= 10 - 0.02
-    assert np.allclose(places[0], prediction["heatmap_peak_ras_mm"], atol=5)
+    centers = np.array([candidate["center_ras_mm"] for candidate in candidates])
+    distances = np.linalg.norm(centers[:, None] - centers[None], axis=2)
+    assert (distances + 99 * np.eye(len(centers))).min() >= 10 - 0.02
+    assert np.allclose(centers[0], prediction["heatmap_peak_ras_mm"], atol=5)
     inside = np.asarray(searched.dataobj) > 0
     lungs = nib.affines.apply_affine(image.affine, np.argwhere(inside))
-    assert max(np.abs(lungs - place).max(axis=1).min() for place in places) <= 16 + 4
+    assert max(np.abs(lungs - center).max(axis=1).min() for center in centers) <= 16 + 4
     heat = np.asarray(nib.load(folder / "heatmap.nii.gz").dataobj)
     assert heat.shape == image.shape
     assert np.abs(heat[inside]).max() > 0
@@ -88,15 +88,15 @@ def test_a_whole_scan_is_searched(workplace, nodule_run):
 
 def test_occlusion_of_a_whole_scan_is_refused(workplace, nodule_run):
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
-    asked = ("ckpt=nodule", f"scan={scan}", "out=slow", "explain.method=occlusion")
-    done = command("infer.py", *asked, cwd=workplace)
+    arguments = ("ckpt=nodule", f"scan={scan}", "out=slow", "explain.method=occlusion")
+    done = command("infer.py", *arguments, cwd=workplace)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert "explain.method=occlusion" in line
     assert not (workplace / "slow").exists()
 
 
-def test_the_lungs_view_refuses_the_crop_and_says_why(workplace, trained, crop):
+def test_the_lungs_view_refuses_a_crop_with_the_reason(workplace, trained, crop):
     done = command("infer.py", "ckpt=run", f"scan={crop}", "out=refused", cwd=workplace)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()

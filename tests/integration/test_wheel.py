@@ -20,13 +20,13 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Installed:
-    """What is built from the checkout: a source archive, and a folder with the wheel installed."""
+    """Builds of the checkout: a source archive, and a folder with the wheel installed."""
 
     folder: Path
     sdist: Path
 
     def run(self, program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-        """Run one of the wheel's commands, or Python, with the wheel before all else."""
+        """Run one of the wheel's commands, or Python, with the wheel first on the path."""
         start = [sys.executable] if program == "python" else [str(self.folder / "bin" / program)]
         return subprocess.run(
             [*start, *arguments],
@@ -61,20 +61,20 @@ def test_the_wheel_holds_every_configuration(installed):
     assert names(installed.folder / "lungcam" / "conf") == names(ROOT / "conf")
 
 
-def test_the_wheel_holds_what_reports_are_made_of(installed):
+def test_the_wheel_holds_the_assets_of_reports(installed):
     assets = Path("lungcam", "report", "assets")
-    held = {file.name for file in (installed.folder / assets).iterdir()}
-    assert held == {file.name for file in (ROOT / assets).iterdir()}
+    packed = {file.name for file in (installed.folder / assets).iterdir()}
+    assert packed == {file.name for file in (ROOT / assets).iterdir()}
     code = "from lungcam.report.page import asset; print(asset('scan.html')[:15])"
     assert installed.run("python", "-c", code, cwd=installed.folder).stdout == "<!doctype html>\n"
 
 
-def test_the_source_archive_holds_what_a_checkout_does_and_no_outputs(installed):
+def test_the_source_archive_holds_the_checkout_and_no_outputs(installed):
     with tarfile.open(installed.sdist) as archive:
-        held = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"conf/{name}" for name in names(ROOT / "conf")} <= held
-    assert {"train.py", "infer.py", "Makefile", "tests/test_floors.py", "LICENSE"} <= held
-    assert not [name for name in held if name.startswith("outputs")]
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"conf/{name}" for name in names(ROOT / "conf")} <= packed
+    assert {"train.py", "infer.py", "Makefile", "tests/test_floors.py", "LICENSE"} <= packed
+    assert not [name for name in packed if name.startswith("outputs")]
 
 
 def test_the_configurations_come_from_the_wheel_and_nothing_is_written(installed, tmp_path):
@@ -85,7 +85,7 @@ def test_the_configurations_come_from_the_wheel_and_nothing_is_written(installed
 
 
 @pytest.mark.parametrize("name", ["train", "infer"])
-def test_the_commands_help_is_that_of_the_scripts(installed, name, tmp_path):
+def test_the_help_of_the_commands_equals_that_of_the_scripts(installed, name, tmp_path):
     done = installed.run(f"lungcam-{name}", "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     script = [sys.executable, ROOT / f"{name}.py", "--help"]
@@ -96,12 +96,12 @@ def test_a_refusal_names_the_command_that_was_run(installed, tmp_path):
     done = installed.run("lungcam-train", "model=small4d", cwd=tmp_path)
     assert done.returncode == 2
     assert "`lungcam-train --help`" in done.stderr
-    # what the small commands name, without loading all that a check needs
-    told = "from lungcam.runtime.versions import TRAIN_COMMAND; print(TRAIN_COMMAND)"
-    assert installed.run("python", "-c", told, cwd=tmp_path).stdout == "lungcam-train\n"
+    # the command that messages name
+    code = "from lungcam.runtime.versions import TRAIN_COMMAND; print(TRAIN_COMMAND)"
+    assert installed.run("python", "-c", code, cwd=tmp_path).stdout == "lungcam-train\n"
 
 
-def test_a_sweep_over_an_experiment_of_ones_own_then_infer(installed, workplace, trained):
+def test_a_sweep_over_an_own_experiment_then_infer(installed, workplace, trained):
     # the workplace holds phantoms, and no checkout
     mine = workplace / "mine" / "experiment"
     mine.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the unit tests of several packages share."""
+"""Fixtures that the unit tests of several packages share."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def laid_out():
-    """Function of (volume, order, backwards): the same voxels, differently laid out in memory."""
+    """Function of (volume, order, backwards): the same voxels in another memory layout."""
 
     def lay(volume: np.ndarray, order, backwards) -> np.ndarray:
         flips = tuple(slice(None, None, -1 if back else 1) for back in backwards)
@@ -21,7 +21,7 @@ def laid_out():
 
 @pytest.fixture
 def one_processor() -> Iterator[None]:
-    """Work in this process: with several processors a pool of others would be started."""
+    """Let code work in this process instead of a pool, by leaving it one processor."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

@@ -19,7 +19,7 @@ from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
 
-# what a choice goes with, where that is not the default
+# settings that a choice needs, other than the defaults
 GOES_WITH = {
     ("experiment", "nlst_risk"): ["data.root=given"],
     ("model", "nodule"): ["view=nodule"],
@@ -54,7 +54,7 @@ def composer(tmp_path) -> Iterator:
     HydraConfig.instance().cfg = None
 
 
-# what a config may name
+# targets that are allowed
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_other_targets_are_refused(target):
         "lungcam.callbacks.heatmap_export.write_volume",
         "torchio.transforms",
         "torchio.__version__",
-        # public names whose methods or neighbours download
+        # public names with methods or neighbours that download
         "torchio.datasets.IXI",
         "monai.networks.nets.transchex.BertPreTrainedModel.from_pretrained",
         "monai.networks.nets.resnet._resnet",
@@ -100,7 +100,7 @@ def test_other_targets_are_refused(target):
         "lungcam.nets.Small3D.__init__",
     ],
 )
-def test_what_a_module_has_only_imported_is_refused(target):
+def test_names_that_a_module_only_imports_are_refused(target):
     with pytest.raises(InputError, match=r"^model\._target_="):
         instantiate({"_target_": target}, "model")
 
@@ -111,7 +111,7 @@ def test_a_target_that_does_not_exist_is_named():
 
 
 def writer(marker: Path) -> dict[str, object]:
-    """A config that writes a file when it is made."""
+    """Return a config that writes a file when it is instantiated."""
     return {"_target_": "torch.save", "obj": 1, "f": str(marker)}
 
 
@@ -122,7 +122,7 @@ def writer(marker: Path) -> dict[str, object]:
         lambda bad: {"_target_": "lungcam.nets.Small3D", "channels": bad},
         lambda bad: {"_target_": "lungcam.nets.Small3D", "channels": {"deep": {"er": bad}}},
         lambda bad: {"_target_": "torchio.Compose", "transforms": [bad]},
-        lambda bad: {"_target_": "torchio.Compose", "transforms": [[{"one": bad}]]},
+        lambda bad: {"_target_": "torchio.Compose", "transforms": [[{"step": bad}]]},
         lambda bad: {"_target_": "torchio.Compose", "_args_": [[bad]]},
         lambda bad: {"plain": [1, bad]},
         lambda bad: {
@@ -132,14 +132,14 @@ def writer(marker: Path) -> dict[str, object]:
     ],
     ids=["itself", "argument", "deeper", "list", "list of lists", "_args_", "plain", "resolver"],
 )
-def test_a_refused_target_is_not_run_wherever_it_hides(tmp_path, wrap):
+def test_a_refused_target_is_not_run_at_any_depth(tmp_path, wrap):
     marker = tmp_path / "marker"
     with pytest.raises(InputError, match=r"^model"):
         instantiate(wrap(writer(marker)), "model")
     assert not marker.exists()
 
 
-def test_the_place_in_a_list_is_named():
+def test_the_position_in_a_list_is_named():
     steps = [{"_target_": "torchio.ToCanonical"}, {"_target_": "os.system"}]
     with pytest.raises(InputError, match=r"^transforms\[1\]\._target_=os\.system"):
         check_targets({"transforms": steps})
@@ -153,7 +153,7 @@ def test_an_unknown_setting_is_named_with_its_path():
         check_targets(config, "a")
 
 
-def test_what_is_right_passes():
+def test_a_correct_configuration_passes():
     check_targets(
         {
             "model": {"_target_": "lungcam.nets.Small3D", "pool": "avg"},
@@ -164,10 +164,10 @@ def test_what_is_right_passes():
     )
 
 
-# what is made
+# objects
 
 
-def test_arguments_arrive():
+def test_arguments_are_passed_on():
     net = instantiate({"_target_": "lungcam.nets.Small3D", "channels": [2, 3, 4]}, "model")
     assert isinstance(net, Small3D)
     assert [net.conv1.out_channels, net.conv2.out_channels, net.conv3.out_channels] == [2, 3, 4]
@@ -175,31 +175,31 @@ def test_arguments_arrive():
     assert net.conv3.out_channels == 7
 
 
-def test_a_partial_waits_for_the_rest():
+def test_a_partial_takes_the_missing_arguments_later():
     node = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.5}
     optimizer = instantiate(node, "optimizer")([torch.zeros(1, requires_grad=True)])
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
-def test_nested_targets_are_made():
+def test_nested_targets_are_instantiated():
     node = {"_target_": "torchio.Compose", "transforms": [{"_target_": "torchio.ToCanonical"}]}
     assert isinstance(instantiate(node, "steps")[0], tio.ToCanonical)
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"pool": "median"}, "model.pool=median"),  # ValueError
         ({"channels": 3}, "cannot unpack"),  # TypeError
         ({"channels": [1, 2]}, "not enough values"),
     ],
 )
-def test_a_refused_setting_is_the_users_to_mend(settings, says):
-    with pytest.raises(InputError, match=rf"^model: .*{says}"):
+def test_a_setting_that_a_constructor_refuses_is_an_input_error(settings, message):
+    with pytest.raises(InputError, match=rf"^model: .*{message}"):
         instantiate({"_target_": "lungcam.nets.Small3D", **settings}, "model")
 
 
-def test_the_targets_own_words_to_the_user_stand(tmp_path):
+def test_an_input_error_of_the_target_is_kept(tmp_path):
     node = {"_target_": "lungcam.phantom.phantom_cohort", "root": str(tmp_path), "n": 3}
     with pytest.raises(InputError, match=r"^The phantom cohort's n is 3; set it"):
         instantiate(node, "data")
@@ -211,7 +211,7 @@ def phantom_node(tmp_path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("node", "says"),
+    ("node", "message"),
     [
         (
             {"_target_": "lungcam.cohorts.table.table_cohort"},
@@ -226,12 +226,12 @@ def phantom_node(tmp_path) -> dict[str, object]:
         ({"root": 2024}, "^data.root=2024: it must be str.$"),
     ],
 )
-def test_what_a_cohort_cannot_be_called_with_is_the_users_to_mend(phantom_node, node, says):
-    with pytest.raises(InputError, match=says):
+def test_arguments_that_a_cohort_cannot_take_are_input_errors(phantom_node, node, message):
+    with pytest.raises(InputError, match=message):
         instantiate(phantom_node | node if "_target_" not in node else node, "data")
 
 
-def test_whole_numbers_and_nothing_stand_where_they_may(phantom_node):
+def test_an_int_is_accepted_as_a_float_and_null_where_optional(phantom_node):
     node = phantom_node | {"n": 3, "difficulty": 1, "workers": None}
     with pytest.raises(InputError, match=r"^The phantom cohort's n is 3"):
         instantiate(node, "data")
@@ -240,8 +240,8 @@ def test_whole_numbers_and_nothing_stand_where_they_may(phantom_node):
 @pytest.mark.parametrize(
     "defect", [TypeError, ValueError, AttributeError, KeyError, RuntimeError, OSError]
 )
-def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, defect):
-    """It is to end with a traceback and exit code 1, and not as a fault of the settings."""
+def test_a_defect_in_a_reader_is_raised_unchanged(phantom_node, monkeypatch, defect):
+    """It ends with a traceback and exit code 1, not as an error in the settings."""
 
     def broken(root: str) -> None:
         raise defect("a defect")
@@ -256,7 +256,7 @@ def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("node", "says"),
+    ("node", "message"),
     [
         ({"_target_": "torchio.RandomFlip", "axes": 7}, ""),
         ({"_target_": "torchio.RandomNoise", "std": "much"}, ""),
@@ -267,13 +267,13 @@ def test_a_defect_in_a_reader_comes_through_as_it_is(phantom_node, monkeypatch, 
     ],
     ids=lambda part: part["_target_"] if isinstance(part, dict) else "",
 )
-def test_what_others_refuse_when_they_are_made_is_the_users_to_mend(node, says):
-    with pytest.raises(InputError, match=rf"(?s)^callbacks\.one: .*{says}"):
-        instantiate(node, "callbacks.one")
+def test_settings_that_other_libraries_refuse_are_input_errors(node, message):
+    with pytest.raises(InputError, match=rf"(?s)^callbacks\.mine: .*{message}"):
+        instantiate(node, "callbacks.mine")
 
 
 @pytest.mark.parametrize(
-    ("view", "settings", "says"),
+    ("view", "settings", "message"),
     [
         ("LungView", {"shape": [32, 32]}, "shape=[32, 32]: give three whole numbers"),
         ("NoduleView", {"shape": [0, 32, 32]}, "shape=[0, 32, 32]: give three whole numbers"),
@@ -281,40 +281,40 @@ def test_what_others_refuse_when_they_are_made_is_the_users_to_mend(node, says):
         ("NoduleView", {"spacing_mm": 0}, "spacing_mm=0: give a number of mm above 0."),
     ],
 )
-def test_a_view_that_cannot_be_is_refused_in_one_line(view, settings, says):
+def test_an_impossible_view_is_refused_in_one_line(view, settings, message):
     with pytest.raises(InputError) as caught:
         instantiate({"_target_": f"lungcam.transforms.{view}", **settings}, "transforms.view")
-    assert str(caught.value).startswith(f"transforms.view: {says}")
+    assert str(caught.value).startswith(f"transforms.view: {message}")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("seed", "says"),
+    ("seed", "message"),
     [(-1, "seed=-1: give 0 or more."), (2**32, f"seed={2**32}: give less than {2**32}.")],
 )
-def test_a_seed_that_no_generator_takes_is_refused(composer, seed, says):
+def test_a_seed_out_of_range_is_refused(composer, seed, message):
     with pytest.raises(InputError) as caught:
         check_nodes(plain(composer("train", f"seed={seed}")), TrainConfig)
-    assert str(caught.value) == says
+    assert str(caught.value) == message
     check_nodes(plain(composer("train", f"seed={2**32 - 1}")), TrainConfig)
 
 
-def test_plain_resolves():
+def test_plain_resolves_interpolations():
     config = OmegaConf.create({"a": 1, "b": {"c": "${a}"}})
     assert plain(config) == {"a": 1, "b": {"c": 1}}
     assert type(plain(config)["b"]) is dict
     assert plain(3) == 3
 
 
-# what the project ships
+# configurations in conf/
 
 
 @pytest.mark.parametrize(("group", "choice"), GROUPS, ids=lambda part: part)
 def test_every_choice_composes(composer, group, choice):
-    # what only the user knows, such as where a data set lies
+    # settings that only the user knows, such as the folder of a data set
     node = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{choice}.yaml"), resolve=False)
-    asked = [f"{group}.{key}=given" for key, value in node.items() if value == "???"]
-    config = composer("train", f"{group}={choice}", *GOES_WITH.get((group, choice), ()), *asked)
+    mandatory = [f"{group}.{key}=given" for key, value in node.items() if value == "???"]
+    config = composer("train", f"{group}={choice}", *GOES_WITH.get((group, choice), ()), *mandatory)
     nodes = plain(config)
     check_targets(nodes)
     assert OmegaConf.missing_keys(config) == set()
@@ -323,20 +323,20 @@ def test_every_choice_composes(composer, group, choice):
 
 
 @pytest.mark.parametrize(
-    ("choice", "asked"),
+    ("choice", "mandatory"),
     [("table", {"table"}), ("luna16", {"root"}), ("lidc", {"root"}), ("nlst", {"root"})],
 )
-def test_a_data_set_asks_only_where_it_lies(composer, choice, asked):
+def test_only_the_path_of_a_data_set_is_mandatory(composer, choice, mandatory):
     node = OmegaConf.to_container(composer("train", f"data={choice}").data, resolve=False)
-    assert {key for key, value in node.items() if value == "???"} == asked
+    assert {key for key, value in node.items() if value == "???"} == mandatory
 
 
-def test_a_tables_columns_are_those_that_can_be_chosen(composer):
+def test_every_column_of_a_table_can_be_named(composer):
     nodes = plain(composer("train", "data=table", "data.table=a.csv"))
     assert nodes["data"]["columns"] == dict.fromkeys(DEFAULT_COLUMNS)
 
 
-def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
+def test_the_split_is_by_shares_by_default(composer):
     nodes = plain(composer("train"))
     assert SplitRule(**nodes["split"]) == SplitRule(val=0.15, test=0.25)
     nodes = plain(composer("train", "split.folds=official", "split.fold=3", "split.manifest=a.csv"))
@@ -346,7 +346,7 @@ def test_the_split_is_by_shares_unless_it_is_said_otherwise(composer):
     assert plain(composer("train", "split.folds=5"))["split"]["folds"] == 5
 
 
-def test_nothing_is_learnt_beside_the_label_and_one_fold_trained_unless_it_is_said(composer):
+def test_by_default_only_the_label_is_learnt_and_one_fold_trained(composer):
     config = composer("train")
     assert plain(config.auxiliary) == {"outline": 0, "attributes": 0, "location": 0}
     assert plain(config.cv) == {"folds": None, "repeats": 1}
@@ -354,19 +354,19 @@ def test_nothing_is_learnt_beside_the_label_and_one_fold_trained_unless_it_is_sa
     assert (config.auxiliary.outline, config.cv.folds, config.cv.repeats) == (0.3, 5, 3)
 
 
-def test_the_recipe_for_real_nodules_composes_and_its_parts_fit(composer):
+def test_the_experiment_for_real_nodules_composes_and_its_parts_fit(composer):
     config = composer("train", "experiment=lidc_nodules")
     assert OmegaConf.missing_keys(config) == set()
     nodes = plain(config)
     check_nodes(nodes, TrainConfig)
     check_targets(nodes)
     net = instantiate(nodes["model"], "model")
-    # what it learns to tell is told by the table, and is shown in the window of the view
+    # its auxiliary targets are columns of the table, and visible in the window of the view
     assert set(net.attributes) - {"diameter_mm"} == set(nodes["data"]["features"])
     assert [net.low_hu, net.high_hu] == nodes["transforms"]["view"]["window_hu"]
     assert net(torch.zeros(1, 1, *nodes["view"]["shape"])).shape == (1, 1)
     assert nodes["auxiliary"]["outline"] > 0
-    # TorchIO's would move the input and leave the outline
+    # TorchIO's transforms would move the input and leave the outline
     for name, node in nodes["augmentation"].items():
         assert not isinstance(instantiate(node, name), tio.Transform)
 

@@ -11,8 +11,8 @@ from monai.metrics import compute_dice, compute_iou
 
 from lungcam.explain import (
     LEVELS,
-    MAP_FIGURES,
-    POINT_FIGURES,
+    MAP_METRICS,
+    POINT_METRICS,
     Lesion,
     brightness,
     energy_inside,
@@ -84,7 +84,7 @@ GRID = Grid((40, 30, 20), np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 
 def test_pointing_game_of_a_ball(distance, strict, near):
     lesion = Lesion(center_mm=np.array([1.0, 2, 3]), diameter_mm=10.0)
     game = measure_point(lesion.center_mm + np.array([0, 0, distance]), lesion)
-    assert tuple(game) == POINT_FIGURES
+    assert tuple(game) == POINT_METRICS
     assert game["peak_within_radius"] == strict
     assert game["peak_within_radius_5mm"] == near
     assert math.isnan(game["peak_in_mask"])
@@ -105,18 +105,18 @@ def test_chance_is_the_mean_over_random_points():
     mask[15:21, 10:16, 6:12] = True
     lesion = masked_lesion(mask, GRID)
     chance = measure_chance(lungs, GRID, lesion=lesion, share=lesion.share_on(GRID))
-    assert set(chance) == {*POINT_FIGURES, *MAP_FIGURES}
+    assert set(chance) == {*POINT_METRICS, *MAP_METRICS}
     rng = np.random.default_rng(0)
     inside = np.argwhere(lungs)
     points = GRID.to_world(inside[rng.integers(0, len(inside), 20_000)])
     games = [measure_point(point, lesion) for point in points]
-    for name in POINT_FIGURES[:3]:
+    for name in POINT_METRICS[:3]:
         share = np.mean([game[name] for game in games])
         assert chance[name] == pytest.approx(share, abs=4 * math.sqrt(share / len(games)))
     median = np.median([game["distance_mm"] for game in games])
     assert chance["distance_mm"] == pytest.approx(median, abs=1)
     uniform = measure_map(lungs.astype(float), lesion.share_on(GRID))
-    assert {name: chance[name] for name in MAP_FIGURES} == uniform
+    assert {name: chance[name] for name in MAP_METRICS} == uniform
     assert math.isnan(
         measure_chance(
             lungs,
