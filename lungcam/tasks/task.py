@@ -81,7 +81,7 @@ class Task(ABC):
             InputError: The net cannot learn this task.
         """
 
-    def initialise(self, classifier: Classifier, samples: Sequence[Sample]) -> None:
+    def initialise(self, classifier: Classifier, samples: Sequence[Sample]) -> None:  # noqa: B027
         """Set initial weights from the training samples."""
 
     # evaluation

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from benchmarks import years_ahead
+
 from .conftest import ROOT, TINY, command
 
 SMALL = tuple(setting for setting in TINY if not setting.startswith("data."))
@@ -129,3 +131,11 @@ def test_a_task_without_targets_is_refused(workplace, arguments, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1 or "phantoms" in done.stderr
+
+
+def test_risks_are_compared_with_the_best_possible_ones(workplace, risky, capsys):
+    folder, _ = risky
+    years_ahead.main(str(folder), str(workplace / "people"))
+    risks, maps = capsys.readouterr().out.split("\n\n")[1:]
+    assert [line.split(" | ")[0] for line in risks.splitlines()[2:]] == [f"| {k}" for k in YEARS]
+    assert len(maps.splitlines()) > 2
