@@ -1,12 +1,5 @@
-"""Cohort with cached inputs and no scans: `python -m benchmarks.cached N`.
+"""Cohort with cached inputs and no scans."""
 
-As a script it prints the growth of memory in MiB, from before a cohort of N samples is loaded to
-the end of an epoch: the peak of resident memory, and anonymous memory.
-"""
-
-import gc
-import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +12,6 @@ from lungcam.data.cache_entry import write_entry
 from lungcam.data.cache_key import cache_key, code_version, content_hash, describe
 from lungcam.data.prepare import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
-
-ROLLUP = Path("/proc/self/smaps_rollup")
 
 
 def cached_cohort(
@@ -82,31 +73,3 @@ def cached_cohort(
         workers=0,
         seed=0,
     )
-
-
-def main() -> None:
-    """Measure the memory of an epoch."""
-    from benchmarks.epoch import SMALL, SPLIT, fit
-    from benchmarks.measure import extra_bytes
-
-    count = int(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="cached-") as name:
-        folder = Path(name)
-        # warm up, so that loading and compiling do not count
-        few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
-        fit(SMALL, few, folder / "first", 1)
-        module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
-        gc.collect()
-        before = anonymous()
-        peak = extra_bytes(lambda: fit(SMALL, module, folder / "run", 1))
-        print(*(f"{size / 2**20:.1f}" for size in (peak, anonymous() - before)))
-
-
-def anonymous() -> int:
-    """Return the bytes that this process holds, without mapped files."""
-    lines = ROLLUP.read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith("Anonymous:")).split()[1])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,7 @@
 """An epoch of training from the warm cache, compared with a bare PyTorch loop."""
 
 import argparse
+import gc
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from benchmarks.cached import cached_cohort
 from benchmarks.markdown import table
-from benchmarks.measure import ROOT, say
+from benchmarks.measure import ROOT, extra_bytes, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
 from lungcam.config.options import TrainerOptions
 from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
@@ -30,6 +31,7 @@ from lungcam.training.trainer import make_trainer
 EPOCHS = 9
 SPLIT = SplitRule(val=0.15, test=0.25)
 COHORTS = (1_000, 20_000)
+ROLLUP = Path("/proc/self/smaps_rollup")
 WAITING = "[_TrainingEpochLoop].train_dataloader_next"
 
 
@@ -243,13 +245,44 @@ def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
 def memory(count: int) -> list[str]:
     """Measure memory in a separate process."""
     say(f"memory with {count} samples")
-    command = [sys.executable, "-m", "benchmarks.cached", str(count)]
+    command = [sys.executable, "-m", "benchmarks.epoch", "--memory", str(count)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return [str(count), *done.stdout.split()[-2:]]
+
+
+def memory_growth(count: int) -> tuple[float, float]:
+    """Measure the growth of memory in this process from a cohort's look-up to an epoch's end.
+
+    Args:
+        count: Number of samples.
+
+    Returns:
+        Peak of resident memory, and growth of anonymous memory, in MiB.
+    """
+    with tempfile.TemporaryDirectory(prefix="memory-") as name:
+        folder = Path(name)
+        # warm up, so that loading and compiling do not count
+        few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
+        fit(SMALL, few, folder / "first", 1)
+        module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
+        gc.collect()
+        before = _anonymous_bytes()
+        peak = extra_bytes(lambda: fit(SMALL, module, folder / "run", 1))
+        return peak / 2**20, (_anonymous_bytes() - before) / 2**20
+
+
+def _anonymous_bytes() -> int:
+    """Return the bytes that this process holds, without mapped files."""
+    lines = ROLLUP.read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("Anonymous:")).split()[1])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--memory", type=int, help="print only the memory with N samples, in MiB")
     arguments = parser.parse_args()
-    print(section(epochs=arguments.epochs))
+    if arguments.memory is None:
+        print(section(epochs=arguments.epochs))
+    else:
+        print(*(f"{size:.1f}" for size in memory_growth(arguments.memory)))
