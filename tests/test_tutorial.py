@@ -52,7 +52,7 @@ def test_the_tutorial_runs_from_beginning_to_end(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs" / "infer" / "phantom-0003" / "report.html").is_file()
     assert len(list(tmp_path.glob("outputs/sweeps/*/*/metrics.json"))) == 2
-    assert "difference" in done.stdout
+    assert "95 % interval" in done.stdout.splitlines()[-2]
 
 
 def environment() -> dict[str, str]:
