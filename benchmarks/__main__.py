@@ -1,4 +1,7 @@
-"""Run every benchmark and write BENCHMARKS.md: `python -m benchmarks [--data DIR]`."""
+"""Measure what needs no trained net and renew it in BENCHMARKS.md.
+
+`python -m benchmarks [--data DIR]`. Sections that other commands measure stay as they are.
+"""
 
 import os
 import sys
@@ -18,14 +21,16 @@ from benchmarks import (
     tumour_kept,
 )
 from benchmarks.machine import machine
+from benchmarks.markdown import with_sections
 from benchmarks.measure import ROOT, say
 from lungcam.errors import InputError
 
 HEAD = """\
 # Benchmarks
 
-lungcam compared with what a user would write or pick instead, on public scans. Written by
-`python -m benchmarks`; the figures are those of one machine and one run.
+lungcam compared with what a user would write or pick instead, on public scans. `python -m
+benchmarks` measures what needs no trained net; the other sections name their command. The figures
+are those of one machine.
 
 {machine}
 
@@ -35,25 +40,23 @@ only.
 
 
 def main() -> None:
-    """Run every benchmark and write the page atomically."""
+    """Run the benchmarks and write the page atomically."""
     data = sample.data_folder(about=__doc__)
     head = HEAD.format(machine=machine())
     try:
         for name in sample.ALL:  # fail now, not after half an hour
             sample.find(data, name)
-        parts = [
-            head,
-            *(module.section(data) for module in (lung_mask, slices, tumour_kept, reading)),
-        ]
+        sections = [module.section(data) for module in (lung_mask, slices, tumour_kept, reading)]
         with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
-            parts.append(catalogue.section(Path(scratch), catalogue.COUNTS))
-        parts += [epoch.section(), planted.section(), explaining.section(), rendering.section()]
+            sections.append(catalogue.section(Path(scratch), catalogue.COUNTS))
+        sections += [module.section() for module in (epoch, planted, explaining, rendering)]
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     page, draft = ROOT / "BENCHMARKS.md", ROOT / f"BENCHMARKS.md.{os.getpid()}.part"
     try:
-        draft.write_text("\n".join(parts), encoding="utf-8")
+        old = page.read_text(encoding="utf-8")
+        draft.write_text(with_sections(old, head, sections), encoding="utf-8")
         draft.replace(page)
     finally:
         draft.unlink(missing_ok=True)

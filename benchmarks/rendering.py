@@ -43,10 +43,13 @@ s. *vtkSmartVolumeMapper*: with its defaults. Timed alternately in one process; 
 each, which compiles and prepares, is listed separately. Median (minimum-maximum), in s. {cores}
 cores; load of the machine in the minute before the end: {load:.1f}.
 """
-TURN = """
-A turntable of {name} ({frames} frames, {width} x {height} pixels, preset {options.preset}) with the
-heat-map of a trained net took {seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in
-memory to the written GIF of {mb:.1f} MB; load {load:.1f}.
+TURN = """\
+## What a turntable costs
+
+`python -m benchmarks.rendering --scan DIR --ckpt RUN`: a turntable of {name} ({frames} frames,
+{width} x {height} pixels, preset {options.preset}) with the heat-map of a trained net took
+{seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in memory to the written GIF of
+{mb:.1f} MB; load {load:.1f}.
 """
 
 

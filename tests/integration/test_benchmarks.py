@@ -260,3 +260,13 @@ def test_a_read_scan_is_recut(data):
     assert cut.hu.shape[2] == 20
     height = scan.hu.shape[2] * scan.grid.spacing_mm[2]
     assert 20 * cut.grid.spacing_mm[2] == pytest.approx(height)
+
+
+def test_sections_measured_elsewhere_stay_on_the_page():
+    page = "# Old\n\nold head\n\n## Time\n\nold\n\n## By hand\n\nkept\n\n### below\n"
+    renewed = markdown.with_sections(
+        page, "# New\n\nhead\n", ["## Time\n\nnew\n", "## Memory\n\nx\n"]
+    )
+    assert renewed == (
+        "# New\n\nhead\n\n## Time\n\nnew\n\n## By hand\n\nkept\n\n### below\n\n## Memory\n\nx\n"
+    )

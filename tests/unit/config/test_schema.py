@@ -1,20 +1,17 @@
 """Targets of the configuration, and composition of every choice in conf/."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 import torchio as tio
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lungcam.cohorts.table.columns import DEFAULT_COLUMNS
 from lungcam.config.instantiate import ALLOWED_TARGETS, check_targets, instantiate
-from lungcam.config.schema import TrainConfig, check_nodes, plain, register_schemas
+from lungcam.config.schema import TrainConfig, check_nodes, plain
 from lungcam.data import SplitRule
 from lungcam.errors import InputError
 from lungcam.nets import Small3D
@@ -30,28 +27,6 @@ GROUPS = [
     for file in sorted(CONF.glob("*/*.yaml"))
     if file.parent.name != "hydra"
 ]
-
-
-@pytest.fixture
-def composer(tmp_path) -> Iterator:
-    register_schemas()
-
-    def make(name: str, *overrides: str) -> DictConfig:
-        # as in a run, where Hydra knows the run folder
-        config = compose(
-            name,
-            [*overrides, f"hydra.runtime.output_dir={tmp_path}", "hydra.job.num=0"],
-            return_hydra_config=True,
-        )
-        HydraConfig.instance().set_config(config)
-        OmegaConf.set_struct(config, False)
-        del config["hydra"]
-        OmegaConf.set_struct(config, True)
-        return config
-
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield make
-    HydraConfig.instance().cfg = None
 
 
 # targets that are allowed

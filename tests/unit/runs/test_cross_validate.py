@@ -2,52 +2,23 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
 from scipy.special import expit
 from scipy.stats import rankdata
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from lungcam.cohorts import Sample
-from lungcam.config.schema import register_schemas
 from lungcam.errors import InputError
 from lungcam.metrics import Calibration
 from lungcam.runs.cross_validate import cross_validate
-from lungcam.runtime.versions import CONFIG_FOLDER
 from lungcam.tasks.predictions import Predictions, write_predictions
 
 PATIENTS, FOLDS = 40, 4
 CALIBRATIONS = [Calibration(0.5 + fold / 4, fold - 1.5) for fold in range(FOLDS)]
-
-
-@pytest.fixture
-def composer(tmp_path) -> Iterator[Callable[..., DictConfig]]:
-    """Return a function of overrides that composes a run in `tmp_path / "run"`."""
-    register_schemas()
-
-    def make(*overrides: str) -> DictConfig:
-        out = tmp_path / "run"
-        config = compose(
-            "train",
-            [*overrides, f"hydra.runtime.output_dir={out}", "hydra.job.num=0"],
-            return_hydra_config=True,
-        )
-        HydraConfig.instance().set_config(config)
-        OmegaConf.set_struct(config, False)
-        del config["hydra"]
-        OmegaConf.set_struct(config, True)
-        return config
-
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        yield make
-    HydraConfig.instance().cfg = None
 
 
 def samples() -> list[Sample]:
@@ -108,7 +79,7 @@ def read(file: Path) -> dict[str, dict[str, str]]:
 def test_pooled_figures_equal_those_of_all_samples(composer, tmp_path, capsys):
     run = tmp_path / "run"
     scores = write_folds(run, seed=0)
-    mean_auc = cross_validate(composer(f"cv.folds={FOLDS}", f"resume={run}"))
+    mean_auc = cross_validate(composer("train", f"cv.folds={FOLDS}", f"resume={run}"))
     assert mean_auc == pytest.approx(0.75)
     cohort = samples()
     labels = np.array([sample.label for sample in cohort])
@@ -154,7 +125,7 @@ def test_repeats_are_averaged_and_their_spread_is_reported(composer, tmp_path, c
     run = tmp_path / "run"
     each = [write_folds(run, seed, "seed_{seed}_fold_{fold}") for seed in (5, 6)]
     settings = (f"cv.folds={FOLDS}", "cv.repeats=2", "seed=5", f"resume={run}")
-    cross_validate(composer(*settings))
+    cross_validate(composer("train", *settings))
     labels = np.array([sample.label for sample in samples()])
     metrics = json.loads((run / "metrics.json").read_text())
     aucs = [roc_auc(labels, scores) for scores in each]
@@ -186,7 +157,7 @@ def test_repeats_are_averaged_and_their_spread_is_reported(composer, tmp_path, c
 )
 def test_a_wrong_setting_is_refused_before_anything_is_made(composer, tmp_path, settings, message):
     with pytest.raises(InputError) as caught:
-        cross_validate(composer(*settings))
+        cross_validate(composer("train", *settings))
     assert str(caught.value) == message
     assert not (tmp_path / "run").exists()
 
@@ -197,6 +168,6 @@ def test_only_resume_keeps_a_finished_fold(composer, tmp_path):
     write_folds(run, seed=0)
     settings = (f"cv.folds={FOLDS}", "data=table", "data.table=nowhere.csv")
     with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
-        cross_validate(composer(*settings))
+        cross_validate(composer("train", *settings))
     assert not (run / "metrics.json").exists()
-    assert cross_validate(composer(*settings, f"resume={run}")) == pytest.approx(0.75)
+    assert cross_validate(composer("train", *settings, f"resume={run}")) == pytest.approx(0.75)
