@@ -148,7 +148,9 @@ class TrainerOptions:
     devices: int = option(1, "processes of each machine, on the CPU")
     num_nodes: int = option(1, "number of machines")
     max_epochs: int = option(10, "length of the training")
-    precision: str = option("32-true", "precision; bf16-mixed or 16-mixed on a GPU")
+    precision: str = option(
+        "auto", "precision; auto is bf16-mixed where the machine has bfloat16, else 32-true"
+    )
     deterministic: Any = option("warn", "warn: some operations on a GPU are not deterministic")
     accumulate_grad_batches: int = option(1, "batches in each optimizer step")
     gradient_clip_val: float | None = option(None, "largest norm of the gradient; null: no limit")

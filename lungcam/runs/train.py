@@ -1,7 +1,7 @@
 """One training run, from the configuration to metrics.json."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from lungcam.report import log_hparams
 from lungcam.runs.prepare import prepare_part
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.runtime.distributed import rank
+from lungcam.runtime.precision import FULL, choose_precision, is_emulated
 from lungcam.runtime.versions import versions
 from lungcam.sweeps import refuse_single_run
 from lungcam.tasks import Task, task_named
@@ -42,7 +43,6 @@ from lungcam.training.checkpoint import (
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
-FULL = "32-true"
 # nodes that a checkpoint carries
 CARRIED = ("task", "model", "view", "transforms", "explain")
 # settings of a table's columns, which it carries too; paths and cohort stay out
@@ -139,13 +139,20 @@ def _checked_nodes(config: DictConfig) -> dict[str, Any]:
 def _start(nodes: dict[str, Any], folder: Path) -> TrainingSession:
     """Make the trainer of a new run, or of a run that is continued."""
     callbacks = list(_instantiate_group(nodes, "callbacks").values())
-    carried = {name: nodes[name] for name in CARRIED}
-    carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
-    metadata = CheckpointMetadata({"config": carried, "versions": versions()})
     last = folder / "checkpoints" / "last.ckpt"
     resumed = load_checkpoint(last) if nodes["resume"] and last.is_file() else None
     if nodes["resume"]:
         _drop_events(nodes["logger"], resumed["global_step"] if resumed else 0)
+    _settle_precision(nodes["trainer"], resumed[METADATA_KEY] if resumed else {})
+    carried = {name: nodes[name] for name in CARRIED}
+    carried["table"] = {key: nodes["data"][key] for key in TABLE_KEYS if key in nodes["data"]}
+    metadata = CheckpointMetadata(
+        {
+            "config": carried,
+            "precision": nodes["trainer"]["precision"],
+            "versions": versions(),
+        }
+    )
     trainer = make_trainer(
         nodes["trainer"],
         folder,
@@ -162,6 +169,24 @@ def _start(nodes: dict[str, Any], folder: Path) -> TrainingSession:
         last=last,
         resumed=resumed,
     )
+
+
+def _settle_precision(trainer: dict[str, Any], begun: Mapping[str, Any]) -> None:
+    """Replace `auto` by the precision of the machine, or by that in which the run has begun.
+
+    Args:
+        trainer: Node `trainer`, which is changed.
+        begun: Metadata of the checkpoint that is continued; empty for a new run.
+    """
+    gpu = trainer["gpus"] > 0
+    precision = choose_precision(trainer["precision"], gpu=gpu)
+    trainer["precision"] = precision = begun.get("precision", precision)
+    if is_emulated(precision, gpu=gpu) and rank() == 0:
+        machine = "graphics card" if gpu else "processor"
+        print(
+            f"note: trainer.precision={precision}: this {machine} emulates it and is faster in "
+            "32-true; auto chooses what suits the machine."
+        )
 
 
 def _data_module(
