@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from lungcam.cli.app import BAD_INPUT, DONE
 from lungcam.errors import InputError
@@ -14,18 +16,33 @@ from lungcam.report import Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
 from lungcam.scans import check_scan, discover
-from lungcam.transforms import HUThreshold, LungComponents, LungMask, pipeline, prepare, quality
+from lungcam.transforms import (
+    HUThreshold,
+    LungComponents,
+    LungMask,
+    mask_thumbnail,
+    pipeline,
+    prepare,
+    quality,
+)
 from lungcam.transforms.pipeline import Quality
 
 VIEWS = ("lungs", "nodule")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckedScan:
-    """Outcome of one scan."""
+    """Outcome of one scan.
+
+    Attributes:
+        check: Findings of the scan and of its mask.
+        quality: Quality of the mask, empty if there is none.
+        picture: Thumbnail of the mask, if it was requested and there is one.
+    """
 
     check: ScanCheck
-    quality: Quality
+    quality: Quality = field(default_factory=Quality)
+    picture: np.ndarray | None = None
 
 
 def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
@@ -39,7 +56,7 @@ def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
     if not paths:
         raise InputError("check: name the scans to check: python -m lungcam check PATH...")
     options = {name: value for name, value in settings.items() if name != "out"}
-    checked = check_scans(paths, **options)
+    checked = check_scans(paths, **options, thumbnails="out" in settings)
     for scan in checked:
         print(f"{_word(scan.check):8} {scan.check.line}")
     refused = sum(not scan.check.usable for scan in checked)
@@ -54,7 +71,12 @@ def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
 
 
 def check_scans(
-    paths: Sequence[Path], *, view: str = "lungs", mask: str = "cavity", series: str | None = None
+    paths: Sequence[Path],
+    *,
+    view: str = "lungs",
+    mask: str = "cavity",
+    series: str | None = None,
+    thumbnails: bool = False,
 ) -> list[CheckedScan]:
     """Check every scan under some paths.
 
@@ -63,6 +85,7 @@ def check_scans(
         view: `lungs` expects a whole chest and checks the lung mask; `nodule` accepts crops.
         mask: Mask to check; see `lungcam.lungs.mask_around`.
         series: SeriesInstanceUID, where one folder holds several.
+        thumbnails: Draw the masks, for a sheet of all.
 
     Raises:
         InputError: A path holds no scan, or a setting is wrong.
@@ -75,28 +98,37 @@ def check_scans(
         sources = list(paths)
     else:
         sources = [source.path for path in paths for source in discover(path)]
-    work = partial(_check_scan, whole_chest=view == "lungs", mask=mask, series=series)
+    work = partial(
+        _check_scan,
+        whole_chest=view == "lungs",
+        mask=mask,
+        series=series,
+        thumbnail=thumbnails,
+    )
     return run_all(work, [(source,) for source in sources], label="checking")
 
 
-def _check_scan(source: Path, *, whole_chest: bool, mask: str, series: str | None) -> CheckedScan:
+def _check_scan(
+    source: Path, *, whole_chest: bool, mask: str, series: str | None, thumbnail: bool
+) -> CheckedScan:
     """Read one scan and, if it is a whole chest, check its mask."""
     check, scan = check_scan(source, series, whole_chest=whole_chest)
     if scan is None or not whole_chest:
-        return CheckedScan(check, Quality())
+        return CheckedScan(check)
     steps = {
         "threshold": HUThreshold(),
         "components": LungComponents(),
         "mask": LungMask(kind=mask),
     }
     try:
-        mask_quality = quality(prepare(scan, pipeline(steps)))
+        subject = prepare(scan, pipeline(steps))
     except InputError as error:
         reason = str(error).removeprefix(f"{scan.source}: ").rstrip(".")
         check.add("no_lungs", "refused", message=reason)
-        return CheckedScan(check, Quality())
+        return CheckedScan(check)
+    mask_quality = quality(subject)
     check.findings.extend(mask_quality.findings)
-    return CheckedScan(check, mask_quality)
+    return CheckedScan(check, mask_quality, mask_thumbnail(subject) if thumbnail else None)
 
 
 def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
@@ -108,11 +140,11 @@ def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
     thumbnails = [
         Thumbnail(
             Path(scan.check.scan).name,
-            scan.quality.picture,
+            scan.picture,
             [finding.code for finding in scan.quality.findings],
         )
         for scan in checked
-        if scan.quality.picture is not None
+        if scan.picture is not None
     ]
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
