@@ -1,5 +1,7 @@
 """Preparation of a scan for a prediction."""
 
+from importlib import import_module
+
 import pytest
 
 from lungcam.cohorts import Sample
@@ -22,7 +24,9 @@ def test_masks_are_judged_and_no_thumbnail_is_drawn(sample, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("nobody sees it")
 
-    monkeypatch.setattr("lungcam.transforms.pipeline.thumbnail", refuse)
+    # by name, the function `pipeline` hides its module
+    module = import_module("lungcam.transforms.pipeline")
+    monkeypatch.setattr(module, "thumbnail", refuse)
     steps = {
         "threshold": HUThreshold(),
         "components": LungComponents(),
