@@ -40,7 +40,11 @@ def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
     from lungcam.runs.check_scans import check_scans, describe_checks, write_checks
 
     checked = check_scans(
-        paths, whole_chest=view == "lungs", mask=mask, series=settings.get("series")
+        paths,
+        whole_chest=view == "lungs",
+        mask=mask,
+        series=settings.get("series"),
+        thumbnails="out" in settings,
     )
     print(describe_checks(checked))
     if "out" in settings:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from lungcam.errors import InputError
 from lungcam.findings import ScanCheck
@@ -12,20 +14,40 @@ from lungcam.report.mask_sheet import Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
 from lungcam.scans import check_scan, discover
-from lungcam.transforms import HUThreshold, LungComponents, LungMask, pipeline, prepare, quality
+from lungcam.transforms import (
+    HUThreshold,
+    LungComponents,
+    LungMask,
+    mask_thumbnail,
+    pipeline,
+    prepare,
+    quality,
+)
 from lungcam.transforms.pipeline import Quality
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckedScan:
-    """Outcome of one scan."""
+    """Outcome of one scan.
+
+    Attributes:
+        check: Findings of the scan and of its mask.
+        quality: Quality of the mask, empty if there is none.
+        picture: Thumbnail of the mask, if it was requested and there is one.
+    """
 
     check: ScanCheck
-    quality: Quality
+    quality: Quality = field(default_factory=Quality)
+    picture: np.ndarray | None = None
 
 
 def check_scans(
-    paths: Sequence[Path], *, whole_chest: bool, mask: str, series: str | None
+    paths: Sequence[Path],
+    *,
+    whole_chest: bool,
+    mask: str,
+    series: str | None,
+    thumbnails: bool,
 ) -> list[CheckedScan]:
     """Check every scan under some paths.
 
@@ -34,6 +56,7 @@ def check_scans(
         whole_chest: True to expect whole chests and check their lung masks; False to accept crops.
         mask: Mask to check; see `lungcam.lungs.mask_around`.
         series: SeriesInstanceUID, where one folder holds several.
+        thumbnails: Draw the masks, for a sheet of all.
 
     Raises:
         InputError: A path holds no scan.
@@ -42,28 +65,37 @@ def check_scans(
         sources = list(paths)
     else:
         sources = [source.path for path in paths for source in discover(path)]
-    work = partial(_check_scan, whole_chest=whole_chest, mask=mask, series=series)
+    work = partial(
+        _check_scan,
+        whole_chest=whole_chest,
+        mask=mask,
+        series=series,
+        thumbnail=thumbnails,
+    )
     return run_all(work, [(source,) for source in sources], label="checking")
 
 
-def _check_scan(source: Path, *, whole_chest: bool, mask: str, series: str | None) -> CheckedScan:
+def _check_scan(
+    source: Path, *, whole_chest: bool, mask: str, series: str | None, thumbnail: bool
+) -> CheckedScan:
     """Read one scan and, if it is a whole chest, check its mask."""
     check, scan = check_scan(source, series, whole_chest=whole_chest)
     if scan is None or not whole_chest:
-        return CheckedScan(check, Quality())
+        return CheckedScan(check)
     steps = {
         "threshold": HUThreshold(),
         "components": LungComponents(),
         "mask": LungMask(kind=mask),
     }
     try:
-        mask_quality = quality(prepare(scan, pipeline(steps)))
+        subject = prepare(scan, pipeline(steps))
     except InputError as error:
         reason = str(error).removeprefix(f"{scan.source}: ").rstrip(".")
         check.add("no_lungs", "refused", message=reason)
-        return CheckedScan(check, Quality())
+        return CheckedScan(check)
+    mask_quality = quality(subject)
     check.findings.extend(mask_quality.findings)
-    return CheckedScan(check, mask_quality)
+    return CheckedScan(check, mask_quality, mask_thumbnail(subject) if thumbnail else None)
 
 
 def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
@@ -75,11 +107,11 @@ def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
     thumbnails = [
         Thumbnail(
             Path(scan.check.scan).name,
-            scan.quality.picture,
+            scan.picture,
             [finding.code for finding in scan.quality.findings],
         )
         for scan in checked
-        if scan.quality.picture is not None
+        if scan.picture is not None
     ]
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
