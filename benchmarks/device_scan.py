@@ -14,17 +14,17 @@ from benchmarks.device import Plan
 from benchmarks.markdown import digits, ratio_table, table
 from benchmarks.measure import Times, alternate
 from lungcam.cohorts import Sample
+from lungcam.config.paths import find_checkpoint
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.explain import peak_mm
 from lungcam.inference.predict import ScanPrediction, predict_prepared
 from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.search import Candidate
 from lungcam.runtime.stopwatch import Stopwatch
-from lungcam.training.checkpoint import find_checkpoint
 
 NETS = {"small3d": ("model=small3d",), "nodule": searching.SETTINGS}
 # few windows to search
-COARSE = ("view.shape=[16,16,16]", "view.spacing_mm=4")
+COARSE = ("view.shape=[16,16,16]", "view.spacing_mm=8")
 # tolerated difference from the CPU: of a logit, of a map as a share of its peak, of places in mm
 LOGIT, SHARE, MM = 0.05, 0.02, 1.0
 HOW = f"""\

@@ -11,9 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from benchmarks.instruction_sets import on_each_set
 from benchmarks.markdown import digits, ratio_table
 from benchmarks.measure import Results, Times, alternate
-from lungcam.nets import LungNet, NoduleNet, Small3D
+from lungcam.nets import LogitNet, LungNet, NoduleNet, Small3D
 from lungcam.runtime.precision import AUTO, FULL, MIXED, choose_precision
-from lungcam.training.classifier import Classifier
 
 ROUNDS, LIMIT_S = 5, 12
 # a default may be this much slower than the best setting
@@ -104,7 +103,7 @@ class Steps:
 
 def default_setting(case: Case, device: torch.device) -> tuple[str, str]:
     """Return the precision and the memory format in which lungcam trains a net by default."""
-    weights = Classifier(case.net()).net.parameters()
+    weights = LogitNet(case.net()).parameters()
     kernel = next(w for w in weights if w.ndim == 5 and min(w.shape[1:]) > 1)
     last = kernel.is_contiguous(memory_format=torch.channels_last_3d)
     precision = choose_precision(AUTO, gpu=device.type == "cuda")

@@ -408,7 +408,7 @@ def test_ratios_are_to_the_median_of_the_peer():
 
 def test_all_that_a_card_is_asked_runs_on_the_cpu(tmp_path):
     with pytest.raises(SystemExit) as end:
-        gpu.main(["--out", str(tmp_path), "--device", "cpu", "--small"])
+        gpu.main(["--out", str(tmp_path), "--device", "cpu", "--small", "--minutes", "60"])
     text = (tmp_path / gpu.FILE).read_text()
     assert end.value.code == 0, text
     assert "Failed" not in text
