@@ -2,10 +2,10 @@
 
 from itertools import product
 
-import cc3d
 import numpy as np
 
 from lungcam.grid import memory_axes
+from lungcam.lungs.runs import Runs, fill_gaps, find_runs, paint_runs
 
 
 def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> tuple[slice, ...]:
@@ -72,11 +72,38 @@ def blank_mask(like: np.ndarray) -> np.ndarray:
     return from_memory_order(np.zeros(in_memory_order(like).shape, bool), like)
 
 
+def axial_axes(like: np.ndarray) -> tuple[int, int, int]:
+    """Return the axes of an array from slice to slice, and then as in memory."""
+    return (2, *(int(axis) for axis in memory_axes(like) if axis != 2))
+
+
 def axial_slices(volume: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
-    """View a volume as a stack of axial slices, each in memory order; `like` as for that."""
+    """View a volume as a stack of axial slices, each in memory order.
+
+    Args:
+        volume: `(W, H, D)` array.
+        like: Array whose memory order is taken, if it is not the volume's own.
+
+    Returns:
+        A view of the same voxels; `from_axial_slices` reverses it.
+    """
     like = volume if like is None else like
-    axial = int(np.flatnonzero(memory_axes(like) == 2)[0])
-    return np.moveaxis(in_memory_order(volume, like), axial, 0)
+    return volume[_forwards(like)].transpose(axial_axes(like))
+
+
+def from_axial_slices(slices: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """View a stack in the order of `axial_slices(like)` with the axes of `like`."""
+    return slices.transpose(np.argsort(axial_axes(like)))[_forwards(like)]
+
+
+def mask_of_runs(runs: Runs, like: np.ndarray) -> np.ndarray:
+    """Return the mask of the runs of `axial_slices(like)`, in the shape and order of `like`."""
+    slices = paint_runs(runs, np.ones(runs.start.size, bool))
+    if axial_axes(like) == tuple(memory_axes(like)):
+        return from_axial_slices(slices, like)
+    mask = blank_mask(like)
+    axial_slices(mask)[:] = slices
+    return mask
 
 
 def copy_in_memory_order(volume: np.ndarray) -> np.ndarray:
@@ -161,21 +188,5 @@ def fill_axial_slices(
     Returns:
         `(W, H, D)` bool.
     """
-    filled = copy_in_memory_order(mask)
-    slices = axial_slices(filled[bounding_box(mask)])
-    count, height, width = slices.shape
-    # one image of all slices; its rim and the rows between slices join all that is outside
-    image = np.ones((count * (height + 1) + 1, width + 2), bool)
-    gaps = image[1:].reshape(count, height + 1, width + 2)[:, :height, 1:-1]
-    np.logical_not(slices, out=gaps)
-    labels = cc3d.connected_components(image, connectivity=4)
-    outside = labels[0, 0]
-    labels = labels[1:].reshape(count, height + 1, width + 2)[:, :height, 1:-1]
-    enclosed = labels != outside
-    enclosed &= gaps
-    enclosed_labels = labels[enclosed]
-    small = np.bincount(enclosed_labels) <= largest_cm2 * 100 / (spacing_mm[0] * spacing_mm[1])
-    if not small.all():
-        enclosed[enclosed] = small[enclosed_labels]
-    slices |= enclosed
-    return filled
+    largest = largest_cm2 * 100 / (spacing_mm[0] * spacing_mm[1])
+    return mask_of_runs(fill_gaps(find_runs(axial_slices(mask)), largest), mask)

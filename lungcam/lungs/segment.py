@@ -8,13 +8,16 @@ import numpy as np
 
 from lungcam.grid import memory_axes
 from lungcam.lungs.morphology import (
+    axial_axes,
     axial_slices,
     blank_mask,
     bounding_box,
-    fill_axial_slices,
+    from_axial_slices,
     from_memory_order,
     in_memory_order,
+    mask_of_runs,
 )
+from lungcam.lungs.runs import Runs, fill_gaps, find_runs, label_runs, paint_runs, sample_runs
 
 SOFT_TISSUE_HU = (-200, 300)
 # value that `lungcam.scans` writes for voxels without a measurement
@@ -82,20 +85,48 @@ def lung_pockets(
         ValueError: No pocket is as large as a lung.
     """
     padding = _padding_columns(hu)
-    ordered = in_memory_order(air_mask)
-    if padding.any():
-        # padding would join a lung at the edge of the field of view with the air outside
-        ordered = ordered & ~in_memory_order(padding[:, :, None], like=air_mask)
-    components = cc3d.connected_components(ordered, connectivity=6)
-    pockets = from_memory_order(components, air_mask)
+    # padding would join a lung at the edge of the field of view with the air outside
+    without = axial_slices(padding[:, :, None], like=air_mask)[0]
+    runs = find_runs(axial_slices(air_mask), without)
+    labels = label_runs(runs)
+    pockets = _Pockets(runs, labels, like=air_mask)
     chosen = _choose_pockets(pockets, hu, frame=_frame_around(padding), spacing_mm=spacing_mm)
-    lungs = components == chosen[0]
-    for label in chosen[1:]:
-        lungs |= components == label
-    # free the labels, which need several bytes per voxel
-    del pockets, components
-    lungs = from_memory_order(lungs, air_mask)
-    return fill_axial_slices(lungs, spacing_mm, largest_cm2=LARGEST_GAP_CM2)
+    largest = LARGEST_GAP_CM2 * 100 / (spacing_mm[0] * spacing_mm[1])
+    return mask_of_runs(fill_gaps(runs[np.isin(labels, chosen)], largest), air_mask)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pockets:
+    """Pockets of air.
+
+    Attributes:
+        runs: Runs of their voxels, in the order of `axial_slices(like)`.
+        labels: `(n,)` label of each run, from 0.
+        like: `(W, H, D)` array with the axes and the memory order of the volume.
+    """
+
+    runs: Runs
+    labels: np.ndarray
+    like: np.ndarray
+
+    def labels_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Return for each label whether it is that of a chosen run; `chosen` is `(n,)` bool."""
+        return np.bincount(self.labels, weights=chosen) > 0
+
+    def at_columns(self, columns: np.ndarray) -> np.ndarray:
+        """Return for each label whether it reaches some columns, `(W, H)` bool."""
+        plane = axial_slices(columns[:, :, None], like=self.like)[0]
+        passed = np.zeros((plane.shape[0], plane.shape[1] + 1), int)
+        np.cumsum(plane, axis=1, out=passed[:, 1:])
+        row = self.runs.row % plane.shape[0]
+        first, last = self.runs.columns
+        return self.labels_of(passed[row, last] > passed[row, first])
+
+    def run_through(self) -> np.ndarray:
+        """Return for each label whether it reaches both the first and the last axial slice."""
+        count, rows, _ = self.runs.shape
+        level = self.runs.row // rows
+        return self.labels_of(level == 0) & self.labels_of(level == count - 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +135,7 @@ class _Candidates:
 
     Attributes:
         ml: Volume of each label in mL.
+        through: True for each label that runs through all slices, `(labels,)`.
         boxes: Bounding boxes of the labels below, on the coarse grid.
         inside: Labels with the HU of lung that do not reach the frame, the largest first.
         cut: Labels with the HU of lung that reach the frame.
@@ -112,6 +144,7 @@ class _Candidates:
     """
 
     ml: np.ndarray
+    through: np.ndarray
     boxes: dict[int, tuple[slice, ...]] = field(default_factory=dict)
     inside: list[int] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
@@ -119,7 +152,7 @@ class _Candidates:
 
 
 def _choose_pockets(
-    pockets: np.ndarray,
+    pockets: _Pockets,
     hu: np.ndarray,
     *,
     frame: np.ndarray,
@@ -127,7 +160,7 @@ def _choose_pockets(
 ) -> list[int]:
     """Return the labels of the pockets that are lung, the largest first."""
     candidates = _find_candidates(pockets, hu, frame=frame, spacing_mm=spacing_mm)
-    first = _choose_first(candidates, pockets)
+    first = _choose_first(candidates)
     chosen = [first]
     ml = candidates.ml
     others = candidates.inside + candidates.cut + candidates.dark
@@ -147,7 +180,7 @@ def _choose_pockets(
 
 
 def _find_candidates(
-    pockets: np.ndarray,
+    pockets: _Pockets,
     hu: np.ndarray,
     *,
     frame: np.ndarray,
@@ -155,38 +188,36 @@ def _find_candidates(
 ) -> _Candidates:
     """Sort the pockets by volume, median HU and contact with the frame."""
     steps, every = coarse_grid(spacing_mm)
-    sampled = pockets[every]
-    coarse = np.ascontiguousarray(in_memory_order(sampled))
-    coarse_hu = np.ascontiguousarray(in_memory_order(hu[every], like=sampled))
+    axes = axial_axes(pockets.like)
+    first = tuple(
+        (pockets.like.shape[axis] - 1) % steps[axis] if pockets.like.strides[axis] < 0 else 0
+        for axis in axes
+    )
+    runs, kept = sample_runs(pockets.runs, first, steps=tuple(steps[axis] for axis in axes))
+    labels = pockets.labels[kept]
     voxel_ml = float(np.prod(spacing_mm) * np.prod(steps)) / 1000
-    ml = np.bincount(coarse.ravel()) * voxel_ml
-    ml[0] = 0
-    candidates = _Candidates(ml=ml)
-    at_frame = _labels_of_columns(pockets, frame)
-    for label in map(int, np.argsort(-ml, kind="stable")):
-        if ml[label] < SMALLEST_PIECE_ML:
+    through = pockets.run_through()
+    sizes = np.bincount(labels, weights=runs.stop - runs.start, minlength=through.size)
+    candidates = _Candidates(ml=sizes * voxel_ml, through=through)
+    coarse = paint_runs(runs, labels.astype(np.int32) + 1)
+    coarse_hu = np.ascontiguousarray(axial_slices(hu[every], like=pockets.like[every]))
+    at_frame = pockets.at_columns(frame)
+    for label in map(int, np.argsort(-candidates.ml, kind="stable")):
+        if candidates.ml[label] < SMALLEST_PIECE_ML:
             break
-        pocket = coarse == label
+        pocket = coarse == label + 1
         if np.median(coarse_hu[pocket]) > DARKEST_LUNG_HU:
-            group = candidates.cut if label in at_frame else candidates.inside
-        elif label not in at_frame and ml[label] >= SMALLEST_LUNG_ML:
+            group = candidates.cut if at_frame[label] else candidates.inside
+        elif not at_frame[label] and candidates.ml[label] >= SMALLEST_LUNG_ML:
             group = candidates.dark
         else:
             continue
         group.append(label)
-        candidates.boxes[label] = bounding_box(from_memory_order(pocket, sampled))
+        candidates.boxes[label] = bounding_box(from_axial_slices(pocket, pockets.like))
     return candidates
 
 
-def _labels_of_columns(pockets: np.ndarray, columns: np.ndarray) -> set[int]:
-    """Return the labels in some columns, `(W, H)` bool."""
-    slices = axial_slices(pockets)
-    wanted = np.flatnonzero(axial_slices(columns[:, :, None], like=pockets))
-    labels = slices.reshape(len(slices), -1).take(wanted, axis=1)
-    return set(np.flatnonzero(np.bincount(labels.ravel())).tolist())
-
-
-def _choose_first(candidates: _Candidates, pockets: np.ndarray) -> int:
+def _choose_first(candidates: _Candidates) -> int:
     """Return the label of the largest pocket that is a lung, not the foam of a table.
 
     Raises:
@@ -203,18 +234,14 @@ def _choose_first(candidates: _Candidates, pockets: np.ndarray) -> int:
         )
     first = max(large, key=lambda label: ml[label])
     # foam can be as bright as lung, but runs through all slices
-    if not _runs_through(pockets, first):
+    if not candidates.through[first]:
         return first
     large = [
         label
         for label in large
-        if ml[label] > LEAST_OF_TABLE * ml[first] and not _runs_through(pockets, label)
+        if not candidates.through[label] and ml[label] > LEAST_OF_TABLE * ml[first]
     ]
     return max(large, key=lambda label: ml[label], default=first)
-
-
-def _runs_through(pockets: np.ndarray, label: int) -> bool:
-    return all(bool((pockets[:, :, k] == label).any()) for k in (0, -1))
 
 
 def _are_side_by_side(first: tuple[slice, ...], other: tuple[slice, ...]) -> bool:
