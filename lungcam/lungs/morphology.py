@@ -49,7 +49,7 @@ def in_memory_order(volume: np.ndarray, like: np.ndarray | None = None) -> np.nd
 
     Args:
         volume: Any array, such as a transposed and flipped view.
-        like: Array whose memory order is taken, if it is not the volume's own.
+        like: Array with the memory order to use; by default the volume itself.
 
     Returns:
         A view of the same voxels; `from_memory_order` reverses it.
@@ -82,7 +82,7 @@ def axial_slices(volume: np.ndarray, like: np.ndarray | None = None) -> np.ndarr
 
     Args:
         volume: `(W, H, D)` array.
-        like: Array whose memory order is taken, if it is not the volume's own.
+        like: Array with the memory order to use; by default the volume itself.
 
     Returns:
         A view of the same voxels; `from_axial_slices` reverses it.
