@@ -4,6 +4,8 @@ import hydra
 from omegaconf import DictConfig
 
 from lungcam.cli.app import run
+from lungcam.config.early_checks import check_infer_config
+from lungcam.config.paths import INFER_PATHS
 from lungcam.config.schema import register_schemas
 from lungcam.runtime.versions import CONFIG_FOLDER
 
@@ -14,6 +16,8 @@ register_schemas()
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="infer")
 def job(config: DictConfig) -> None:
     """Predict and explain one scan or many."""
+    # bad input is refused before anything slow is loaded
+    check_infer_config(config)
     from lungcam.runs.infer import infer
 
     infer(config)
@@ -21,4 +25,4 @@ def job(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line and end with lungcam's exit codes."""
-    run(job, paths=("ckpt", "scan", "out"))
+    run(job, paths=INFER_PATHS)

@@ -11,13 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault, read_samples
+from lungcam.config.paths import find_checkpoint
 from lungcam.errors import InputError
 from lungcam.evaluation.candidate_sources import CandidateSources
 from lungcam.evaluation.lesion_erasure import describe_change
 from lungcam.evaluation.localisation import Localiser
 from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.evaluation.predictor import Predictor, load_predictor
-from lungcam.explain.options import check_explanation
 from lungcam.inference.batch import predict_many
 from lungcam.inference.prediction_file import request_digest
 from lungcam.inference.prepare import prepare_scan
@@ -26,9 +26,8 @@ from lungcam.inference.scan import predict_scan
 from lungcam.inference.scan_pictures import show_window
 from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
+from lungcam.runtime.devices import check_gpus
 from lungcam.scans import discover, scan_name
-from lungcam.training.checkpoint import find_checkpoint
-from lungcam.training.trainer import device_settings
 from lungcam.transforms import shows_whole_chest
 
 # seed of the untrained net and of the bootstrap
@@ -45,13 +44,12 @@ def infer(config: DictConfig) -> None:
         InputError: The checkpoint, or the only scan, is at fault.
     """
     explain = OmegaConf.to_container(config.explain)
-    check_explanation(explain)
     render = read_options(config.render)
     if config.dicom:
         from lungcam.dicom import require_highdicom
 
         require_highdicom()
-    device = "cuda" if device_settings(config.gpus)["accelerator"] == "gpu" else "cpu"
+    check_gpus(config.gpus, "gpus")
     ckpt, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
     is_table = scan.suffix.lower() == ".csv"
     if is_table and config.series is not None:
@@ -59,7 +57,8 @@ def infer(config: DictConfig) -> None:
     # before the checkpoint loads: a wrong path is refused at once
     samples = [] if is_table else _discover_samples(scan, config.series, out=out)
     checkpoint = find_checkpoint(ckpt)
-    predictor = load_predictor(checkpoint, torch.device(device), explain=explain)
+    device = torch.device("cuda" if config.gpus else "cpu")
+    predictor = load_predictor(checkpoint, device, explain=explain)
     faults: list[Fault] = []
     if is_table:
         samples, faults = read_samples(scan, **predictor.table)
