@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from lungcam.cli.app import run
+from lungcam.cli.help import print_help
 from lungcam.config.early_checks import check_infer_config
 from lungcam.config.paths import INFER_PATHS
 from lungcam.config.schema import register_schemas
@@ -25,4 +26,6 @@ def job(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line and end with lungcam's exit codes."""
+    if print_help("infer"):
+        return
     run(job, paths=INFER_PATHS)
