@@ -55,7 +55,7 @@ def test_choices_of_training_are_not_offered_for_inference():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "asked"),
+    ("arguments", "printed"),
     [
         (["--help"], True),
         (["model=lungs", "-h"], True),
@@ -63,7 +63,7 @@ def test_choices_of_training_are_not_offered_for_inference():
         (["--hydra-help"], False),
     ],
 )
-def test_help_is_printed_on_request(monkeypatch, capsys, arguments, asked):
+def test_help_is_printed_on_request(monkeypatch, capsys, arguments, printed):
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    assert print_help("train") is asked
-    assert capsys.readouterr().out == (f"{help_text('train')}\n" if asked else "")
+    assert print_help("train") is printed
+    assert capsys.readouterr().out == (f"{help_text('train')}\n" if printed else "")
