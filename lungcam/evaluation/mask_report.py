@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from lungcam.data import ScanDataModule
-from lungcam.report import Thumbnail, write_sheet
-from lungcam.report.mask_sheet import MAX_THUMBNAILS
+from lungcam.data.datamodule import ScanDataModule
+from lungcam.report.mask_sheet import MAX_THUMBNAILS, Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_table
 
 COLUMNS = (

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import ScanDataModule, SplitRule
+from lungcam.data import SplitRule
 from lungcam.data.cache_entry import read_entry
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.data.dataset import PreparedDataset
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.grid import Grid
