@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import ScanDataModule, SplitRule
+from lungcam.data import SplitRule
 from lungcam.data.cache_entry import write_entry
 from lungcam.data.cache_key import cache_key, code_version, content_hash, describe
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.data.prepare import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
 

@@ -22,10 +22,11 @@ from benchmarks.markdown import table
 from benchmarks.measure import ROOT, extra_bytes, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
 from lungcam.config.options import TrainerOptions
-from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
+from lungcam.data import PreparedDataset, SplitRule
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.nets import Small3D
-from lungcam.training import Classifier
-from lungcam.training.checkpoint import AtomicCheckpointIO
+from lungcam.training.classifier import Classifier
+from lungcam.training.lightning_checkpoint import AtomicCheckpointIO
 from lungcam.training.trainer import make_trainer
 
 EPOCHS = 9

@@ -20,7 +20,7 @@ import torch
 
 import lungcam.runs.train
 import lungcam.runtime.atomic
-from lungcam.training import Classifier
+from lungcam.training.classifier import Classifier
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = (

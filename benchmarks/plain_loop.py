@@ -7,13 +7,13 @@ import torch
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
+from lungcam.config.paths import find_checkpoint
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
 from lungcam.scans import discover
-from lungcam.training.checkpoint import find_checkpoint
 
 
 def main(ckpt: Path, scan: Path, out: Path) -> None:

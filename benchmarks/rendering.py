@@ -159,12 +159,12 @@ def turn(scan: Path, ckpt: Path) -> str:
     import torch
 
     from lungcam.cohorts import Sample
+    from lungcam.config.paths import find_checkpoint
     from lungcam.evaluation.predictor import load_predictor
     from lungcam.grid import reorient
     from lungcam.inference.predict import predict_prepared
     from lungcam.inference.prepare import prepare_scan
     from lungcam.runtime.stopwatch import Stopwatch
-    from lungcam.training.checkpoint import find_checkpoint
 
     predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
     ready = prepare_scan(

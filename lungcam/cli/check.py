@@ -1,31 +1,14 @@
 """Check of scans before anything is trained on them: `python -m lungcam check PATH...`."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from lungcam.cli.app import BAD_INPUT, DONE
+from lungcam.config.options import LungsOptions, check_choices
+from lungcam.config.paths import refuse_absent, refuse_file
 from lungcam.errors import InputError
-from lungcam.findings import ScanCheck
-from lungcam.lungs import MASKS
-from lungcam.report import Thumbnail, write_sheet
-from lungcam.runtime.atomic import write_text
-from lungcam.runtime.parallel import run_all
-from lungcam.scans import check_scan, discover
-from lungcam.transforms import HUThreshold, LungComponents, LungMask, pipeline, prepare, quality
-from lungcam.transforms.pipeline import Quality
 
 VIEWS = ("lungs", "nodule")
-
-
-@dataclass(frozen=True)
-class CheckedScan:
-    """Outcome of one scan."""
-
-    check: ScanCheck
-    quality: Quality
 
 
 def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
@@ -33,92 +16,38 @@ def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
 
     Args:
         paths: Volume files, DICOM folders, or folders of many.
-        settings: `view`, `mask` and `series` of `check_scans`; `out`, the folder for check.json
-            and masks.png.
-    """
-    if not paths:
-        raise InputError("check: name the scans to check: python -m lungcam check PATH...")
-    options = {name: value for name, value in settings.items() if name != "out"}
-    checked = check_scans(paths, **options)
-    for scan in checked:
-        print(f"{_word(scan.check):8} {scan.check.line}")
-    refused = sum(not scan.check.usable for scan in checked)
-    flagged = sum(
-        scan.check.usable and bool(scan.check.with_outcome("flagged")) for scan in checked
-    )
-    print(f"{len(checked)} scan(s): {refused} refused, {flagged} to be looked at.")
-    if "out" in settings:
-        write_checks(Path(settings["out"]), checked)
-        print(f"results: {settings['out']}")
-    return BAD_INPUT if refused else DONE
-
-
-def check_scans(
-    paths: Sequence[Path], *, view: str = "lungs", mask: str = "cavity", series: str | None = None
-) -> list[CheckedScan]:
-    """Check every scan under some paths.
-
-    Args:
-        paths: Volume files, DICOM folders, or folders of many.
-        view: `lungs` expects a whole chest and checks the lung mask; `nodule` accepts crops.
-        mask: Mask to check; see `lungcam.lungs.mask_around`.
-        series: SeriesInstanceUID, where one folder holds several.
+        settings: `view`: `lungs` expects a whole chest and checks the lung mask, `nodule` accepts
+            crops; `mask`, the lung mask to check; `series`, a SeriesInstanceUID where one folder
+            holds several; `out`, the folder for check.json and masks.png.
 
     Raises:
         InputError: A path holds no scan, or a setting is wrong.
     """
-    if mask not in MASKS:
-        raise InputError(f"mask={mask}: choose {', '.join(MASKS)}.")
+    if not paths:
+        raise InputError("check: name the scans to check: python -m lungcam check PATH...")
+    view, mask = settings.get("view", "lungs"), settings.get("mask", LungsOptions.mask)
+    try:
+        check_choices(LungsOptions, {"mask": mask})
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if view not in VIEWS:
         raise InputError(f"view={view}: choose {' or '.join(VIEWS)}.")
-    if series is not None:
-        sources = list(paths)
-    else:
-        sources = [source.path for path in paths for source in discover(path)]
-    work = partial(_check_scan, whole_chest=view == "lungs", mask=mask, series=series)
-    return run_all(work, [(source,) for source in sources], label="checking")
+    for path in paths:
+        refuse_absent(path, "the path")
+    if "out" in settings:
+        refuse_file(Path(settings["out"]), "out")
+    # slow to load
+    from lungcam.runs.check_scans import check_scans, describe_checks, write_checks
 
-
-def _check_scan(source: Path, *, whole_chest: bool, mask: str, series: str | None) -> CheckedScan:
-    """Read one scan and, if it is a whole chest, check its mask."""
-    check, scan = check_scan(source, series, whole_chest=whole_chest)
-    if scan is None or not whole_chest:
-        return CheckedScan(check, Quality())
-    steps = {
-        "threshold": HUThreshold(),
-        "components": LungComponents(),
-        "mask": LungMask(kind=mask),
-    }
-    try:
-        mask_quality = quality(prepare(scan, pipeline(steps)))
-    except InputError as error:
-        reason = str(error).removeprefix(f"{scan.source}: ").rstrip(".")
-        check.add("no_lungs", "refused", message=reason)
-        return CheckedScan(check, Quality())
-    check.findings.extend(mask_quality.findings)
-    return CheckedScan(check, mask_quality)
-
-
-def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
-    """Write check.json, and masks.png if there is a mask."""
-    report = [
-        scan.check.as_dict() | {"mask_quality": scan.quality.figures or None} for scan in checked
-    ]
-    write_text(folder / "check.json", json.dumps(report, indent=2) + "\n")
-    thumbnails = [
-        Thumbnail(
-            Path(scan.check.scan).name,
-            scan.quality.picture,
-            [finding.code for finding in scan.quality.findings],
-        )
-        for scan in checked
-        if scan.quality.picture is not None
-    ]
-    if thumbnails:
-        write_sheet(folder / "masks.png", thumbnails)
-
-
-def _word(check: ScanCheck) -> str:
-    if not check.usable:
-        return "REFUSED"
-    return "LOOK" if check.with_outcome("flagged") else "ok"
+    checked = check_scans(
+        paths,
+        whole_chest=view == "lungs",
+        mask=mask,
+        series=settings.get("series"),
+        thumbnails="out" in settings,
+    )
+    print(describe_checks(checked))
+    if "out" in settings:
+        write_checks(Path(settings["out"]), checked)
+        print(f"results: {settings['out']}")
+    return DONE if all(scan.check.usable for scan in checked) else BAD_INPUT

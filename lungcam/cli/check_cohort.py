@@ -1,31 +1,24 @@
 """Check of a cohort before anything is prepared: `python -m lungcam check data=NAME`."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torchio as tio
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lungcam.cli.app import DONE, quote_paths
-from lungcam.cohorts import Cohort, Sample
-from lungcam.cohorts.table import write_samples
 from lungcam.config.aliases import drop_removed_settings
-from lungcam.config.instantiate import check_targets, instantiate
+from lungcam.config.paths import TRAIN_PATHS, check_train_paths
 from lungcam.config.schema import (
-    PATH_KEYS,
     TrainConfig,
     check_nodes,
     plain,
     refuse_missing,
     register_schemas,
 )
-from lungcam.data import SplitRule, estimate, plan, split_cohort
 from lungcam.errors import InputError
 from lungcam.runtime.versions import CONFIG_FOLDER
-from lungcam.transforms import pipeline
 
 # nodes of conf/train.yaml that determine a cohort; others need a running job to be resolved
 NODES = ("data", "view", "lungs", "transforms", "model", "split", "auxiliary", "seed", "cache")
@@ -35,41 +28,26 @@ def run(arguments: Sequence[str]) -> int:
     """Check a cohort and return the exit code.
 
     Args:
-        arguments: Overrides as for `train.py`, and `out=DIR`.
-    """
-    folders = [name.removeprefix("out=") for name in arguments if name.startswith("out=")]
-    overrides = [argument for argument in arguments if not argument.startswith("out=")]
-    overrides = quote_paths(drop_removed_settings(overrides), PATH_KEYS)
-    check_cohort(overrides, Path(folders[-1]) if folders else None)
-    return DONE
-
-
-def check_cohort(overrides: Sequence[str], out: Path | None = None) -> None:
-    """Print what `train.py` with the same settings would train on, and the cost.
-
-    Args:
-        overrides: As for `train.py`, such as `data=lidc data.root=PATH view=nodule`.
-        out: Folder for samples.csv, the table of the cohort.
+        arguments: Overrides as for `train.py`, such as `data=lidc data.root=PATH view=nodule`, and
+            `out=DIR`.
 
     Raises:
         InputError: The settings are wrong, or the cohort cannot be trained on.
         HydraException: The settings cannot be composed.
     """
-    config = _compose(overrides)
-    steps = config["transforms"].items()
-    transforms = pipeline({name: instantiate(node, f"transforms.{name}") for name, node in steps})
-    cohort: Cohort = instantiate(config["data"], "data")
-    _print_cohort(cohort)
-    if out is not None:
-        write_samples(out / "samples.csv", cohort.samples, label_rule=cohort.label_rule)
-        print(f"table of samples: {out / 'samples.csv'}")
-    splits = _split(cohort, transforms, config=config)
-    samples = _existing(splits)
-    _print_cost(samples, transforms, config=config)
+    folders = [name.removeprefix("out=") for name in arguments if name.startswith("out=")]
+    overrides = [argument for argument in arguments if not argument.startswith("out=")]
+    overrides = quote_paths(drop_removed_settings(overrides), TRAIN_PATHS)
+    nodes = _compose(overrides)
+    # slow to load
+    from lungcam.runs.check_cohort import check_cohort
+
+    check_cohort(nodes, Path(folders[-1]) if folders else None)
+    return DONE
 
 
 def _compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """Compose and resolve `NODES` of conf/train.yaml."""
+    """Compose, resolve and check `NODES` of conf/train.yaml."""
     if not CONFIG_FOLDER.is_dir():
         raise InputError(f"{CONFIG_FOLDER}: there is no such folder; install lungcam again.")
     register_schemas()
@@ -78,75 +56,5 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     refuse_missing(config)
     nodes = plain(config)
     check_nodes(nodes, TrainConfig)
-    check_targets(nodes)
+    check_train_paths(nodes)
     return nodes
-
-
-def _split(
-    cohort: Cohort, transforms: tio.Compose, *, config: Mapping[str, Any]
-) -> dict[str, list[Sample]]:
-    """Split the cohort as a training would, and print the sides."""
-    auxiliary = config["auxiliary"]
-    splits, notes = split_cohort(
-        # its notes are printed already
-        replace(cohort, notes=()),
-        transforms,
-        split=SplitRule(**config["split"]),
-        seed=config["seed"],
-        lesions=auxiliary["outline"] > 0,
-        attributes=config["model"].get("attributes", ()) if auxiliary["attributes"] > 0 else (),
-    )
-    print("overlap: no series, study or file stands under two patients; voxels are compared later.")
-    for note in notes:
-        print(f"note: {note}.")
-    for name, samples in splits.items():
-        print(f"{name}: {_counts(samples)}")
-    return splits
-
-
-def _existing(splits: Mapping[str, Sequence[Sample]]) -> list[Sample]:
-    """Return the samples with an image, and print how many have none."""
-    samples = [sample for side in splits.values() for sample in side]
-    existing = [sample for sample in samples if sample.image.exists()]
-    if not existing:
-        first = splits["train"][0].image
-        raise InputError(f"{first}: not one image of the cohort is there; check paths.")
-    if len(existing) < len(samples):
-        absent = next(sample for sample in samples if not sample.image.exists())
-        print(
-            f"note: {len(samples) - len(existing)} of {len(samples)} images are missing, "
-            f"such as {absent.image}."
-        )
-    return existing
-
-
-def _print_cost(
-    samples: Sequence[Sample], transforms: tio.Compose, *, config: Mapping[str, Any]
-) -> None:
-    """Print disk space and time of the preparation, and refuse a disk that is too small."""
-    root = Path(config["cache"]) / "inputs"
-    planned = plan(samples, transforms, root=root, lesions=config["auxiliary"]["outline"] > 0)
-    if not planned.jobs:
-        print(f"all inputs are prepared already in {root}.")
-        return
-    cost = estimate(planned.jobs, transforms, root=root)
-    print(cost.sentence)
-    cost.demand_room(root)
-
-
-def _print_cohort(cohort: Cohort) -> None:
-    print(f"cohort: {_counts(cohort.samples)}")
-    print(f"label rule: {cohort.label_rule}")
-    for note in cohort.notes:
-        print(f"note: {note.rstrip('.')}.")
-
-
-def _counts(samples: Sequence[Sample]) -> str:
-    patients = len({sample.patient_id for sample in samples})
-    positive = sum(sample.label == 1 for sample in samples)
-    negative = sum(sample.label == 0 for sample in samples)
-    unknown = len(samples) - positive - negative
-    counts = (
-        f"{len(samples)} samples of {patients} patients, {positive} positive, {negative} negative"
-    )
-    return counts + (f", {unknown} without a label" if unknown else "")

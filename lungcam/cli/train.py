@@ -4,11 +4,15 @@ import hydra
 from omegaconf import DictConfig
 
 from lungcam.cli.app import run
+from lungcam.cli.help import print_help
 from lungcam.cli.resume import resume_arguments
 from lungcam.config.aliases import drop_removed_settings
-from lungcam.config.schema import PATH_KEYS, register_schemas
+from lungcam.config.early_checks import checked_train_nodes
+from lungcam.config.paths import TRAIN_PATHS
+from lungcam.config.schema import register_schemas
 from lungcam.runtime.distributed import rank_arguments
 from lungcam.runtime.versions import CONFIG_FOLDER
+from lungcam.sweeps.trial import refuse_single_run
 
 register_schemas()
 
@@ -17,6 +21,9 @@ register_schemas()
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def job(config: DictConfig) -> float | None:
     """Train one run, or a cross-validation, and return the figure that sweeps compare."""
+    # bad input is refused before anything slow is loaded
+    refuse_single_run()
+    checked_train_nodes(config)
     # all folds share one cache
     if config.cv.folds is not None and config.prepare is None:
         from lungcam.runs.cross_validate import cross_validate
@@ -29,5 +36,7 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Run the command line and end with lungcam's exit codes."""
+    if print_help("train"):
+        return
     rewrites = (drop_removed_settings, resume_arguments, rank_arguments)
-    run(job, paths=PATH_KEYS, rewrites=rewrites)
+    run(job, paths=TRAIN_PATHS, rewrites=rewrites)

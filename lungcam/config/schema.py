@@ -25,11 +25,6 @@ from lungcam.config.options import (
 )
 from lungcam.errors import InputError
 
-# settings of train.py that hold paths
-PATH_KEYS = (
-    *("cache", "data.root", "data.table", "data.tables", "data.xml", "data.nodules"),
-    "split.manifest",
-)
 # the checkpoint carries what infer.py leaves null
 InferExplainOptions = nullable(ExplainOptions, "layer", "method", "evidence")
 

@@ -1,7 +1,6 @@
 """From a cohort to batches: splits, preparation and its cache, the LightningDataModule."""
 
 from lungcam.data.cache_key import content_stamp
-from lungcam.data.datamodule import BatchAugmentation, ScanDataModule
 from lungcam.data.dataset import Prepared, PreparedDataset
 from lungcam.data.leakage import refuse_shared_scans
 from lungcam.data.lesion_mask import read_lesion
@@ -18,12 +17,10 @@ from lungcam.data.splits import (
 )
 
 __all__ = [
-    "BatchAugmentation",
     "Estimate",
     "Prepared",
     "PreparedDataset",
     "PreparedSample",
-    "ScanDataModule",
     "SplitRule",
     "content_stamp",
     "estimate",

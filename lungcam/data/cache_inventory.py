@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lungcam.data.cache_entry import DamagedEntry, read_entry
 from lungcam.data.cache_key import code_version
-from lungcam.data.earlier_cache import earlier_code_version
 from lungcam.data.prepare import SUFFIX
 from lungcam.runtime.atomic import is_leftover, is_temporary
 
@@ -83,5 +82,4 @@ def _state(file: Path) -> str | None:
         return "damaged" if file.exists() else None
     if not all(map(entry.is_intact, entry.arrays)):
         return "damaged"
-    usable = {code_version(), earlier_code_version()}
-    return "current" if entry.facts.get("code") in usable else "stale"
+    return "current" if entry.facts.get("code") == code_version() else "stale"

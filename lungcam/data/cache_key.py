@@ -129,39 +129,21 @@ class ContentHashes:
 
 
 @cache
-def code_version(sources: tuple[tuple[str, str], ...] | None = None) -> str:
+def code_version() -> str:
     """Return a hash of the preparing code and its libraries' versions.
 
     With another version no input of an older one is used.
-
-    Args:
-        sources: Names and hashes of the preparing files; None for those of this version.
     """
+    package = Path(lungcam.__file__).parent
     digest = hashlib.sha256()
-    for name, file_hash in source_files() if sources is None else sources:
-        digest.update(f"{name}\n".encode())
-        digest.update(bytes.fromhex(file_hash))
+    for name in CODE:
+        path = package / name
+        for file in [path] if name.endswith(".py") else sorted(path.glob("*.py")):
+            digest.update(f"{file.relative_to(package).as_posix()}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
     for name in LIBRARIES:
         digest.update(f"{name} {_version(name)}\n".encode())
     return digest.hexdigest()[:32]
-
-
-def source_files() -> tuple[tuple[str, str], ...]:
-    """Return the names of the preparing files, relative to the package, and their SHA-256."""
-    package = Path(lungcam.__file__).parent
-    files = []
-    for name in CODE:
-        path = package / name
-        files += [path] if name.endswith(".py") else sorted(path.glob("*.py"))
-    return tuple(
-        (file.relative_to(package).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
-        for file in files
-    )
-
-
-def source_hash(sources: tuple[tuple[str, str], ...]) -> str:
-    """Return one hash of the names and hashes of files."""
-    return hashlib.sha256(repr(sources).encode()).hexdigest()
 
 
 def describe(transform: tio.Transform) -> str:
@@ -184,7 +166,6 @@ def cache_key(
     center_mm: Sequence[float] | None,
     transforms: str,
     lesion: str | None = None,
-    code: str | None = None,
 ) -> str:
     """Return the key of a prepared input.
 
@@ -194,10 +175,9 @@ def cache_key(
         center_mm: Centre of the nodule in RAS mm.
         transforms: From `describe`.
         lesion: Content hash of the lesion's mask, if it is stored too.
-        code: Version of the preparing code; None for `code_version`.
     """
     place = "" if center_mm is None else repr([float(x) for x in center_mm])
-    parts = [content, series or "", place, transforms, code or code_version(), lesion or ""]
+    parts = [content, series or "", place, transforms, code_version(), lesion or ""]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from tqdm import tqdm
 from lungcam.cohorts.sample import Sample
 from lungcam.data.cache_entry import DamagedEntry, read_entry, write_entry
 from lungcam.data.cache_key import ContentHashes, cache_key, code_version, describe
-from lungcam.data.earlier_cache import earlier_code_version, earlier_description
 from lungcam.data.lesion_mask import lesion_share
 from lungcam.data.pixel_hash import pixel_hash
 from lungcam.data.prepared_sample import prepare_sample, read_sample
 from lungcam.errors import InputError
 from lungcam.runtime.parallel import processors, run_all
 from lungcam.scans import Scan
+from lungcam.transforms import mask_thumbnail
 from lungcam.transforms.subject import grid, volume
 
 SUFFIX = ".prepared"
@@ -299,16 +298,14 @@ def _planned_inputs(
     mask_hashes = [mask and hashes.of(mask) for mask in masks]
     inputs = []
     for sample, mask, mask_hash in zip(samples, masks, mask_hashes, strict=True):
-        key = partial(
-            cache_key, content, sample.series, center_mm=sample.center_mm, lesion=mask_hash
+        key = cache_key(
+            content,
+            sample.series,
+            center_mm=sample.center_mm,
+            transforms=description,
+            lesion=mask_hash,
         )
-        file = root / f"{key(transforms=description)}{SUFFIX}"
-        code = earlier_code_version()
-        if code is not None and not file.exists():
-            name = key(transforms=earlier_description(description), code=code)
-            earlier = root / f"{name}{SUFFIX}"
-            file = earlier if _is_sound(earlier) else file
-        inputs.append(PlannedInput(sample, file, mask))
+        inputs.append(PlannedInput(sample, root / f"{key}{SUFFIX}", mask))
     return inputs
 
 
@@ -347,8 +344,9 @@ def _store_input(
     }
     if lesion is not None:
         arrays["lesion"] = lesion
-    if prepared.quality.picture is not None:
-        arrays["picture"] = prepared.quality.picture
+    picture = mask_thumbnail(prepared.subject)
+    if picture is not None:
+        arrays["picture"] = picture
     write_entry(item.file, facts, arrays=arrays)
     return None
 

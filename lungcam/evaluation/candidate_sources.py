@@ -10,7 +10,7 @@ from lungcam.explain import Explainer, HeatMap, brightness, lung_centers, peaks
 from lungcam.explain.sanity_checks import untrained_net
 from lungcam.grid import Grid
 from lungcam.metrics import Calibration
-from lungcam.training import Classifier
+from lungcam.nets import LogitNet
 
 # the net first, then its baselines; `random` is computed and has no candidates
 NET = "net"
@@ -44,7 +44,7 @@ class CandidateSources:
 
     def __init__(
         self,
-        net: Classifier,
+        net: LogitNet,
         explainer: Explainer,
         *,
         probability: Callable[[float], float],
@@ -54,7 +54,7 @@ class CandidateSources:
         self.explainer = explainer
         self.probability = probability
         self.seed = seed
-        self._untrained: Classifier | None = None
+        self._untrained: LogitNet | None = None
 
     def candidates(
         self, image: torch.Tensor, grid: Grid, *, lungs: np.ndarray
@@ -73,7 +73,7 @@ class CandidateSources:
         centers = lung_centers(lungs, grid)
         image = image.to(next(self.net.parameters()).device)
         if self._untrained is None:
-            self._untrained = Classifier(untrained_net(self.net.net, image, seed=self.seed)).eval()
+            self._untrained = LogitNet(untrained_net(self.net.net, image, seed=self.seed)).eval()
         return {
             NET: self._explain(self.net, self.probability, image=image, grid=grid),
             "center": SourceCandidates(centers, np.ones(len(centers))),
@@ -85,7 +85,7 @@ class CandidateSources:
 
     def _explain(
         self,
-        net: Classifier,
+        net: LogitNet,
         probability: Callable[[float], float],
         *,
         image: torch.Tensor,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.config.paths import find_checkpoint
 from lungcam.evaluation.candidate_sources import CandidateSources
 from lungcam.evaluation.console import run_summary
 from lungcam.evaluation.explanation_checks import judge_explanations
@@ -23,7 +24,7 @@ from lungcam.runtime.atomic import write_text
 from lungcam.runtime.versions import versions
 from lungcam.tasks import Fit
 from lungcam.tasks.predictions import Predictions
-from lungcam.training.checkpoint import add_metadata, find_checkpoint
+from lungcam.training.checkpoint import add_metadata
 from lungcam.transforms import shows_whole_chest
 
 

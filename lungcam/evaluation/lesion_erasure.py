@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ import torchio as tio
 from torch import nn
 from tqdm import tqdm
 
-from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
 from lungcam.data import prepare_sample
 from lungcam.data.annotated_lesions import annotated_lesions
@@ -29,6 +28,10 @@ from lungcam.runtime.atomic import write_text
 from lungcam.scans import write_volume
 from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
+
+if TYPE_CHECKING:
+    # Lightning takes a while to load
+    from lungcam.callbacks import HeatmapExport
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,7 +156,7 @@ def erase_lesions(
 
 
 def erase_exported(
-    net: nn.Module, transforms: tio.Compose, *, exports: Iterable[HeatmapExport]
+    net: nn.Module, transforms: tio.Compose, *, exports: Iterable["HeatmapExport"]
 ) -> None:
     """Erase the lesions of a run's exported samples: `cam/<id>/{erased.json,erased.nii.gz}`."""
     for export in exports:

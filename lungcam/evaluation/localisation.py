@@ -29,7 +29,7 @@ from lungcam.explain import (
 )
 from lungcam.grid import Grid
 from lungcam.metrics import Marks, within_radius
-from lungcam.training import Classifier
+from lungcam.nets import LogitNet
 
 # maps are measured on the network's grid, refined until no voxel is wider
 MAX_VOXEL_MM = 2.5
@@ -226,7 +226,7 @@ def localise_split(localiser: Localiser, dataset: PreparedDataset) -> None:
 
 
 def peak_shares(
-    classifier: Classifier, explainer: Explainer, *, dataset: PreparedDataset
+    classifier: LogitNet, explainer: Explainer, *, dataset: PreparedDataset
 ) -> dict[str, float | int]:
     """Compute how often the map of a positive has its peak on the lesion.
 

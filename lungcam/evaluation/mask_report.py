@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from lungcam.data import ScanDataModule
-from lungcam.report import Thumbnail, write_sheet
+from lungcam.data.datamodule import ScanDataModule
+from lungcam.report.mask_sheet import MAX_THUMBNAILS, Thumbnail, write_sheet
 from lungcam.runtime.atomic import write_table
 
 COLUMNS = (
@@ -31,11 +31,11 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
     Returns:
         Lines for the console, if samples are flagged or left out.
     """
-    rows, thumbnails, flagged = [], [], []
+    rows, masks, flagged = [], [], []
     for split, dataset in data.datasets.items():
         for index, sample in enumerate(dataset.samples):
             # inputs are not read: they may hold gigabytes
-            findings, picture = dataset.findings(index), dataset.picture(index)
+            findings = dataset.findings(index)
             flags = [finding for finding in findings if finding.outcome == "flagged"]
             codes = [finding.code for finding in flags]
             flagged += [f"{sample.sample_id} ({finding.message})" for finding in flags[:1]]
@@ -48,11 +48,17 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
                     "warnings": " ".join(finding.sentence for finding in findings),
                 }
             )
-            if picture is not None:
-                thumbnails.append(Thumbnail(sample.sample_id, picture, codes))
+            masks.append((dataset, index, codes))
     for name, reason in data.left_out.items():
         rows.append({"sample_id": name, "flags": "left_out", "warnings": reason})
     write_table(folder / "quality.csv", COLUMNS, rows=rows)
+    # nor are the thumbnails that the sheet has no room for
+    shown = sorted(masks, key=lambda entry: not entry[2])[:MAX_THUMBNAILS]
+    thumbnails = [
+        Thumbnail(dataset.samples[index].sample_id, picture, codes)
+        for dataset, index, codes in shown
+        if (picture := dataset.picture(index)) is not None
+    ]
     if thumbnails:
         write_sheet(folder / "masks.png", thumbnails)
     lines = []

@@ -15,9 +15,9 @@ from lungcam.explain import Explainer
 from lungcam.explain.options import check_explanation, check_layer
 from lungcam.explain.reliability import FAILED
 from lungcam.metrics import Calibration
+from lungcam.nets import LogitNet
 from lungcam.tasks import Malignancy, Task, task_named
 from lungcam.training.checkpoint import METADATA_KEY, check_metadata, load_checkpoint
-from lungcam.training.classifier import Classifier
 from lungcam.transforms import background, pipeline
 
 # explanation of earlier checkpoints, which carry a layer alone
@@ -51,7 +51,7 @@ class Predictor:
     """
 
     task: Task
-    classifier: Classifier
+    classifier: LogitNet
     transforms: tio.Compose
     layer: str
     method: str
@@ -132,14 +132,14 @@ def load_predictor(
     )
 
 
-def _restore_classifier(file: Path, checkpoint: dict[str, Any]) -> tuple[Task, Classifier]:
+def _restore_classifier(file: Path, checkpoint: dict[str, Any]) -> tuple[Task, LogitNet]:
     """Return the task and the classifier with the checkpoint's weights."""
     config = checkpoint[METADATA_KEY]["config"]
     net = instantiate(config["model"], "model")
     try:
         # checkpoints of earlier versions have no other task
         task = task_named(config.get("task", Malignancy.name))
-        classifier = task.classifier(net)
+        classifier = task.logit_net(net)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     try:
@@ -153,7 +153,7 @@ def _restore_classifier(file: Path, checkpoint: dict[str, Any]) -> tuple[Task, C
 
 
 def _choose_explanation(
-    file: Path, config: dict[str, Any], *, classifier: Classifier, explain: Mapping[str, Any]
+    file: Path, config: dict[str, Any], *, classifier: LogitNet, explain: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return layer, method and evidence: the requested ones, else those of the checkpoint."""
     requested = {name: value for name, value in explain.items() if value is not None}

@@ -9,13 +9,13 @@ import pytorch_lightning as pl
 import torch
 
 from lungcam.callbacks import HeatmapExport
-from lungcam.data import ScanDataModule
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.errors import InputError
 from lungcam.explain import Explainer
 from lungcam.tasks import Task
 from lungcam.tasks.predictions import Predictions
-from lungcam.training import Classifier
 from lungcam.training.checkpoint import load_checkpoint
+from lungcam.training.classifier import Classifier
 from lungcam.transforms import background
 
 

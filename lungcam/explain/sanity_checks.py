@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+import scipy
 import torch
-from scipy.stats import rankdata
 from torch import nn
 
 from lungcam.explain.heatmap import HeatMap
@@ -189,4 +189,4 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """
     if first.size == 0 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(first), scipy.stats.rankdata(second))[0, 1])

@@ -2,8 +2,9 @@
 
 from lungcam.lungs.mask import MASKS, cavity, close, lung_mask, mask_around
 from lungcam.lungs.morphology import dilate, fill_axial_slices
-from lungcam.lungs.quality import mask_findings, mask_quality, thumbnail
+from lungcam.lungs.quality import mask_findings, mask_quality
 from lungcam.lungs.segment import air, lung_pockets, trachea
+from lungcam.lungs.thumbnail import thumbnail
 from lungcam.lungs.view import fade_walls, lung_grid, show_masked, zero_centre
 
 __all__ = [

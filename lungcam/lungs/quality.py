@@ -1,4 +1,4 @@
-"""Quality of a lung mask: figures, findings, and a thumbnail for the eye."""
+"""Quality of a lung mask: figures and findings."""
 
 import numpy as np
 from scipy import ndimage
@@ -6,7 +6,6 @@ from scipy import ndimage
 from lungcam.findings import Finding
 from lungcam.lungs.morphology import bounding_box
 from lungcam.lungs.segment import body_middle, coarse_grid, frame_columns
-from lungcam.lungs.view import DISPLAY_HU
 
 # volume of both lungs in adults, from full expiration to hyperinflation
 USUAL_ML = (1000.0, 10000.0)
@@ -17,10 +16,6 @@ LARGEST_CUT_CM2 = 10.0
 SMALLEST_PIECE_ML = 1.0
 MOST_PIECES = 6
 LARGEST_MASK_RATIO = 3.0
-
-VIEW_SHAPE = (128, 128)  # rows and columns of each of the two views
-PIXEL_MM = 3.0
-LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
 def mask_quality(
@@ -100,59 +95,3 @@ def mask_findings(quality: dict[str, float | int | bool]) -> list[Finding]:
         Finding(code=code, outcome="flagged", message=message, remedy="look at the lung mask")
         for code, message in messages.items()
     ]
-
-
-def thumbnail(
-    hu: np.ndarray, lungs: np.ndarray, *, mask: np.ndarray, spacing_mm: tuple[float, float, float]
-) -> np.ndarray:
-    """Draw an axial and a coronal slice through the lungs' middle with both outlines.
-
-    The patient's right is on the left, as in radiology. The lungs' outline is blue, the mask's
-    yellow.
-
-    Args:
-        hu: `(W, H, D)` HU in RAS+ order.
-        lungs: `(W, H, D)` bool, not empty.
-        mask: `(W, H, D)` bool.
-        spacing_mm: Voxel spacing in mm.
-
-    Returns:
-        `(128, 256, 3)` uint8.
-    """
-    middle = [(side.start + side.stop - 1) // 2 for side in bounding_box(lungs)]
-    views = []
-    for horizontal, vertical in ((0, 1), (0, 2)):
-        fixed = 3 - horizontal - vertical
-        planes = [np.take(volume, middle[fixed], axis=fixed) for volume in (hu, lungs, mask)]
-        columns, rows = (
-            _pixel_indices(
-                planes[0].shape[i],
-                middle[axis],
-                spacing_mm=spacing_mm[axis],
-                count=VIEW_SHAPE[1 - i],
-            )
-            for i, axis in enumerate((horizontal, vertical))
-        )
-        # rows run downwards: from anterior to posterior, and from head to foot
-        picture, *outlined = (_pick(plane, columns, rows=rows[::-1]) for plane in planes)
-        low, high = DISPLAY_HU
-        grey = (np.clip(picture, low, high) - low) * (255 / (high - low))
-        view = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
-        for region, colour in zip(outlined, (LUNGS_RGB, MASK_RGB), strict=True):
-            view[region.astype(bool) & ~ndimage.binary_erosion(region)] = colour
-        # in RAS+ order the first axis runs to the patient's right, shown on the left
-        views.append(view[:, ::-1])
-    return np.concatenate(views, axis=1)
-
-
-def _pixel_indices(size: int, middle: int, *, spacing_mm: float, count: int) -> np.ndarray:
-    """Return voxel indices `PIXEL_MM` apart around the middle; -1 outside the volume."""
-    index = np.rint(middle + (np.arange(count) - count / 2) * PIXEL_MM / spacing_mm).astype(int)
-    return np.where((index >= 0) & (index < size), index, -1)
-
-
-def _pick(plane: np.ndarray, columns: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
-    """Return `plane[column, row]` as a picture; outside the volume it has the lowest value."""
-    picked = plane[np.ix_(columns, rows)].T.copy()
-    picked[(rows < 0)[:, None] | (columns < 0)] = DISPLAY_HU[0] if plane.dtype != bool else False
-    return picked

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 from scipy.special import expit
 
 from lungcam.metrics.survival import kaplan_meier
@@ -105,7 +105,7 @@ def fit_platt(
         mean = np.average(np.stack([entropy, gap * z, gap]), axis=1, weights=weights)
         return float(mean[0]), mean[1:]
 
-    result = minimize(
+    result = scipy.optimize.minimize(
         loss,
         np.array([1.0, 0.0]),
         jac=True,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from lungcam.metrics.discrimination import auc, auc_interval, weighted_auc
 from lungcam.metrics.resampling import (
@@ -70,7 +70,7 @@ def paired_difference(
     # two equal AUCs may differ by a rounding error, which is on neither side
     differences[np.abs(differences) < 1e-12] = 0
     low, high = percentile_interval(differences)
-    if np.array_equal(rankdata(scores), rankdata(other_scores)):
+    if np.array_equal(scipy.stats.rankdata(scores), scipy.stats.rankdata(other_scores)):
         low = high = 0.0
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     p = min(1.0, 2 * (rarer + 1) / (len(differences) + 1))

@@ -6,7 +6,7 @@ Labels are `(N,)` of 0 and 1; scores are `(N,)` of any scale, larger for the pos
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from lungcam.metrics.resampling import RESAMPLES, Statistic, bootstrap, percentile_interval
 
@@ -82,7 +82,7 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     negative = len(labels) - positive
     if positive == 0 or negative == 0:
         return float("nan")
-    above = rankdata(scores)[labels == 1].sum() - positive * (positive + 1) / 2
+    above = scipy.stats.rankdata(scores)[labels == 1].sum() - positive * (positive + 1) / 2
     return float(above / (positive * negative))
 
 

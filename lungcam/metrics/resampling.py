@@ -7,7 +7,7 @@ scores are sorted once and not for every resample.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import binomtest
+import scipy
 
 RESAMPLES = 2000
 # weights held in memory at once: 32 MB
@@ -184,7 +184,7 @@ def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def share_interval(share: float, n: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share of `n`; `share * n` is rounded to whole cases."""
-    interval = binomtest(round(share * n), n).proportion_ci(method="wilson")
+    interval = scipy.stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 

@@ -1,6 +1,1 @@
-"""Reports for people: HTML pages, figures, tables and sheets."""
-
-from lungcam.report.hparams import log_hparams
-from lungcam.report.mask_sheet import Thumbnail, write_sheet
-
-__all__ = ["Thumbnail", "log_hparams", "write_sheet"]
+"""Reports for people: pages, figures, tables and sheets; each module is imported by name."""

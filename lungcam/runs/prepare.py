@@ -3,7 +3,7 @@
 import re
 
 from lungcam.cohorts.sample import Sample
-from lungcam.data import ScanDataModule
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.errors import InputError
 
 

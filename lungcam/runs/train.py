@@ -14,32 +14,27 @@ from omegaconf import DictConfig
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
 from lungcam.cohorts import Cohort
 from lungcam.cohorts.table import write_samples
-from lungcam.config.aliases import update_train_config
+from lungcam.config.early_checks import checked_train_nodes
 from lungcam.config.instantiate import check_targets, instantiate
 from lungcam.config.options import AuxiliaryWeights
-from lungcam.config.schema import TrainConfig, check_nodes, plain, refuse_missing
-from lungcam.data import BatchAugmentation, ScanDataModule, SplitRule, write_manifest
+from lungcam.data import SplitRule, write_manifest
+from lungcam.data.datamodule import BatchAugmentation, ScanDataModule
 from lungcam.errors import InputError
 from lungcam.evaluation.evaluate import evaluate
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.explain.options import check_layer
 from lungcam.render.options import read_options
-from lungcam.report import log_hparams
+from lungcam.report.hparams import log_hparams
 from lungcam.runs.prepare import prepare_part
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.precision import FULL, choose_precision, is_emulated
 from lungcam.runtime.versions import versions
-from lungcam.sweeps import refuse_single_run
 from lungcam.tasks import Task, task_named
-from lungcam.training import Classifier
-from lungcam.training.checkpoint import (
-    METADATA_KEY,
-    AtomicCheckpointIO,
-    CheckpointMetadata,
-    load_checkpoint,
-)
+from lungcam.training.checkpoint import METADATA_KEY, load_checkpoint
+from lungcam.training.classifier import Classifier
+from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
@@ -86,7 +81,6 @@ def train(config: DictConfig) -> float | None:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    refuse_single_run()
     nodes = _checked_nodes(config)
     task = task_named(nodes["task"])
     session = _start(nodes, folder)
@@ -128,9 +122,7 @@ def train(config: DictConfig) -> float | None:
 
 def _checked_nodes(config: DictConfig) -> dict[str, Any]:
     """Return the plain configuration, refusing what can be refused before anything is made."""
-    refuse_missing(config)
-    nodes = update_train_config(plain(config))
-    check_nodes(nodes, TrainConfig)
+    nodes = checked_train_nodes(config)
     check_targets(nodes)
     read_options(nodes["render"])
     return nodes

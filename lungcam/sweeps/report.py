@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lungcam.errors import InputError
 from lungcam.runtime.atomic import atomic_write, write_table
@@ -187,8 +186,9 @@ def _history(axes: "Axes", trials: Sequence[Trial]) -> None:
     """Draw the objective over the trials, and the best so far."""
     done = sorted(best_first(trials), key=lambda trial: trial.number)
     numbers = [trial.number for trial in done]
-    values = np.array([trial.objective for trial in done])
-    axes.step(numbers, np.maximum.accumulate(values), where="post", color=BEST, label="best so far")
+    values = [trial.objective for trial in done]
+    best = list(accumulate(values, max))
+    axes.step(numbers, best, where="post", color=BEST, label="best so far")
     axes.plot(numbers, values, "o", color=RUN, label="run")
     failures = [trial.number for trial in failed(trials)]
     if failures:

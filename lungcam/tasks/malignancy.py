@@ -16,12 +16,14 @@ from lungcam.metrics import (
     youden_threshold,
 )
 from lungcam.metrics.summary import p_value, with_interval
+from lungcam.nets import LogitNet
 from lungcam.tasks.predictions import Predictions, write_predictions
 from lungcam.tasks.task import Fit, Task
-from lungcam.training import Classifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lungcam.training.classifier import Classifier
 
 THRESHOLD_RULE = "Youden's index on the validation split, of calibrated probabilities"
 
@@ -38,8 +40,15 @@ class Malignancy(Task):
         "histogram": "Probabilities by class",
     }
 
-    def classifier(self, net: nn.Module, **options: Any) -> Classifier:
+    def logit_net(self, net: nn.Module) -> LogitNet:
+        """Wrap a net in a `LogitNet`."""
+        return LogitNet(net)
+
+    def classifier(self, net: nn.Module, **options: Any) -> "Classifier":
         """Wrap a net in a `Classifier`."""
+        # Lightning takes a while to load, and prediction does not need it
+        from lungcam.training.classifier import Classifier
+
         return Classifier(net, **options)
 
     def fit(self, val: Predictions) -> Fit:

@@ -9,7 +9,6 @@ from torch import nn
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.survival import risk_cohort, target_table
-from lungcam.data import ScanDataModule
 from lungcam.errors import InputError
 from lungcam.explain import Explainer, HeatMap
 from lungcam.metrics import (
@@ -21,17 +20,19 @@ from lungcam.metrics import (
     risk_summary,
 )
 from lungcam.metrics.summary import with_interval
-from lungcam.nets import hazard_head, one_year
+from lungcam.nets import LogitNet, YearlyLogitNet, add_hazards, hazard_head, one_year
 from lungcam.report.page import Html, join, tag
 from lungcam.runtime.atomic import write_table
 from lungcam.tasks.malignancy import Malignancy
 from lungcam.tasks.predictions import Predictions
 from lungcam.tasks.risk_erasure import erase_nodules, erased_figures, write_erased
 from lungcam.tasks.task import Fit
-from lungcam.training import Classifier, RiskClassifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lungcam.data.datamodule import ScanDataModule
+    from lungcam.training.classifier import Classifier
 
 
 class Risk(Malignancy):
@@ -55,14 +56,17 @@ class Risk(Malignancy):
         y_seq, y_mask = target_table(samples)
         return {"y_seq": y_seq, "y_mask": y_mask}
 
-    def classifier(self, net: nn.Module, **options: Any) -> Classifier:
-        """Wrap a net in a `RiskClassifier`, which widens its last layer."""
-        try:
-            return RiskClassifier(net, HORIZON_YEARS, **options)
-        except ValueError as error:
-            raise InputError(str(error)) from error
+    def logit_net(self, net: nn.Module) -> LogitNet:
+        """Widen a net's last layer, and wrap the net in a `YearlyLogitNet`."""
+        return YearlyLogitNet(_with_hazards(net))
 
-    def initialise(self, classifier: Classifier, samples: Sequence[Sample]) -> None:
+    def classifier(self, net: nn.Module, **options: Any) -> "Classifier":
+        """Widen a net's last layer, and wrap the net in a `RiskClassifier`."""
+        from lungcam.training.risk_classifier import RiskClassifier
+
+        return RiskClassifier(_with_hazards(net), **options)
+
+    def initialise(self, classifier: LogitNet, samples: Sequence[Sample]) -> None:
         """Start from the training split's share of events within each year."""
         hazard_head(classifier.net).begin(*target_table(samples))
 
@@ -113,8 +117,8 @@ class Risk(Malignancy):
 
     def erase(
         self,
-        classifier: Classifier,
-        data: ScanDataModule,
+        classifier: LogitNet,
+        data: "ScanDataModule",
         *,
         explainer: Explainer,
         calibration: Calibration,
@@ -142,7 +146,7 @@ class Risk(Malignancy):
         }
 
     def maps(
-        self, classifier: Classifier, explain: Callable[[], HeatMap]
+        self, classifier: LogitNet, explain: Callable[[], HeatMap]
     ) -> Iterator[tuple[str, HeatMap]]:
         """Explain the risk within each year, from the first to the horizon.
 
@@ -167,6 +171,18 @@ class Risk(Malignancy):
             years=join([tag("<th>within $k y</th>", k=year) for year in risks]),
             values=join([tag("<td>$risk</td>", risk=f"{risk:.3f}") for risk in risks.values()]),
         )
+
+
+def _with_hazards(net: nn.Module) -> nn.Module:
+    """Let a net answer for each year.
+
+    Raises:
+        InputError: Its logit comes from no linear layer.
+    """
+    try:
+        return add_hazards(net, HORIZON_YEARS)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def write_risks(file: Path, splits: Mapping[str, Predictions]) -> None:

@@ -19,8 +19,8 @@ from lungcam.explain.inpaint import inpaint
 from lungcam.grid import lps_columns
 from lungcam.metrics import Calibration, yearly_auc
 from lungcam.metrics.resampling import bootstrap_mean, json_interval
+from lungcam.nets import YearlyLogitNet
 from lungcam.runtime.atomic import write_table
-from lungcam.training import RiskClassifier
 from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
@@ -52,7 +52,7 @@ class ErasedRisk:
 
 
 def erase_nodules(
-    classifier: RiskClassifier,
+    classifier: YearlyLogitNet,
     transforms: tio.Compose,
     *,
     samples: Sequence[Sample],
@@ -165,7 +165,7 @@ def write_erased(file: Path, results: Sequence[ErasedRisk], *, calibration: Cali
 
 
 def _predict(
-    classifier: RiskClassifier, subject: tio.Subject, *, explainer: Explainer
+    classifier: YearlyLogitNet, subject: tio.Subject, *, explainer: Explainer
 ) -> tuple[np.ndarray, HeatMap]:
     """Return the logits `(years,)` and the map of the horizon."""
     image = subject["input"].data[None].to(next(classifier.parameters()).device)

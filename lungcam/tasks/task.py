@@ -10,16 +10,18 @@ import numpy as np
 from torch import nn
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import ScanDataModule
 from lungcam.explain import Explainer, HeatMap
 from lungcam.metrics import Calibration
+from lungcam.nets import LogitNet
 from lungcam.report.page import Html
 from lungcam.tasks.predictions import Predictions
-from lungcam.training import Classifier
 
 if TYPE_CHECKING:
-    # matplotlib takes a while to load
+    # Lightning and matplotlib take a while to load, and prediction needs neither
     from matplotlib.figure import Figure
+
+    from lungcam.data.datamodule import ScanDataModule
+    from lungcam.training.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,18 @@ class Task(ABC):
         return {}
 
     @abstractmethod
-    def classifier(self, net: nn.Module, **options: Any) -> Classifier:
+    def logit_net(self, net: nn.Module) -> LogitNet:
+        """Wrap a net for prediction, with the weights of `classifier` under the same names.
+
+        Args:
+            net: Net with one logit.
+
+        Raises:
+            InputError: The net cannot answer this task.
+        """
+
+    @abstractmethod
+    def classifier(self, net: nn.Module, **options: Any) -> "Classifier":
         """Wrap a net in the LightningModule that trains it.
 
         Args:
@@ -81,7 +94,7 @@ class Task(ABC):
             InputError: The net cannot learn this task.
         """
 
-    def initialise(self, classifier: Classifier, samples: Sequence[Sample]) -> None:  # noqa: B027
+    def initialise(self, classifier: LogitNet, samples: Sequence[Sample]) -> None:  # noqa: B027
         """Set initial weights from the training samples."""
 
     # evaluation
@@ -126,8 +139,8 @@ class Task(ABC):
 
     def erase(
         self,
-        classifier: Classifier,
-        data: ScanDataModule,
+        classifier: LogitNet,
+        data: "ScanDataModule",
         *,
         explainer: Explainer,
         calibration: Calibration,
@@ -163,7 +176,7 @@ class Task(ABC):
         return {}
 
     def maps(
-        self, classifier: Classifier, explain: Callable[[], HeatMap]
+        self, classifier: LogitNet, explain: Callable[[], HeatMap]
     ) -> Iterable[tuple[str, HeatMap]]:
         """Return heat-maps next to that of label 1, each with `NAME` of its heatmap_NAME.nii.gz.
 

@@ -1,6 +1,1 @@
-"""Training: LightningModules, the Trainer and checkpoints."""
-
-from lungcam.training.classifier import Classifier
-from lungcam.training.risk_classifier import RiskClassifier
-
-__all__ = ["Classifier", "RiskClassifier"]
+"""Training: LightningModules, the Trainer and checkpoints; each module is imported by its name."""

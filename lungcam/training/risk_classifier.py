@@ -1,17 +1,14 @@
 """LightningModule for yearly risks, trained on what follow-up knows."""
 
-from typing import Any
-
 import torch
-from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lungcam.nets import NetOutput, add_hazards, every_year
-from lungcam.training.classifier import Classifier, channels_last
+from lungcam.nets import YearlyLogitNet
+from lungcam.training.classifier import Classifier
 
 
-class RiskClassifier(Classifier):
-    """Net with a logit for the event within each year up to a horizon.
+class RiskClassifier(YearlyLogitNet, Classifier):
+    """`YearlyLogitNet` that is trained on what follow-up knows.
 
     Trained with binary cross-entropy over the years that follow-up knows, after Mikhael et al.,
     J Clin Oncol 2023;41:2191-2200. Their mask ends with the year of the event; here the years after
@@ -20,26 +17,9 @@ class RiskClassifier(Classifier):
     forward pass returns the logit of the last year, like a net with a single label.
 
     Args:
-        net: As for `Classifier`; it is widened, see `lungcam.nets.add_hazards`.
-        years: Number of years up to the horizon.
-        options: Keyword arguments of `Classifier`.
-
-    Raises:
-        ValueError: The net cannot be widened.
+        net: Net with a `HazardHead`, see `lungcam.nets.add_hazards`.
+        **options: Keyword arguments of `Classifier`.
     """
-
-    def __init__(self, net: nn.Module, years: int, **options: Any):
-        super().__init__(add_hazards(net, years), **options)
-
-    def logits(self, image: torch.Tensor) -> torch.Tensor:
-        """Map images `(B, 1, W, H, D)` to logits `(B, years)`, never decreasing over the years."""
-        with every_year(self.net):
-            return self.net(channels_last(image))
-
-    def read(self, image: torch.Tensor) -> NetOutput:
-        """Return all outputs of the net; `logit` is what `logits` returns."""
-        with every_year(self.net):
-            return self.net.read(channels_last(image))
 
     def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
         y_seq, y_mask = batch["y_seq"], batch["y_mask"]

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
+from lungcam.runtime.devices import check_gpus
 from lungcam.runtime.distributed import rank, world_size
 
 # processes wait for rank zero while it prepares a large cohort
@@ -32,14 +32,9 @@ def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
     """
     if devices < 1:
         raise InputError(f"trainer.devices={devices}: give 1 or more.")
+    check_gpus(gpus, "trainer.gpus")
     if gpus == 0:
         return {"accelerator": "cpu", "devices": devices}
-    if gpus < 0:
-        raise InputError(f"trainer.gpus={gpus}: give 0 for the CPU or the number of GPUs.")
-    available = torch.cuda.device_count()
-    if gpus > available:
-        remedy = "trainer.gpus=0" if available == 0 else f"trainer.gpus={available} or fewer"
-        raise InputError(f"trainer.gpus={gpus}, but {available} GPU(s) found: use {remedy}.")
     return {"accelerator": "gpu", "devices": gpus}
 
 
@@ -88,7 +83,7 @@ def make_trainer(
         run_folder: Folder of the run's files.
         logger: Loggers.
         callbacks: Callbacks.
-        plugins: Lightning plugins, such as `lungcam.training.checkpoint.AtomicCheckpointIO`.
+        plugins: Lightning plugins, such as `AtomicCheckpointIO`.
         alone: True to use this process alone, whatever the settings say.
 
     Raises:

@@ -8,6 +8,7 @@ from lungcam.transforms.nodule_view import NoduleView, is_crop, place_center
 from lungcam.transforms.pipeline import (
     Quality,
     background,
+    mask_thumbnail,
     pipeline,
     prepare,
     quality,
@@ -28,6 +29,7 @@ __all__ = [
     "ZeroCentre",
     "background",
     "is_crop",
+    "mask_thumbnail",
     "pipeline",
     "place_center",
     "prepare",

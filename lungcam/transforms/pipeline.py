@@ -30,12 +30,10 @@ class Quality:
     Attributes:
         figures: From `lungcam.lungs.mask_quality`.
         findings: From `lungcam.lungs.mask_findings`.
-        picture: From `lungcam.lungs.thumbnail`.
     """
 
     figures: dict[str, float | int | bool] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    picture: np.ndarray | None = None
 
 
 def pipeline(transforms: Mapping[str, tio.Transform]) -> tio.Compose:
@@ -138,6 +136,13 @@ def quality(subject: tio.Subject) -> Quality:
     hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
     spacing_mm = grid(subject, "image").spacing_mm
     figures = mask_quality(hu, lungs, mask=mask, spacing_mm=spacing_mm)
-    return Quality(
-        figures, mask_findings(figures), thumbnail(hu, lungs, mask=mask, spacing_mm=spacing_mm)
-    )
+    return Quality(figures, mask_findings(figures))
+
+
+def mask_thumbnail(subject: tio.Subject) -> np.ndarray | None:
+    """Draw the masks that the transforms have added to a subject; None if there are none."""
+    if "mask" not in subject:
+        return None
+    hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
+    spacing_mm = grid(subject, "image").spacing_mm
+    return thumbnail(hu, lungs, mask=mask, spacing_mm=spacing_mm)

@@ -77,7 +77,7 @@ def test_a_search_without_a_sweep_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ckpt=nothing.ckpt", "scan=."), "no CT|no DICOM"),
+        (("ckpt=nothing.ckpt", "scan=."), "nothing.ckpt"),
         (("ckpt=nothing.ckpt", "scan=missing.nii.gz"), "missing.nii.gz"),
         (("scan=.",), "ckpt"),
     ],

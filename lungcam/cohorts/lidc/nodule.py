@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from lungcam.cohorts.lidc.annotation import Annotation
 from lungcam.errors import InputError
@@ -121,7 +121,7 @@ def _close_pairs(points: Sequence[np.ndarray], tolerance_mm: float) -> list[tupl
     gap = np.maximum(0, np.maximum(low[:, None] - high, low - high[:, None]))
     near = np.argwhere(np.triu(np.linalg.norm(gap, axis=2) <= tolerance_mm, 1))
     center = [cloud.mean(axis=0) for cloud in points]
-    trees = {int(i): cKDTree(points[i]) for i in np.unique(near[:, 0])}
+    trees = {int(i): scipy.spatial.cKDTree(points[i]) for i in np.unique(near[:, 0])}
     # slightly more, so that rounding does not decide on points exactly at the tolerance
     reach = tolerance_mm * (1 + 1e-6)
     return [

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from lungcam.cohorts.lidc import Annotation, Nodule, cluster
 from lungcam.grid import Grid
@@ -41,7 +41,9 @@ def hits(points: np.ndarray, centers: np.ndarray, *, diameters: np.ndarray) -> n
         return hit
     diameters = np.where(np.asarray(diameters) < 0, UNKNOWN_DIAMETER_MM, diameters)
     nearest = np.full(len(points), np.inf)
-    for nodule, near in enumerate(cKDTree(points).query_ball_point(centers, diameters / 2)):
+    for nodule, near in enumerate(
+        scipy.spatial.cKDTree(points).query_ball_point(centers, diameters / 2)
+    ):
         # the ball includes its surface, the rule does not
         distances = np.linalg.norm(points[near] - centers[nodule], axis=1)
         closer = within_radius(distances, diameters[nodule]) & (distances < nearest[near])

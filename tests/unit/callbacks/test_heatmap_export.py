@@ -12,7 +12,7 @@ from lungcam.callbacks import HeatmapExport
 from lungcam.cohorts import Sample
 from lungcam.data import PreparedDataset
 from lungcam.data.prepare import plan, prepare_cohort
-from lungcam.training import Classifier
+from lungcam.training.classifier import Classifier
 from lungcam.transforms import NoduleView, pipeline
 
 

@@ -12,7 +12,8 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.training.checkpoint import AtomicCheckpointIO, CheckpointMetadata, load_checkpoint
+from lungcam.training.checkpoint import load_checkpoint
+from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
 from lungcam.training.trainer import _silence_advice
 
 EPOCHS = 4

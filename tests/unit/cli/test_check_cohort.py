@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lungcam.cli.check_cohort import check_cohort
+from lungcam.cli.check_cohort import run
 from lungcam.cohorts.table import read_samples
 from lungcam.errors import InputError
 from lungcam.grid import Grid
@@ -29,7 +29,7 @@ def settings(table, *more: str) -> list[str]:
 
 
 def test_a_good_cohort_is_described_in_full(table, capsys):
-    check_cohort(settings(table), table.parent / "out")
+    run(settings(table, f"out={table.parent / 'out'}"))
     printed = capsys.readouterr().out
     assert (
         "cohort: 21 samples of 20 patients, 10 positive, 10 negative, 1 without a label" in printed
@@ -50,7 +50,7 @@ def test_a_good_cohort_is_described_in_full(table, capsys):
 
 def test_a_missing_image_is_reported(table, capsys):
     (table.parent / "crop-3.nii.gz").unlink()
-    check_cohort(settings(table))
+    run(settings(table))
     assert "note: 1 of 20 images are missing, such as " in capsys.readouterr().out
 
 
@@ -58,17 +58,17 @@ def test_a_cohort_without_any_image_is_refused(table):
     for file in table.parent.glob("crop-*"):
         file.unlink()
     with pytest.raises(InputError, match="not one image of the cohort is there"):
-        check_cohort(settings(table))
+        run(settings(table))
 
 
 def test_a_leak_is_refused(table):
     table.write_text(table.read_text().replace("crop-5.", "crop-2."))
     with pytest.raises(InputError, match=r"leak: the same image .* p2 and crop-2_2 of patient p5"):
-        check_cohort(settings(table))
+        run(settings(table))
 
 
 def test_a_wrong_setting_is_refused(table):
     with pytest.raises(InputError, match=r"split\.folds=1 "):
-        check_cohort(settings(table, "split.folds=1"))
+        run(settings(table, "split.folds=1"))
     with pytest.raises(InputError, match=r"split\.vall: there is no such setting"):
-        check_cohort(settings(table, "+split.vall=0.5"))
+        run(settings(table, "+split.vall=0.5"))

@@ -279,7 +279,6 @@ def test_all_code_that_preparation_imports_is_in_the_key():
         "runtime/atomic.py",
         "runtime/parallel.py",
         "data/cache_key.py",
-        "data/earlier_cache.py",
         "cohorts/sample.py",
     }
     waiting, seen = [PACKAGE / "data" / "prepare.py"], set()

@@ -13,7 +13,6 @@ from lungcam.cohorts.sample import ScanNodule
 from lungcam.cohorts.table import table_cohort
 from lungcam.data import (
     PreparedDataset,
-    ScanDataModule,
     SplitRule,
     split_cohort,
     usable_samples,
@@ -21,6 +20,7 @@ from lungcam.data import (
 )
 from lungcam.data.auxiliary_targets import attribute_table
 from lungcam.data.cache_entry import read_entry
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.data.sampler import EpochSampler
 from lungcam.errors import InputError
 from lungcam.explain import ball_share

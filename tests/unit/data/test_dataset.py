@@ -9,11 +9,12 @@ import torch
 import torchio as tio
 
 from lungcam.cohorts import Cohort
-from lungcam.data import PreparedDataset, ScanDataModule, SplitRule
+from lungcam.data import PreparedDataset, SplitRule
 from lungcam.data.cache_entry import read_entry
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.data.prepare import plan, prepare_cohort
 from lungcam.errors import InputError
-from lungcam.training import Classifier
+from lungcam.training.classifier import Classifier
 
 pytestmark = pytest.mark.usefixtures("one_processor")
 NOISE = tio.RandomNoise(std=(0.5, 1.0))

@@ -8,7 +8,8 @@ import pytest
 import SimpleITK as sitk
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import ScanDataModule, SplitRule, refuse_shared_scans, write_manifest
+from lungcam.data import SplitRule, refuse_shared_scans, write_manifest
+from lungcam.data.datamodule import ScanDataModule
 from lungcam.errors import InputError
 
 from ..scans.conftest import _write_series

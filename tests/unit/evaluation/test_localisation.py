@@ -17,7 +17,7 @@ from lungcam.evaluation.localisation_report import report_localisation
 from lungcam.explain import Explainer, ball_share
 from lungcam.grid import Grid
 from lungcam.metrics import Calibration
-from lungcam.training import Classifier
+from lungcam.nets import LogitNet
 
 AFFINE = np.array([[-4.0, 0, 0, 60], [0, 4, 0, -50], [0, 0, 4, -100], [0, 0, 0, 1]])
 # gives the untrained net a negative weight
@@ -40,8 +40,8 @@ class Bright(nn.Module):
         return self.sign * self.same(image).amax(dim=(2, 3, 4))
 
 
-def classifier(sign: float = 1.0) -> Classifier:
-    return Classifier(Bright(sign)).eval()
+def classifier(sign: float = 1.0) -> LogitNet:
+    return LogitNet(Bright(sign)).eval()
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import ScanDataModule, SplitRule
+from lungcam.data import SplitRule
 from lungcam.data.cache_entry import read_entry
+from lungcam.data.datamodule import ScanDataModule
+from lungcam.data.dataset import PreparedDataset
 from lungcam.evaluation.mask_report import report_masks
 from lungcam.grid import Grid
 from lungcam.phantom import make_phantom
@@ -104,6 +106,23 @@ def test_inputs_are_not_read_for_the_report(make_data, tmp_path):
             assert not read_entry(file).is_intact("input")
     assert report_masks(data, tmp_path / "run") == expected
     assert (tmp_path / "run" / "quality.csv").read_bytes() == table
+
+
+def test_only_thumbnails_on_the_sheet_are_read(make_data, tmp_path, monkeypatch):
+    monkeypatch.setattr("lungcam.evaluation.mask_report.MAX_THUMBNAILS", 2)
+    read = []
+    picture = PreparedDataset.picture
+
+    def note(dataset, index):
+        read.append(dataset.samples[index].sample_id)
+        return picture(dataset, index)
+
+    monkeypatch.setattr(PreparedDataset, "picture", note)
+    report_masks(make_data(opaque=True), tmp_path / "run")
+    assert len(read) == 2
+    assert read[0] == "scan-0"
+    sheet = np.asarray(Image.open(tmp_path / "run" / "masks.png"))
+    assert sheet.shape[1] == 2 * 260
 
 
 def test_sound_masks_give_no_line(make_data, tmp_path):

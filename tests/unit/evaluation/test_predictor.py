@@ -6,8 +6,8 @@ import torch
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.nets import Small3D
-from lungcam.training import Classifier
 from lungcam.training.checkpoint import METADATA_KEY
+from lungcam.training.classifier import Classifier
 
 
 @pytest.fixture

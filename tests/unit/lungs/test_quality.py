@@ -1,17 +1,9 @@
-"""Tests of the figures and findings of a lung mask, and of its thumbnail."""
+"""Tests of the figures and findings of a lung mask."""
 
 import numpy as np
 import pytest
 
-from lungcam.lungs import (
-    air,
-    lung_pockets,
-    mask_around,
-    mask_findings,
-    mask_quality,
-    thumbnail,
-    trachea,
-)
+from lungcam.lungs import air, lung_pockets, mask_around, mask_findings, mask_quality, trachea
 
 TISSUE = 40
 
@@ -215,91 +207,3 @@ def test_finding_describes_the_fault_and_asks_to_look(painted):
     assert [finding.outcome for finding in findings] == ["flagged"]
     assert findings[0].sentence.startswith("the field of view cuts the lungs below (")
     assert findings[0].remedy == "look at the lung mask"
-
-
-LUNGS, MASK = (0, 220, 255), (255, 210, 0)
-
-
-@pytest.fixture
-def drawn():
-    """Return HU, lungs and mask of boxes; a voxel of 3 mm is a pixel, (30, 20, 25) the middle."""
-    hu = np.full((60, 40, 50), 600, np.int16)
-    lungs, mask = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
-    lungs[10:22, 11:30, 6:45] = lungs[40:51, 11:30, 6:45] = True
-    mask[8:53, 9:32, 4:47] = True
-    hu[lungs] = -1200
-    return hu, lungs, mask, (3.0, 3.0, 3.0)
-
-
-def pixels(x=30, y=None, z=None) -> tuple[int, int]:
-    """Return row and column of a voxel in the axial view (with y) or the coronal view (with z)."""
-    column = 127 - (x - 30 + 64)
-    return (127 - (y - 20 + 64), column) if z is None else (127 - (z - 25 + 64), 128 + column)
-
-
-def test_thumbnail_has_an_axial_and_a_coronal_view(drawn):
-    hu, lungs, mask, spacing = drawn
-    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
-    assert picture.shape == (128, 256, 3)
-    assert picture.dtype == np.uint8
-    assert picture[pixels(45, y=20)].tolist() == [0, 0, 0]
-    assert picture[pixels(30, y=20)].tolist() == [255, 255, 255]
-    assert picture[pixels(45, z=25)].tolist() == [0, 0, 0]
-    # outside the volume it is as dark as air
-    assert picture[0, 0].tolist() == [0, 0, 0]
-
-
-def test_right_is_on_the_left_and_anterior_and_head_are_on_top(drawn):
-    hu, lungs, mask, spacing = drawn
-    hu[47, 26, 25] = hu[47, 20, 41] = -300  # right and in front, right and above
-    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
-    grey = (picture == picture[:, :, :1]).all(axis=2) & (picture[:, :, 0] == 127)
-    (axial, coronal) = np.argwhere(grey)[np.argsort(np.argwhere(grey)[:, 1])]
-    assert tuple(axial) == pixels(47, y=26)
-    assert tuple(coronal) == pixels(47, z=41)
-    assert axial[0] < 64
-    assert axial[1] < 64
-    assert coronal[0] < 64
-    assert coronal[1] < 128 + 64
-
-
-def test_outlines_follow_the_masks_of_the_slice(drawn):
-    hu, lungs, mask, spacing = drawn
-    picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
-    for x, y in ((10, 15), (21, 15), (40, 15), (50, 15), (15, 11), (15, 29)):
-        assert tuple(picture[pixels(x, y=y)]) == LUNGS
-    for x, y in ((8, 20), (52, 20), (30, 9), (30, 31)):
-        assert tuple(picture[pixels(x, y=y)]) == MASK
-    for x, z in ((10, 20), (50, 20), (15, 6), (15, 44)):
-        assert tuple(picture[pixels(x, z=z)]) == LUNGS
-    assert tuple(picture[pixels(30, z=46)]) == MASK
-    outlined = (picture == LUNGS).all(axis=2)
-    assert outlined[:, :128].sum() == 2 * (12 + 19 - 2) + 2 * (11 + 19 - 2)
-
-
-@pytest.mark.parametrize("seed", [1, 5])
-def test_thumbnail_has_the_same_scale_along_all_axes(phantom, segmented, seed):
-    """Thick slices are not compressed: the outline has the lungs' size in pixels of 3 mm."""
-    case, (lungs, airway) = phantom(seed), segmented(seed)
-    spacing = case.grid.spacing_mm
-    empty = np.zeros_like(lungs)
-    picture = thumbnail(case.hu, lungs, mask=empty, spacing_mm=spacing)
-    outlined = (picture == LUNGS).all(axis=2)
-    k, row = ((side[0] + side[-1]) // 2 for side in (levels(lungs, 2), levels(lungs, 1)))
-    for view, plane, mm in (
-        (outlined[:, :128], lungs[:, :, k], (spacing[0], spacing[1])),
-        (outlined[:, 128:], lungs[:, row], (spacing[0], spacing[2])),
-    ):
-        for axis in range(2):
-            pixels = np.flatnonzero(view.any(axis=axis))
-            voxels = np.flatnonzero(plane.any(axis=1 - axis))
-            drawn_mm, true_mm = np.ptp(pixels) * 3.0, np.ptp(voxels) * mm[axis]
-            assert drawn_mm == pytest.approx(true_mm, abs=3 + mm[axis])
-    mask = mask_around(lungs, airway, spacing_mm=spacing)
-    assert (thumbnail(case.hu, lungs, mask=mask, spacing_mm=spacing) == MASK).all(
-        axis=2
-    ).sum() > 150
-
-
-def levels(mask: np.ndarray, axis: int) -> np.ndarray:
-    return np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))

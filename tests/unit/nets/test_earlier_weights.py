@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lungcam.nets import LungNet, NoduleNet, Small3D, add_hazards
-from lungcam.training import Classifier
+from lungcam.training.classifier import Classifier
 from lungcam.training.trainer import _silence_advice
 
 SHAPE = (8, 8, 8)

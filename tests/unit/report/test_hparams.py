@@ -4,7 +4,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from lungcam.report import log_hparams
+from lungcam.report.hparams import log_hparams
 
 
 def test_run_is_one_point_with_its_overrides_and_metrics(tmp_path):

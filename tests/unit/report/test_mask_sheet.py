@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungcam.report import Thumbnail, write_sheet
+from lungcam.report.mask_sheet import Thumbnail, write_sheet
 
 
 def plain(value: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -16,7 +17,8 @@ from lungcam.grid import Grid
 from lungcam.metrics import Calibration
 from lungcam.tasks import TASKS, Task, task_named
 from lungcam.tasks.predictions import Predictions
-from lungcam.training import Classifier, RiskClassifier
+from lungcam.training.classifier import Classifier
+from lungcam.training.risk_classifier import RiskClassifier
 
 YEARS = 6
 
@@ -97,6 +99,16 @@ def test_a_classifier_learns_from_the_tasks_targets(task, people):
     loss = classifier.training_step(batch, 0)
     assert torch.isfinite(loss)
     loss.backward()
+
+
+def test_prediction_takes_the_weights_of_training_and_needs_no_lightning(task):
+    trained, predicting = task.classifier(net()).eval(), task.logit_net(net()).eval()
+    assert not isinstance(predicting, pl.LightningModule)
+    predicting.load_state_dict(trained.state_dict())
+    image = torch.randn(3, 1, 2, 2, 2)
+    with torch.no_grad():
+        assert torch.equal(predicting(image), trained(image))
+        assert torch.equal(predicting.logits(image), trained.logits(image))
 
 
 def test_malignancy_adds_nothing_to_a_scans_prediction():

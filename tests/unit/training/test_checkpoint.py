@@ -1,4 +1,4 @@
-"""Checkpoints are found, loaded without executing code, and changed atomically."""
+"""Checkpoints are loaded without executing code, and changed atomically."""
 
 import copy
 import os
@@ -14,16 +14,14 @@ from hypothesis import strategies as st
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lungcam.errors import InputError
-from lungcam.training import Classifier
 from lungcam.training.checkpoint import (
     METADATA_KEY,
-    AtomicCheckpointIO,
-    CheckpointMetadata,
     add_metadata,
     check_metadata,
-    find_checkpoint,
     load_checkpoint,
 )
+from lungcam.training.classifier import Classifier
+from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
 
 
 class Touch:
@@ -47,18 +45,6 @@ def file(tmp_path) -> Path:
     }
     torch.save(checkpoint, path)
     return path
-
-
-def test_a_checkpoint_is_found_by_file_and_by_run_folder(file):
-    assert find_checkpoint(file) == file
-    assert find_checkpoint(file.parents[1]) == file
-
-
-def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.ckpt: there is no such checkpoint; check ckpt="):
-        find_checkpoint(tmp_path / "gone.ckpt")
-    with pytest.raises(InputError, match=r"no checkpoints/best\.ckpt in it"):
-        find_checkpoint(tmp_path)
 
 
 def test_a_checkpoint_is_loaded_as_it_was_saved(file):
@@ -107,8 +93,6 @@ def test_a_truncated_file_is_refused(file, share):
 def test_a_folder_in_place_of_the_file_is_refused(file):
     file.unlink()
     file.mkdir()
-    with pytest.raises(InputError, match=r"no checkpoints/best\.ckpt in it"):
-        find_checkpoint(file.parents[1])
     with pytest.raises(InputError, match=r"best\.ckpt: not a checkpoint"):
         load_checkpoint(file)
 

@@ -17,7 +17,7 @@ from torchmetrics.functional.classification import (
 
 from lungcam.config.options import AuxiliaryWeights
 from lungcam.nets import NoduleNet, Small3D, attribute_loss, outline_loss
-from lungcam.training import Classifier
+from lungcam.training.classifier import Classifier
 
 SHAPE = (8, 6, 10)
 
@@ -59,28 +59,6 @@ def trainer(tmp_path, monkeypatch) -> pl.Trainer:
         num_sanity_val_steps=0,
         inference_mode=False,
     )
-
-
-@pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("flat", [True, False])
-def test_each_image_has_one_logit(batch, flat):
-    inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(480, 1))
-    if flat:
-        inner.append(torch.nn.Flatten(0))
-    assert Classifier(inner).eval()(torch.randn(batch, 1, *SHAPE)).shape == (batch,)
-
-
-def test_channels_last_is_used_and_changes_no_logit():
-    plain, image = make_net().eval(), torch.randn(3, 1, *SHAPE)
-    expected = copy.deepcopy(plain)(image).reshape(3)
-    classifier = Classifier(plain).eval()
-    weight = classifier.net.conv2.weight
-    assert weight.is_contiguous(memory_format=torch.channels_last_3d)
-    assert not weight.is_contiguous()
-    outputs = []
-    classifier.net.conv2.register_forward_hook(lambda *arguments: outputs.append(arguments[-1]))
-    assert torch.allclose(classifier(image), expected, atol=1e-6)
-    assert outputs[0].is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_loss_is_binary_cross_entropy(loader):

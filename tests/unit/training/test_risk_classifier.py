@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from lungcam.cohorts.survival import risk_targets
-from lungcam.nets import Small3D, hazard_head
-from lungcam.training import RiskClassifier
+from lungcam.nets import Small3D, add_hazards, hazard_head
+from lungcam.training.risk_classifier import RiskClassifier
 
 SHAPE = (8, 8, 8)
 
@@ -33,7 +33,8 @@ def batch():
 @pytest.fixture
 def classifier():
     torch.manual_seed(1)
-    return RiskClassifier(Small3D(channels=(2, 2, 4), hidden=(4, 4), input_shape=SHAPE), 6).eval()
+    net = Small3D(channels=(2, 2, 4), hidden=(4, 4), input_shape=SHAPE)
+    return RiskClassifier(add_hazards(net, 6)).eval()
 
 
 def test_loss_is_the_mean_over_the_known_years(classifier, batch):
@@ -74,7 +75,7 @@ def test_forward_returns_the_logit_of_the_horizon(classifier, batch):
 
 def test_patients_and_years_of_events_are_learnt():
     torch.manual_seed(2)
-    classifier = RiskClassifier(nn.Sequential(nn.Flatten(), nn.Linear(2, 1)), 6)
+    classifier = RiskClassifier(add_hazards(nn.Sequential(nn.Flatten(), nn.Linear(2, 1)), 6))
     # first number: cancer in year 1; second: in year 4
     image = torch.eye(2).repeat(8, 1)[:, None, None, None, :]
     targets = [risk_targets(100, None), risk_targets(1200, None)] * 8

@@ -22,6 +22,7 @@ from lungcam.transforms import (
     NoduleView,
     ZeroCentre,
     background,
+    mask_thumbnail,
     pipeline,
     prepare,
     quality,
@@ -267,12 +268,14 @@ def test_quality_is_that_of_the_plain_functions(lungs, scan_quality):
     assert result.figures == mask_quality(hu, inside, mask=mask, spacing_mm=spacing_mm)
     assert result.findings == mask_findings(result.figures)
     assert [finding.code for finding in result.findings] == ["cut_bottom"]
-    assert np.array_equal(result.picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))
+    picture = mask_thumbnail(subject)
+    assert np.array_equal(picture, thumbnail(hu, inside, mask=mask, spacing_mm=spacing_mm))
 
 
 def test_a_view_without_masks_has_no_quality(nodule, scan_quality):
-    result = quality(prepare(scan_quality, nodule))
-    assert (result.figures, result.findings, result.picture) == ({}, [], None)
+    subject = prepare(scan_quality, nodule)
+    result = quality(subject)
+    assert (result.figures, result.findings, mask_thumbnail(subject)) == ({}, [], None)
 
 
 def test_only_the_lungs_view_needs_a_whole_chest(lungs, nodule):
