@@ -177,7 +177,7 @@ def test_explanations_are_timed(monkeypatch):
     assert name == "small3d, conv3"
 
 
-def test_pictures_are_timed(monkeypatch, trained, workplace):
+def test_pictures_are_timed(opengl, monkeypatch, trained, workplace):
     monkeypatch.setattr(rendering, "SHAPE", (256, 256, 20))
     monkeypatch.setattr(rendering, "PIXELS", 64)
     assert len(table_rows(rendering.section(ours=1, theirs=1))) == 2
