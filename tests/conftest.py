@@ -22,7 +22,7 @@ settings.register_profile("thorough", max_examples=60, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each of several workers, and the commands that it starts, its share of the processors."""
+    """Give each of several workers, and its commands, an equal share of the processors."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
         share = str(max(1, len(os.sched_getaffinity(0)) // workers))
