@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from lungcam.cli.app import run
+from lungcam.cli.help import print_help
 from lungcam.cli.resume import resume_arguments
 from lungcam.config.aliases import drop_removed_settings
 from lungcam.config.early_checks import checked_train_nodes
@@ -35,5 +36,7 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Run the command line and end with lungcam's exit codes."""
+    if print_help("train"):
+        return
     rewrites = (drop_removed_settings, resume_arguments, rank_arguments)
     run(job, paths=TRAIN_PATHS, rewrites=rewrites)

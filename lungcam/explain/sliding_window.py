@@ -40,10 +40,10 @@ def place_windows(region: np.ndarray, grid: Grid, *, step_mm: float) -> Windows:
     Raises:
         ValueError: The region is empty, or the step so wide that no centre lies in it.
     """
-    inside = np.argwhere(region)
-    if not len(inside):
+    if not region.any():
         raise ValueError("There is nothing to look at: the region is empty.")
-    low, high = inside.min(axis=0), inside.max(axis=0)
+    planes = [np.flatnonzero(region.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    low, high = (np.array([inside[end] for inside in planes]) for end in (0, -1))
     spacing = np.array(grid.spacing_mm)
     shape = np.floor((high - low) * spacing / step_mm).astype(int) + 1
     # the lattice is centred in the region's box

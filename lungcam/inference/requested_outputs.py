@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lungcam.render import RenderOptions
+from lungcam.config.options import RenderOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,17 +9,20 @@ from tqdm import tqdm
 
 from lungcam.errors import InputError
 from lungcam.evaluation.predictor import Predictor
-from lungcam.explain import HeatMap, peaks
-from lungcam.explain.cam import GRADIENT_METHODS, Features, Sides, choose_evidence, features
-from lungcam.explain.sliding_window import blend, place_windows
+from lungcam.explain import HeatMap, cell_grid, peaks
+from lungcam.explain.cam import GRADIENT_METHODS, Sides, choose_evidence, features
+from lungcam.explain.sliding_window import Windows, blend, place_windows
+from lungcam.grid import Grid
+from lungcam.nets import fold_batch_norms
 from lungcam.scans import Scan
-from lungcam.transforms import NoduleView, prepare
+from lungcam.transforms import NoduleView, pipeline, prepare
 from lungcam.transforms.subject import grid
 
 # from window to window, as a share of the cube's side
 STEP = 3 / 8
 CANDIDATES = 20
-BATCH = 32
+# of larger ones every feature map is allocated afresh by the operating system, page by page
+BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,16 @@ def search_scan(predictor: Predictor, scan: Scan, *, searched: np.ndarray) -> Sl
             f"explain.method={predictor.method}: it takes hours on a whole scan; choose "
             f"{', '.join(GRADIENT_METHODS)}, or give a nodule's crop."
         )
-    canonical = scan.grid.canonical
-    step_mm = _step_mm(predictor, scan)
-    windows = place_windows(searched, canonical, step_mm=step_mm)
-    maps, first_cells = [], None
-    for batch in _window_features(
-        predictor, scan, centers_mm=windows.centers_mm, progress_label="windows"
-    ):
-        scaled = scale_by_logit(GRADIENT_METHODS[predictor.method](batch), batch.logit)
-        maps += list(choose_evidence(scaled, "both").float().cpu().numpy())
-        first_cells = first_cells or batch.cells
+    net = fold_batch_norms(predictor.classifier, keep=predictor.layer)
+    windows = _place_windows(predictor, scan, searched=searched)
+    maps = []
+    with tqdm(total=len(windows), desc="windows", leave=False) as bar:
+        for images in _images(predictor, scan, windows=windows):
+            batch = features(net, images, layer=predictor.layer)
+            scaled = scale_by_logit(GRADIENT_METHODS[predictor.method](batch), batch.logit)
+            maps += list(choose_evidence(scaled, "both").float().cpu().numpy())
+            bar.update(len(images))
+    first_cells = _cells(predictor, scan, center_mm=windows.centers_mm[0])
     signed, cells = blend(maps, first_cells, windows=windows)
     candidates = _candidates(predictor, scan, heat=HeatMap(signed, cells))
     sides = torch.from_numpy(signed.clip(0)), torch.from_numpy((-signed).clip(0))
@@ -103,44 +106,67 @@ def scale_by_logit(sides: Sides, logit: torch.Tensor) -> Sides:
     return scaled(sides[0], logit), scaled(sides[1], -logit)
 
 
-def _step_mm(predictor: Predictor, scan: Scan) -> float:
-    """Return the distance of windows, in whole cells so that all cells share one grid."""
+def _place_windows(predictor: Predictor, scan: Scan, *, searched: np.ndarray) -> Windows:
+    """Place windows at a distance of whole cells, so that all cells share one grid."""
     canonical = scan.grid.canonical
-    view = next(step for step in predictor.transforms.transforms if isinstance(step, NoduleView))
+    view = next(step for step in predictor.transforms if isinstance(step, NoduleView))
     side_mm = min(view.shape) * view.spacing_mm
     middle_mm = canonical.to_world((np.array(canonical.shape) - 1) / 2)
-    (probe,) = _window_features(predictor, scan, centers_mm=middle_mm[None])
-    cell_mm = max(probe.cells.spacing_mm)
-    return max(1, round(STEP * side_mm / cell_mm)) * cell_mm
+    cell_mm = max(_cells(predictor, scan, center_mm=middle_mm).spacing_mm)
+    step_mm = max(1, round(STEP * side_mm / cell_mm)) * cell_mm
+    return place_windows(searched, canonical, step_mm=step_mm)
 
 
-def _window_features(
-    predictor: Predictor, scan: Scan, *, centers_mm: np.ndarray, progress_label: str | None = None
-) -> Iterator[Features]:
-    """Apply the net to cubes around points, and yield its features a batch at a time.
+def _cells(predictor: Predictor, scan: Scan, *, center_mm: np.ndarray) -> Grid:
+    """Locate the cells of the map of a cube."""
+    subject = prepare(scan, predictor.transforms, center_mm=tuple(center_mm))
+    image = subject["input"].data[None].to(_device(predictor))
+    return cell_grid(
+        predictor.classifier, predictor.layer, image=image, grid=grid(subject, "input")
+    )
 
-    Args:
-        predictor: The net.
-        scan: The scan.
-        centers_mm: `(N, 3)` RAS mm.
-        progress_label: Label of the progress bar; None shows none.
+
+def _images(predictor: Predictor, scan: Scan, *, windows: Windows) -> Iterator[torch.Tensor]:
+    """Yield the net's input in all windows, `(B, 1, w, h, d)` a batch."""
+    cubes = _cut_cubes(predictor, scan, windows=windows)
+    for begin in range(0, len(windows), BATCH):
+        batch = slice(begin, begin + BATCH)
+        if cubes is None:
+            yield _cube_images(predictor, scan, centers_mm=windows.centers_mm[batch])
+        else:
+            yield cubes[tuple(windows.steps[batch].T)][:, None]
+
+
+def _cut_cubes(predictor: Predictor, scan: Scan, *, windows: Windows) -> torch.Tensor | None:
+    """Resample the scan once, and cut the cubes of all points of the lattice.
+
+    Returns:
+        A view `(X, Y, Z, w, h, d)` by lattice index; None where the cubes have to be prepared one
+        by one: their voxels do not coincide, or a transform after the view sees each cube alone.
     """
-    device = next(predictor.classifier.parameters()).device
-    disable = progress_label is None
-    with tqdm(total=len(centers_mm), desc=progress_label, leave=False, disable=disable) as bar:
-        for begin in range(0, len(centers_mm), BATCH):
-            batch = centers_mm[begin : begin + BATCH]
-            subjects = [
-                prepare(scan, predictor.transforms, center_mm=tuple(center)) for center in batch
-            ]
-            image = torch.stack([subject["input"].data for subject in subjects]).to(device)
-            yield features(
-                predictor.classifier,
-                image,
-                layer=predictor.layer,
-                grid=grid(subjects[0], "input"),
-            )
-            bar.update(len(batch))
+    *earlier, view = predictor.transforms
+    if not isinstance(view, NoduleView):
+        return None
+    lattice = windows.lattice
+    exact_step = lattice.spacing_mm[0] / view.spacing_mm
+    step = round(exact_step)
+    if abs(step - exact_step) > 1e-6:
+        return None
+    shape = [(n - 1) * step + size for n, size in zip(lattice.shape, view.shape, strict=True)]
+    wide = NoduleView(shape, view.spacing_mm, window_hu=view.window_hu)
+    transforms = pipeline({str(i): t for i, t in enumerate([*earlier, wide])})
+    middle_mm = lattice.to_world((np.array(lattice.shape) - 1) / 2)
+    subject = prepare(scan, transforms, center_mm=tuple(middle_mm))
+    cubes = subject["input"].data[0].to(_device(predictor))
+    for axis, size in enumerate(view.shape):
+        cubes = cubes.unfold(axis, size, step)
+    return cubes
+
+
+def _cube_images(predictor: Predictor, scan: Scan, *, centers_mm: np.ndarray) -> torch.Tensor:
+    """Prepare cubes around points `(N, 3)` in RAS mm, one by one: `(N, 1, w, h, d)`."""
+    subjects = (prepare(scan, predictor.transforms, center_mm=tuple(c)) for c in centers_mm)
+    return torch.stack([subject["input"].data for subject in subjects]).to(_device(predictor))
 
 
 def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Candidate]:
@@ -148,9 +174,13 @@ def _candidates(predictor: Predictor, scan: Scan, *, heat: HeatMap) -> list[Cand
     centers_mm, heights = peaks(heat.values, heat.cells, max_peaks=CANDIDATES)
     if not len(centers_mm):
         return []
-    batches = _window_features(predictor, scan, centers_mm=centers_mm)
-    logits = torch.cat([batch.logit for batch in batches])
+    with torch.no_grad():
+        logits = predictor.classifier(_cube_images(predictor, scan, centers_mm=centers_mm))
     return [
         Candidate(tuple(map(float, center_mm)), float(height), float(logit))
         for center_mm, height, logit in zip(centers_mm, heights, logits, strict=True)
     ]
+
+
+def _device(predictor: Predictor) -> torch.device:
+    return next(predictor.classifier.parameters()).device

@@ -1,5 +1,6 @@
 """Nets of this project; MONAI's are chosen by config."""
 
+from lungcam.nets.batch_norms import fold_batch_norms
 from lungcam.nets.hazard_head import HazardHead, add_hazards, every_year, hazard_head, one_year
 from lungcam.nets.logit_net import LogitNet, YearlyLogitNet
 from lungcam.nets.lung_net import LungNet
@@ -18,6 +19,7 @@ __all__ = [
     "add_hazards",
     "attribute_loss",
     "every_year",
+    "fold_batch_norms",
     "hazard_head",
     "location_loss",
     "one_year",

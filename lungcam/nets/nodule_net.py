@@ -113,13 +113,17 @@ class NoduleNet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
-        return self.read(image).logit
+        return self._predict(image, describe=None).logit
 
     def read(self, image: torch.Tensor) -> NetOutput:
         """Map images `(B, 1, W, H, D)` to logits, outlines and attributes."""
+        return self._predict(image, describe=self.describe)
+
+    def _predict(self, image: torch.Tensor, *, describe: nn.Module | None) -> NetOutput:
+        """Predict logits and outlines, and attributes if there is a module to do it."""
         hu = self.low_hu + (image + 1) / 2 * (self.high_hu - self.low_hu)
         low, high = self.windows[:, :, 0], self.windows[:, :, 1]
-        seen = ((hu - low) / (high - low) * 2 - 1).clamp(-1, 1)
+        seen = ((hu - low) * (2 / (high - low)) - 1).clamp(-1, 1)
         seen = torch.cat([seen, self.distance.expand(len(image), -1, -1, -1, -1)], dim=1)
         fine = self.fine(self.stem(seen))
         middle = self.middle(max_pool3d(fine, 2))
@@ -130,21 +134,17 @@ class NoduleNet(nn.Module):
         outline = self.outline(torch.cat([sketch, seen], dim=1))
         # half precision would blur measures that the classifier weighs against each other
         with torch.autocast(image.device.type, enabled=False):
-            return self._classify(outline.float(), joined.float(), hu=hu.float())
-
-    def _classify(
-        self, outline: torch.Tensor, joined: torch.Tensor, *, hu: torch.Tensor
-    ) -> NetOutput:
-        # small probabilities all around a nodule would outweigh it
-        within = (SHARPER * outline).sigmoid()
-        measures = measure(within, hu)
-        if self.describe is None:
-            return NetOutput(self.classifier(measures), outline, measures[:, :0])
-        inside = avg_pool3d(within, FINER)
-        masked = joined * inside
-        mean = masked.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
-        features = torch.cat([masked.amax((2, 3, 4)), mean, measures], dim=1)
-        return NetOutput(self.classifier(measures), outline, self.describe(features))
+            outline, joined = outline.float(), joined.float()
+            # small probabilities all around a nodule would outweigh it
+            within = (SHARPER * outline).sigmoid()
+            measures = measure(within, hu.float())
+            logit, attributes = self.classifier(measures), measures[:, :0]
+            if describe is not None:
+                inside = avg_pool3d(within, FINER)
+                masked = joined * inside
+                mean = masked.sum((2, 3, 4)) / (inside.sum((2, 3, 4)) + 0.1)
+                attributes = describe(torch.cat([masked.amax((2, 3, 4)), mean, measures], dim=1))
+            return NetOutput(logit, outline, attributes)
 
 
 def measure(within: torch.Tensor, hu: torch.Tensor) -> torch.Tensor:
@@ -171,8 +171,9 @@ def measure(within: torch.Tensor, hu: torch.Tensor) -> torch.Tensor:
     spread = ((within * apart**2).sum(axes) / volume + 0.01).sqrt()
     size = (volume.log() - MEAN_LOG) / SPREAD_LOG
     area = (within.amax(4).sum((2, 3)) + 1).log() - MEAN_LOG_AREA
+    soft = hu / SOFT_HU
     above = [
-        (((within * ((hu - t) / SOFT_HU).sigmoid()).sum(axes) + 1).log() - m) / SPREAD_LOG_ABOVE
+        (((within * (soft - t / SOFT_HU).sigmoid()).sum(axes) + 1).log() - m) / SPREAD_LOG_ABOVE
         for t, m in zip(ABOVE_HU, MEANS_LOG_ABOVE, strict=True)
     ]
     return torch.cat([size, mean, spread, size * mean, area, *above], dim=1)

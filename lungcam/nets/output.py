@@ -84,4 +84,8 @@ def attribute_loss(attributes: torch.Tensor, target: torch.Tensor) -> torch.Tens
 def _with_lesion(outline: torch.Tensor, lesion: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return outlines of samples with a lesion, and the lesions on the same cells."""
     known = lesion.flatten(1).any(1)
-    return outline[known], adaptive_avg_pool3d(lesion[known], outline.shape[2:])
+    if not known.all():
+        outline, lesion = outline[known], lesion[known]
+    if lesion.shape[2:] != outline.shape[2:]:
+        lesion = adaptive_avg_pool3d(lesion, outline.shape[2:])
+    return outline, lesion

@@ -27,18 +27,18 @@ from lungcam.inference.scan_pictures import show_window
 from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.runtime.devices import check_gpus
-from lungcam.scans import discover, scan_name
 from lungcam.transforms import shows_whole_chest
 
 # seed of the untrained net and of the bootstrap
 SEED = 0
 
 
-def infer(config: DictConfig) -> None:
+def infer(config: DictConfig, samples: list[Sample] | None) -> None:
     """Predict and explain what `scan=` names.
 
     Args:
         config: Composed from conf/infer.yaml.
+        samples: The scans, from `requested_samples`; None for a table.
 
     Raises:
         InputError: The checkpoint, or the only scan, is at fault.
@@ -50,19 +50,13 @@ def infer(config: DictConfig) -> None:
 
         require_highdicom()
     check_gpus(config.gpus, "gpus")
-    ckpt, scan, out = Path(config.ckpt), Path(config.scan), Path(config.out)
-    is_table = scan.suffix.lower() == ".csv"
-    if is_table and config.series is not None:
-        raise InputError(f"series={config.series}: {scan} is a table; give scan= one scan.")
-    # before the checkpoint loads: a wrong path is refused at once
-    samples = [] if is_table else _discover_samples(scan, config.series, out=out)
-    checkpoint = find_checkpoint(ckpt)
     device = torch.device("cuda" if config.gpus else "cpu")
-    predictor = load_predictor(checkpoint, device, explain=explain)
+    predictor = load_predictor(find_checkpoint(Path(config.ckpt)), device, explain=explain)
+    scan, out = Path(config.scan), Path(config.out)
     faults: list[Fault] = []
-    if is_table:
+    many = samples is None or len(samples) > 1
+    if samples is None:
         samples, faults = read_samples(scan, **predictor.table)
-    many = is_table or len(samples) > 1
     if many and config.render.interactive:
         raise InputError(f"render.interactive=true: {scan} holds many scans; give scan= one.")
     outputs = RequestedOutputs(
@@ -160,28 +154,6 @@ def _print_localisation(localiser: Localiser | None, predictor: Predictor, *, ou
     if localiser is not None:
         for line in report_localisation(localiser, out, label_rule=predictor.label_rule, seed=SEED):
             print(line)
-
-
-def _discover_samples(scan: Path, series: str | None, *, out: Path) -> list[Sample]:
-    """Return the scans under a path; one, wherever it lies below, if its series UID is given."""
-    # earlier results are no scans
-    sources = discover(scan, without=out) if series is None else []
-    if len(sources) > 1:
-        return [_sample(source.name, source.path) for source in sources]
-    # the path as given: files next to the scan are then reported too
-    name = sources[0].name if sources else scan_name(scan.resolve())
-    return [_sample(name, scan, series_uid=series)]
-
-
-def _sample(name: str, image: Path, *, series_uid: str | None = None) -> Sample:
-    return Sample(
-        sample_id=name,
-        patient_id=name,
-        image=image,
-        label=None,
-        label_source="",
-        series_uid=series_uid,
-    )
 
 
 def _localiser(predictor: Predictor) -> Localiser:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch.utils.deterministic
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
@@ -15,6 +16,7 @@ from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
 from lungcam.runtime.devices import check_gpus
 from lungcam.runtime.distributed import rank, world_size
+from lungcam.runtime.freed_memory import keep_freed_memory
 
 # processes wait for rank zero while it prepares a large cohort
 BARRIER_TIMEOUT = timedelta(days=1)
@@ -90,6 +92,9 @@ def make_trainer(
         InputError: There are fewer GPUs than requested, or Lightning refuses a setting.
     """
     _silence_advice()
+    keep_freed_memory()
+    # otherwise deterministic training fills all new arrays with NaN before it writes them
+    torch.utils.deterministic.fill_uninitialized_memory = False
     settings = dict(config)
     gpus, devices, nodes = (settings.pop(name) for name in ("gpus", "devices", "num_nodes"))
     if alone:

@@ -45,8 +45,10 @@ def _loaded() -> subprocess.Popen:
     )
 
 
-def command(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
-    """Run an entry script as a user would, from another folder."""
+def command(
+    script: str, *arguments: object, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run an entry script as a user would, from another folder, with these variables set."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = (Path(folder) / name for name in ("out", "err"))
         job = {
@@ -55,6 +57,7 @@ def command(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedP
             "cwd": str(cwd),
             "out": str(out),
             "err": str(err),
+            "environment": environment,
         }
         print(json.dumps(job), file=_loaded().stdin, flush=True)
         code = int(_loaded().stdout.readline())

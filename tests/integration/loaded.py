@@ -4,7 +4,8 @@ Loading takes most of a small command's time. Otherwise a fork is like a new pro
 working folder, output, arguments, exit code and exit handlers. tests/test_readme.py starts commands
 in new processes.
 
-Reads a JSON line for each command: script, arguments, cwd, out, err; writes its exit code.
+Reads a JSON line for each command: script, arguments, cwd, out, err, environment; writes its exit
+code.
 """
 
 import atexit
@@ -21,9 +22,12 @@ def load() -> None:
     import lungcam.runs.train  # noqa: F401
 
 
-def become(script: str, arguments: list[str], cwd: str, out: str, err: str) -> int:
+def become(
+    script: str, arguments: list[str], cwd: str, out: str, err: str, environment: dict[str, str]
+) -> int:
     """Run a command in this process as `python script arguments` would; return its exit code."""
     os.chdir(cwd)
+    os.environ.update(environment)
     for stream, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -210,13 +210,13 @@ def test_explanations_are_timed(monkeypatch, here):
     ]
 
 
-def test_a_picture_is_timed(monkeypatch, here):
+def test_a_picture_is_timed(opengl, monkeypatch, here):
     for name, value in (("SHAPE", (64, 64, 20)), ("PIXELS", 64), ("FRAMES_EACH", 0)):
         monkeypatch.setattr(rendering, name, value)
     assert [row[0] for row in table_rows(rendering.section())] == [rendering.OURS, rendering.THEIRS]
 
 
-def test_a_turntable_is_timed(trained, workplace):
+def test_a_turntable_is_timed(opengl, trained, workplace):
     scan = sorted((workplace / "outputs" / "cache" / "phantoms").glob("*/phantom-0000.nii.gz"))[0]
     assert "GIF of" in rendering.turn(scan, trained.folder)
 

@@ -25,6 +25,7 @@ NODE = {
 def restore_determinism():
     yield
     torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 def make(tmp_path, **changes) -> pl.Trainer:
@@ -73,6 +74,13 @@ def test_settings_reach_the_trainer(tmp_path):
     assert trainer.predict_loop.inference_mode is False
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def test_new_arrays_are_not_filled_before_they_are_written(tmp_path):
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    assert make(tmp_path).num_devices == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory
 
 
 @pytest.mark.parametrize(

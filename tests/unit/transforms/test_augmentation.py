@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import affine_transform
+from torch.nn.functional import affine_grid
 
 from lungcam.transforms import RandomFlips, RandomPoses
+from lungcam.transforms.augmentation import sampling_grid
 
 
 def make_generator(seed: int = 0) -> torch.Generator:
@@ -147,6 +149,12 @@ def test_poses_move_images_as_scipy_does(drawn):
             before[0].numpy(), linear, middle + shift - linear @ middle, order=1, mode="nearest"
         )
         assert np.abs(after[0].numpy() - expected).max() < 1e-3
+
+
+def test_places_are_those_of_torch():
+    theta = torch.randn(4, 3, 4, dtype=torch.float64, generator=make_generator())
+    expected = affine_grid(theta, [4, 1, *SHAPE], align_corners=False)
+    assert torch.allclose(sampling_grid(theta, SHAPE), expected)
 
 
 def test_without_tilt_scale_and_shift_slices_turn_in_their_plane():
