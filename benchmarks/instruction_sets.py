@@ -48,8 +48,8 @@ def instruction_sets() -> dict[str, dict[str, str]]:
 
 def avx2_limits() -> dict[str, str]:
     """Return the environment variables that hold torch, oneDNN, MKL, OpenBLAS and numpy to AVX2."""
-    found = np.show_config("dicts")["SIMD Extensions"]["found"]
-    beyond = [name for name in found if name == "X86_V4" or name.startswith(AVX512)]
+    extensions = np.show_config("dicts")["SIMD Extensions"]["found"]
+    beyond = [name for name in extensions if name == "X86_V4" or name.startswith(AVX512)]
     return {
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": AVX2,

@@ -44,15 +44,15 @@ def measure(ckpt: str, scan: str, device: str = "cpu", rounds: int = ROUNDS) -> 
     predictor = load_predictor(find_checkpoint(Path(ckpt)), torch.device(device))
     read = read_scan(Path(scan))
     searched = segment_search_region(read)["mask"]
-    found: list[SlidingWindowResult] = []
+    results: list[SlidingWindowResult] = []
     view = next(step for step in predictor.transforms.transforms if isinstance(step, NoduleView))
     image = torch.rand(BATCH, 1, *view.shape, device=device)
 
     def search() -> None:
-        found.append(search_scan(predictor, read, searched=searched))
+        results.append(search_scan(predictor, read, searched=searched))
 
     def forward() -> None:
-        windows = found[0].windows
+        windows = results[0].windows
         with torch.no_grad():
             for begin in range(0, windows, BATCH):
                 predictor.classifier(image[: windows - begin]).cpu()

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 # read when the libraries are loaded: OpenMP (torch, oneDNN), OpenBLAS (numpy), ITK, VTK, Mesa
@@ -17,8 +16,6 @@ THREADS = (
     "VTK_SMP_MAX_THREADS",
     "LP_NUM_THREADS",
 )
-settings.register_profile("fast", max_examples=10, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=60, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

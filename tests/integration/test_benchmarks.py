@@ -50,6 +50,8 @@ from lungcam.scans import read_scan
 
 from .conftest import TINY, command
 
+pytestmark = pytest.mark.slow
+
 MATRIX = 96
 
 
@@ -358,8 +360,8 @@ def test_a_page_without_reference_is_no_obstacle():
 def test_a_process_is_held_to_avx2():
     program = (
         "import json, numpy, torch\n"
-        "found = numpy.show_config('dicts')['SIMD Extensions']['found']\n"
-        "print(json.dumps([torch.backends.cpu.get_cpu_capability(), found]))"
+        "extensions = numpy.show_config('dicts')['SIMD Extensions']['found']\n"
+        "print(json.dumps([torch.backends.cpu.get_cpu_capability(), extensions]))"
     )
     env = os.environ | instruction_sets.avx2_limits()
     done = subprocess.run(
@@ -369,9 +371,9 @@ def test_a_process_is_held_to_avx2():
         env=env,
         check=True,
     )
-    capability, found = json.loads(done.stdout)
+    capability, extensions = json.loads(done.stdout)
     assert "512" not in capability
-    assert not {name for name in found if "512" in name or name == "X86_V4"}
+    assert not {name for name in extensions if "512" in name or name == "X86_V4"}
 
 
 def test_a_measurement_in_another_process_comes_back(tmp_path):

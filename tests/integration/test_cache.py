@@ -63,6 +63,7 @@ def start(folder: Path) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_parts_and_killed_preparations_give_the_same_cache(folder):
     (folder / "killed" / "inputs").mkdir(parents=True)
     for _ in range(KILLS):

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .conftest import ROOT, TINY, command
+
+pytestmark = pytest.mark.slow
 
 
 def read(file: Path) -> list[dict[str, str]]:

@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from .conftest import ROOT, TINY, command
+
+pytestmark = pytest.mark.slow
 
 SMALL = (
     *("view.shape=[24,18,24]", "view.spacing_mm=15", "callbacks=checkpoint", "trainer=ddp"),

@@ -141,6 +141,7 @@ def test_a_scan_has_the_same_prediction_alone_and_among_many(workplace, undistur
         assert alone[name] == many[name], name
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_killed_command_that_is_repeated_ends_as_an_undisturbed_one(workplace, undisturbed):
     """Kill it after the first prediction, and then while it reads; no process remains."""

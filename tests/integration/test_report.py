@@ -23,6 +23,8 @@ from lungcam.report.scan_volume import reduce_scan
 
 from .conftest import command
 
+pytestmark = pytest.mark.slow
+
 DESKTOP, NARROW = {"width": 1400, "height": 1000}, {"width": 420, "height": 800}
 # patient data that no report may contain
 PATIENT = {

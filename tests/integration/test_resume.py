@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from omegaconf import OmegaConf
 
 from .conftest import ROOT, command
 from .test_refusals import refused
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(workplace, trained):

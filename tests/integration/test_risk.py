@@ -15,6 +15,8 @@ from benchmarks import years_ahead
 
 from .conftest import ROOT, TINY, command
 
+pytestmark = pytest.mark.slow
+
 SMALL = tuple(setting for setting in TINY if not setting.startswith("data."))
 YEARS = [str(k) for k in range(1, 7)]
 

@@ -5,6 +5,7 @@ import json
 
 import nibabel as nib
 import numpy as np
+import pytest
 import SimpleITK as sitk
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -163,6 +164,7 @@ def test_a_sweep_reports_runs_that_succeeded_and_names_those_that_failed(workpla
     assert rows["0"]["optimizer.lr"] == "0.001"
 
 
+@pytest.mark.slow
 def test_resnet10_of_monai_trains_by_config(workplace, trained):
     done = command(
         "train.py",

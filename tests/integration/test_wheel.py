@@ -12,10 +12,13 @@ import pytest
 
 from .conftest import ROOT, TINY
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,
-    reason="building the wheel without a network needs hatchling and pip: pip install '.[test]'",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,
+        reason="building the wheel without a network needs hatchling and pip: pip install '.[test]'",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from lungcam.render import VIEWS, Outline, PictureInputs, RenderOptions, prepare
 from lungcam.report.page import asset
 from lungcam.report.volume_section import volume_section
 
+pytestmark = pytest.mark.slow
+
 SHAPE, SPACING = (64, 40, 32), (4.0, 4.5, 7.0)
 HOT = (14, 14, 24)
 

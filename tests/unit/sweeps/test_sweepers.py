@@ -98,6 +98,7 @@ def finished_trials(folder: Path) -> list[tuple[str, ...]]:
     return [tuple(row[key] for key in keys) for row in in_order]
 
 
+@pytest.mark.slow
 def test_a_search_killed_twice_ends_like_one_that_was_not(tmp_path):
     pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
     whole, killed = tmp_path / "whole", tmp_path / "killed"

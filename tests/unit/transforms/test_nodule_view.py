@@ -270,6 +270,7 @@ def scores(values: np.ndarray) -> list[float]:
     return [float(values.mean()), float(values.std()), float(values.ravel() @ weights)]
 
 
+@pytest.mark.slow
 def test_the_size_of_the_public_crops_is_not_visible(sample_data):
     """Their depth alone has an AUC of .884: with the same HU in all, no score may separate them."""
     cohort = table_cohort(str(sample_data / "lidc_nodules" / "nodules.csv"), {})
