@@ -15,7 +15,7 @@ def fold_batch_norms(net: nn.Module, *, keep: str = "") -> nn.Module:
 
     Args:
         net: Net; not changed.
-        keep: Name of a convolution whose own output is needed.
+        keep: Name of a convolution to leave alone, because its own output is needed.
     """
     net = deepcopy(net).eval()
     for name, block in net.named_modules():

@@ -48,15 +48,15 @@ def test_logits_features_and_gradients_stay(net, layer, left):
     before = {name: values.clone() for name, values in net.state_dict().items()}
     folded = fold_batch_norms(net)
     assert norms(folded) == left < norms(net)
-    expected, found = (features(n, image(), layer=layer) for n in (net, folded))
+    plain, fused = (features(n, image(), layer=layer) for n in (net, folded))
     for name in ("logit", "values", "gradient"):
-        exact, close = getattr(expected, name), getattr(found, name)
+        exact, close = getattr(plain, name), getattr(fused, name)
         assert exact.abs().max() > 0
         assert torch.allclose(close, exact, atol=1e-5 * float(exact.abs().max())), name
     assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
 
 
-def test_a_convolution_whose_output_is_needed_is_kept():
+def test_a_convolution_is_kept_where_its_output_is_needed():
     net = trained(NoduleNet(shape=SHAPE, width=4))
     layer = "fine.1.0"
     expected = features(net, image(), layer=layer).values
