@@ -1,23 +1,34 @@
-# `make demo` runs the main job, `make test` the tests; both set up .venv first.
+# `make demo` runs the main job, `make test` the tests that take minutes, `make test-all` all tests.
+# Each sets up .venv first: the demo with what lungcam needs, the tests with their own tools too.
 PYTHON ?= python3
 BIN := .venv/bin
+# modules are compiled when they are first imported: most of those installed never are
+INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
+# one process for each processor; the files with slow tests come first
+TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 demo: .venv/ready
 	$(BIN)/python train.py model=small3d data=phantom
 
-test: .venv/ready lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: lint
+	$(TEST) -m "not slow"
 
-lint: .venv/ready
+test-all: lint
+	$(TEST)
+
+lint: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	$(INSTALL) -e .
+	touch $@
+
+.venv/test-ready: .venv/ready
+	$(INSTALL) -e '.[test]'
 	touch $@
 
 clean:

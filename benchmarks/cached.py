@@ -16,7 +16,12 @@ from lungcam.transforms import NoduleView, pipeline
 
 
 def cached_cohort(
-    root: Path, shape: Sequence[int], count: int, split: SplitRule, batch: int
+    root: Path,
+    shape: Sequence[int],
+    count: int,
+    split: SplitRule,
+    batch: int,
+    workers: int = 0,
 ) -> ScanDataModule:
     """Fill a cache with noise for scans that are never read, and return a module that uses it.
 
@@ -26,6 +31,7 @@ def cached_cohort(
         count: Number of samples.
         split: Split of the samples.
         batch: Samples per batch.
+        workers: Processes that load batches.
     """
     folder = root / "scans"
     folder.mkdir(parents=True)
@@ -71,6 +77,6 @@ def cached_cohort(
         cache=root / "inputs",
         split=split,
         batch_size=batch,
-        workers=0,
+        workers=workers,
         seed=0,
     )

@@ -1,67 +1,90 @@
 """Indexing a DICOM tree, the first time and again, compared with pydicom on every header."""
 
-import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from benchmarks.markdown import table
+from benchmarks.instruction_sets import on_each_set
+from benchmarks.markdown import ratio_table
+from benchmarks.measure import Times, alternate
 from lungcam.cohorts.dicom_index import catalogue
 
-COUNTS = (1_000, 10_000, 100_000)
-PLAIN_COUNT = 1_000
+COUNTS = (500, 5_000)
+FIRST, AGAIN, PLAIN = "lungcam, first", "lungcam, again", "pydicom"
+ROUNDS, LIMIT_S = 3, 10
 SLICES = 10
 SERIES = "1.2.3.1{:011d}"
 HOW = f"""\
 ## Indexing a DICOM tree
 
 Series folders of {SLICES} tiny slices (headers only, hard links to one file per series), three per
-study. "First" reads headers, "again" finds nothing changed. The plain way is `pydicom.dcmread` with
-`stop_before_pixels` on every file.
+study. "First" reads headers, "again" finds nothing changed. *pydicom*: `pydicom.dcmread` with
+`stop_before_pixels` on every file. Median (least-most) of {ROUNDS} calls after the first one, of
+fewer if they take over {LIMIT_S} s in all.
 """
 
 
-def section(folder: Path, counts: tuple[int, ...]) -> str:
-    """Measure at each number of series.
+def measure(folder: str) -> dict[str, Times]:
+    """Time the index and pydicom on trees of several sizes.
 
     Args:
-        folder: Scratch folder for the trees.
-        counts: Increasing numbers of series.
+        folder: Folder of the trees, named by their number of series.
+    """
+    times = {}
+    for tree in sorted(Path(folder).glob("*"), key=lambda tree: int(tree.name)):
+        with tempfile.TemporaryDirectory(prefix="index-") as kept:
+            taken = _measure_tree(tree, Path(kept))
+        times |= {_row(name, tree.name): runs for name, runs in taken.items()}
+    return times
+
+
+def _measure_tree(tree: Path, kept: Path) -> dict[str, Times]:
+    known, numbers = kept / "known", count()
+    series = catalogue(tree, known)
+    assert len(series) == int(tree.name)
+    assert catalogue(tree, known) == series
+    calls = {
+        FIRST: lambda: catalogue(tree, kept / f"{next(numbers)}"),
+        AGAIN: lambda: catalogue(tree, known),
+        PLAIN: lambda: read_every_file(tree),
+    }
+    return alternate(calls, ROUNDS, limit_s=LIMIT_S)
+
+
+def section(counts: Sequence[int] = COUNTS) -> str:
+    """Measure at each number of series.
 
     Returns:
         Markdown.
     """
-    rows, existing = [], 0
-    root = folder / "tree"
-    plain = ""
-    for count in counts:
-        grow(root, existing, count)
-        existing = count
+    with tempfile.TemporaryDirectory(prefix="trees-") as folder:
+        for number in counts:
+            make_tree(Path(folder) / str(number), number)
         time.sleep(2.1)  # younger folders are never taken as unchanged
-        cache = folder / f"cache-{count}"
-        first, indexed = timed(lambda cache=cache: catalogue(root, cache))
-        again, same = timed(lambda cache=cache: catalogue(root, cache))
-        assert len(indexed) == count
-        assert same == indexed
-        if count == PLAIN_COUNT:
-            plain = f"{timed(lambda: read_every_file(root))[0]:.1f}"
-        ms = f"{first / count * 1000:.2f}", f"{again / count * 1000:.3f}"
-        rows.append([count, f"{first:.1f}", f"{again:.2f}", *ms, plain if plain else "-"])
-        plain = ""
-    head = ["series", "first, s", "again, s", "first, ms each", "again, ms each", "pydicom, s"]
-    return f"{HOW}\n{table(head, rows)}\n"
+        results = on_each_set(measure, folder=folder)
+    peers = {
+        _row(name, str(number)): _row(FIRST, str(number))
+        for number in counts
+        for name in (FIRST, AGAIN, PLAIN)
+    }
+    return f"{HOW}\n{ratio_table(results, peers, ratio='times first')}\n"
 
 
-def grow(root: Path, begin: int, end: int) -> None:
-    """Add series folders to a tree in NLST's layout."""
+def _row(name: str, number: str) -> str:
+    return f"{name}, {number} series"
+
+
+def make_tree(root: Path, series_count: int) -> None:
+    """Make a tree in NLST's layout."""
     template = header()
-    for i in range(begin, end):
+    for i in range(series_count):
         person = 100_000 + i // 9
         series = root / f"{person}" / f"study-{i // 3}" / f"{i}.000000"
         series.mkdir(parents=True)
@@ -100,16 +123,5 @@ def read_every_file(root: Path) -> dict[str, int]:
     return indexed
 
 
-def timed(call: Callable[[], object]) -> tuple[float, object]:
-    """Return the seconds that a call took, and its result."""
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="catalogue-") as scratch:
-        print(section(Path(scratch), tuple(arguments.counts)))
+    print(section())

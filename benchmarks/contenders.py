@@ -22,6 +22,7 @@ from lungcam.lungs import (
     trachea,
     zero_centre,
 )
+from lungcam.lungs.morphology import bounding_box
 from lungcam.scans import Scan
 from lungcam.transforms import (
     HUThreshold,
@@ -73,11 +74,12 @@ def transforms(kind: str, scan: Scan) -> Callable[[], np.ndarray]:
 def _functions(kind: str, hu: np.ndarray, source: Grid) -> np.ndarray:
     pockets = lung_pockets(air(hu), hu, spacing_mm=source.spacing_mm)
     airway = trachea(pockets, hu, spacing_mm=source.spacing_mm)
-    pockets &= ~airway
+    pockets ^= airway
     mask = mask_around(pockets, airway, spacing_mm=source.spacing_mm, kind=kind)
     target = lung_grid(pockets, source, shape=SHAPE, spacing_mm=SPACING_MM)
     shown = show_masked(hu, pockets, mask=mask, source=source, target=target)
-    return zero_centre(shown, resample(pockets, source, target=target) >= 0.5)
+    inside = resample(pockets, source, target=target, box=bounding_box(pockets)) >= 0.5
+    return zero_centre(shown, inside)
 
 
 PLAIN, ITK = "SciPy + scikit-image", "SimpleITK"

@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,24 +14,28 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.profilers import SimpleProfiler
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from benchmarks.cached import cached_cohort
-from benchmarks.markdown import table
-from benchmarks.measure import ROOT, extra_bytes, say
+from benchmarks.instruction_sets import on_each_set
+from benchmarks.markdown import ratio_table, table
+from benchmarks.measure import ROOT, Times, extra_bytes, say
 from lungcam.callbacks import EpochSeed, LastCheckpoint
 from lungcam.config.options import TrainerOptions
 from lungcam.data import PreparedDataset, SplitRule
 from lungcam.data.datamodule import ScanDataModule
 from lungcam.nets import Small3D
+from lungcam.runtime.precision import FULL
 from lungcam.training.classifier import Classifier
 from lungcam.training.lightning_checkpoint import AtomicCheckpointIO
 from lungcam.training.trainer import make_trainer
 
-EPOCHS = 9
+EPOCHS = 5
 SPLIT = SplitRule(val=0.15, test=0.25)
 COHORTS = (1_000, 20_000)
 ROLLUP = Path("/proc/self/smaps_rollup")
+BARE, OURS = "bare loop", "lungcam"
 WAITING = "[_TrainingEpochLoop].train_dataloader_next"
 
 
@@ -54,7 +57,7 @@ class Case:
 
 
 CASES = (
-    Case("view=lungs, batches of 4", (64, 48, 64), 280, 4),
+    Case("view=lungs, batches of 4", (64, 48, 64), 140, 4),
     Case("view=nodule, batches of 16", (32, 32, 32), 424, 16),
     Case("view=nodule, batches of 32", (32, 32, 32), 424, 32),
 )
@@ -67,8 +70,8 @@ HOW = """\
 validation, best and last checkpoint), compared with one of a bare loop (the same tensors in
 memory, the same batches, weights, optimizer, schedule and memory format; training, then the loss of
 validation). Inputs are noise, since the content costs nothing. Neither augments. Epochs alternate
-in one process; median (minimum-maximum) of {epochs} after the first one. "Waiting" is the share of
-lungcam's time spent in the loader of the training samples.
+in one process; median (least-most) of {epochs} after the first one. "Waiting" is the time that
+lungcam spends in the loader of the training samples, a mean over all epochs.
 """
 MEMORY = """\
 Growth of memory in one epoch of `Trainer.fit`, including the look-up of all samples in the cache;
@@ -83,16 +86,16 @@ class Alternating(pl.Callback):
 
     def __init__(self, bare):
         self.bare = bare
-        self.seconds: dict[str, list[float]] = {"lungcam": [], "bare": []}
+        self.seconds: dict[str, list[float]] = {BARE: [], OURS: []}
         self._started: float | None = None
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         """End lungcam's epoch, run the bare one, and start lungcam's next."""
         now = time.perf_counter()
         if self._started is not None:
-            self.seconds["lungcam"].append(now - self._started)
+            self.seconds[OURS].append(now - self._started)
         self.bare(trainer.current_epoch)
-        self.seconds["bare"].append(time.perf_counter() - now)
+        self.seconds[BARE].append(time.perf_counter() - now)
         self._started = time.perf_counter()
 
 
@@ -155,15 +158,18 @@ make_schedule = partial(
 
 
 def fit(
-    case: Case,
+    net: nn.Module,
     module: ScanDataModule,
     folder: Path,
     epochs: int,
     callbacks: Sequence[pl.Callback] = (),
+    *,
+    gpus: int = 0,
+    precision: str = FULL,
 ) -> tuple[Classifier, SimpleProfiler]:
     """Train as `train.py` does."""
     classifier = Classifier(
-        make_net(case),
+        net,
         optimizer=partial(torch.optim.AdamW, lr=2e-3, weight_decay=1e-4),
         scheduler=make_schedule,
     )
@@ -173,11 +179,11 @@ def fit(
     kept = [EpochSeed(0), LastCheckpoint(folder / "last.ckpt"), checkpoint]
     logger = pl.loggers.TensorBoardLogger(folder, name="", version="")
     settings = TrainerOptions(
-        gpus=0,
+        gpus=gpus,
         devices=1,
         num_nodes=1,
         max_epochs=epochs,
-        precision="32-true",
+        precision=precision,
         deterministic="warn",
         accumulate_grad_batches=1,
         gradient_clip_val=None,
@@ -195,52 +201,57 @@ def fit(
     return classifier, profiler
 
 
-def measure(case: Case, folder: Path, epochs: int) -> list[str]:
-    """Return a row of the table."""
+def measure(epochs: int) -> dict[str, Times]:
+    """Time epochs of lungcam and of the bare loop, and lungcam's waiting for data.
+
+    Args:
+        epochs: Timed epochs of each case, after a first one.
+    """
+    times = {}
+    for case in CASES:
+        with tempfile.TemporaryDirectory(prefix="epoch-") as folder:
+            taken = _measure_case(case, Path(folder), epochs)
+        times |= {_row(case, what): seconds for what, seconds in taken.items()}
+    return times
+
+
+def _measure_case(case: Case, folder: Path, epochs: int) -> dict[str, Times]:
     module = cached_cohort(folder / "cache", case.shape, case.samples, SPLIT, case.batch)
     module.setup()
     bare = BareLoop(case, module, epochs + 2)
     alternating = Alternating(bare)
     # the last epoch only ends the timing of the one before
-    _, profiler = fit(case, module, folder / "run", epochs + 2, [alternating])
-    ours, theirs = (alternating.seconds[name][1 : epochs + 1] for name in ("lungcam", "bare"))
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    pairs = [own / bare for own, bare in zip(ours, theirs, strict=True)]
-    waiting = profiler.recorded_durations[WAITING]
-    share = sum(waiting) / sum(alternating.seconds["lungcam"])
-    say(f"{case.name}: {ratio:.3f}, waiting {share:.1%}")
-    return [
-        case.name,
-        *(f"{statistics.median(x):.2f} ({min(x):.2f}-{max(x):.2f})" for x in (theirs, ours)),
-        f"{ratio:.3f}",
-        f"{statistics.median(pairs):.3f} ({min(pairs):.3f}-{max(pairs):.3f})",
-        f"{share:.1%}",
-    ]
+    _, profiler = fit(make_net(case), module, folder / "run", epochs + 2, [alternating])
+    times = {name: Times.of(s[: epochs + 1]) for name, s in alternating.seconds.items()}
+    waiting = sum(profiler.recorded_durations[WAITING]) / (epochs + 2)
+    return times | {"waiting": Times.of([waiting])}
 
 
-def section(cases: Sequence[Case] = CASES, epochs: int = EPOCHS) -> str:
+def section(epochs: int = EPOCHS) -> str:
     """Measure all.
 
     Returns:
         Markdown.
     """
-    rows = []
-    for case in cases:
-        with tempfile.TemporaryDirectory(prefix="epoch-") as folder:
-            rows.append(measure(case, Path(folder), epochs))
-    head = ["", "bare loop, s", "lungcam, s", "ratio of medians", "ratio, pair by pair", "waiting"]
+    results = on_each_set(measure, epochs=epochs)
+    peers = {
+        _row(case, what): _row(case, BARE) for case in CASES for what in (BARE, OURS, "waiting")
+    }
     grown = [memory(count) for count in COHORTS]
-    memory_head = ["samples", "peak, MiB", "anonymous, MiB"]
     return "\n".join(
         [
             HOW.format(threads=torch.get_num_threads(), epochs=epochs),
-            table(head, rows),
+            ratio_table(results, peers, ratio="times the bare loop"),
             "",
             MEMORY,
-            table(memory_head, grown),
+            table(["samples", "peak, MiB", "anonymous, MiB"], grown),
             "",
         ]
     )
+
+
+def _row(case: Case, what: str) -> str:
+    return f"{case.name}: {what}"
 
 
 def memory(count: int) -> list[str]:
@@ -264,11 +275,11 @@ def memory_growth(count: int) -> tuple[float, float]:
         folder = Path(name)
         # warm up, so that loading and compiling do not count
         few = cached_cohort(folder / "few", SMALL.shape, 100, SPLIT, SMALL.batch)
-        fit(SMALL, few, folder / "first", 1)
+        fit(make_net(SMALL), few, folder / "first", 1)
         module = cached_cohort(folder / "cache", SMALL.shape, count, SPLIT, SMALL.batch)
         gc.collect()
         before = _anonymous_bytes()
-        peak = extra_bytes(lambda: fit(SMALL, module, folder / "run", 1))
+        peak = extra_bytes(lambda: fit(make_net(SMALL), module, folder / "run", 1))
         return peak / 2**20, (_anonymous_bytes() - before) / 2**20
 
 
@@ -280,10 +291,9 @@ def _anonymous_bytes() -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--memory", type=int, help="print only the memory with N samples, in MiB")
     arguments = parser.parse_args()
     if arguments.memory is None:
-        print(section(epochs=arguments.epochs))
+        print(section())
     else:
         print(*(f"{size:.1f}" for size in memory_growth(arguments.memory)))

@@ -1,8 +1,6 @@
 """Cost of a Grad-CAM, compared with a forward pass and with MONAI's."""
 
-import argparse
 import copy
-import os
 import warnings
 from collections.abc import Callable
 
@@ -12,13 +10,14 @@ from monai.networks.nets import resnet10
 from monai.visualize import GradCAM
 from torch import nn
 
-from benchmarks.markdown import table
+from benchmarks.instruction_sets import on_each_set
+from benchmarks.markdown import ratio_table
 from benchmarks.measure import Times, alternate
 from lungcam.explain import explain, grad_cam
 from lungcam.grid import Grid
 from lungcam.nets import Small3D
 
-ROUNDS = 31
+ROUNDS = 15
 SHAPE = (64, 48, 64)
 PLAIN, OURS, PLACED, THEIRS = "forward pass", "grad_cam", "explain", "MONAI"
 NETS: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -32,61 +31,73 @@ Grad-CAM of the last convolutional layer at `view=lungs` (64 x 48 x 64), one sca
 threads. *Forward pass*: `net(image)` in `torch.no_grad()`. *grad_cam*: the map by
 `lungcam.explain.grad_cam`. *explain*: the map and its place in the scanner's space. *MONAI*:
 `GradCAM.compute_map` of `monai.visualize` on a copy of the net, its raw map, without upsampling.
-Timed alternately in one process; median (minimum-maximum) of {rounds} calls after the first one, in
-ms. Load of the machine in the minute before the end: {load:.1f}.
+Timed alternately in one process; median (least-most) of {rounds} calls after the first one.
 """
 
 
-def measure(name: str, rounds: int) -> list[str]:
-    """Return a row of the table."""
+def measure(rounds: int, device: str = "cpu") -> dict[str, Times]:
+    """Time forward passes and maps of each net.
+
+    Args:
+        rounds: Timed calls of each, after a first one.
+        device: `cpu` or `cuda`.
+    """
+    times = {}
+    for name in NETS:
+        taken = alternate(calls(name, device), rounds)
+        times |= {_row(name, call): runs for call, runs in taken.items()}
+    return times
+
+
+def calls(name: str, device: str = "cpu") -> dict[str, Callable[[], object]]:
+    """Return what is timed of a net; each call ends when its results are there."""
     make, layer = NETS[name]
     torch.manual_seed(0)
-    net = make().eval()
-    image, grid = torch.randn(1, 1, *SHAPE), Grid(SHAPE, np.eye(4))
+    net = make().eval().to(device)
+    image, grid = torch.randn(1, 1, *SHAPE, device=device), Grid(SHAPE, np.eye(4))
     # its hooks stay on the net: use a copy
     theirs = GradCAM(nn_module=copy.deepcopy(net), target_layers=layer)
 
-    def plain() -> None:
+    def plain() -> object:
         with torch.no_grad():
-            net(image)
+            return net(image).cpu()
 
-    def monai() -> None:
+    def monai() -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            theirs.compute_map(image.clone().requires_grad_(), class_idx=0)
+            return theirs.compute_map(image.clone().requires_grad_(), class_idx=0).cpu()
 
-    calls = {
+    return {
         PLAIN: plain,
-        OURS: lambda: grad_cam(net, image, layer=layer),
+        OURS: lambda: grad_cam(net, image, layer=layer).cpu(),
         PLACED: lambda: explain(net, image, grid=grid, layer=layer),
         THEIRS: monai,
     }
-    times = alternate(calls, rounds)
-    return [
-        f"{name}, {layer}",
-        *(_ms(times[name_of_call]) for name_of_call in calls),
-        f"{times[OURS].median / times[PLAIN].median:.2f}",
-        f"{times[THEIRS].median / times[OURS].median:.2f}",
-    ]
 
 
-def _ms(times: Times) -> str:
-    return f"{times.median * 1e3:.0f} ({min(times.runs) * 1e3:.0f}-{max(times.runs) * 1e3:.0f})"
+def peers() -> dict[str, str]:
+    """Return the row of the forward pass by each net's rows."""
+    return {
+        _row(name, call): _row(name, PLAIN)
+        for name in NETS
+        for call in (PLAIN, OURS, PLACED, THEIRS)
+    }
 
 
 def section(rounds: int = ROUNDS) -> str:
-    """Measure both nets.
+    """Measure each net.
 
     Returns:
         Markdown.
     """
-    rows = [measure(name, rounds) for name in NETS]
-    how = HOW.format(threads=torch.get_num_threads(), rounds=rounds, load=os.getloadavg()[0])
-    head = ["", PLAIN, OURS, PLACED, THEIRS, "grad_cam / forward pass", "MONAI / grad_cam"]
-    return f"{how}\n{table(head, rows)}\n"
+    results = on_each_set(measure, rounds=rounds)
+    how = HOW.format(threads=torch.get_num_threads(), rounds=rounds)
+    return f"{how}\n{ratio_table(results, peers(), ratio='times a forward pass')}\n"
+
+
+def _row(name: str, call: str) -> str:
+    return f"{name}, {NETS[name][1]}: {call}"
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    print(section(parser.parse_args().rounds))
+    print(section())

@@ -50,15 +50,16 @@ def _mask(fine: sitk.Image) -> sitk.Image:
 
 
 def _resample(image: sitk.Image, size: list[int], outside: float = -1024) -> sitk.Image:
-    extent = np.multiply(image.GetSize(), image.GetSpacing())
-    spacing = (extent / size).tolist()
+    ratio = np.divide(image.GetSize(), size)
+    # the outer faces of both grids coincide, not the centres of their first voxels
+    origin = image.TransformContinuousIndexToPhysicalPoint(((ratio - 1) / 2).tolist())
     return sitk.Resample(
         image,
         size,
         sitk.Transform(),
         sitk.sitkLinear,
-        image.GetOrigin(),
-        spacing,
+        origin,
+        np.multiply(ratio, image.GetSpacing()).tolist(),
         image.GetDirection(),
         outside,
     )

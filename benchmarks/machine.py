@@ -6,6 +6,32 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
+from lungcam.runtime.precision import has_bfloat16
+
+# instruction sets that matter here, by their names in /proc/cpuinfo on x86 and on Arm
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx512_bf16": "AVX512_BF16",
+    "amx_bf16": "AMX_BF16",
+    "asimd": "NEON",
+    "sve": "SVE",
+    "sve2": "SVE2",
+    "bf16": "BF16",
+    "sme": "SME",
+}
+# environment variables that hold libraries to a lesser instruction set
+LIMITS = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+)
 PACKAGES = (
     "numpy",
     "scipy",
@@ -20,13 +46,14 @@ PACKAGES = (
 
 
 def machine() -> str:
-    """Describe processor, memory, system and packages in a few lines."""
+    """Describe processor, instruction sets, memory, system and packages in a few lines."""
     day = datetime.date.today().isoformat()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return "\n".join(
         [
             f"- Processor: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, no GPU used",
+            f"- Instructions: {instructions()}",
             f"- System: {_system()}, Python {platform.python_version()}",
             f"- Packages: {packages}",
             f"- Date: {day}; load in the minute before the start: {os.getloadavg()[0]:.1f}",
@@ -34,11 +61,32 @@ def machine() -> str:
     )
 
 
+def instructions() -> str:
+    """Describe what the processor has, what torch computes with, and what limits it."""
+    features = set(_cpuinfo("flags", "Features").split())
+    names = [name for feature, name in INSTRUCTIONS.items() if feature in features]
+    native = "native" if has_bfloat16(gpu=False) else "emulated"
+    limits = [f"{name}={os.environ[name]}" for name in LIMITS if os.environ.get(name)]
+    parts = [
+        ", ".join(names) or platform.machine(),
+        f"torch computes with {torch.backends.cpu.get_cpu_capability()}, bfloat16 {native}",
+        *([f"with {' '.join(limits)}"] if limits else []),
+    ]
+    return "; ".join(parts)
+
+
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(*keys: str) -> str:
+    """Return the first value of a key in /proc/cpuinfo; empty where there is none."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    for line in info.read_text().splitlines() if info.exists() else ():
+        key, _, value = line.partition(":")
+        if key.strip() in keys:
+            return value.strip()
+    return ""
 
 
 def _system() -> str:

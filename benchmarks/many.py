@@ -5,8 +5,8 @@
 Make phantoms, damage five of them in five ways, and predict them with `infer.py` as a folder tree
 and as a table: once undisturbed, measuring the memory of all processes, and once killed with
 SIGKILL at random moments and started again. The results must be equal. The time is compared with a
-plain loop over lungcam's functions in one process; with `scan=` also on copies of a real scan.
-Print Markdown.
+plain loop over lungcam's functions in one process; with `scan=` also on copies of a real scan; each
+also held to AVX2. Print Markdown.
 """
 
 import csv
@@ -19,14 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from benchmarks.instruction_sets import on_each_set
 from benchmarks.machine import machine
-from benchmarks.markdown import table
-from benchmarks.measure import ROOT, say
+from benchmarks.markdown import ratio_table, table
+from benchmarks.measure import ROOT, Results, Times, say
 from benchmarks.process_tree import descendants, memory
 from lungcam.phantom import phantom_cohort
 from lungcam.runtime.atomic import is_temporary
@@ -34,6 +36,8 @@ from lungcam.runtime.atomic import is_temporary
 # copies of a real scan
 COPIES = 16
 TIMED = ("timings_s", "peak_memory_mb")
+PLAIN, OURS = "plain loop", "infer.py"
+IN_ALL, EACH = "in all", "a scan after start-up"
 
 
 def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "100") -> None:
@@ -54,7 +58,8 @@ def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "10
             rows[-1] += [killed, orphans]
             for run in ("whole", "killed"):
                 shutil.rmtree(folder / run)
-        speeds = [[f"{scans} phantoms", *compare(ckpt, folder / "scans", folder, good)]]
+        compare = partial(on_each_set, measure, ckpt=ckpt, folder=folder)
+        speeds = {f"{scans} phantoms": compare(scan=folder / "scans", count=good)}
         if scan is not None:
             (folder / "copies").mkdir()
             for number in range(COPIES):
@@ -63,18 +68,15 @@ def main(ckpt: str, scan: str | None = None, kills: str = "10", scans: str = "10
                 "image\n" + "".join(f"copies/copy_{k:02d}\n" for k in range(COPIES))
             )
             label = f"{COPIES} times a scan of {Path(scan).name}"
-            speeds.append([label, *compare(ckpt, folder / "copies.csv", folder, COPIES)])
+            speeds[label] = compare(scan=folder / "copies.csv", count=COPIES)
         print(machine(), "\n")
         head = ["input", "s", "MB at scan 20", "MB at the last", "MB at most", "kills", "orphans"]
         print(
             f"{good} of {scans} predicted, {len(bad)} named, all results equal after the kills.\n"
         )
-        print(table(head, [[a, f"{b:.0f}", *c] for a, b, *c in rows]), "\n")
-        print(
-            table(
-                ["scans", "plain loop, s", "infer.py, s", "plain, s per scan", "infer.py"], speeds
-            )
-        )
+        print(table(head, [[a, f"{b:.0f}", *c] for a, b, *c in rows]))
+        for scans_name, results in speeds.items():
+            print(f"\n{scans_name}, one run each:\n\n{speed_table(results)}")
 
 
 def lay_out(folder: Path, count: int) -> set[str]:
@@ -136,7 +138,7 @@ def few_slices(image: Path, file: Path) -> Path:
     return file
 
 
-def command(ckpt: str, scan: Path, out: Path) -> list[str]:
+def command(ckpt: str, scan: str | Path, out: Path) -> list[str]:
     """Return the command as a user types it."""
     return [sys.executable, str(ROOT / "infer.py"), f"ckpt={ckpt}", f"scan={scan}", f"out={out}"]
 
@@ -222,22 +224,36 @@ def answers(out: Path) -> dict[str, object]:
     }
 
 
-def compare(ckpt: str, scan: Path, folder: Path, count: int) -> list[str]:
-    """Time the plain loop and infer.py: seconds in all, and per scan after start-up."""
-    plain = [sys.executable, "-m", "benchmarks.plain_loop", ckpt, str(scan)]
-    spent, each = [], []
-    for call, out in ((plain, folder / "plain"), (command(ckpt, scan, folder / "ours"), None)):
+def measure(ckpt: str, scan: str, folder: str, count: int) -> dict[str, Times]:
+    """Time the plain loop and infer.py: in all, and from scan to scan after start-up.
+
+    Args:
+        ckpt: Run folder of the net.
+        scan: Folder or table of scans.
+        folder: Scratch folder.
+        count: Number of scans that can be predicted.
+    """
+    times = {}
+    for name in (PLAIN, OURS):
+        out = Path(folder) / "compared"
+        plain = [sys.executable, "-m", "benchmarks.plain_loop", ckpt, scan, str(out)]
         begun = time.perf_counter()
-        out = out or folder / "ours"
-        arguments = [str(out)] if call is plain else []
-        subprocess.run([*call, *arguments], check=True, cwd=ROOT, capture_output=True)
-        spent.append(f"{time.perf_counter() - begun:.1f}")
+        job = plain if name == PLAIN else command(ckpt, scan, out)
+        subprocess.run(job, check=True, cwd=ROOT, capture_output=True)
+        times[f"{name}, {IN_ALL}"] = Times.of([time.perf_counter() - begun])
         ends = sorted(file.stat().st_mtime for file in out.glob("*/prediction.json"))
         assert len(ends) == count
-        each.append(f"{(ends[-1] - ends[0]) / (count - 1):.2f}")
-        say(f"{' '.join(call[-2:])}: {spent[-1]} s, {each[-1]} s per scan")
+        times[f"{name}, {EACH}"] = Times.of([(ends[-1] - ends[0]) / (count - 1)])
         shutil.rmtree(out)
-    return [*spent, *each]
+    return times
+
+
+def speed_table(results: Results) -> str:
+    """Return a table of infer.py and the plain loop."""
+    peers = {
+        f"{name}, {what}": f"{PLAIN}, {what}" for what in (IN_ALL, EACH) for name in (PLAIN, OURS)
+    }
+    return ratio_table(results, peers, ratio="times the plain loop")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import ctypes
 import gc
+import math
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,27 +22,44 @@ class Times:
 
     Attributes:
         first: First call, including loading and set-up.
-        runs: Calls after the first.
+        runs: Calls after the first; the first itself if it was the only one.
     """
 
     first: float
-    runs: tuple[float, ...]
+    runs: Sequence[float]
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Times":
+        """Return the times of calls in their order."""
+        return cls(seconds[0], tuple(seconds[1:] or seconds))
 
     @property
     def median(self) -> float:
         """Return the median of the calls after the first."""
         return statistics.median(self.runs)
 
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({min(self.runs):.2f}-{max(self.runs):.2f})"
+    def divided(self, count: int) -> "Times":
+        """Return the times of each of several equal parts of a call."""
+        return Times(self.first / count, tuple(seconds / count for seconds in self.runs))
+
+    def relative_to(self, peer: "Times") -> list[float]:
+        """Return each call's duration as a multiple of a peer's median."""
+        return [seconds / peer.median for seconds in self.runs]
 
 
-def alternate(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
+# of a measurement: times by instruction set, then by what was timed
+Results = Mapping[str, Mapping[str, Times]]
+
+
+def alternate(
+    calls: Mapping[str, Callable[[], object]], rounds: int, *, limit_s: float = math.inf
+) -> dict[str, Times]:
     """Time calls alternately, so that other load affects all of them.
 
     Args:
         calls: Calls by name.
         rounds: Number of timed calls of each, after a first one.
+        limit_s: Seconds in all after which a slow call is not repeated; each is called once.
 
     Returns:
         Times by name.
@@ -49,12 +67,14 @@ def alternate(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name in list(calls)[:: -1 if number % 2 else 1]:
+            if sum(seconds[name]) > limit_s:
+                continue
             gc.collect()
             start = time.perf_counter()
             calls[name]()
             seconds[name].append(time.perf_counter() - start)
-            say(f"{name}: call {number + 1} of {rounds + 1}, {seconds[name][-1]:.2f} s")
-    return {name: Times(taken[0], tuple(taken[1:])) for name, taken in seconds.items()}
+            say(f"{name}: call {number + 1} of {rounds + 1}, {seconds[name][-1]:.3f} s")
+    return {name: Times.of(taken) for name, taken in seconds.items()}
 
 
 def extra_bytes(call: Callable[[], object]) -> int:

@@ -13,7 +13,8 @@ import torchio as tio
 from monai.transforms import LoadImage
 
 from benchmarks import sample
-from benchmarks.markdown import table
+from benchmarks.instruction_sets import on_each_set
+from benchmarks.markdown import ratio_table, ratios
 from benchmarks.measure import Times, alternate
 from lungcam.scans import Scan, read_scan
 
@@ -23,13 +24,22 @@ HOW = f"""\
 ## Reading a DICOM folder
 
 LIDC-IDRI-0001, 133 uncompressed slices, into HU in memory. The files are in the system's cache, the
-libraries imported; timed alternately, median (minimum-maximum) of {ROUNDS} calls after the first
+libraries imported; timed alternately, median (least-most) of {ROUNDS} calls after the first
 one. The last column is the share of voxels equal to those of `read_scan`, without padding, and with
 MONAI's slices, which run from head to foot, reversed. The folder holds only the slices.
 
 `read_scan` checks every slice (one series, modality, orientation, even spacing, duplicates, gantry
 tilt, rescaling of each, plausible HU) and refuses or repairs; the others do not.
 """
+
+
+def measure(folder: str) -> dict[str, Times]:
+    """Time the readers.
+
+    Args:
+        folder: Folder of slices and nothing else.
+    """
+    return alternate(readers(Path(folder)), ROUNDS)
 
 
 def section(data: Path) -> str:
@@ -47,26 +57,26 @@ def section(data: Path) -> str:
         # readers that take all files of a folder fail on an XML file
         for file in Path(scan.source).glob("*.dcm"):
             os.symlink(file.resolve(), folder / file.name)
-        calls = _readers(folder)
-        times = alternate(calls, ROUNDS)
-        rows = [_row(name, times, calls[name](), scan) for name in calls]
-    head = ["", "first call, s", "then, s", "times read_scan", "voxels the same"]
-    others = {name: taken.median for name, taken in times.items() if name != OWN}
-    best = min(others, key=lambda name: others[name])
+        results = on_each_set(measure, folder=folder)
+        same = {name: _same_share(read(), scan) for name, read in readers(folder).items()}
+    more = {"voxels the same": {name: f"{share:.0%}" for name, share in same.items()}}
+    rows = ratio_table(results, dict.fromkeys(same, OWN), ratio="times read_scan", more=more)
+    own = next(iter(results.values()))
+    best = min(set(same) - {OWN}, key=lambda name: own[name].median)
     end = (
-        f"The fastest of the others, {best}, takes {others[best] / times[OWN].median:.2f} times as "
-        "long as `read_scan`."
+        f"The fastest of the others, {best}, takes {ratios(results, best, OWN)} as long as "
+        "`read_scan`."
     )
-    return f"{HOW}\n{table(head, rows)}\n\n{end}\n"
+    return f"{HOW}\n{rows}\n\n{end}\n"
 
 
-def _readers(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
-    """Return calls that read `(W, H, D)` HU."""
+def readers(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
+    """Return calls that read a folder of slices as `(W, H, D)` HU."""
     names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     monai = LoadImage(reader="PydicomReader", image_only=True)
     return {
         OWN: lambda: read_scan(folder).hu,
-        "SimpleITK, names and slices": partial(_itk, folder),
+        "SimpleITK, names and slices": partial(read_with_itk, folder),
         "SimpleITK, slices only": lambda: _itk_slices(names),
         "pydicom, a plain loop": partial(_pydicom, folder),
         "MONAI, PydicomReader": lambda: np.asarray(monai(folder))[:, :, ::-1],
@@ -74,7 +84,8 @@ def _readers(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
     }
 
 
-def _itk(folder: Path) -> np.ndarray:
+def read_with_itk(folder: Path) -> np.ndarray:
+    """Read the slices of a folder with SimpleITK as `(W, H, D)` HU."""
     return _itk_slices(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
 
 
@@ -97,12 +108,10 @@ def _pydicom(folder: Path) -> np.ndarray:
     ).T
 
 
-def _row(name: str, times: dict[str, Times], hu: np.ndarray, scan: Scan) -> list[object]:
+def _same_share(hu: np.ndarray, scan: Scan) -> float:
+    """Return the share of voxels outside padding that equal those of a scan."""
     inside = scan.hu > -1024
-    same = hu.shape == scan.hu.shape and float((hu == scan.hu)[inside].mean())
-    taken = times[name]
-    ratio = taken.median / times[OWN].median
-    return [name, f"{taken.first:.2f}", taken, f"{ratio:.1f}", f"{same:.0%}"]
+    return float((hu == scan.hu)[inside].mean()) if hu.shape == scan.hu.shape else 0.0
 
 
 if __name__ == "__main__":

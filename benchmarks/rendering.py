@@ -1,8 +1,8 @@
 """Cost of a picture, compared with vtkSmartVolumeMapper, and of a turntable."""
 
 import argparse
-import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,9 @@ from vtkmodules.vtkRenderingCore import vtkRenderer, vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkSmartVolumeMapper
 
-from benchmarks.markdown import table
+from benchmarks.instruction_sets import on_each_set
+from benchmarks.markdown import ratio_table
+from benchmarks.measure import Times, alternate
 from lungcam.render import (
     PictureInputs,
     RenderOptions,
@@ -21,8 +23,10 @@ from lungcam.render import (
     choose_mapper,
     prepare_content,
     save_gif,
+    save_png,
     turntable,
 )
+from lungcam.render.camera import named_view
 from lungcam.render.mapper import faster_mapper
 from lungcam.render.offscreen import offscreen_window, quiet_vtk
 from lungcam.render.transfer_functions import GRADIENT, heat_functions
@@ -31,33 +35,38 @@ from lungcam.render.volume_property import volume_property
 
 SHAPE, PIXELS = (256, 256, 150), 768
 STEP = 1.5  # voxels, as in the pictures
-OURS, THEIRS = 9, 2
+OURS, THEIRS = "lungcam", "vtkSmartVolumeMapper"
+FRAMES_EACH, LIMIT_S = 5, 30
 HOW = """\
 ## What a picture costs
 
 A volume of {shape} voxels with two independent components, lungs with gradient opacity and heat,
 at {pixels} x {pixels} pixels, on {renderer}. Both mappers have the same transfer functions, light
 and step along the ray ({step} voxels); each frame has another camera position. *lungcam*: the
-mapper that `render.mapper=auto` chooses by timing, here `{chosen}`; choosing took {measured:.2f}
-s. *vtkSmartVolumeMapper*: with its defaults. Timed alternately in one process; the first frame of
-each, which compiles and prepares, is listed separately. Median (minimum-maximum), in s. {cores}
-cores; load of the machine in the minute before the end: {load:.1f}.
+mapper that `render.mapper=auto` chooses by timing, here `{chosen}`. *vtkSmartVolumeMapper*: with
+its defaults. Timed alternately in one process; median (least-most) of {frames} frames after the
+first one, which compiles and prepares; a mapper that takes over {limit} s draws no more.
 """
 TURN = """\
 ## What a turntable costs
 
 `python -m benchmarks.rendering --scan DIR --ckpt RUN`: a turntable of {name} ({frames} frames,
 {width} x {height} pixels, preset {options.preset}) with the heat-map of a trained net took
-{seconds:.1f} s ({cpu:.1f} s of processor time), from arrays in memory to the written GIF of
-{mb:.1f} MB; load {load:.1f}.
+{ratio:.1f} times as long as one picture of the same size: {seconds:.1f} s ({cpu:.1f} s of
+processor time) against {picture:.2f} s, from arrays in memory to the written file, a GIF of
+{mb:.1f} MB.
 """
 
 
-def chest() -> vtkImageData:
+def chest(shape: Sequence[int]) -> vtkImageData:
     """Return two noisy lungs with a dense ball in each, and heat around one of them."""
-    x, y, z = np.indices(SHAPE)[:, ...]
+    # in voxels of a volume of 256 x 256 x 150
+    x, y, z = (
+        axis * (full / size)
+        for axis, full, size in zip(np.indices(shape), SHAPE, shape, strict=True)
+    )
     draw = np.random.default_rng(0)
-    lungs = np.zeros(SHAPE)
+    lungs = np.zeros(shape)
     for middle in (70, 186):
         inside = ((x - middle) / 52) ** 2 + ((y - 128) / 90) ** 2 + ((z - 75) / 70) ** 2 < 1
         lungs[inside] = 50
@@ -67,7 +76,7 @@ def chest() -> vtkImageData:
     heat = 255 * np.exp(-away / (2 * 14**2))
     voxels = np.stack([lungs, heat], axis=-1).clip(0, 255).astype(np.uint8)
     image = vtkImageData()
-    image.SetDimensions(*SHAPE)
+    image.SetDimensions(*shape)
     flat = np.ascontiguousarray(voxels.transpose(2, 1, 0, 3)).reshape(-1, 2)
     image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
     return image
@@ -76,7 +85,7 @@ def chest() -> vtkImageData:
 class Drawn:
     """Volume in its own window; each call draws it from another side."""
 
-    def __init__(self, image: vtkImageData, mapper: vtkVolumeMapper) -> None:
+    def __init__(self, image: vtkImageData, mapper: vtkVolumeMapper, pixels: int) -> None:
         volume, self.renderer = vtkVolume(), vtkRenderer()
         mapper.SetInputData(image)
         mapper.SetAutoAdjustSampleDistances(False)
@@ -89,17 +98,15 @@ class Drawn:
         self.renderer.ResetCamera()
         self.renderer.GetActiveCamera().Zoom(1.5)
         with quiet_vtk():
-            self.window = offscreen_window((PIXELS, PIXELS))
+            self.window = offscreen_window((pixels, pixels))
             self.window.AddRenderer(self.renderer)
 
-    def __call__(self) -> float:
-        """Draw a frame and return the seconds it took."""
+    def __call__(self) -> None:
+        """Draw a frame."""
         self.renderer.GetActiveCamera().Azimuth(10)
-        before = time.perf_counter()
         with quiet_vtk():
             self.window.Render()
             self.window.WaitForCompletion()
-        return time.perf_counter() - before
 
     @property
     def opengl(self) -> str:
@@ -109,49 +116,40 @@ class Drawn:
         return next(x.removeprefix(label).strip() for x in lines if x.startswith(label))
 
 
-def section(ours: int = OURS, theirs: int = THEIRS) -> str:
-    """Measure frames of both mappers.
+def measure(frames: int, shape: Sequence[int], pixels: int) -> dict[str, Times]:
+    """Time frames of both mappers.
 
     Args:
-        ours: Number of lungcam's frames after the first one.
-        theirs: Number of vtkSmartVolumeMapper's, a minute each.
+        frames: Frames of each, after a first one.
+        shape: Shape of the volume in voxels.
+        pixels: Width and height of a frame.
     """
-    before = time.perf_counter()
-    chosen = faster_mapper()
-    measured = time.perf_counter() - before
-    image = chest()
-    drawn = {
-        "lungcam": Drawn(image, choose_mapper()),
-        "vtkSmartVolumeMapper": Drawn(image, vtkSmartVolumeMapper()),
+    image = chest(shape)
+    views = {
+        OURS: Drawn(image, choose_mapper(), pixels),
+        THEIRS: Drawn(image, vtkSmartVolumeMapper(), pixels),
     }
-    first = {name: view() for name, view in drawn.items()}
-    runs = {name: [] for name in drawn}
-    for turn in range(max(ours, theirs)):
-        for name, count in zip(drawn, (ours, theirs), strict=True):
-            if turn < count:
-                runs[name].append(drawn[name]())
-    medians = {name: float(np.median(taken)) for name, taken in runs.items()}
-    rows = [
-        [
-            name,
-            f"{first[name]:.2f}",
-            f"{medians[name]:.2f} ({min(runs[name]):.2f}-{max(runs[name]):.2f})",
-            len(runs[name]),
-            f"{medians[name] / medians['lungcam']:.1f}",
-        ]
-        for name in drawn
-    ]
+    return alternate(views, frames, limit_s=LIMIT_S)
+
+
+def section() -> str:
+    """Measure frames of both mappers.
+
+    Returns:
+        Markdown.
+    """
+    results = on_each_set(measure, frames=FRAMES_EACH, shape=SHAPE, pixels=PIXELS)
     how = HOW.format(
         shape=" x ".join(map(str, SHAPE)),
         pixels=PIXELS,
-        renderer=drawn["lungcam"].opengl,
+        renderer=Drawn(chest((32, 32, 32)), choose_mapper(), 32).opengl,
         step=STEP,
-        chosen=chosen,
-        measured=measured,
-        cores=os.cpu_count(),
-        load=os.getloadavg()[0],
+        chosen=faster_mapper(),
+        frames=FRAMES_EACH,
+        limit=LIMIT_S,
     )
-    return f"{how}\n{table(['', 'first frame', 'a frame', 'frames', 'times lungcam'], rows)}\n"
+    rows = ratio_table(results, dict.fromkeys((OURS, THEIRS), OURS), ratio="times lungcam")
+    return f"{how}\n{rows}\n"
 
 
 def turn(scan: Path, ckpt: Path) -> str:
@@ -177,14 +175,19 @@ def turn(scan: Path, ckpt: Path) -> str:
     heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, target=canonical), 0)
     hu = reorient(read.hu, read.grid, target=canonical)
     options = RenderOptions()
+    inputs = PictureInputs(
+        hu=hu, lungs=answer.masks["lungs"], heat=heat, spacing_mm=canonical.spacing_mm
+    )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "turntable.gif"
+
+        def draw_picture() -> None:
+            with Scene(prepare_content(inputs, options), options, size=SIZE) as scene:
+                save_png(file.with_suffix(".png"), scene.render(named_view(options.view)))
+
+        picture = alternate({"picture": draw_picture}, 3)["picture"].median
         before, busy = time.perf_counter(), time.process_time()
-        inputs = PictureInputs(
-            hu=hu, lungs=answer.masks["lungs"], heat=heat, spacing_mm=canonical.spacing_mm
-        )
-        content = prepare_content(inputs, options)
-        with Scene(content, options, size=SIZE) as scene:
+        with Scene(prepare_content(inputs, options), options, size=SIZE) as scene:
             save_gif(file, list(turntable(scene, options.view)))
         seconds, cpu = time.perf_counter() - before, time.process_time() - busy
         size = file.stat().st_size / 1e6
@@ -194,21 +197,19 @@ def turn(scan: Path, ckpt: Path) -> str:
         width=SIZE[0],
         height=SIZE[1],
         options=options,
+        ratio=seconds / picture,
         seconds=seconds,
         cpu=cpu,
+        picture=picture,
         mb=size,
-        load=os.getloadavg()[0],
     )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--frames", type=int, default=OURS, help="number of timed frames of lungcam"
-    )
     parser.add_argument("--scan", type=Path, help="DICOM folder to turn, with --ckpt")
     parser.add_argument("--ckpt", type=Path, help="run folder of the net that explains it")
     arguments = parser.parse_args()
-    print(section(arguments.frames))
+    print(section())
     if arguments.scan is not None and arguments.ckpt is not None:
         print(turn(arguments.scan, arguments.ckpt))

@@ -1,4 +1,4 @@
-"""Public scans for the benchmarks, and the scripts' command line."""
+"""Scans for the benchmarks, public ones and phantoms, and the scripts' command line."""
 
 import argparse
 import os
@@ -11,6 +11,8 @@ import numpy as np
 from benchmarks.measure import ROOT
 from lungcam.errors import InputError
 from lungcam.grid import Grid, reorient
+from lungcam.phantom import make_phantom
+from lungcam.phantom.layouts.dicom import Series, write_slices
 from lungcam.scans import Scan, read_scan
 
 LIDC = "lidc_idri/LIDC-IDRI-0001"
@@ -74,6 +76,30 @@ def thinned(scan: Scan, steps: tuple[int, int, int] = (4, 4, 2)) -> Scan:
     return Scan(
         name=scan.name, source=scan.source, hu=hu.copy(order="K"), grid=Grid(hu.shape, affine)
     )
+
+
+def write_phantom(folder: Path, matrix: int) -> Scan:
+    """Write a phantom as DICOM slices, and read it."""
+    phantom = make_phantom(0, "malignant", matrix=matrix)
+    series = Series(
+        patient_id="phantom",
+        study_uid="2.25.1",
+        series_uid="2.25.2",
+        frame_uid="2.25.3",
+        number=1,
+        description="Phantom",
+        kernel="STANDARD",
+        date="20000101",
+    )
+    write_slices(
+        folder,
+        series,
+        hu=phantom.hu,
+        affine=phantom.affine,
+        sop_uid=lambda k: f"2.25.{100 + k}",
+        names=[f"{k:04d}.dcm" for k in range(phantom.hu.shape[2])],
+    )
+    return read_scan(folder)
 
 
 def data_folder(arguments: list[str] | None = None, about: str | None = None) -> Path:

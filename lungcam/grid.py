@@ -79,7 +79,14 @@ def memory_axes(volume: np.ndarray) -> np.ndarray:
     return np.argsort([-abs(step) for step in volume.strides], kind="stable")
 
 
-def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float = 0.0) -> np.ndarray:
+def resample(
+    volume: np.ndarray,
+    source: Grid,
+    *,
+    target: Grid,
+    outside: float = 0.0,
+    box: tuple[slice, slice, slice] | None = None,
+) -> np.ndarray:
     """Resample between two grids with parallel axes (in any order and direction).
 
     Interpolation is linear; where the target is coarser, the kernel is a triangle as wide as two
@@ -91,6 +98,8 @@ def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float =
         source: Grid of the volume.
         target: Grid to resample to; its axes are parallel to the source's.
         outside: Value beyond the source.
+        box: Part of the source that is read, if all voxels beyond it are `outside`: for a mask,
+            its bounding box.
 
     Returns:
         `(w, h, d)` float32 array on `target`.
@@ -113,48 +122,64 @@ def resample(volume: np.ndarray, source: Grid, *, target: Grid, outside: float =
         scale = linear[axis, target_axis]
         centers = scale * np.arange(target.shape[target_axis]) + step[axis, 3]
         weights[axis] = _weights(centers, abs(scale), size=source.shape[axis])
-    # only the box of source voxels with a weight is read
-    box = []
+    # only the source voxels with a weight are read
+    read, shrinkage = [], {}
     for axis in range(3):
         columns = np.unique(weights[axis].indices)
         low, high = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 1)
-        box.append(slice(low, high))
-        weights[axis] = weights[axis][:, low:high]
-    values = _interpolate(volume[tuple(box)], weights, outside=np.float32(outside))
+        shrinkage[axis] = weights[axis].shape[0] / (high - low)
+        if box is not None:
+            low, high = max(low, box[axis].start), min(high, box[axis].stop)
+        read.append(slice(low, max(low + 1, high)))
+        weights[axis] = weights[axis][:, read[axis]]
+    values = _interpolate(
+        volume[tuple(read)], weights, shrinkage=shrinkage, outside=np.float32(outside)
+    )
     return values.transpose(source_axes)
 
 
 def _interpolate(
-    volume: np.ndarray, weights: dict[int, csr_array], *, outside: np.float32
+    volume: np.ndarray,
+    weights: dict[int, csr_array],
+    *,
+    shrinkage: dict[int, float],
+    outside: np.float32,
 ) -> np.ndarray:
     """Apply the weights plane by plane, so that no whole float volume is needed in between.
 
     The weights are sparse: a target voxel depends on few others, and dense products would start
-    threads that compete where several scans are prepared at once.
+    threads that compete where several scans are prepared at once. Planes are read forwards in
+    memory; the products are summed in the order of the volume's own indices all the same.
 
     Args:
         volume: `(w, h, d)` of any real or bool type.
         weights: Weights `(targets, sources)` by axis.
+        shrinkage: Number of targets per source by axis, which decides the order of the axes.
         outside: Value for a row of zeros.
 
     Returns:
         float32, with axes and memory order of the volume.
     """
     order = memory_axes(volume)
-    slow, middle, fast = (weights[int(axis)] for axis in order)
-    volume = volume.transpose(order)
+    slow, middle, fast = (
+        _backwards(weights[int(axis)]) if volume.strides[axis] < 0 else weights[int(axis)]
+        for axis in order
+    )
+    middle_first = shrinkage[int(order[1])] < shrinkage[int(order[2])]
+    forwards = tuple(slice(None, None, -1 if step < 0 else 1) for step in volume.strides)
+    volume = volume[forwards].transpose(order)
 
     def plane(values: np.ndarray) -> np.ndarray:
-        values = values.astype(np.float32)
+        # the axis that shrinks more goes first
+        values = (values if middle_first else np.ascontiguousarray(values.T)).astype(np.float32)
         if outside:
             values -= outside
-        # the axis that shrinks more goes first
-        if middle.shape[0] * fast.shape[1] < fast.shape[0] * middle.shape[1]:
+        if middle_first:
             return (fast @ (middle @ values).T).T
-        return middle @ (fast @ values.T).T
+        return middle @ (fast @ values).T
 
     result = np.empty((slow.shape[0], middle.shape[0], fast.shape[0]), np.float32)
-    if slow.shape[0] < slow.shape[1]:
+    if shrinkage[int(order[0])] < 1:
         planes = np.stack([plane(values) for values in volume])
         result[:] = (slow @ planes.reshape(len(planes), -1)).reshape(result.shape)
     else:
@@ -166,6 +191,12 @@ def _interpolate(
     if outside:
         result += outside
     return result.transpose(np.argsort(order))
+
+
+def _backwards(weights: csr_array) -> csr_array:
+    """Reverse the order of the sources; each row's products keep their order."""
+    columns = weights.shape[1] - 1 - weights.indices
+    return csr_array((weights.data, columns, weights.indptr), shape=weights.shape)
 
 
 def _weights(centers: np.ndarray, step: float, *, size: int) -> csr_array:

@@ -1,12 +1,42 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, shares of the processors, and the line on skipped tests."""
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+# read when the libraries are loaded: OpenMP (torch, oneDNN), OpenBLAS (numpy), ITK, VTK, Mesa
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    "VTK_SMP_MAX_THREADS",
+    "LP_NUM_THREADS",
+)
+settings.register_profile("fast", max_examples=10, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=60, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers, and its commands, an equal share of the processors."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        share = str(max(1, len(os.sched_getaffinity(0)) // workers))
+        os.environ.update(dict.fromkeys(THREADS, share))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write one line on the tests that were skipped, by reason."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    words = "; ".join(f"{count} ({reason})" for reason, count in reasons.most_common())
+    terminalreporter.write_line(f"{reasons.total()} skipped{f': {words}' if words else ''}")
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +53,17 @@ def lidc_series(sample_data: Path) -> Path:
     """Folder of LIDC-IDRI-0001's CT series."""
     (series,) = (path for path in (sample_data / "lidc_idri" / "LIDC-IDRI-0001").glob("*/*"))
     return series
+
+
+@pytest.fixture(scope="session")
+def opengl() -> None:
+    """Skip the test where nothing can be drawn."""
+    from lungcam.render import RenderError, choose_mapper
+
+    try:
+        choose_mapper()
+    except RenderError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,18 @@ The thoracic cavity also holds lesions at the chest wall and between the lungs; 
 brings lesions at the wall back into the lungs.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lungcam.grid import Grid, resample
-from lungcam.lungs.morphology import bounding_box, dilate, fill_axial_slices
+from lungcam.lungs.morphology import (
+    blank_mask,
+    bounding_box,
+    copy_in_memory_order,
+    dilate,
+    fill_axial_slices,
+)
 from lungcam.lungs.segment import air, lung_pockets, trachea
 
 MASKS = ("recipe", "closed", "cavity")
@@ -52,9 +60,9 @@ def lung_mask(
     """
     pockets = lung_pockets(air(hu, threshold), hu, spacing_mm=spacing_mm)
     airway = trachea(pockets, hu, spacing_mm=spacing_mm)
-    return mask_around(
-        pockets & ~airway, airway, spacing_mm=spacing_mm, kind=kind, margin_mm=margin_mm
-    )
+    # the airway is a part of the pockets
+    pockets ^= airway
+    return mask_around(pockets, airway, spacing_mm=spacing_mm, kind=kind, margin_mm=margin_mm)
 
 
 def mask_around(
@@ -119,7 +127,6 @@ def cavity(
     Returns:
         `(W, H, D)` bool; it contains `lungs`.
     """
-    width = lungs.shape[0]
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
     directions = np.column_stack([np.cos(angles), np.sin(angles)])
     directions[np.abs(directions) < 1e-9] = 0
@@ -129,14 +136,18 @@ def cavity(
         margin_mm=margin_mm,
         slab_mm=slab_mm,
     )
-    first, last = _row_limits(extents, directions, shape=lungs.shape, spacing_mm=spacing_mm)
-    # row n begins with n True voxels: any run of voxels is the difference of two rows
-    runs = np.tri(width + 1, width, -1, dtype=bool)
-    mask = np.zeros_like(lungs)
-    for k in np.flatnonzero((last >= first).any(axis=0)):
-        rows = np.flatnonzero(last[:, k] >= first[:, k])
-        rows = slice(rows[0], rows[-1] + 1)
-        mask[:, rows, k] = (runs[last[rows, k] + 1] ^ runs[first[rows, k]]).T
+    slices = np.flatnonzero(extents[0] > -np.inf)
+    limits = _row_limits(
+        extents[:, slices], directions, shape=lungs.shape[:2], spacing_mm=spacing_mm[:2]
+    )
+    mask = blank_mask(lungs)
+    columns = np.arange(mask.shape[0], dtype=np.int32)
+    rows = mask
+    if mask.strides[0] < 0:
+        rows, columns = mask[::-1], columns[::-1].copy()
+    for k, first, last in zip(slices, limits.first, limits.last, strict=True):
+        within = rows[:, limits.rows, k].T
+        np.logical_and(columns >= first[:, None], columns <= last[:, None], out=within)
     return mask
 
 
@@ -144,17 +155,38 @@ def _extents(
     lungs: np.ndarray, directions: np.ndarray, *, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
     """Compute the support function of each slice: `(n, D)` in mm, -inf for an empty slice."""
-    width = lungs.shape[0]
-    rows = np.flatnonzero(lungs.any(axis=(0, 2)))
-    inner = lungs[:, rows[0] : rows[-1] + 1]
-    left = inner.argmax(axis=0) * spacing_mm[0]
-    right = (width - 1 - inner[::-1].argmax(axis=0)) * spacing_mm[0]
-    y = np.arange(rows[0], rows[-1] + 1)[:, None] * spacing_mm[1]
-    y = np.where(inner.any(axis=0), y, np.nan)
+    box = bounding_box(lungs)
+    left, right, filled = _row_ends(lungs[box])
+    # a point for each end of each row, slice by slice
+    k, j = np.nonzero(filled.T)
+    left = (left[j, k] + box[0].start) * spacing_mm[0]
+    right = (right[j, k] + box[0].start) * spacing_mm[0]
+    y = (j + box[1].start) * spacing_mm[1]
+    slices, begin = np.unique(k, return_index=True)
     extents = np.full((len(directions), lungs.shape[2]), -np.inf)
-    for i, (dx, dy) in enumerate(directions):
-        np.fmax.reduce((right if dx > 0 else left) * dx + y * dy, out=extents[i])
-    return np.where(np.isnan(extents), -np.inf, extents)
+    for extent, (dx, dy) in zip(extents, directions, strict=True):
+        reach = (right if dx > 0 else left) * dx + y * dy
+        extent[slices + box[2].start] = np.maximum.reduceat(reach, begin)
+    return extents
+
+
+def _row_ends(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return first and last voxel of each row along the first axis, and whether there is any.
+
+    Returns:
+        Three `(H, D)` arrays; in an empty row the voxels have no meaning.
+    """
+    backwards = mask.strides[0] < 0
+    rows = np.moveaxis(mask[::-1] if backwards else mask, 0, -1)
+    first = rows.argmax(axis=-1)
+    # the last bit of the last byte that has one
+    bits = np.packbits(rows, axis=-1, bitorder="little")
+    byte = bits.shape[-1] - 1 - (bits != 0)[..., ::-1].argmax(axis=-1)
+    ends = np.take_along_axis(bits, byte[..., None], axis=-1)[..., 0]
+    last = 8 * byte + np.frexp(ends)[1] - 1
+    if backwards:
+        first, last = mask.shape[0] - 1 - last, mask.shape[0] - 1 - first
+    return first, last, ends != 0
 
 
 def _widen(
@@ -169,27 +201,47 @@ def _widen(
     return united
 
 
+@dataclass(frozen=True, eq=False)
+class _RowLimits:
+    """First and last voxel of each row in some slices.
+
+    Attributes:
+        rows: Rows that are not empty in all slices.
+        first: `(n, rows)` int32.
+        last: `(n, rows)` int32, less than `first` in an empty row.
+    """
+
+    rows: slice
+    first: np.ndarray
+    last: np.ndarray
+
+
 def _row_limits(
     extents: np.ndarray,
     directions: np.ndarray,
     *,
-    shape: tuple[int, int, int],
-    spacing_mm: tuple[float, float, float],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return first and last voxel of each row, `(H, D)` each; in an empty row last < first."""
-    y = np.arange(shape[1])[:, None] * spacing_mm[1]
-    low = np.full(shape[1:], -np.inf)
-    high = np.full(shape[1:], np.inf)
-    for (dx, dy), extent in zip(directions, extents, strict=True):
+    shape: tuple[int, int],
+    spacing_mm: tuple[float, float],
+) -> _RowLimits:
+    """Compute the limits of the rows in the slices of `extents`, `(directions, n)`."""
+    up, down = (extents[directions[:, 1] == dy].max() for dy in (1, -1))
+    rows = slice(
+        max(int(np.floor(-down / spacing_mm[1])) - 1, 0),
+        min(int(np.ceil(up / spacing_mm[1])) + 2, shape[1]),
+    )
+    y = np.arange(rows.start, rows.stop) * spacing_mm[1]
+    low = np.full((extents.shape[1], y.size), -np.inf)
+    high = np.full(low.shape, np.inf)
+    for (dx, dy), extent in zip(directions, extents[:, :, None], strict=True):
         if dx > 0:
             np.minimum(high, (extent - y * dy) / dx, out=high)
         elif dx < 0:
             np.maximum(low, (extent - y * dy) / dx, out=low)
         else:
-            high[y[:, 0, None] * dy > extent + 1e-6] = -np.inf
+            high[y * dy > extent + 1e-6] = -np.inf
     first = np.ceil(np.clip(low / spacing_mm[0] - 1e-6, 0, shape[0]))
     last = np.floor(np.clip(high / spacing_mm[0] + 1e-6, -1, shape[0] - 1))
-    return np.minimum(first, last + 1).astype(int), last.astype(int)
+    return _RowLimits(rows, first.astype(np.int32), last.astype(np.int32))
 
 
 def close(
@@ -218,10 +270,10 @@ def close(
     affine = np.diag([*step, 1.0])
     affine[:3, 3] = low + step / 2
     working = Grid(tuple(int(n) for n in np.ceil((high - low) / step)), affine)
-    coarse = resample(mask, source, target=working) >= HALF
+    coarse = resample(mask, source, target=working, box=box) >= HALF
     spacing = tuple(float(mm) for mm in step)
     dilated = dilate(coarse, spacing, distance_mm=radius_mm)
     closed = ~dilate(~dilated, spacing, distance_mm=radius_mm)
-    result = mask.copy(order="K")
+    result = copy_in_memory_order(mask)
     result[box] |= resample(closed, working, target=source.crop(box)) >= HALF
     return result

@@ -2,10 +2,10 @@
 
 from itertools import product
 
-import cc3d
 import numpy as np
 
 from lungcam.grid import memory_axes
+from lungcam.lungs.runs import Runs, fill_gaps, find_runs, paint_runs
 
 
 def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> tuple[slice, ...]:
@@ -21,36 +21,94 @@ def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> 
     Raises:
         ValueError: The mask is empty.
     """
-    box = []
-    for axis in range(3):
-        filled = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        if filled.size == 0:
-            raise ValueError("The mask is empty.")
-        stop = min(int(filled[-1]) + 1 + margin[axis], mask.shape[axis])
-        box.append(slice(max(int(filled[0]) - margin[axis], 0), stop))
+    ordered = in_memory_order(mask)
+    rows = ordered.any(axis=2)
+    filled = [np.flatnonzero(rows.any(axis=1)), np.flatnonzero(rows.any(axis=0))]
+    if filled[0].size == 0:
+        raise ValueError("The mask is empty.")
+    filled.append(np.flatnonzero(ordered[_span(filled[0]), _span(filled[1])].any(axis=(0, 1))))
+    box = [slice(0)] * 3
+    for axis, indices in zip(memory_axes(mask), filled, strict=True):
+        size = mask.shape[axis]
+        low, high = int(indices[0]), int(indices[-1])
+        if mask.strides[axis] < 0:
+            low, high = size - 1 - high, size - 1 - low
+        box[axis] = slice(max(low - margin[axis], 0), min(high + 1 + margin[axis], size))
     return tuple(box)
 
 
-def in_memory_order(volume: np.ndarray) -> np.ndarray:
+def _span(indices: np.ndarray) -> slice:
+    return slice(int(indices[0]), int(indices[-1]) + 1)
+
+
+def in_memory_order(volume: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     """View a volume so that its last axis runs fastest and forwards in memory.
 
-    A CT in RAS+ order is a view with swapped and reversed axes; labelling it in memory order saves
-    a copy.
+    A CT in RAS+ order is a view with swapped and reversed axes. Copying, comparing or labelling it
+    takes several times as long as in memory order.
 
     Args:
         volume: Any array, such as a transposed and flipped view.
+        like: Array with the memory order to use; by default the volume itself.
 
     Returns:
         A view of the same voxels; `from_memory_order` reverses it.
     """
-    flips = tuple(slice(None, None, -1 if step < 0 else 1) for step in volume.strides)
-    return volume[flips].transpose(memory_axes(volume))
+    like = volume if like is None else like
+    return volume[_forwards(like)].transpose(memory_axes(like))
 
 
 def from_memory_order(volume: np.ndarray, like: np.ndarray) -> np.ndarray:
     """View an array in the order of `in_memory_order(like)` with the axes of `like`."""
-    flips = tuple(slice(None, None, -1 if step < 0 else 1) for step in like.strides)
-    return volume.transpose(np.argsort(memory_axes(like)))[flips]
+    return volume.transpose(np.argsort(memory_axes(like)))[_forwards(like)]
+
+
+def _forwards(volume: np.ndarray) -> tuple[slice, ...]:
+    return tuple(slice(None, None, -1 if step < 0 else 1) for step in volume.strides)
+
+
+def blank_mask(like: np.ndarray) -> np.ndarray:
+    """Return an empty mask of the same shape and memory order."""
+    return from_memory_order(np.zeros(in_memory_order(like).shape, bool), like)
+
+
+def axial_axes(like: np.ndarray) -> tuple[int, int, int]:
+    """Return the axes of an array from slice to slice, and then as in memory."""
+    return (2, *(int(axis) for axis in memory_axes(like) if axis != 2))
+
+
+def axial_slices(volume: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+    """View a volume as a stack of axial slices, each in memory order.
+
+    Args:
+        volume: `(W, H, D)` array.
+        like: Array with the memory order to use; by default the volume itself.
+
+    Returns:
+        A view of the same voxels; `from_axial_slices` reverses it.
+    """
+    like = volume if like is None else like
+    return volume[_forwards(like)].transpose(axial_axes(like))
+
+
+def from_axial_slices(slices: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """View a stack in the order of `axial_slices(like)` with the axes of `like`."""
+    return slices.transpose(np.argsort(axial_axes(like)))[_forwards(like)]
+
+
+def mask_of_runs(runs: Runs, like: np.ndarray) -> np.ndarray:
+    """Return the mask of the runs of `axial_slices(like)`, in the shape and order of `like`."""
+    slices = paint_runs(runs, np.ones(runs.start.size, bool))
+    if axial_axes(like) == tuple(memory_axes(like)):
+        return from_axial_slices(slices, like)
+    mask = blank_mask(like)
+    axial_slices(mask)[:] = slices
+    return mask
+
+
+def copy_in_memory_order(volume: np.ndarray) -> np.ndarray:
+    """Copy a volume with its memory order; NumPy's own copy turns reversed axes, voxel by voxel."""
+    return from_memory_order(in_memory_order(volume).copy(), volume)
 
 
 def dilate(
@@ -70,7 +128,7 @@ def dilate(
     Returns:
         `(W, H, D)` bool.
     """
-    dilated = mask.copy(order="K")
+    dilated = copy_in_memory_order(mask)
     ordered = in_memory_order(dilated)
     spacing = [spacing_mm[axis] for axis in memory_axes(dilated)]
     margins = tuple(int(distance_mm * (1 + 1e-6) / mm) for mm in spacing)
@@ -130,17 +188,5 @@ def fill_axial_slices(
     Returns:
         `(W, H, D)` bool.
     """
-    filled = mask.copy(order="K")
     largest = largest_cm2 * 100 / (spacing_mm[0] * spacing_mm[1])
-    # a rim of one voxel, where the volume has it, joins the outside into one component
-    inner = filled[bounding_box(mask, (1, 1, 0))]
-    for k in range(inner.shape[2]):
-        plane = inner[:, :, k]
-        gaps = cc3d.connected_components(in_memory_order(~plane), connectivity=4)
-        sizes = np.bincount(gaps.ravel())
-        enclosed = sizes <= largest
-        enclosed[np.concatenate([gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]])] = False
-        enclosed[0] = False
-        if enclosed.any():
-            plane |= from_memory_order(enclosed[gaps], plane)
-    return filled
+    return mask_of_runs(fill_gaps(find_runs(axial_slices(mask)), largest), mask)

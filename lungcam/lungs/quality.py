@@ -1,10 +1,10 @@
 """Quality of a lung mask: figures and findings."""
 
+import cc3d
 import numpy as np
-from scipy import ndimage
 
 from lungcam.findings import Finding
-from lungcam.lungs.morphology import bounding_box
+from lungcam.lungs.morphology import bounding_box, in_memory_order
 from lungcam.lungs.segment import body_middle, coarse_grid, frame_columns
 
 # volume of both lungs in adults, from full expiration to hyperinflation
@@ -38,28 +38,35 @@ def mask_quality(
     voxel_ml = float(np.prod(spacing_mm)) / 1000
     box = bounding_box(lungs)
     inside = lungs[box]
-    columns = lungs.sum(axis=(1, 2))
+    count = _count(inside)
     steps, every = coarse_grid(spacing_mm)
-    pieces, _ = ndimage.label(inside[every])
+    sampled = np.ascontiguousarray(in_memory_order(inside[every]))
+    pieces = cc3d.connected_components(sampled, connectivity=6)
     sizes_ml = np.bincount(pieces.ravel())[1:] * voxel_ml * np.prod(steps)
     middle = body_middle(hu[every[0], every[1]], box[2]) * steps[0]
     slice_cm2 = spacing_mm[0] * spacing_mm[1] / 100
     # the face of a voxel towards the frame, as the mean of its two side faces
     side_cm2 = (spacing_mm[0] + spacing_mm[1]) / 2 * spacing_mm[2] / 100
+    frame = frame_columns(hu)[box[:2]][:, :, None]
+    at_sides = in_memory_order(inside) & in_memory_order(frame, like=inside)
     cut = {
-        "cut_sides_cm2": int(lungs[frame_columns(hu)].sum()) * side_cm2,
-        "cut_top_cm2": int(lungs[:, :, -1].sum()) * slice_cm2,
-        "cut_bottom_cm2": int(lungs[:, :, 0].sum()) * slice_cm2,
+        "cut_sides_cm2": int(np.count_nonzero(at_sides)) * side_cm2,
+        "cut_top_cm2": _count(lungs[:, :, -1]) * slice_cm2,
+        "cut_bottom_cm2": _count(lungs[:, :, 0]) * slice_cm2,
     }
     return {
-        "lungs_ml": round(float(columns.sum()) * voxel_ml, 1),
-        "mask_ml": round(float(mask.sum()) * voxel_ml, 1),
+        "lungs_ml": round(float(count) * voxel_ml, 1),
+        "mask_ml": round(float(_count(mask)) * voxel_ml, 1),
         # in RAS+ order the first axis runs to the patient's right
-        "left_share": round(float(columns[:middle].sum() / columns.sum()), 3),
+        "left_share": round(_count(lungs[:middle]) / count, 3),
         "pieces": int((sizes_ml >= SMALLEST_PIECE_ML).sum()),
         **{name: round(float(area), 1) for name, area in cut.items()},
         "touches_border": bool(any(cut.values())),
     }
+
+
+def _count(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(in_memory_order(mask)))
 
 
 def mask_findings(quality: dict[str, float | int | bool]) -> list[Finding]:

@@ -1,17 +1,23 @@
 """Segmentation of the lungs and the trachea by HU."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import cc3d
 import numpy as np
-from scipy import ndimage
 
+from lungcam.grid import memory_axes
 from lungcam.lungs.morphology import (
+    axial_axes,
+    axial_slices,
+    blank_mask,
     bounding_box,
-    fill_axial_slices,
+    from_axial_slices,
     from_memory_order,
     in_memory_order,
+    mask_of_runs,
 )
+from lungcam.lungs.runs import Runs, fill_gaps, find_runs, label_runs, paint_runs, sample_runs
 
 SOFT_TISSUE_HU = (-200, 300)
 # value that `lungcam.scans` writes for voxels without a measurement
@@ -51,7 +57,7 @@ def air(hu: np.ndarray, threshold: float = -350) -> np.ndarray:
     Returns:
         `(W, H, D)` bool.
     """
-    return hu < threshold
+    return from_memory_order(in_memory_order(hu) < threshold, hu)
 
 
 def lung_pockets(
@@ -79,18 +85,48 @@ def lung_pockets(
         ValueError: No pocket is as large as a lung.
     """
     padding = _padding_columns(hu)
-    if padding.any():
-        # padding would join a lung at the edge of the field of view with the air outside
-        air_mask = air_mask & ~padding[:, :, None]
-    components = cc3d.connected_components(in_memory_order(air_mask), connectivity=6)
-    pockets = from_memory_order(components, air_mask)
+    # padding would join a lung at the edge of the field of view with the air outside
+    without = axial_slices(padding[:, :, None], like=air_mask)[0]
+    runs = find_runs(axial_slices(air_mask), without)
+    labels = label_runs(runs)
+    pockets = _Pockets(runs, labels, like=air_mask)
     chosen = _choose_pockets(pockets, hu, frame=_frame_around(padding), spacing_mm=spacing_mm)
-    lungs = pockets == chosen[0]
-    for label in chosen[1:]:
-        lungs |= pockets == label
-    # free the labels, which need several bytes per voxel
-    del pockets, components
-    return fill_axial_slices(lungs, spacing_mm, largest_cm2=LARGEST_GAP_CM2)
+    largest = LARGEST_GAP_CM2 * 100 / (spacing_mm[0] * spacing_mm[1])
+    return mask_of_runs(fill_gaps(runs[np.isin(labels, chosen)], largest), air_mask)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pockets:
+    """Pockets of air.
+
+    Attributes:
+        runs: Runs of their voxels, in the order of `axial_slices(like)`.
+        labels: `(n,)` label of each run, from 0.
+        like: `(W, H, D)` array with the axes and the memory order of the volume.
+    """
+
+    runs: Runs
+    labels: np.ndarray
+    like: np.ndarray
+
+    def labels_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Return for each label whether it is that of a chosen run; `chosen` is `(n,)` bool."""
+        return np.bincount(self.labels, weights=chosen) > 0
+
+    def at_columns(self, columns: np.ndarray) -> np.ndarray:
+        """Return for each label whether it reaches some columns, `(W, H)` bool."""
+        plane = axial_slices(columns[:, :, None], like=self.like)[0]
+        passed = np.zeros((plane.shape[0], plane.shape[1] + 1), int)
+        np.cumsum(plane, axis=1, out=passed[:, 1:])
+        row = self.runs.row % plane.shape[0]
+        first, last = self.runs.columns
+        return self.labels_of(passed[row, last] > passed[row, first])
+
+    def run_through(self) -> np.ndarray:
+        """Return for each label whether it reaches both the first and the last axial slice."""
+        count, rows, _ = self.runs.shape
+        level = self.runs.row // rows
+        return self.labels_of(level == 0) & self.labels_of(level == count - 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,7 +135,8 @@ class _Candidates:
 
     Attributes:
         ml: Volume of each label in mL.
-        boxes: Bounding box of each label on the coarse grid, from label 1.
+        through: True for each label that runs through all slices, `(labels,)`.
+        boxes: Bounding boxes of the labels below, on the coarse grid.
         inside: Labels with the HU of lung that do not reach the frame, the largest first.
         cut: Labels with the HU of lung that reach the frame.
         dark: Labels with the HU of air that do not reach the frame: a pneumothorax or severe
@@ -107,17 +144,15 @@ class _Candidates:
     """
 
     ml: np.ndarray
-    boxes: list[tuple[slice, ...]]
+    through: np.ndarray
+    boxes: dict[int, tuple[slice, ...]] = field(default_factory=dict)
     inside: list[int] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     dark: list[int] = field(default_factory=list)
 
-    def box(self, label: int) -> tuple[slice, ...]:
-        return self.boxes[label - 1]
-
 
 def _choose_pockets(
-    pockets: np.ndarray,
+    pockets: _Pockets,
     hu: np.ndarray,
     *,
     frame: np.ndarray,
@@ -125,7 +160,7 @@ def _choose_pockets(
 ) -> list[int]:
     """Return the labels of the pockets that are lung, the largest first."""
     candidates = _find_candidates(pockets, hu, frame=frame, spacing_mm=spacing_mm)
-    first = _choose_first(candidates, pockets)
+    first = _choose_first(candidates)
     chosen = [first]
     ml = candidates.ml
     others = candidates.inside + candidates.cut + candidates.dark
@@ -133,19 +168,19 @@ def _choose_pockets(
     for other in others:
         if ml[other] < SECOND_LUNG_SHARE * ml[first]:
             break
-        if _are_side_by_side(candidates.box(first), candidates.box(other)):
+        if _are_side_by_side(candidates.boxes[first], candidates.boxes[other]):
             chosen.append(other)
             break
     for piece in others:
         if piece in chosen or piece not in candidates.inside:
             continue
-        if _is_between(candidates.box(piece), [candidates.box(label) for label in chosen]):
+        if _is_between(candidates.boxes[piece], [candidates.boxes[label] for label in chosen]):
             chosen.append(piece)
     return chosen
 
 
 def _find_candidates(
-    pockets: np.ndarray,
+    pockets: _Pockets,
     hu: np.ndarray,
     *,
     frame: np.ndarray,
@@ -153,24 +188,36 @@ def _find_candidates(
 ) -> _Candidates:
     """Sort the pockets by volume, median HU and contact with the frame."""
     steps, every = coarse_grid(spacing_mm)
-    coarse, coarse_hu = np.ascontiguousarray(pockets[every], np.int32), hu[every]
+    axes = axial_axes(pockets.like)
+    first = tuple(
+        (pockets.like.shape[axis] - 1) % steps[axis] if pockets.like.strides[axis] < 0 else 0
+        for axis in axes
+    )
+    runs, kept = sample_runs(pockets.runs, first, steps=tuple(steps[axis] for axis in axes))
+    labels = pockets.labels[kept]
     voxel_ml = float(np.prod(spacing_mm) * np.prod(steps)) / 1000
-    ml = np.bincount(coarse.ravel()) * voxel_ml
-    ml[0] = 0
-    candidates = _Candidates(ml=ml, boxes=ndimage.find_objects(coarse))
-    at_frame = set(np.unique(pockets[frame]).tolist())
-    for label in map(int, np.argsort(-ml, kind="stable")):
-        if ml[label] < SMALLEST_PIECE_ML:
+    through = pockets.run_through()
+    sizes = np.bincount(labels, weights=runs.stop - runs.start, minlength=through.size)
+    candidates = _Candidates(ml=sizes * voxel_ml, through=through)
+    coarse = paint_runs(runs, labels.astype(np.int32) + 1)
+    coarse_hu = np.ascontiguousarray(axial_slices(hu[every], like=pockets.like[every]))
+    at_frame = pockets.at_columns(frame)
+    for label in map(int, np.argsort(-candidates.ml, kind="stable")):
+        if candidates.ml[label] < SMALLEST_PIECE_ML:
             break
-        box = candidates.box(label)
-        if np.median(coarse_hu[box][coarse[box] == label]) > DARKEST_LUNG_HU:
-            (candidates.cut if label in at_frame else candidates.inside).append(label)
-        elif label not in at_frame and ml[label] >= SMALLEST_LUNG_ML:
-            candidates.dark.append(label)
+        pocket = coarse == label + 1
+        if np.median(coarse_hu[pocket]) > DARKEST_LUNG_HU:
+            group = candidates.cut if at_frame[label] else candidates.inside
+        elif not at_frame[label] and candidates.ml[label] >= SMALLEST_LUNG_ML:
+            group = candidates.dark
+        else:
+            continue
+        group.append(label)
+        candidates.boxes[label] = bounding_box(from_axial_slices(pocket, pockets.like))
     return candidates
 
 
-def _choose_first(candidates: _Candidates, pockets: np.ndarray) -> int:
+def _choose_first(candidates: _Candidates) -> int:
     """Return the label of the largest pocket that is a lung, not the foam of a table.
 
     Raises:
@@ -187,11 +234,12 @@ def _choose_first(candidates: _Candidates, pockets: np.ndarray) -> int:
         )
     first = max(large, key=lambda label: ml[label])
     # foam can be as bright as lung, but runs through all slices
-    through = set(np.intersect1d(pockets[:, :, 0], pockets[:, :, -1]).tolist())
-    if first not in through:
+    if not candidates.through[first]:
         return first
     large = [
-        label for label in large if label not in through and ml[label] > LEAST_OF_TABLE * ml[first]
+        label
+        for label in large
+        if not candidates.through[label] and ml[label] > LEAST_OF_TABLE * ml[first]
     ]
     return max(large, key=lambda label: ml[label], default=first)
 
@@ -229,7 +277,12 @@ def frame_columns(hu: np.ndarray) -> np.ndarray:
 
 
 def _frame_around(padding: np.ndarray) -> np.ndarray:
-    frame = ndimage.binary_dilation(padding) & ~padding
+    frame = np.zeros_like(padding)
+    frame[1:] |= padding[:-1]
+    frame[:-1] |= padding[1:]
+    frame[:, 1:] |= padding[:, :-1]
+    frame[:, :-1] |= padding[:, 1:]
+    frame &= ~padding
     frame[[0, -1]] = True
     frame[:, [0, -1]] = True
     return frame
@@ -237,12 +290,13 @@ def _frame_around(padding: np.ndarray) -> np.ndarray:
 
 def _padding_columns(hu: np.ndarray) -> np.ndarray:
     """Return the columns `(W, H)` without a measurement, around a circular field of view."""
-    padding = hu[:, :, 0] <= PADDING_HU
-    for k in range(1, hu.shape[2]):
+    slices = axial_slices(hu)
+    padding = slices[0] <= PADDING_HU
+    for values in slices[1:]:
         if not padding.any():
             break
-        padding &= hu[:, :, k] <= PADDING_HU
-    return padding
+        padding &= values <= PADDING_HU
+    return from_memory_order(padding, hu[:, :, 0])
 
 
 def body_middle(hu: np.ndarray, slices: slice) -> int:
@@ -258,8 +312,13 @@ def body_middle(hu: np.ndarray, slices: slice) -> int:
         Index along the first axis.
     """
     low, high = SOFT_TISSUE_HU
-    sample = hu[:, ::4, slices]  # a quarter of the rows gives the same middle
-    columns = ((sample > low) & (sample < high)).sum(axis=(1, 2))
+    # a quarter of the rows gives the same middle
+    sample = in_memory_order(hu[:, ::4, slices], like=hu)
+    tissue = (sample > low) & (sample < high)
+    sagittal = int(np.flatnonzero(memory_axes(hu) == 0)[0])
+    columns = tissue.sum(axis=tuple({0, 1, 2} - {sagittal}), dtype=np.uint32)
+    if hu.strides[0] < 0:
+        columns = columns[::-1]
     if not columns.any():
         return hu.shape[0] // 2
     total = np.cumsum(columns)
@@ -283,22 +342,19 @@ def trachea(
     Returns:
         `(W, H, D)` bool, empty if the lungs contain no trachea.
     """
-    airway = np.zeros_like(lungs)
+    airway = blank_mask(lungs)
     *box, slices = bounding_box(lungs)
     middle = body_middle(hu, slices) - box[0].start
     pixel_cm2 = spacing_mm[0] * spacing_mm[1] / 100
-    regions_by_slice: dict[int, np.ndarray] = {}
 
+    @cache
     def regions(k: int) -> np.ndarray:
-        plane = lungs[*box, k]
-        if k not in regions_by_slice:
-            labels = cc3d.connected_components(in_memory_order(plane), connectivity=4)
-            regions_by_slice[k] = from_memory_order(labels, plane)
-        return regions_by_slice[k]
+        """Label the regions of a slice, in memory order."""
+        return cc3d.connected_components(in_memory_order(lungs[*box, k]), connectivity=4)
 
     for start in range(slices.stop - 1, slices.start - 1, -1):
         label = _find_beginning(
-            regions(start),
+            from_memory_order(regions(start), lungs[*box, start]),
             hu[*box, start],
             middle=middle,
             spacing_mm=spacing_mm,
@@ -308,16 +364,19 @@ def trachea(
             break
     else:
         return airway
+    count = 1
     # the larynx above it, of any shape, is no lung either
     for direction in (range(start + 1, slices.stop), range(start - 1, slices.start - 1, -1)):
-        last = airway[*box, start] = regions(start) == label
+        last = regions(start) == label
+        in_memory_order(airway[*box, start])[:] = last
         for k in direction:
             next_label = _find_continuation(regions(k), last, pixel_cm2=pixel_cm2)
             if not next_label:
                 break
-            last = airway[*box, k] = regions(k) == next_label
-    height_mm = airway.any(axis=(0, 1)).sum() * spacing_mm[2]
-    return airway if height_mm >= SHORTEST_TRACHEA_MM else np.zeros_like(lungs)
+            last = regions(k) == next_label
+            in_memory_order(airway[*box, k])[:] = last
+            count += 1
+    return airway if count * spacing_mm[2] >= SHORTEST_TRACHEA_MM else blank_mask(lungs)
 
 
 def _find_beginning(

@@ -4,7 +4,7 @@ import numpy as np
 
 from lungcam.grid import Grid, resample
 from lungcam.lungs.mask import BAY_MM, close
-from lungcam.lungs.morphology import bounding_box
+from lungcam.lungs.morphology import bounding_box, from_memory_order, in_memory_order
 
 DISPLAY_HU = (-1200, 600)
 
@@ -56,13 +56,14 @@ def show_masked(
         float32 HU on `target`, clipped to the display window so that metal and padding do not
         dominate.
     """
-    lung_box = bounding_box(lungs)
-    mean = round(float(np.mean(hu[lung_box], where=lungs[lung_box], dtype=np.float64)))
+    values = in_memory_order(hu)[in_memory_order(lungs, like=hu)]
+    mean = round(float(values.mean(dtype=np.float64)))
     # as far as interpolation at the mask's edge reaches
     reach = np.ceil(np.maximum(1, max(target.spacing_mm) / np.array(source.spacing_mm)))
     box = bounding_box(mask, tuple(reach.astype(int)))
-    shown = np.clip(hu[box], *DISPLAY_HU)
-    np.copyto(shown, mean, where=~mask[box])
+    shown = np.clip(in_memory_order(hu[box]), *DISPLAY_HU)
+    np.copyto(shown, mean, where=~in_memory_order(mask[box], like=hu))
+    shown = from_memory_order(shown, hu)
     return resample(shown, source.crop(box), target=target, outside=mean)
 
 

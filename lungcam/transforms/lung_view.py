@@ -8,6 +8,7 @@ import torchio as tio
 
 from lungcam.grid import resample
 from lungcam.lungs import lung_grid, show_masked
+from lungcam.lungs.morphology import bounding_box
 from lungcam.transforms.subject import add_image, add_mask, grid, volume
 
 
@@ -49,7 +50,7 @@ class LungView(tio.Transform):
         target = lung_grid(lungs, source, shape=self.shape, spacing_mm=self.spacing_mm)
         values = show_masked(hu, lungs, mask=mask, source=source, target=target)
         add_image(subject, "input", values=values, grid=target)
-        lungs = resample(lungs, source, target=target) >= 0.5
+        lungs = resample(lungs, source, target=target, box=bounding_box(lungs)) >= 0.5
         add_mask(subject, "input_lungs", mask=lungs, grid=target)
         return subject
 

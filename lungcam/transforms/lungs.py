@@ -3,7 +3,7 @@
 import torchio as tio
 
 from lungcam.lungs import MASKS, air, lung_pockets, mask_around, trachea
-from lungcam.transforms.subject import add_mask, grid, volume
+from lungcam.transforms.subject import add_scan_mask, grid, volume
 
 
 class HUThreshold(tio.Transform):
@@ -28,7 +28,7 @@ class HUThreshold(tio.Transform):
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `air`."""
         mask = air(volume(subject, "image"), self.threshold)
-        add_mask(subject, "air", mask=mask, grid=grid(subject, "image"))
+        add_scan_mask(subject, "air", mask=mask)
         return subject
 
 
@@ -51,13 +51,14 @@ class LungComponents(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `air` by `lungs` and `airway`."""
-        hu, image_grid = volume(subject, "image"), grid(subject, "image")
-        lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=image_grid.spacing_mm)
+        hu, spacing_mm = volume(subject, "image"), grid(subject, "image").spacing_mm
+        lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=spacing_mm)
         subject.remove_image("air")
-        airway = trachea(lungs, hu, spacing_mm=image_grid.spacing_mm)
-        lungs &= ~airway
-        add_mask(subject, "lungs", mask=lungs, grid=image_grid)
-        add_mask(subject, "airway", mask=airway, grid=image_grid)
+        airway = trachea(lungs, hu, spacing_mm=spacing_mm)
+        # the airway is a part of the lungs
+        lungs ^= airway
+        add_scan_mask(subject, "lungs", mask=lungs)
+        add_scan_mask(subject, "airway", mask=airway)
         return subject
 
 
@@ -89,13 +90,12 @@ class LungMask(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Add `mask`."""
-        lung_grid = grid(subject, "lungs")
         mask = mask_around(
             volume(subject, "lungs"),
             volume(subject, "airway"),
-            spacing_mm=lung_grid.spacing_mm,
+            spacing_mm=grid(subject, "lungs").spacing_mm,
             kind=self.kind,
             margin_mm=self.margin_mm,
         )
-        add_mask(subject, "mask", mask=mask, grid=lung_grid)
+        add_scan_mask(subject, "mask", mask=mask)
         return subject

@@ -15,7 +15,7 @@ from lungcam.transforms.intensity import HUWindow
 from lungcam.transforms.lung_view import LungView
 from lungcam.transforms.lungs import LungComponents
 from lungcam.transforms.nodule_view import NoduleView
-from lungcam.transforms.subject import add_image, add_mask, grid, volume
+from lungcam.transforms.subject import add_image, add_scan_mask, grid, volume
 
 # masks of a prepared subject on the scan's voxels
 MASK_NAMES = ("lungs", "airway", "mask")
@@ -101,7 +101,7 @@ def reapply_view(subject: tio.Subject, hu: np.ndarray, *, transforms: tio.Compos
     add_image(changed, "image", values=hu, grid=image_grid)
     for name in MASK_NAMES:
         if name in subject:
-            add_mask(changed, name, mask=volume(subject, name), grid=image_grid)
+            add_scan_mask(changed, name, mask=volume(subject, name))
     if "center_mm" in subject:
         changed["center_mm"] = subject["center_mm"]
     steps = list(transforms)

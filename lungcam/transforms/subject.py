@@ -35,6 +35,16 @@ def add_mask(subject: tio.Subject, name: str, *, mask: np.ndarray, grid: Grid) -
     subject.add_image(tio.LabelMap(tensor=_tensor(mask.view(np.uint8)), affine=grid.affine), name)
 
 
+def add_scan_mask(subject: tio.Subject, name: str, *, mask: np.ndarray) -> None:
+    """Add a bool array on the voxels of `volume(subject, "image")` as a label map.
+
+    It is stored in the axis order of the image: if it has the image's memory order, too, nothing is
+    copied.
+    """
+    stored = _stored_grid(subject["image"])
+    add_mask(subject, name, mask=reorient(mask, stored.canonical, target=stored), grid=stored)
+
+
 def _stored_grid(image: tio.Image) -> Grid:
     """Return the grid of an image in the axis order in which it is stored."""
     return Grid(tuple(image.spatial_shape), np.asarray(image.affine, float))

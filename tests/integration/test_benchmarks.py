@@ -1,19 +1,28 @@
 """Every benchmark runs on tiny input, so that it keeps working."""
 
 import csv
+import json
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from benchmarks import (
     cache_kills,
     catalogue,
     contenders,
+    device_equality,
+    device_scan,
     epoch,
     explaining,
+    gpu,
+    instruction_sets,
     lung_mask,
     many,
     markdown,
@@ -21,13 +30,19 @@ from benchmarks import (
     peak,
     plain,
     planted,
+    quick,
     reading,
     rendering,
     sample,
+    searching,
     slices,
+    startup,
+    training_steps,
     tumour_kept,
 )
+from benchmarks.device import Plan
 from benchmarks.machine import machine
+from benchmarks.measure import Times, alternate
 from benchmarks.plain_loop import main as plain_loop
 from lungcam.phantom import make_phantom
 from lungcam.phantom.layouts import write_layout
@@ -90,7 +105,18 @@ def write_label_map(folder: Path) -> None:
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def here(monkeypatch):
+    """Measure in this process, on its own instruction set alone."""
+
+    def measure(function, limits, **arguments):
+        return function(**json.loads(json.dumps(arguments, default=str)))
+
+    monkeypatch.setattr(instruction_sets, "measure_apart", measure)
+    monkeypatch.setattr(instruction_sets, "instruction_sets", lambda: {"here": {}})
+
+
+@pytest.fixture
+def fast(monkeypatch, here):
     """Measure once, on coarse voxels, without a process for each measurement of memory."""
     few = {
         name: contenders.CONTENDERS[name]
@@ -104,27 +130,29 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, name, 6.0)
     monkeypatch.setattr(lung_mask, "CONTENDERS", few)
     for module in (lung_mask, slices, reading):
-        monkeypatch.setattr(module, "ROUNDS", 1)
+        monkeypatch.setattr(module, "ROUNDS", 0)
     for module in (lung_mask, slices):
         monkeypatch.setattr(module, "extra_bytes_apart", lambda name, file: 2**20)
-    monkeypatch.setattr(slices, "COUNTS", (20, 30))
+    monkeypatch.setattr(slices, "COUNTS", (60, 80))
     monkeypatch.setattr(tumour_kept, "PHANTOMS_EACH", 1)
     monkeypatch.setattr(tumour_kept, "PHANTOM_MATRIX", MATRIX)
     monkeypatch.setattr(tumour_kept, "ATTACHMENTS", ("wall", "none"))
     monkeypatch.setattr(tumour_kept, "SIMULATED", 4)
 
 
-def test_masks_are_compared(data, quick):
-    rows = table_rows(lung_mask.section(data))
-    assert [row[0] for row in rows] == list(lung_mask.CONTENDERS)
-    assert all(row[4] == "1" for row in rows)
+def test_masks_are_compared(data, fast):
+    rows = {row[0]: row[1:] for row in table_rows(lung_mask.section(data))}
+    assert list(rows) == list(lung_mask.CONTENDERS)
+    assert {row[2] for row in rows.values()} == {"1"}
+    assert rows[lung_mask.DEFAULT][0] == "1.00"
 
 
-def test_growth_with_slices(data, quick):
-    assert [row[1] for row in table_rows(slices.section(data))] == ["20", "30"] * 3
+def test_growth_with_slices(data, fast):
+    names = [row[0].rpartition(", ")[2] for row in table_rows(slices.section(data))]
+    assert names == ["60 slices", "80 slices"] * 2
 
 
-def test_shares_of_tumours_are_measured(data, quick):
+def test_shares_of_tumours_are_measured(data, fast):
     rows = {row[0]: row[1:] for row in table_rows(tumour_kept.section(data))}
     assert rows["Phantoms: none"][0] == "1"
     assert {"Simulated: wall", "Simulated: mediastinum", "CIP, lungs kept"} <= set(rows)
@@ -132,7 +160,7 @@ def test_shares_of_tumours_are_measured(data, quick):
 
 
 @pytest.mark.filterwarnings("ignore")  # of the other readers
-def test_readers_are_compared(data, quick):
+def test_readers_are_compared(data, fast):
     rows = {row[0]: row[1:] for row in table_rows(reading.section(data))}
     assert len(rows) == 6
     assert {row[-1] for row in rows.values()} == {"100%"}
@@ -146,18 +174,21 @@ def test_memory_of_a_contender_is_measured(data, tmp_path, monkeypatch, capsys):
     assert int(capsys.readouterr().out) >= 0
 
 
-def test_trees_are_indexed(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "PLAIN_COUNT", 20)
-    ((count, *_, seconds),) = table_rows(catalogue.section(tmp_path, (20,)))
-    assert (count, seconds != "-") == ("20", True)
+def test_trees_are_indexed(monkeypatch, here):
+    monkeypatch.setattr(catalogue, "ROUNDS", 0)
+    names = [row[0] for row in table_rows(catalogue.section((20,)))]
+    assert names == [
+        f"{name}, 20 series" for name in ("lungcam, first", "lungcam, again", "pydicom")
+    ]
 
 
-def test_an_epoch_is_compared(monkeypatch):
+def test_an_epoch_is_compared(monkeypatch, here):
     monkeypatch.setattr(epoch, "COHORTS", ())
     case = epoch.Case(name="tiny", shape=(16, 16, 16), samples=40, batch=4)
-    ((name, *_, waiting),) = table_rows(epoch.section([case], epochs=2))
-    assert name == "tiny"
-    assert waiting.endswith("%")
+    monkeypatch.setattr(epoch, "CASES", (case,))
+    rows = {row[0]: row[1:] for row in table_rows(epoch.section(epochs=2))}
+    assert list(rows) == ["tiny: bare loop", "tiny: lungcam", "tiny: waiting"]
+    assert 0 < float(rows["tiny: waiting"][0]) < 1
 
 
 def test_memory_of_an_epoch_is_measured():
@@ -171,16 +202,21 @@ def test_maps_land_where_they_belong():
     assert rows[planted.EXACT][-1] == "100.0%"
 
 
-def test_explanations_are_timed(monkeypatch):
+def test_explanations_are_timed(monkeypatch, here):
     monkeypatch.setattr(explaining, "NETS", {"small3d": explaining.NETS["small3d"]})
-    ((name, *_),) = table_rows(explaining.section(rounds=1))
-    assert name == "small3d, conv3"
+    rows = table_rows(explaining.section(rounds=0))
+    assert [row[0] for row in rows] == [
+        f"small3d, conv3: {name}" for name in ("forward pass", "grad_cam", "explain", "MONAI")
+    ]
 
 
-def test_pictures_are_timed(monkeypatch, trained, workplace):
-    monkeypatch.setattr(rendering, "SHAPE", (256, 256, 20))
-    monkeypatch.setattr(rendering, "PIXELS", 64)
-    assert len(table_rows(rendering.section(ours=1, theirs=1))) == 2
+def test_a_picture_is_timed(opengl, monkeypatch, here):
+    for name, value in (("SHAPE", (64, 64, 20)), ("PIXELS", 64), ("FRAMES_EACH", 0)):
+        monkeypatch.setattr(rendering, name, value)
+    assert [row[0] for row in table_rows(rendering.section())] == [rendering.OURS, rendering.THEIRS]
+
+
+def test_a_turntable_is_timed(opengl, trained, workplace):
     scan = sorted((workplace / "outputs" / "cache" / "phantoms").glob("*/phantom-0000.nii.gz"))[0]
     assert "GIF of" in rendering.turn(scan, trained.folder)
 
@@ -242,6 +278,60 @@ def test_many_scans_are_predicted_after_a_kill(trained, tmp_path):
     assert many.finished(tmp_path / "plain") == 5
 
 
+def test_many_scans_are_timed(trained, tmp_path, here):
+    many.lay_out(tmp_path, 10)
+    results = instruction_sets.on_each_set(
+        many.measure, ckpt=trained.folder, scan=tmp_path / "scans", folder=tmp_path, count=5
+    )
+    assert len(table_rows(many.speed_table(results))) == 4
+
+
+def test_start_up_is_timed(monkeypatch, trained, data, here):
+    monkeypatch.setattr(startup, "ROUNDS", 0)
+    monkeypatch.setattr(startup, "COPIES", 2)
+    monkeypatch.setattr(startup, "REPEATS", 1)
+    monkeypatch.setattr(startup, "train_briefly", lambda *_: trained.folder)
+    rows = {row[0]: row[1:] for row in table_rows(startup.section(data))}
+    assert {startup.HELP, startup.WRONG, startup.PICTURE, startup.WARM} <= set(rows)
+
+
+def test_a_command_that_ends_otherwise_is_no_timing(tmp_path):
+    with pytest.raises(RuntimeError, match="ckpt=none scan=none"):
+        startup.run(["infer.py", "ckpt=none", "scan=none"], tmp_path)
+
+
+def test_a_search_is_timed(monkeypatch, data, here):
+    monkeypatch.setattr(searching, "ROUNDS", 0)
+    monkeypatch.setattr(searching, "SETTINGS", (*searching.SETTINGS, *device_scan.COARSE))
+    text = searching.section(data)
+    assert [row[0] for row in table_rows(text)] == [searching.OURS, searching.PEER]
+    assert "A search takes" in text
+
+
+def test_training_steps_are_judged(monkeypatch, here):
+    cases = training_steps.cases(small=True)
+    monkeypatch.setattr(training_steps, "CASES", {net: cases[net] for net in ("small3d", "nodule")})
+    text = training_steps.section(rounds=0)
+    assert len(table_rows(text)) == 2 * 5
+    assert "default" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("default_s", "sentence"), [(1.4, "no default is"), (1.6, "a default IS")])
+def test_a_slow_default_is_named(default_s, sentence):
+    setting = training_steps.SETTINGS[0]
+    times = {
+        training_steps.row(net, *key): Times.of([seconds])
+        for net in training_steps.CASES
+        for key, seconds in [
+            ((training_steps.DEFAULT,), default_s if net == "nodule" else 1.0),
+            *((other, 1.0 if other == setting else 5.0) for other in training_steps.SETTINGS),
+        ]
+    }
+    verdict = training_steps.verdict("AVX2", {"AVX2": times})
+    assert sentence in verdict
+    assert f"`nodule`, takes {default_s:.2f} times" in verdict
+
+
 def test_a_killed_cache_is_completed(monkeypatch, capsys):
     monkeypatch.setattr(cache_kills, "SCANS", 8)
     monkeypatch.setattr(sys, "argv", ["cache_kills", "--kills", "1"])
@@ -249,8 +339,112 @@ def test_a_killed_cache_is_completed(monkeypatch, capsys):
     assert "0 damaged" in capsys.readouterr().out
 
 
+def test_this_machine_is_compared_with_the_reference(monkeypatch, here):
+    for name, value in (("MATRIX", MATRIX), ("PIXELS", 32), ("ROUNDS", 0)):
+        monkeypatch.setattr(quick, name, value)
+    monkeypatch.setattr(plain, "STEP_MM", 6.0)
+    page = f"# Page\n\n{quick.section()}\n## Another\n\n| a | times the peer |\n"
+    kept = quick.reference(page)
+    assert list(kept) == ["reference, here"]
+    rows = table_rows(quick.compare(page))
+    assert len(rows) == len(quick.PEERS)
+    assert [row[-1] for row in rows] == list(kept["reference, here"].values())
+
+
+def test_a_page_without_reference_is_no_obstacle():
+    assert quick.reference("# Page\n\n## Another\n") == {}
+
+
+def test_a_process_is_held_to_avx2():
+    program = (
+        "import json, numpy, torch\n"
+        "found = numpy.show_config('dicts')['SIMD Extensions']['found']\n"
+        "print(json.dumps([torch.backends.cpu.get_cpu_capability(), found]))"
+    )
+    env = os.environ | instruction_sets.avx2_limits()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+    capability, found = json.loads(done.stdout)
+    assert "512" not in capability
+    assert not {name for name in found if "512" in name or name == "X86_V4"}
+
+
+def test_a_measurement_in_another_process_comes_back(tmp_path):
+    catalogue.make_tree(tmp_path / "3", 3)
+    times = instruction_sets.measure_apart(catalogue.measure, {}, folder=tmp_path)
+    assert list(times) == [
+        f"{name}, 3 series" for name in ("lungcam, first", "lungcam, again", "pydicom")
+    ]
+    assert all(seconds.median > 0 for seconds in times.values())
+
+
+def test_slow_calls_are_not_repeated():
+    calls = []
+    times = alternate(
+        {
+            "slow": lambda: (calls.append("slow"), time.sleep(0.02)),
+            "fast": lambda: calls.append("fast"),
+        },
+        rounds=3,
+        limit_s=0.01,
+    )
+    assert calls.count("slow") == 1
+    assert calls.count("fast") == 4
+    assert times["slow"].runs == (times["slow"].first,)
+    assert len(times["fast"].runs) == 3
+
+
+def test_ratios_are_to_the_median_of_the_peer():
+    results = {"X": {"ours": Times.of([9, 1, 2, 6]), "peer": Times.of([9, 3, 4, 100])}}
+    (row,) = table_rows(markdown.ratio_table(results, {"ours": "peer"}, ratio="times"))
+    assert row == ["ours", "0.50 (0.25-1.50)", "2.00 (1.00-6.00)"]
+    assert markdown.ratios(results, "ours", "peer") == "0.50 times (X)"
+
+
+def test_all_that_a_card_is_asked_runs_on_the_cpu(tmp_path):
+    with pytest.raises(SystemExit) as end:
+        gpu.main(["--out", str(tmp_path), "--device", "cpu", "--small"])
+    text = (tmp_path / gpu.FILE).read_text()
+    assert end.value.code == 0, text
+    assert "Failed" not in text
+    assert "| NO |" not in text
+    assert text.count("\n## ") == len(gpu.parts())
+
+
+def test_a_part_that_fails_leaves_the_others(tmp_path, monkeypatch):
+    parts = {"bad": lambda plan: 1 / 0, "good": lambda plan: "## Good\n"}
+    monkeypatch.setattr(gpu, "parts", lambda: parts)
+    plan = Plan(torch.device("cpu"), True, tmp_path)
+    assert gpu.run(plan, tmp_path / "out.md", seconds=60) == 1
+    text = (tmp_path / "out.md").read_text()
+    assert "ZeroDivisionError" in text
+    assert "## Good" in text
+    assert gpu.run(plan, tmp_path / "out.md", seconds=0) == 0
+    assert (tmp_path / "out.md").read_text().count("Left out") == 2
+
+
+def test_a_wrong_device_is_seen(tmp_path, monkeypatch):
+    honest = device_equality.answers
+    calls = iter(range(1_000))
+
+    def wrong(net, image, layer):
+        logits, maps = honest(net, image, layer)
+        return (logits, maps) if next(calls) % 4 == 0 else (logits, maps.flip(-1))
+
+    monkeypatch.setattr(device_equality, "answers", wrong)
+    rows = table_rows(device_equality.section(Plan(torch.device("cpu"), True, tmp_path)))
+    assert {row[-1] for row in rows} == {"NO"}
+
+
 def test_the_machine_is_described():
-    assert "Processor: " in machine()
+    text = machine()
+    assert "Processor: " in text
+    assert "torch computes with" in text
     assert markdown.table(["a", "b"], [[1, 2]]).splitlines()[-1] == "| 1 | 2 |"
 
 

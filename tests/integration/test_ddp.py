@@ -12,7 +12,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from .conftest import ROOT, TINY, command
 
-SMALL = ("view.shape=[24,18,24]", "view.spacing_mm=15", "callbacks=checkpoint", "trainer=ddp")
+SMALL = (
+    *("view.shape=[24,18,24]", "view.spacing_mm=15", "callbacks=checkpoint", "trainer=ddp"),
+    # exact in training too
+    "trainer.precision=32-true",
+)
 
 
 def test_three_processes_train_one_net_in_one_folder(workplace, trained):

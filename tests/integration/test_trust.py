@@ -56,7 +56,7 @@ def test_the_lesion_of_an_exported_sample_is_erased(checked):
     assert erased.get_fdata()[tuple(index[:3].round().astype(int))] < -600
 
 
-def test_infer_reports_and_marks_a_failed_verdict(checked, workplace, trained):
+def test_infer_reports_and_marks_a_failed_verdict(opengl, checked, workplace, trained):
     phantom = min(workplace.glob("outputs/cache/phantoms/*/phantom-000?.nii.gz"))
     verdicts = {"passed": ["It is right."], "failed": ["Not shown: it is right."]}
     pictures = {}

@@ -60,11 +60,17 @@ def test_a_crop_of_two_slices_is_predicted(workplace, nodule_run, crop):
     assert np.allclose(heat.affine, image.affine, atol=1e-4)
 
 
-def test_a_whole_scan_is_searched(workplace, nodule_run):
+@pytest.fixture(scope="module")
+def searched(workplace, nodule_run):
+    """Return the scan that was searched, and the folder of the results."""
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0001.nii.gz"))
     done = command("infer.py", "ckpt=nodule", f"scan={scan}", "out=whole", cwd=workplace)
     assert done.returncode == 0, done.stderr
-    folder = workplace / "whole" / "phantom-0001"
+    return scan, workplace / "whole" / "phantom-0001"
+
+
+def test_a_whole_scan_is_searched(searched):
+    scan, folder = searched
     prediction = json.loads((folder / "prediction.json").read_text())
     assert "positions in the lungs were looked at" in prediction["warnings"][-1]
     candidates = prediction["candidates"]
@@ -85,7 +91,10 @@ def test_a_whole_scan_is_searched(workplace, nodule_run):
     heat = np.asarray(nib.load(folder / "heatmap.nii.gz").dataobj)
     assert heat.shape == image.shape
     assert np.abs(heat[inside]).max() > 0
-    assert (folder / "render.png").is_file()
+
+
+def test_a_searched_scan_has_a_picture(opengl, searched):
+    assert (searched[1] / "render.png").is_file()
 
 
 def test_occlusion_of_a_whole_scan_is_refused(workplace, nodule_run):

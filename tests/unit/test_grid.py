@@ -339,6 +339,31 @@ def test_resampled_mask_is_the_share_of_its_voxels():
     assert out[:, 0, 0].tolist() == [0, 0, 0, 0.25, 1, 1, 1]
 
 
+@QUICK
+@given(
+    parallel_grids(),
+    st.integers(0, 10**6),
+    st.tuples(*[st.integers(0, 8)] * 3),
+    st.sampled_from([0.0, -1000.0]),
+    orders,
+    st.tuples(*[st.booleans()] * 3),
+)
+def test_the_box_with_all_that_is_not_outside_is_enough(
+    laid_out, grids, seed, low, outside, order, backwards
+):
+    source, target = grids
+    rng = np.random.default_rng(seed)
+    high = rng.integers(np.add(low, 1), np.add(source.shape, 1)).tolist()
+    box = tuple(slice(*side) for side in zip(low, high, strict=True))
+    volume = np.full(source.shape, outside, np.float32)
+    volume[box] = rng.integers(-1000, 1000, volume[box].shape)
+    volume = laid_out(volume, order, backwards)
+    expected = resample(volume, source, target=target, outside=outside)
+    # to the last bit
+    out = resample(volume, source, target=target, outside=outside, box=box)
+    assert np.array_equal(out, expected)
+
+
 def test_resampling_does_not_change_its_input():
     source = make_grid((4, 4, 4))
     volume = np.full(source.shape, 5, np.float32)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lungcam.inference.scan_pictures import write_pictures
-from lungcam.render import Outline, PictureInputs, RenderError, RenderOptions, choose_mapper
+from lungcam.render import Outline, PictureInputs, RenderOptions
 
 OPTIONS = RenderOptions(size=160)
 SPACING_MM = (5.0, 5.0, 6.0)
@@ -34,14 +34,6 @@ def write(folder, options=OPTIONS, *, mark=None, outlines=(), **wanted):
         hu=hu, lungs=lungs, heat=heat, spacing_mm=SPACING_MM, mark=mark, outlines=outlines
     )
     return write_pictures(folder, inputs, options=options, **wanted)
-
-
-@pytest.fixture
-def opengl():
-    try:
-        choose_mapper()
-    except RenderError as error:
-        pytest.skip(str(error))
 
 
 def read(folder):

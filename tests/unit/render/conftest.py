@@ -1,15 +1,7 @@
 import numpy as np
 import pytest
 
-from lungcam.render import PictureInputs, RenderError, choose_mapper
-
-
-@pytest.fixture
-def opengl():
-    try:
-        choose_mapper()
-    except RenderError as error:
-        pytest.skip(str(error))
+from lungcam.render import PictureInputs
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from lungcam.transforms import (
     ZeroCentre,
     pipeline,
 )
+from lungcam.transforms.subject import volume
 
 SHAPE = (24, 20, 24)
 
@@ -118,6 +119,24 @@ def test_each_adapter_equals_its_function(chest, subject):
     for name in ("image", "lungs", "airway", "mask"):
         assert subject[name].spatial_shape == grid.shape
         assert np.array_equal(subject[name].affine, grid.affine)
+
+
+def test_masks_lie_as_the_image_does(chest):
+    """Masks of a DICOM series, its axes to left and posterior, are neither turned nor copied."""
+    hu, grid = chest
+    stored = hu[::-1, ::-1].transpose(2, 1, 0).copy().transpose(2, 1, 0)
+    turned = grid.affine @ np.diag([-1.0, -1.0, 1.0, 1.0])
+    turned[:2, 3] = grid.to_world(np.array(grid.shape) - 1)[:2]
+    image = tio.ScalarImage(tensor=torch.from_numpy(stored)[None], affine=turned)
+    done = tio.Compose(list(steps().values()))(tio.Subject(image=image))
+    assert volume(done, "image").strides[0] < 0
+    for name in ("lungs", "airway", "mask"):
+        assert np.array_equal(done[name].affine, turned)
+        assert np.sign(volume(done, name).strides).tolist() == [-1, -1, 1]
+    same = tio.ScalarImage(tensor=torch.from_numpy(hu.copy())[None], affine=grid.affine)
+    expected = tio.Compose(list(steps().values()))(tio.Subject(image=same))
+    for name in ("lungs", "airway", "mask", "input_lungs"):
+        assert np.array_equal(volume(done, name), volume(expected, name))
 
 
 @pytest.mark.parametrize(
