@@ -21,7 +21,7 @@ from lungcam.transforms.subject import grid
 # from window to window, as a share of the cube's side
 STEP = 3 / 8
 CANDIDATES = 20
-# of larger ones every feature map is allocated afresh by the operating system, page by page
+# the feature maps of larger batches leave the processor's cache and are paged in at each batch
 BATCH = 8
 
 

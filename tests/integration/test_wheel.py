@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,
-        reason="building the wheel without a network needs hatchling and pip: pip install '.[test]'",
+        reason="building the wheel offline needs hatchling and pip: pip install '.[test]'",
     ),
 ]
 
