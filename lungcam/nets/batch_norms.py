@@ -10,16 +10,12 @@ from torch.nn.utils import fuse_conv_bn_eval
 def fold_batch_norms(net: nn.Module, *, keep: str = "") -> nn.Module:
     """Copy a net for prediction, each batch normalisation folded into the convolution before it.
 
-        In evaluation mode both are linear, so the outputs are equal within rounding. Only pairs that
-        follow each other in a plain `nn.Sequential` are folded.
+    In evaluation mode both are linear, so the outputs are equal within rounding. Only pairs that
+    follow each other in a plain `nn.Sequential` are folded.
 
-        Args:
-            net: Net; not changed.
-    <<<<<<< HEAD
-            keep: Name of a convolution that stays as it is, because its own output is needed.
-    =======
-            keep: Name of a convolution to leave alone, because its own output is needed.
-    >>>>>>> search
+    Args:
+        net: Net; not changed.
+        keep: Name of a convolution to leave alone, because its own output is needed.
     """
     net = deepcopy(net).eval()
     for name, block in net.named_modules():

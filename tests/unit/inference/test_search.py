@@ -43,11 +43,7 @@ def test_the_highest_cell_of_a_window_is_its_logit():
 
 
 class Stretched(nn.Module):
-<<<<<<< HEAD
-    """Net with a map of eleven cells for every eight voxels."""
-=======
     """Net that gives a map of eleven cells for every eight voxels."""
->>>>>>> search
 
     def __init__(self):
         super().__init__()

@@ -48,25 +48,15 @@ def test_logits_features_and_gradients_stay(net, layer, left):
     before = {name: values.clone() for name, values in net.state_dict().items()}
     folded = fold_batch_norms(net)
     assert norms(folded) == left < norms(net)
-<<<<<<< HEAD
-    expected, folded_features = (features(n, image(), layer=layer) for n in (net, folded))
-    for name in ("logit", "values", "gradient"):
-        exact, close = getattr(expected, name), getattr(folded_features, name)
-=======
     plain, fused = (features(n, image(), layer=layer) for n in (net, folded))
     for name in ("logit", "values", "gradient"):
         exact, close = getattr(plain, name), getattr(fused, name)
->>>>>>> search
         assert exact.abs().max() > 0
         assert torch.allclose(close, exact, atol=1e-5 * float(exact.abs().max())), name
     assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
 
 
-<<<<<<< HEAD
-def test_a_convolution_is_kept_if_its_output_is_needed():
-=======
 def test_a_convolution_is_kept_where_its_output_is_needed():
->>>>>>> search
     net = trained(NoduleNet(shape=SHAPE, width=4))
     layer = "fine.1.0"
     expected = features(net, image(), layer=layer).values
