@@ -2,7 +2,9 @@
 # Each sets up .venv first: the demo with what lungcam needs, the tests with their own tools too.
 PYTHON ?= python3
 BIN := .venv/bin
-# modules are compiled when they are first imported: most of those installed never are
+# modules are compiled when they are first imported: most of those installed never are; with this
+# variable, which many containers set, that would be at every start
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 # one process for each processor; the files with slow tests come first
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -15,6 +15,7 @@ from lungcam.dicom.attributes import (
     derived_uid,
     import_highdicom,
 )
+from lungcam.dicom.deflated import save_deflated
 from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source
 from lungcam.runtime.atomic import atomic_write
@@ -81,7 +82,7 @@ def write_parametric_map(
     _sort_frames(parametric_map, source, frames=frames)
     add_common_attributes(parametric_map, description.heat_comments)
     with atomic_write(path) as temporary:
-        parametric_map.save_as(temporary)
+        save_deflated(parametric_map, temporary)
 
 
 def _sort_frames(parametric_map: Dataset, source: Source, *, frames: np.ndarray) -> None:

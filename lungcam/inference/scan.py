@@ -1,6 +1,7 @@
 """One scan: its prediction, and the files written for it."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,12 @@ def predict_scan(
     for pattern in FILES:
         for file in folder.glob(pattern):
             file.unlink()
-    with watch("write"):
-        _write_volumes(folder, result, masks=outputs.masks)
-    warnings = [*result.warnings, *_write_drawings(folder, result, outputs=outputs, watch=watch)]
+    # one processor compresses while another draws
+    with ThreadPoolExecutor(1) as writer:
+        written = writer.submit(_write_volumes, folder, result, masks=outputs.masks, watch=watch)
+        drawn = _write_drawings(folder, result, outputs=outputs, watch=watch)
+        written.result()
+    warnings = [*result.warnings, *drawn]
     record = {
         "scan": folder.name,
         **prediction_record(predictor, prepared, prediction=result.prediction, warnings=warnings),
@@ -153,21 +157,22 @@ def _compute(
     )
 
 
-def _write_volumes(folder: Path, result: ScanResult, *, masks: bool) -> None:
+def _write_volumes(folder: Path, result: ScanResult, *, masks: bool, watch: Stopwatch) -> None:
     """Write the NIfTI files; with `masks` also those of the masks and the task's further maps."""
-    scan_grid = result.scan.grid
-    write_volume(folder / "heatmap.nii.gz", result.heat, grid=scan_grid)
-    if result.erasure is not None:
-        result.erasure.write(folder / "erased.nii.gz", scan_grid)
-    if not masks:
-        return
-    for name, mask in result.prediction.masks.items():
-        on_scan = reorient(mask, scan_grid.canonical, target=scan_grid)
-        write_volume(folder / f"{name}.nii.gz", on_scan, grid=scan_grid)
-    if result.prediction.candidates is None:
-        for name, heat in result.task_maps():
-            file = folder / f"heatmap_{name}.nii.gz"
-            write_volume(file, heat.on(scan_grid), grid=scan_grid)
+    with watch("write"):
+        scan_grid = result.scan.grid
+        write_volume(folder / "heatmap.nii.gz", result.heat, grid=scan_grid)
+        if result.erasure is not None:
+            result.erasure.write(folder / "erased.nii.gz", scan_grid)
+        if not masks:
+            return
+        for name, mask in result.prediction.masks.items():
+            on_scan = reorient(mask, scan_grid.canonical, target=scan_grid)
+            write_volume(folder / f"{name}.nii.gz", on_scan, grid=scan_grid)
+        if result.prediction.candidates is None:
+            for name, heat in result.task_maps():
+                file = folder / f"heatmap_{name}.nii.gz"
+                write_volume(file, heat.on(scan_grid), grid=scan_grid)
 
 
 def _write_drawings(

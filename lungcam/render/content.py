@@ -87,11 +87,10 @@ def prepare_content(
         functions=lung_functions,
         max_side=max_side,
     )
-    peak = 0.0 if heat is None else float(heat.max())
-    peak_mm = None
-    if peak > 0:
-        voxel = np.unravel_index(int(heat.argmax()), heat.shape)
-        peak_mm = tuple(float(i * mm) for i, mm in zip(voxel, spacing_mm, strict=True))
+    peak, voxel = (0.0, ()) if heat is None else _peak(heat)
+    peak_mm = (
+        tuple(float(i * mm) for i, mm in zip(voxel, spacing_mm, strict=True)) if peak else None
+    )
     return SceneContent(
         image=image,
         lungs=lung_functions,
@@ -102,3 +101,11 @@ def prepare_content(
         mark=inputs.mark,
         outlines=tuple(inputs.outlines),
     )
+
+
+def _peak(heat: np.ndarray) -> tuple[float, tuple[int, ...]]:
+    """Return the highest value and its voxel, slice by slice: a whole map would be copied."""
+    highest = heat.max(axis=(0, 1))
+    k = int(highest.argmax())
+    i, j = np.unravel_index(heat[:, :, k].argmax(), heat.shape[:2])
+    return float(highest[k]), (int(i), int(j), k)

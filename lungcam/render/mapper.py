@@ -23,6 +23,8 @@ MAPPER_CLASSES = {
     "software": vtkFixedPointVolumeRayCastMapper,
     "hardware": vtkGPUVolumeRayCastMapper,
 }
+# parts of the names of OpenGL's renderers that emulate a card
+EMULATED = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Software Rasterizer", "Basic Render")
 # large enough that ray casting dominates the time of a frame, small enough for software rendering
 BALL_SIDE, WINDOW_SIDE = 32, 64
 FRAMES = 3
@@ -42,13 +44,14 @@ def choose_mapper(mapper: str = "auto") -> vtkVolumeMapper:
 
 @cache
 def faster_mapper() -> str:
-    """Time both mappers on a small volume of lungs and heat, once per process.
+    """Name the faster mapper, once per process.
 
     With OpenGL in software, ray casting on the processor is ten to thirty times as fast as on the
-    emulated graphics card; a real graphics card is faster than the processor by as much. Drivers
-    are not recognised by name: a list would be incomplete, and a name does not say if the card can
-    draw volumes. The first frame compiles shaders and is not counted. The fastest of the following
-    frames is, because other work on the machine can only slow a frame down.
+    emulated graphics card; a real graphics card is faster than the processor by as much. The usual
+    emulations are known by name. Elsewhere both mappers are timed on a small volume of lungs and
+    heat: a name does not say if a card can draw volumes. The first frame compiles shaders and is
+    not counted. The fastest of the following frames is, because other work on the machine can only
+    slow a frame down.
 
     Returns:
         'software' or 'hardware'.
@@ -56,8 +59,19 @@ def faster_mapper() -> str:
     Raises:
         RenderError: If no OpenGL is available.
     """
+    if any(name in _opengl() for name in EMULATED):
+        return "software"
     seconds = {name: _frame_seconds(name) for name in MAPPER_CLASSES}
     return min(seconds, key=seconds.get)
+
+
+def _opengl() -> str:
+    """Describe this machine's OpenGL."""
+    with quiet_vtk():
+        window = offscreen_window((WINDOW_SIDE, WINDOW_SIDE))
+        description = window.ReportCapabilities()
+        window.Finalize()
+    return description
 
 
 def _frame_seconds(mapper: str) -> float:

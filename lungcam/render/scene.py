@@ -6,7 +6,7 @@ import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow, vtkVolume
-from vtkmodules.vtkRenderingVolume import vtkVolumeMapper
+from vtkmodules.vtkRenderingVolume import vtkFixedPointVolumeRayCastMapper, vtkVolumeMapper
 
 from lungcam import RESEARCH_USE_ONLY
 from lungcam.render.annotations import Rings, ScaleBar, caption, color_bar, warning
@@ -29,6 +29,13 @@ from lungcam.render.volume_property import volume_property
 BACKGROUND = (0.03, 0.035, 0.05)
 FRAME = (0.06, 0.94, 0.12, 0.97)
 """Part of a picture that holds the volume, as (left, right, bottom, top); captions go around it."""
+
+RAY_VOXELS, MAX_RAY_PIXELS = 0.6, 2.0
+"""Distance of rays cast by the processor, in voxels, and at most in pixels.
+
+Colours between them are interpolated. That takes half the time of a ray for each pixel and looks
+the same: 99 % of the pixels of a chest CT differ by at most 4 of 255.
+"""
 
 
 class Scene:
@@ -54,6 +61,7 @@ class Scene:
     ) -> None:
         size = size or (options.size, options.size)
         self._surface = surface_points(content.image)
+        self._voxel_mm = min(content.image.GetSpacing())
         self.mapper = _prepare_mapper(content, options)
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(*BACKGROUND)
@@ -116,6 +124,10 @@ class Scene:
         camera = self._renderer.GetActiveCamera()
         aim(camera, named_view(view), points=self._surface, aspect=width / height, frame=FRAME)
         self._renderer.ResetCameraClippingRange()
+        if isinstance(self.mapper, vtkFixedPointVolumeRayCastMapper):
+            voxel_mm, pixel_mm = self._voxel_mm, 2 * camera.GetParallelScale() / height
+            distance = min(max(RAY_VOXELS * voxel_mm / pixel_mm, 1.0), MAX_RAY_PIXELS)
+            self.mapper.SetImageSampleDistance(distance)
 
     def render(self, view: str | View) -> np.ndarray:
         """Draw the scene from one side.

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lungcam.lungs.morphology import in_memory_order
+
 Curve = tuple[tuple[float, float], ...]
 Colors = tuple[tuple[float, float, float, float], ...]
 
@@ -121,7 +123,8 @@ def lungs_histogram(hu: np.ndarray, lungs: np.ndarray) -> np.ndarray:
     Returns:
         `(256,)` counts.
     """
-    return np.bincount(to_display(hu[lungs]), minlength=BINS)
+    inside = in_memory_order(hu)[in_memory_order(lungs, hu)]
+    return np.bincount(to_display(inside), minlength=BINS)
 
 
 def otsu_ramp(histogram: np.ndarray) -> Ramp:

@@ -118,7 +118,8 @@ def check_volumes(
         raise ValueError(f"The spacing must be three positive lengths in mm, not {spacing_mm}.")
     if not lungs.any():
         raise ValueError("The lung mask is empty, so there is nothing to draw.")
-    if heat is not None and not (np.isfinite(heat).all() and heat.min() >= 0):
+    # NaN is neither
+    if heat is not None and not (heat.min() >= 0 and heat.max() < np.inf):
         raise ValueError("The heat-map must be finite and nowhere negative.")
 
 

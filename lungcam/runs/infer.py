@@ -27,6 +27,7 @@ from lungcam.inference.scan_pictures import show_window
 from lungcam.render.options import read_options
 from lungcam.runtime.atomic import clear_unfinished
 from lungcam.runtime.devices import check_gpus
+from lungcam.runtime.freed_memory import keep_freed_memory
 from lungcam.transforms import shows_whole_chest
 
 # seed of the untrained net and of the bootstrap
@@ -43,6 +44,7 @@ def infer(config: DictConfig, samples: list[Sample] | None) -> None:
     Raises:
         InputError: The checkpoint, or the only scan, is at fault.
     """
+    keep_freed_memory()
     explain = OmegaConf.to_container(config.explain)
     render = read_options(config.render)
     if config.dicom:

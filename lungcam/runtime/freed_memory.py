@@ -13,9 +13,9 @@ LARGEST = 2**30
 def keep_freed_memory() -> None:
     """Keep freed memory for the next array instead of returning it to the system.
 
-    Every step of a training frees its arrays and requests the same again. If they are returned in
-    between, the system clears each page again when it is first touched. Works with the GNU C
-    library; elsewhere nothing is changed.
+    Every step of a training, and every scan, frees its arrays and requests the same again. If they
+    are returned in between, the system clears each page again when it is first touched. Works with
+    the GNU C library; elsewhere nothing is changed.
     """
     if sys.platform != "linux":
         return

@@ -1,10 +1,10 @@
 """NIfTI files: values and affine."""
 
-import gzip
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal.igzip import IGzipFile
 
 from lungcam.findings import ScanCheck
 from lungcam.scans.itk_formats import EXPORT_AGAIN, NO_ORIENTATION, NO_SPACING, SINGULAR
@@ -34,7 +34,7 @@ def read_nifti(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | 
     with file.open("rb") as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if compressed else raw
+        stream = IGzipFile(fileobj=raw) if compressed else raw
         start = stream.read(540)
         stream.seek(0)
         image_class = _image_class(start)

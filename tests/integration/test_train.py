@@ -91,12 +91,14 @@ def test_every_sample_has_one_split_and_predictions_agree_with_it(trained):
         assert abs(float(row["probability"]) - probability) < 1e-5
 
 
-def test_heat_maps_are_on_the_grid_of_the_scan(trained, workplace):
+def test_heat_maps_are_on_the_grid_of_the_scan(trained):
     exported = sorted((trained.folder / "cam").iterdir())
     assert len(exported) == 4
+    with (trained.folder / "samples.csv").open() as file:
+        images = {row["sample_id"]: trained.folder / row["image"] for row in csv.DictReader(file)}
     for folder in exported:
-        (image,) = workplace.glob(f"outputs/cache/phantoms/*/{folder.name}.nii.gz")
-        scan, heat = sitk.ReadImage(str(image)), sitk.ReadImage(str(folder / "heatmap.nii.gz"))
+        scan = sitk.ReadImage(str(images[folder.name]))
+        heat = sitk.ReadImage(str(folder / "heatmap.nii.gz"))
         assert heat.GetSize() == scan.GetSize()
         for corner in ((0, 0, 0), tuple(n - 1 for n in scan.GetSize())):
             np.testing.assert_allclose(

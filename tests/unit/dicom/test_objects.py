@@ -2,14 +2,21 @@
 
 import dataclasses
 import shutil
+import struct
 import subprocess
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.uid import UID, generate_uid
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.dicom import (
@@ -58,14 +65,32 @@ def write_all(tmp_path, series, heat, hu):
 @pytest.mark.parametrize("code", ["gradcam", "occlusion"])
 def test_dciodvfy_reports_no_error(tmp_path, write_all, description, mark, code):
     description = dataclasses.replace(description, mark=mark, code=code, method=METHOD_NAMES[code])
-    for name in write_all(description):
+    for name, dataset in write_all(description).items():
+        # dciodvfy skips pixels by seeking, which it cannot in a deflated file
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.save_as(tmp_path / "plain.dcm")
         result = subprocess.run(
-            ["dciodvfy", "-new", tmp_path / "out" / name], capture_output=True, text=True
+            ["dciodvfy", "-new", tmp_path / "plain.dcm"], capture_output=True, text=True
         )
         # a DICOMDIR needs the names of patient and study, which are empty
         lines = [line for line in result.stderr.splitlines() if "DICOMDIR" not in line]
         assert lines
         assert not [line for line in lines if line.startswith(("Error", "Abort"))], name
+
+
+def test_parametric_map_is_deflated(tmp_path, write_all, description, heat):
+    dataset = write_all(description)["heatmap.dcm"]
+    file = tmp_path / "out" / "heatmap.dcm"
+    assert dataset.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    assert file.stat().st_size % 2 == 0
+    # its even length aside, the file ends with the stream, and pydicom writes the same dataset
+    dataset.save_as(tmp_path / "pydicom.dcm")
+    bodies = []
+    for path in (file, tmp_path / "pydicom.dcm"):
+        content = path.read_bytes()
+        (length,) = struct.unpack("<I", content[140:144])
+        bodies.append(zlib.decompress(content[144 + length :], -15))
+    assert bodies[0] == bodies[1]
 
 
 def test_attributes_describe_the_objects(write_all, description):

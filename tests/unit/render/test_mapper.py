@@ -20,6 +20,15 @@ def opengl_renderer():
     return next(line for line in capabilities.splitlines() if "renderer string" in line).lower()
 
 
+@pytest.fixture
+def unknown_opengl(monkeypatch):
+    """Let OpenGL have a name that says nothing, and forget which mapper was chosen."""
+    monkeypatch.setattr(mapper, "_opengl", lambda: "OpenGL renderer string:  A Card")
+    mapper.faster_mapper.cache_clear()
+    yield
+    mapper.faster_mapper.cache_clear()
+
+
 def test_software_opengl_casts_rays_on_the_processor(opengl):
     if not any(name in opengl_renderer() for name in SOFTWARE_RENDERERS):
         pytest.skip(f"this OpenGL may be hardware: {opengl_renderer()}")
@@ -35,13 +44,9 @@ def test_software_opengl_casts_rays_on_the_processor(opengl):
         ({"software": 0.02, "hardware": float("inf")}, vtkFixedPointVolumeRayCastMapper),
     ],
 )
-def test_faster_mapper_is_chosen(monkeypatch, seconds, expected):
+def test_faster_mapper_is_chosen(unknown_opengl, monkeypatch, seconds, expected):
     monkeypatch.setattr(mapper, "_frame_seconds", seconds.get)
-    mapper.faster_mapper.cache_clear()
-    try:
-        assert choose_mapper("auto").IsA(expected.__name__)
-    finally:
-        mapper.faster_mapper.cache_clear()
+    assert choose_mapper("auto").IsA(expected.__name__)
 
 
 def test_named_mapper_is_not_timed(monkeypatch):
@@ -53,7 +58,16 @@ def test_named_mapper_is_not_timed(monkeypatch):
     assert choose_mapper("software").IsA("vtkFixedPointVolumeRayCastMapper")
 
 
-def test_mappers_are_timed_once_per_process(opengl, monkeypatch):
+def test_known_emulation_is_not_timed(unknown_opengl, monkeypatch):
+    def refuse(name):
+        raise AssertionError(f"{name} was timed")
+
+    monkeypatch.setattr(mapper, "_opengl", lambda: "renderer string:  llvmpipe (LLVM 15.0.6)")
+    monkeypatch.setattr(mapper, "_frame_seconds", refuse)
+    assert mapper.faster_mapper() == "software"
+
+
+def test_mappers_are_timed_once_per_process(unknown_opengl, monkeypatch):
     timed = []
 
     def seconds(name):
@@ -61,22 +75,14 @@ def test_mappers_are_timed_once_per_process(opengl, monkeypatch):
         return len(timed)
 
     monkeypatch.setattr(mapper, "_frame_seconds", seconds)
-    mapper.faster_mapper.cache_clear()
-    try:
-        assert {mapper.faster_mapper() for _ in range(3)} == {"software"}
-    finally:
-        mapper.faster_mapper.cache_clear()
+    assert {mapper.faster_mapper() for _ in range(3)} == {"software"}
     assert timed == ["software", "hardware"]
 
 
-def test_graphics_card_that_cannot_draw_volumes_is_not_chosen(opengl, monkeypatch):
+def test_graphics_card_that_cannot_draw_volumes_is_not_chosen(opengl, unknown_opengl, monkeypatch):
     class Broken(vtkFixedPointVolumeRayCastMapper):
         def SetInputData(self, image):
             """Set no input, which is an error of VTK when it draws."""
 
     monkeypatch.setitem(mapper.MAPPER_CLASSES, "hardware", Broken)
-    mapper.faster_mapper.cache_clear()
-    try:
-        assert mapper.faster_mapper() == "software"
-    finally:
-        mapper.faster_mapper.cache_clear()
+    assert mapper.faster_mapper() == "software"
