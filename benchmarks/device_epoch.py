@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 
 from benchmarks.cached import cached_cohort
 from benchmarks.device import Plan, seconds_between
@@ -70,6 +71,7 @@ def section(plan: Plan) -> str:
 def measure(net: str, cohort: Cohort, workers: int, epochs: int, plan: Plan) -> list[object]:
     """Return a row of the table."""
     plan.reset_peak()
+    torch.manual_seed(0)
     with tempfile.TemporaryDirectory(prefix="epochs-") as name:
         folder = Path(name)
         module = cached_cohort(

@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lungcam.render import RenderOptions, Scene, View, prepare_content
+from lungcam.render import RenderOptions, Scene, View, prepare_content, scene
 from lungcam.render.annotations import SCALE_LENGTHS_MM
 from lungcam.render.camera import CUBE_VIEWPORT, named_view, view_axes
 from lungcam.render.options import CLIPS
@@ -43,6 +43,23 @@ def test_clip_shows_the_peak(content):
 
     # fire is most yellow at its peak, which the hot shell hides from outside
     assert hottest("coronal")[1] > hottest(None)[1] + 20
+
+
+def test_fewer_rays_draw_the_same_picture(content, monkeypatch):
+    options = RenderOptions(mapper="software", size=400)
+
+    def draw():
+        with Scene(content(options), options) as drawn:
+            return drawn.render("anterior").astype(int), drawn.mapper.GetImageSampleDistance()
+
+    picture, distance = draw()
+    monkeypatch.setattr(scene, "MAX_RAY_PIXELS", 1.0)
+    expected, pixel = draw()
+    assert distance > pixel == 1
+    difference = np.abs(picture - expected)
+    assert difference.any()
+    assert difference.mean() < 1
+    assert np.percentile(difference, 99) < 8
 
 
 def test_scale_bar_has_the_length_on_its_label(content):
