@@ -20,6 +20,9 @@ REMOVED = {"lungcam.callbacks.Localisation": "every run measures it now"}
 REMOVED_NODE = ("callbacks", "localisation")
 REMOVED_KEYS = tuple(".".join((*REMOVED_NODE, *name)) for name in ((), ("layer",), ("method",)))
 
+# a run of the previous version, which is continued, names no loss
+ONLY_LOSS = {"_target_": "lungcam.training.losses.cross_entropy", "_partial_": True}
+
 _announced: set[str] = set()
 
 
@@ -61,7 +64,7 @@ def update_targets(config: Any) -> Any:
 def update_train_config(nodes: dict[str, Any]) -> dict[str, Any]:
     """Return the plain configuration of `train.py` without names of the previous version."""
     group, name = REMOVED_NODE
-    nodes = update_targets(nodes)
+    nodes = {"loss": ONLY_LOSS} | update_targets(nodes)
     node = nodes.get(group, {}).get(name)
     # an experiment's file may set options of a node that conf/ no longer has
     if isinstance(node, dict) and "_target_" not in node:

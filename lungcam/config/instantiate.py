@@ -20,6 +20,7 @@ ALLOWED_TARGETS = (
     "lungcam.cohorts.",
     "lungcam.nets.",
     "lungcam.phantom.",
+    "lungcam.training.losses.",
     "lungcam.training.schedule.",
     "lungcam.transforms.",
     "monai.networks.nets.",

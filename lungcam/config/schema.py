@@ -46,6 +46,7 @@ class TrainConfig:
     explain: ExplainOptions = group(ExplainOptions, "heat-maps; each model names its layer")
     render: RenderOptions = group(RenderOptions, "pictures of heat-maps")
     augmentation: dict[str, Any] = MISSING
+    loss: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
     trainer: TrainerOptions = group(TrainerOptions)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
-from lungcam.cohorts import Cohort
+from lungcam.cohorts import Cohort, Sample
 from lungcam.cohorts.table import write_samples
 from lungcam.config.early_checks import checked_train_nodes
 from lungcam.config.instantiate import check_targets, instantiate
@@ -35,6 +36,7 @@ from lungcam.tasks import Task, task_named
 from lungcam.training.checkpoint import METADATA_KEY, load_checkpoint
 from lungcam.training.classifier import Classifier
 from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
+from lungcam.training.losses import Loss
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
@@ -98,6 +100,7 @@ def train(config: DictConfig) -> float | None:
             return None
         data.setup()
         task.initialise(classifier, data.splits["train"])
+        _fit_loss(classifier.loss, data.splits["train"])
     _record_data(session, data, label_rule=cohort.label_rule)
     _fit(session, classifier, data=data)
     if rank() > 0:
@@ -292,7 +295,14 @@ def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
         optimizer=instantiate(nodes["optimizer"], "optimizer"),
         scheduler=scheduler,
         auxiliary=AuxiliaryWeights(**weights),
+        loss=instantiate(nodes["loss"], "loss"),
     )
+
+
+def _fit_loss(loss: Loss, train: Sequence[Sample]) -> None:
+    """Let a loss that depends on the training labels see them."""
+    if hasattr(loss, "fit"):
+        loss.fit(np.array([sample.label for sample in train if sample.label is not None]))
 
 
 def _augmentations(nodes: dict[str, Any]) -> tuple[tio.Compose, BatchAugmentation | None]:

@@ -1,12 +1,12 @@
-"""LightningModule for one logit: binary cross-entropy, and metrics to watch."""
+"""LightningModule for one logit: its loss, and metrics to watch."""
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, MetricCollection
@@ -19,10 +19,11 @@ from torchmetrics.classification import (
 
 from lungcam.config.options import AuxiliaryWeights
 from lungcam.nets import LogitNet, attribute_loss, location_loss, outline_loss
+from lungcam.training.losses import Loss, cross_entropy
 
 
 class Classifier(LogitNet, pl.LightningModule):
-    """`LogitNet` that is trained with binary cross-entropy.
+    """`LogitNet` that is trained.
 
     If an auxiliary weight is above 0, the net has a method `read` that returns a
     `lungcam.nets.NetOutput`.
@@ -30,9 +31,11 @@ class Classifier(LogitNet, pl.LightningModule):
     Args:
         net: Maps `(B, 1, W, H, D)` to `(B, 1)` or `(B,)`.
         optimizer: Makes the optimizer from the net's parameters; not needed for prediction.
-        scheduler: Makes the learning rate's schedule from the optimizer and `total_steps`, the
-            number of optimizer steps in the whole training; stepped after each. None: constant.
+        scheduler: Makes the learning rate's schedule from the optimizer; None for a constant one.
+            If it takes `total_steps`, the number of optimizer steps in the whole training, it is
+            stepped after each of them, otherwise after each epoch.
         auxiliary: Weights of auxiliary losses, in training; None for none.
+        loss: Loss of each logit, see `lungcam.training.losses`.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class Classifier(LogitNet, pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
         scheduler: Callable[..., LRScheduler] | None = None,
         auxiliary: AuxiliaryWeights | None = None,
+        loss: Loss = cross_entropy,
     ):
         super().__init__(net)
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.auxiliary = auxiliary or AuxiliaryWeights()
+        self.loss = loss
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -110,6 +115,10 @@ class Classifier(LogitNet, pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         if self.scheduler is None:
             return optimizer
+        if "total_steps" not in signature(self.scheduler).parameters:
+            # only ReduceLROnPlateau looks at the metric
+            schedule = {"scheduler": self.scheduler(optimizer), "monitor": "val/loss"}
+            return [optimizer], [schedule]
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.scheduler(optimizer, total_steps=steps)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
@@ -124,14 +133,14 @@ class Classifier(LogitNet, pl.LightningModule):
             if not len(label):
                 return logits.sum()
         self._epoch_outputs[split].append((logits.detach(), label))
-        return binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
+        return self.loss(logits, label).mean()
 
     def _summarise_epoch(
         self, logits: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
         """Return the epoch's loss, its weight, and logits and labels of the labelled samples."""
         logits = logits.float()
-        loss = binary_cross_entropy_with_logits(logits, labels.float())
+        loss = self.loss(logits, labels).mean()
         return loss, len(labels), logits, labels
 
     def _log(

@@ -1,7 +1,6 @@
 """LightningModule for yearly risks, trained on what follow-up knows."""
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lungcam.nets import YearlyLogitNet
 from lungcam.training.classifier import Classifier
@@ -10,7 +9,7 @@ from lungcam.training.classifier import Classifier
 class RiskClassifier(YearlyLogitNet, Classifier):
     """`YearlyLogitNet` that is trained on what follow-up knows.
 
-    Trained with binary cross-entropy over the years that follow-up knows, after Mikhael et al.,
+    Trained over the years that follow-up knows, after Mikhael et al.,
     J Clin Oncol 2023;41:2191-2200. Their mask ends with the year of the event; here the years after
     it count too, since cancer within two years is cancer within five. Without them a year would
     learn the odds among those who reached it without the event, and not the risk up to it. The
@@ -24,7 +23,7 @@ class RiskClassifier(YearlyLogitNet, Classifier):
     def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
         y_seq, y_mask = batch["y_seq"], batch["y_mask"]
         self._epoch_outputs[split].append((logits.detach(), batch["label"], y_seq, y_mask))
-        return _masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
+        return self._masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
 
     def _summarise_epoch(
         self,
@@ -34,19 +33,17 @@ class RiskClassifier(YearlyLogitNet, Classifier):
         y_mask: torch.Tensor,
     ) -> tuple[torch.Tensor, float, torch.Tensor, torch.Tensor]:
         logits, labelled = logits.float(), labels >= 0
-        loss = _masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
+        loss = self._masked_loss(logits, y_seq=y_seq, y_mask=y_mask)
         weight = float(_known_years(y_seq, y_mask).sum())
         return loss, weight, logits[labelled, -1], labels[labelled]
 
-
-def _masked_loss(
-    logits: torch.Tensor, *, y_seq: torch.Tensor, y_mask: torch.Tensor
-) -> torch.Tensor:
-    """Return the mean loss over the known years of all samples."""
-    losses = binary_cross_entropy_with_logits(logits, y_seq.to(logits.dtype), reduction="none")
-    known = _known_years(y_seq, y_mask)
-    # a batch without a known year has no loss
-    return (losses * known).sum() / known.sum().clamp(min=1)
+    def _masked_loss(
+        self, logits: torch.Tensor, *, y_seq: torch.Tensor, y_mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the mean loss over the known years of all samples."""
+        known = _known_years(y_seq, y_mask)
+        # a batch without a known year has no loss
+        return (self.loss(logits, y_seq) * known).sum() / known.sum().clamp(min=1)
 
 
 def _known_years(y_seq: torch.Tensor, y_mask: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from monai.losses import DiceLoss
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 from torchmetrics.functional.classification import (
     binary_accuracy,
@@ -182,6 +183,43 @@ def test_a_training_step_changes_every_weight(loader, tmp_path, monkeypatch):
     assert unchanged == []
     assert 0 <= float(trainer.callback_metrics["train/auc"]) <= 1
     assert float(trainer.callback_metrics["val/loss"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "rates"),
+    [
+        (partial(OneCycleLR, max_lr=1.0, pct_start=0.5), None),
+        (partial(StepLR, step_size=1, gamma=0.1), [0.1, 0.01, 0.001]),
+        # a loss never falls by as much
+        (partial(ReduceLROnPlateau, patience=0, factor=0.1, threshold=0.99), [0.1, 0.1, 0.01]),
+    ],
+    ids=["each step", "each epoch", "on a plateau"],
+)
+def test_a_schedule_is_stepped_as_it_expects(loader, tmp_path, scheduler, rates):
+    class Rates(pl.Callback):
+        def on_train_batch_start(self, trainer, *_):
+            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    seen = []
+    optimizer = partial(torch.optim.SGD, lr=0.1)
+    classifier = Classifier(make_net(), optimizer=optimizer, scheduler=scheduler)
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        default_root_dir=tmp_path,
+        logger=False,
+        callbacks=[Rates()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(classifier, loader, loader)
+    steps = len(loader)
+    assert len(seen) == 3 * steps
+    if rates is None:
+        assert len(set(seen)) == len(seen)
+        assert max(seen) == pytest.approx(1.0, rel=0.2)
+    else:
+        assert seen == pytest.approx([rate for rate in rates for _ in range(steps)])
 
 
 def test_predictions_are_logits_in_order(loader, trainer):
