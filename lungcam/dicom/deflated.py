@@ -23,7 +23,7 @@ def save_deflated(dataset: FileDataset, path: Path) -> None:
     pydicom can write such files too, in ten times as long.
 
     Args:
-        dataset: Dataset with `file_meta`, whose transfer syntax is set.
+        dataset: Dataset with `file_meta`; its transfer syntax is set here.
         path: The file.
     """
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
