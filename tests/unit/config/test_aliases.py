@@ -1,6 +1,9 @@
 """Names of the previous version in a configuration, a checkpoint and on the command line."""
 
+import math
+
 import pytest
+import torch
 from hydra.utils import get_object
 
 from lungcam.callbacks import LogisticRefit
@@ -111,8 +114,9 @@ def test_an_alias_admits_nothing_else(target):
     "target", ["lungcam.callbacks.Localisation", "lungcam.callbacks.localisation.Localisation"]
 )
 def test_a_removed_callback_is_left_out_and_announced(capsys, target):
-    nodes = {"callbacks": {"localisation": {"_target_": target, "layer": "conv3"}, "other": {}}}
-    assert update_train_config(nodes) == {"callbacks": {"other": {}}}
+    callbacks = {"localisation": {"_target_": target, "layer": "conv3"}, "other": {}}
+    nodes = {"loss": {}, "callbacks": callbacks}
+    assert update_train_config(nodes) == {"loss": {}, "callbacks": {"other": {}}}
     assert update_targets({"list": [{"_target_": target}, 1]}) == {"list": [1]}
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"note: {target} is ignored: every run measures it now.")
@@ -120,8 +124,9 @@ def test_a_removed_callback_is_left_out_and_announced(capsys, target):
 
 def test_options_of_a_removed_callback_are_left_out(capsys):
     """An experiment's file may set them."""
-    nodes = {"callbacks": {"localisation": {"layer": "conv2"}, "checkpoint": {"_target_": "a"}}}
-    assert update_train_config(nodes) == {"callbacks": {"checkpoint": {"_target_": "a"}}}
+    callbacks = {"localisation": {"layer": "conv2"}, "checkpoint": {"_target_": "a"}}
+    nodes = update_train_config({"loss": {}, "callbacks": callbacks})
+    assert nodes == {"loss": {}, "callbacks": {"checkpoint": {"_target_": "a"}}}
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("note: callbacks.localisation is ignored: ")
 
@@ -144,10 +149,16 @@ def test_settings_of_a_removed_callback_are_dropped_from_the_command_line(capsys
     assert capsys.readouterr().out == ""
 
 
+def test_a_run_without_a_loss_has_the_only_one_of_its_version():
+    loss = instantiate(update_train_config({"seed": 0})["loss"], "loss")
+    assert loss(torch.zeros(1), torch.ones(1)).item() == pytest.approx(math.log(2))
+
+
 def test_current_names_are_not_touched(capsys):
     nodes = {
         "callbacks": {"refit": {"_target_": "lungcam.callbacks.LogisticRefit", "penalty": 3}},
         "model": {"_target_": "monai.networks.nets.resnet10", "block": [1, (2, 3)]},
+        "loss": {"_target_": "lungcam.training.losses.FocalLoss", "gamma": 1.0},
         "seed": 0,
     }
     assert update_train_config(nodes) == nodes | {
