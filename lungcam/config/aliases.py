@@ -20,8 +20,14 @@ REMOVED = {"lungcam.callbacks.Localisation": "every run measures it now"}
 REMOVED_NODE = ("callbacks", "localisation")
 REMOVED_KEYS = tuple(".".join((*REMOVED_NODE, *name)) for name in ((), ("layer",), ("method",)))
 
-# a run of the previous version, which is continued, names no loss
-ONLY_LOSS = {"_target_": "lungcam.training.losses.cross_entropy", "_partial_": True}
+# settings that a run of the previous version, which is continued, does not have
+LATER = {
+    "loss": {"_target_": "lungcam.training.losses.cross_entropy", "_partial_": True},
+    "init": None,
+    "init_names": {},
+    "init_lr": 1.0,
+    "freeze": [],
+}
 
 _announced: set[str] = set()
 
@@ -64,7 +70,7 @@ def update_targets(config: Any) -> Any:
 def update_train_config(nodes: dict[str, Any]) -> dict[str, Any]:
     """Return the plain configuration of `train.py` without names of the previous version."""
     group, name = REMOVED_NODE
-    nodes = {"loss": ONLY_LOSS} | update_targets(nodes)
+    nodes = LATER | update_targets(nodes)
     node = nodes.get(group, {}).get(name)
     # an experiment's file may set options of a node that conf/ no longer has
     if isinstance(node, dict) and "_target_" not in node:

@@ -23,6 +23,11 @@ def option(default: Any, meaning: str, *, choices: Sequence[str | None] = ()) ->
     return field(default=default, metadata={"meaning": meaning, "choices": tuple(choices)})
 
 
+def option_of(kind: type, meaning: str) -> Any:
+    """Declare a field of an options dataclass that is an empty list or dict by default."""
+    return field(default_factory=kind, metadata={"meaning": meaning, "choices": ()})
+
+
 def group(options: type, meaning: str = "") -> Any:
     """Declare a field that holds an options dataclass."""
     return field(default_factory=options, metadata={"meaning": meaning, "choices": ()})

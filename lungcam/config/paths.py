@@ -16,6 +16,7 @@ TRAIN_INPUTS = {
     "data.xml": EITHER,
     "data.nodules": FILE,
     "split.manifest": FILE,
+    "init": FILE,
 }
 # all settings with paths
 TRAIN_PATHS = ("cache", *TRAIN_INPUTS)
@@ -35,8 +36,8 @@ def check_train_paths(nodes: Mapping[str, Any]) -> None:
     """
     makes_root = str(nodes["data"].get("_target_")).startswith(MAKES_ITS_ROOT)
     for key, kind in TRAIN_INPUTS.items():
-        group, name = key.split(".")
-        value = nodes[group].get(name)
+        group, _, name = key.rpartition(".")
+        value = (nodes[group] if group else nodes).get(name)
         if key == "data.root" and makes_root:
             continue
         for path in value if isinstance(value, list) else [value]:

@@ -22,6 +22,7 @@ from lungcam.config.options import (
     group,
     nullable,
     option,
+    option_of,
 )
 from lungcam.errors import InputError
 
@@ -64,6 +65,12 @@ class TrainConfig:
     loader: LoaderOptions = group(LoaderOptions)
     monitor: MonitorOptions = group(MonitorOptions, "metric that chooses the best epoch")
     seed: int = option(0, "seed of the split, the weights and the order of the samples")
+    init: str | None = option(None, "file to start from: a checkpoint of lungcam, or a state dict")
+    init_names: dict[str, str] = option_of(dict, "beginnings of names in it, and those of the net")
+    init_lr: float = option(1.0, "learning rate of what is loaded, as a share of optimizer.lr")
+    freeze: list[str] = option_of(
+        list, "names of weights that are not trained, with * and ?; body: all but the last layer"
+    )
     resume: str | None = option(None, "folder of a stopped run, to continue it")
     cache: str = option("outputs/cache", "prepared scans and phantoms; safe to delete")
     prepare: str | None = option(

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torchio as tio
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from torch import nn
 
 from lungcam.callbacks import EpochSeed, LastCheckpoint, is_trained
 from lungcam.cohorts import Cohort, Sample
@@ -35,6 +36,7 @@ from lungcam.runtime.versions import versions
 from lungcam.tasks import Task, task_named
 from lungcam.training.checkpoint import METADATA_KEY, load_checkpoint
 from lungcam.training.classifier import Classifier
+from lungcam.training.initial_weights import Start, freeze, start_from
 from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
 from lungcam.training.losses import Loss
 from lungcam.training.trainer import make_trainer, rank_zero_first
@@ -89,7 +91,8 @@ def train(config: DictConfig) -> float | None:
     pl.seed_everything(nodes["seed"], workers=True)
     transforms = pipeline(_instantiate_group(nodes, "transforms"))
     augmentations = _augmentations(nodes)
-    classifier = _classifier(nodes, task)
+    net, start = _net(nodes)
+    classifier = _classifier(net, nodes, start=start, task=task)
     with rank_zero_first(session.trainer):
         cohort = task.label(instantiate(nodes["data"], "data"))
         data = _data_module(
@@ -101,6 +104,8 @@ def train(config: DictConfig) -> float | None:
         data.setup()
         task.initialise(classifier, data.splits["train"])
         _fit_loss(classifier.loss, data.splits["train"])
+        if start is not None:
+            data.notes.extend(_seen(start, data))
     _record_data(session, data, label_rule=cohort.label_rule)
     _fit(session, classifier, data=data)
     if rank() > 0:
@@ -276,10 +281,40 @@ def _instantiate_group(nodes: dict[str, Any], group: str) -> dict[str, Any]:
     return {name: instantiate(node, f"{group}.{name}") for name, node in nodes[group].items()}
 
 
-def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
-    """Make the net, with its optimizer and the weights of its losses."""
+def _net(nodes: dict[str, Any]) -> tuple[nn.Module, Start | None]:
+    """Make the net, and set its weights to those of a file if one is given."""
     net = instantiate(nodes["model"], "model")
     check_layer(net, nodes["explain"]["layer"], shape=nodes["view"]["shape"])
+    start = None
+    if nodes["init"] is not None:
+        start = start_from(net, Path(nodes["init"]), names=nodes["init_names"])
+        if rank() == 0:
+            print("\n".join(start.lines))
+    if nodes["freeze"]:
+        names = freeze(net, nodes["freeze"])
+        if rank() == 0:
+            print(f"{len(names)} of {len(list(net.parameters()))} tensors are not trained")
+    return net, start
+
+
+def _seen(start: Start, data: ScanDataModule) -> list[str]:
+    """Return a note if the net that a training starts from has seen scans that will test it."""
+    seen = {
+        split: sum(data.pixels[sample.sample_id] in start.pixels for sample in data.splits[split])
+        for split in ("val", "test")
+    }
+    if not any(seen.values()):
+        return []
+    return [
+        f"the net of init= was trained on {seen['test']} test scans and {seen['val']} validation "
+        "scans of this run: their figures are too good; split by split.manifest= as it was"
+    ]
+
+
+def _classifier(
+    net: nn.Module, nodes: dict[str, Any], *, start: Start | None, task: Task
+) -> Classifier:
+    """Wrap the net, with its optimizer, its loss and the weights of auxiliary losses."""
     scheduler = instantiate(nodes["scheduler"], "scheduler") if nodes["scheduler"] else None
     weights = nodes["auxiliary"]
     if min(weights.values()) < 0:
@@ -290,13 +325,17 @@ def _classifier(nodes: dict[str, Any], task: Task) -> Classifier:
         )
     if weights["attributes"] and not net.attributes:
         raise InputError("auxiliary.attributes: name some in model.attributes, or set it to 0.")
-    return task.classifier(
+    classifier = task.classifier(
         net,
         optimizer=instantiate(nodes["optimizer"], "optimizer"),
         scheduler=scheduler,
         auxiliary=AuxiliaryWeights(**weights),
         loss=instantiate(nodes["loss"], "loss"),
     )
+    if start is not None:
+        classifier.loaded = frozenset(start.loaded)
+        classifier.loaded_rate = nodes["init_lr"]
+    return classifier
 
 
 def _fit_loss(loss: Loss, train: Sequence[Sample]) -> None:

@@ -19,6 +19,7 @@ from torchmetrics.classification import (
 
 from lungcam.config.options import AuxiliaryWeights
 from lungcam.nets import LogitNet, attribute_loss, location_loss, outline_loss
+from lungcam.training.initial_weights import frozen_modules
 from lungcam.training.losses import Loss, cross_entropy
 
 
@@ -36,6 +37,10 @@ class Classifier(LogitNet, pl.LightningModule):
             stepped after each of them, otherwise after each epoch.
         auxiliary: Weights of auxiliary losses, in training; None for none.
         loss: Loss of each logit, see `lungcam.training.losses`.
+
+    Attributes:
+        loaded: Names of the net's parameters that were trained before.
+        loaded_rate: Their learning rate, as a share of that of the others.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class Classifier(LogitNet, pl.LightningModule):
         self.scheduler = scheduler
         self.auxiliary = auxiliary or AuxiliaryWeights()
         self.loss = loss
+        self.loaded: frozenset[str] = frozenset()
+        self.loaded_rate = 1.0
         metrics = MetricCollection(
             {
                 "auc": BinaryAUROC(),
@@ -68,8 +75,10 @@ class Classifier(LogitNet, pl.LightningModule):
         self._epoch_outputs: dict[str, list[tuple[torch.Tensor, ...]]] = {"train": [], "val": []}
 
     def on_train_epoch_start(self) -> None:
-        """Drop the outputs of an epoch that was interrupted."""
+        """Drop the outputs of an epoch that was interrupted, and let frozen statistics be."""
         self._epoch_outputs["train"].clear()
+        for module in frozen_modules(self.net):
+            module.eval()
 
     def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
         """Return a batch's loss, with those of outline, location and attributes."""
@@ -112,7 +121,13 @@ class Classifier(LogitNet, pl.LightningModule):
         """Make the optimizer and the learning rate's schedule."""
         if self.optimizer is None:
             raise RuntimeError("This classifier was made for prediction, without an optimizer.")
-        optimizer = self.optimizer(self.parameters())
+        own_rate = self.loaded if self.loaded_rate != 1 else ()
+        groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.net.named_parameters():
+            groups[name in own_rate].append(parameter)
+        optimizer = self.optimizer([{"params": part} for part in groups.values() if part])
+        if groups[True]:
+            optimizer.param_groups[-1]["lr"] *= self.loaded_rate
         if self.scheduler is None:
             return optimizer
         if "total_steps" not in signature(self.scheduler).parameters:

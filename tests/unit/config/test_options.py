@@ -1,5 +1,6 @@
 """Options are declared once: code, conf/ and docs/reference.md follow the dataclasses."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
@@ -66,6 +67,11 @@ def plain_text(markdown: str) -> str:
     return re.sub(r"\[(.*?)\]\(.*?\)", r"\1", markdown).replace("`", "")
 
 
+def default_of(item: Field) -> object:
+    """Return the default of an option, which may be an empty list or dict."""
+    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
+
+
 def as_yaml(value: object) -> object:
     """Return a default as YAML gives it back."""
     return yaml.safe_load(str(value)) if isinstance(value, str) else value
@@ -87,12 +93,12 @@ def test_yaml_files_have_the_values_and_comments_of_the_options(file, configurat
     for key, item in listed:
         if is_dataclass(item.type):
             assert comment_of[key] == describe(item), key
-        elif item.default != MISSING or key in comment_of:
+        elif default_of(item) != MISSING or key in comment_of:
             assert comment_of[key] == describe(item), key
             value = OmegaConf.to_container(node, resolve=False)
             for name in key.split("."):
                 value = value[name]
-            assert value == item.default, key
+            assert value == default_of(item), key
 
 
 def test_every_option_with_a_default_is_in_a_yaml_file():
@@ -102,7 +108,7 @@ def test_every_option_with_a_default_is_in_a_yaml_file():
             {"trainer": OmegaConf.load(ROOT / "conf/trainer/default.yaml")}, node
         )
         for key, item in settings(configuration):
-            if not is_dataclass(item.type) and item.default != MISSING:
+            if not is_dataclass(item.type) and default_of(item) != MISSING:
                 *sections, name = key.split(".")
                 assert name in (node[sections[0]] if sections else node), key
 
@@ -117,7 +123,7 @@ def test_the_reference_has_default_and_meaning_of_every_option(script):
             continue
         default, meaning = rows.pop(key)
         assert meaning.startswith(describe(item)), key
-        assert yaml.safe_load(default or MISSING) == as_yaml(item.default), key
+        assert yaml.safe_load(default or MISSING) == as_yaml(default_of(item)), key
     # what is left over are the groups, which choose a file each
     assert all(key not in dict(settings(configuration)) or "." not in key for key in rows)
 
@@ -146,7 +152,7 @@ def test_options_can_be_changed_after_composing(declared):
     node = OmegaConf.structured(declared)
     assert not OmegaConf.is_readonly(node)
     for item in fields(declared):
-        default = item.default
+        default = default_of(item)
         assert item.metadata["meaning"], item.name
         assert default == MISSING or default in (item.metadata["choices"] or (default,))
 

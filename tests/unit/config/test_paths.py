@@ -95,10 +95,10 @@ def test_a_file_in_the_way_of_a_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize("key", TRAIN_INPUTS)
 def test_every_input_of_a_training_is_checked(tmp_path, key):
-    group, name = key.split(".")
+    group, _, name = key.rpartition(".")
     nodes = train_nodes(tmp_path)
     check_train_paths(nodes)
-    nodes[group][name] = str(tmp_path / "gone")
+    (nodes[group] if group else nodes)[name] = str(tmp_path / "gone")
     with pytest.raises(InputError, match=rf"gone: there is no such .*; check {key}=\.$"):
         check_train_paths(nodes)
 

@@ -288,7 +288,9 @@ def test_plain_resolves_interpolations():
 def test_every_choice_composes(composer, group, choice):
     # settings that only the user knows, such as the folder of a data set
     node = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{choice}.yaml"), resolve=False)
-    mandatory = [f"{group}.{key}=given" for key, value in node.items() if value == "???"]
+    # an experiment's settings are those of the whole configuration
+    place = "" if group == "experiment" else f"{group}."
+    mandatory = [f"{place}{key}=given" for key, value in node.items() if value == "???"]
     config = composer("train", f"{group}={choice}", *GOES_WITH.get((group, choice), ()), *mandatory)
     nodes = plain(config)
     check_targets(nodes)
