@@ -12,7 +12,7 @@ TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-lo
 .PHONY: demo test test-all lint clean
 
 demo: .venv/ready
-	$(BIN)/python train.py model=small3d data=phantom
+	$(BIN)/python train.py model=small3d data=phantom data.n=240 trainer.max_epochs=8
 
 test: lint
 	$(TEST) -m "not slow"
