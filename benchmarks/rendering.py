@@ -43,7 +43,7 @@ HOW = """\
 A volume of {shape} voxels with two independent components, lungs with gradient opacity and heat,
 at {pixels} x {pixels} pixels, on {renderer}. Both mappers have the same transfer functions, light
 and step along the ray ({step} voxels); each frame has another camera position. *lungcam*: the
-mapper that `render.mapper=auto` chooses by timing, here `{chosen}`. *vtkSmartVolumeMapper*: with
+mapper that `render.mapper=auto` chooses, here `{chosen}`. *vtkSmartVolumeMapper*: with
 its defaults. Timed alternately in one process; median (least-most) of {frames} frames after the
 first one, which compiles and prepares; a mapper that takes over {limit} s draws no more.
 """
