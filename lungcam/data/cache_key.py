@@ -37,6 +37,7 @@ CODE = (
 # libraries that may change a voxel in another release
 LIBRARIES = (
     "connected-components-3d",
+    "isal",
     "nibabel",
     "numpy",
     "pydicom",

@@ -43,7 +43,7 @@ def test_every_key_is_listed_with_its_default(name, schema):
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         config = compose(name)
     in_groups = {"data", "view", "transforms", "model", "augmentation", "optimizer", "scheduler"}
-    in_groups |= {"trainer", "logger", "callbacks"}
+    in_groups |= {"trainer", "logger", "callbacks", "loss"}
     assert set(listed) == set(config) - in_groups
 
 
