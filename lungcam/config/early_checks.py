@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from lungcam.config.aliases import update_train_config
 from lungcam.config.paths import check_infer_paths, check_train_paths
 from lungcam.config.schema import InferConfig, TrainConfig, check_nodes, plain, refuse_missing
+from lungcam.errors import InputError
 
 
 def checked_train_nodes(config: DictConfig) -> dict[str, Any]:
@@ -18,6 +19,8 @@ def checked_train_nodes(config: DictConfig) -> dict[str, Any]:
     refuse_missing(config)
     nodes = update_train_config(plain(config))
     check_nodes(nodes, TrainConfig)
+    if nodes["freeze"] and nodes["init"] is None:
+        raise InputError("freeze: the weights would stay random; name a file with init=.")
     check_train_paths(nodes)
     return nodes
 

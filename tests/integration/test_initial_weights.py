@@ -49,4 +49,5 @@ def test_scans_that_the_net_has_seen_are_named(workplace, probe):
 
 def test_a_probe_of_nothing_is_refused(workplace, trained):
     done = command("train.py", "experiment=linear_probe", "model=small3d", *TINY, cwd=workplace)
-    assert (done.returncode, done.stderr) == (2, "lungcam: init: it must be set; add init=VALUE.\n")
+    message = "lungcam: freeze: the weights would stay random; name a file with init=.\n"
+    assert (done.returncode, done.stderr) == (2, message)
