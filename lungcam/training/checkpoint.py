@@ -27,12 +27,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         InputError: The file is not a checkpoint that lungcam wrote.
     """
     try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                # torch compresses nothing, and a few compressed bytes can fill the memory
-                if any(member.compress_type for member in archive.infolist()):
-                    raise ValueError("a compressed archive")
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        checkpoint = load_plain(file)
     except Exception as error:  # a damaged file makes torch raise nearly anything
         raise InputError(
             f"{file}: not a checkpoint of plain tensors and dicts; give one that lungcam wrote."
@@ -40,6 +35,20 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or METADATA_KEY not in checkpoint:
         raise InputError(f"{file}: not written by lungcam; train with {TRAIN_COMMAND} first.")
     return checkpoint
+
+
+def load_plain(file: Path) -> Any:
+    """Load a file of plain tensors and dicts without executing any code in it.
+
+    Raises:
+        Exception: It is damaged or something else; torch raises nearly anything.
+    """
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            # torch compresses nothing, and a few compressed bytes can fill the memory
+            if any(member.compress_type for member in archive.infolist()):
+                raise ValueError("a compressed archive")
+    return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def check_metadata(file: Path, checkpoint: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """A start of the training from weights that were trained before."""
 
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from lungcam.errors import InputError
-from lungcam.training.checkpoint import METADATA_KEY
+from lungcam.training.checkpoint import METADATA_KEY, load_plain
 
 # keys under which files hold their weights among other things
 NESTED = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights")
@@ -168,12 +167,7 @@ def frozen_modules(net: nn.Module) -> list[nn.Module]:
 
 def _load(file: Path) -> Mapping[str, Any]:
     try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                # torch compresses nothing, and a few compressed bytes can fill the memory
-                if any(member.compress_type for member in archive.infolist()):
-                    raise ValueError("a compressed archive")
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        content = load_plain(file)
     except Exception as error:  # a damaged file makes torch raise nearly anything
         raise InputError(
             f"{file}: not a file of plain tensors; save a state dict with torch.save."
