@@ -1,14 +1,19 @@
 """Hydra sweepers that survive a failed run. Hydra finds plugins only in this namespace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from lungcam.errors import InputError
-from lungcam.sweeps import Trial, finish, trial_of
+from lungcam.runtime.atomic import write_text
+from lungcam.runtime.lock import locked
+from lungcam.sweeps import Trial, finish, lacks_space, trial_of
+from lungcam.sweeps.sweep_folder import SETTINGS, claim_sweep_folder
 
 
 class Grid(BasicSweeper):
@@ -34,19 +39,28 @@ class Grid(BasicSweeper):
         batches = self.split_arguments(overrides, self.max_batch_size)
         for batch in batches:
             self.validate_batch_is_legal(batch)
-        folder = self._folder()
         trials: list[Trial] = []
-        for batch in batches:
-            trials += self._launch(batch, len(trials))
-        finish(trials, folder)
+        with self._own_folder() as folder:
+            for batch in batches:
+                trials += self._launch(batch, len(trials))
+            finish(trials, folder)
+            self._write_report(folder, trials)
         return trials
 
-    def _folder(self) -> Path:
-        """Make the sweep folder, with multirun.yaml as in Hydra's own sweeper."""
+    @contextmanager
+    def _own_folder(self) -> Iterator[Path]:
+        """Make the sweep folder, with multirun.yaml as in Hydra's own sweeper, and lock it."""
         folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
-        return folder
+        with locked(folder, key="hydra.sweep.dir"):
+            claim_sweep_folder(folder)
+            write_text(folder / SETTINGS, OmegaConf.to_yaml(self.config))
+            yield folder
+
+    def _write_report(self, folder: Path, trials: Sequence[Trial]) -> None:
+        # pages are not needed before the end
+        from lungcam.runs.sweep_report import write_sweep_report
+
+        write_sweep_report(folder, trials, arguments=list(self.config.hydra.overrides.task))
 
     def _launch(self, batch: Sequence[Sequence[str]], first: int) -> list[Trial]:
         jobs = self.launcher.launch(batch, initial_job_idx=first)
@@ -82,8 +96,8 @@ class Tpe(Grid):
             HydraException: A setting does not exist, or does not accept a value.
         """
         try:
+            import lungcam.sweeps.study  # noqa: F401 - it needs Optuna
             from lungcam.sweeps.space import read_space, sample_overrides
-            from lungcam.sweeps.study import Study
         except ModuleNotFoundError as error:
             if error.name != "optuna":
                 raise
@@ -99,7 +113,13 @@ class Tpe(Grid):
                 "'optimizer.lr=tag(log,interval(1e-4,1e-2))'."
             )
         self.validate_batch_is_legal([[*fixed, *chosen] for chosen in sample_overrides(space)])
-        folder = self._folder()
+        with self._own_folder() as folder:
+            return self._search(folder, fixed, space=space)
+
+    def _search(self, folder: Path, fixed: list[str], *, space: Any) -> list[Trial]:
+        """Run the trials that are missing in a sweep folder."""
+        from lungcam.sweeps.study import Study
+
         study = Study(folder, fixed, space=space, seed=self.seed, parallel=self.n_jobs > 1)
         earlier = study.trials
         if earlier:
@@ -111,7 +131,13 @@ class Tpe(Grid):
             proposals = study.ask(min(self.n_jobs, self.n_trials - len(trials)))
             batch = [overrides for _, overrides in proposals]
             for trial in self._launch(batch, proposals[0][0]):
+                if lacks_space(trial.error):
+                    # the next trials would fail, too: the same command repeats this one
+                    raise trial.error
                 study.tell(trial)
                 trials.append(trial)
-        finish(trials, folder, search=True)
+        # distributions of choices have no scale
+        logarithmic = {key for key, item in space.items() if getattr(item, "log", False)}
+        finish(trials, folder, search=True, logarithmic=logarithmic)
+        self._write_report(folder, trials)
         return trials

@@ -4,7 +4,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lungcam.errors import InputError
+from lungcam.errors import InputError, plain_text
+
+# texts in the place of an identifier or a value that mean that there is none, in lower case
+NONE = (
+    "",
+    "-",
+    "--",
+    "?",
+    "n/a",
+    "na",
+    "<na>",
+    "nan",
+    "nat",
+    "nil",
+    "none",
+    "null",
+    "undefined",
+)
 
 Outcome = Literal["refused", "repaired", "skipped", "flagged"]
 
@@ -48,7 +65,15 @@ class ScanCheck:
 
     def add(self, code: str, outcome: Outcome, *, message: str, remedy: str = "") -> None:
         """Add a finding; see `Finding` for the arguments."""
-        self.findings.append(Finding(code=code, outcome=outcome, message=message, remedy=remedy))
+        self.findings.append(
+            Finding(
+                code=code,
+                outcome=outcome,
+                # file names and headers are anyone's
+                message=plain_text(message),
+                remedy=plain_text(remedy),
+            )
+        )
 
     def with_outcome(self, *outcomes: Outcome) -> list[Finding]:
         """Return the findings with any of these outcomes."""
@@ -66,7 +91,7 @@ class ScanCheck:
         sentences = [
             finding.sentence for outcome in order for finding in self.with_outcome(outcome)
         ]
-        return f"{self.scan}: {' '.join(sentences) or 'no fault found.'}"
+        return f"{plain_text(self.scan)}: {' '.join(sentences) or 'no fault found.'}"
 
     def as_dict(self) -> dict[str, object]:
         """Return a dictionary for JSON."""

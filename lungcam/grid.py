@@ -4,6 +4,7 @@ Everything that moves between grids (scan to network input, heat-map to scan) go
 `resample`, so that a single function decides on a voxel's position.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,13 @@ class Grid:
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world([side.start for side in box])
         return Grid(tuple(side.stop - side.start for side in box), affine)
+
+    def mirror(self, axes: Sequence[int]) -> "Grid":
+        """Return the grid of the same voxel centres, counted from the other end along some axes."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_world([self.shape[a] - 1 if a in axes else 0 for a in range(3)])
+        affine[:3, list(axes)] *= -1
+        return Grid(self.shape, affine)
 
     @cached_property
     def canonical(self) -> "Grid":
@@ -109,13 +117,8 @@ def resample(
     """
     step = np.linalg.solve(source.affine, target.affine)
     linear = step[:3, :3]
-    # source axis of each target axis
-    source_axes = [int(axis) for axis in np.argmax(np.abs(linear), axis=0)]
-    deviation = linear.copy()
-    deviation[source_axes, range(3)] = 0
-    # distance, in source voxels, of the target's last voxel from the source's axes
-    largest = np.abs(deviation @ np.diag(target.shape)).max()
-    if sorted(source_axes) != [0, 1, 2] or largest > 1e-2:
+    source_axes = _source_axes(linear, target.shape)
+    if source_axes is None:
         raise ValueError("The axes of the two grids are not parallel.")
     weights = {}
     for target_axis, axis in enumerate(source_axes):
@@ -136,6 +139,27 @@ def resample(
         volume[tuple(read)], weights, shrinkage=shrinkage, outside=np.float32(outside)
     )
     return values.transpose(source_axes)
+
+
+def are_parallel(source: Grid, target: Grid) -> bool:
+    """Return True if the axes of two grids are parallel, so that `resample` takes them."""
+    linear = np.linalg.solve(source.affine, target.affine)[:3, :3]
+    return _source_axes(linear, target.shape) is not None
+
+
+def _source_axes(linear: np.ndarray, shape: tuple[int, int, int]) -> list[int] | None:
+    """Return the source axis of each target axis, None if their axes are not parallel.
+
+    Args:
+        linear: `(3, 3)` step of a target voxel along each axis, in source voxels.
+        shape: Voxels of the target.
+    """
+    axes = [int(axis) for axis in np.argmax(np.abs(linear), axis=0)]
+    deviation = linear.copy()
+    deviation[axes, range(3)] = 0
+    # distance, in source voxels, of the target's last voxel from the source's axes
+    largest = np.abs(deviation @ np.diag(shape)).max()
+    return axes if sorted(axes) == [0, 1, 2] and largest <= 1e-2 else None
 
 
 def _interpolate(

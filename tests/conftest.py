@@ -1,4 +1,4 @@
-"""Fixtures that several tests share, shares of the processors, and the line on skipped tests."""
+"""Fixtures that several tests share, shares of the processors, and what is written at the end."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from .attacks.tally import Tallies
 
 ROOT = Path(__file__).parents[1]
 # read when the libraries are loaded: OpenMP (torch, oneDNN), OpenBLAS (numpy), ITK, VTK, Mesa
@@ -18,6 +20,16 @@ THREADS = (
 )
 
 
+TALLIES = Tallies()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `make attacks`."""
+    group = parser.getgroup("attacks")
+    group.addoption("--all-moments", action="store_true", help="end jobs at all moments, not a few")
+    group.addoption("--attacks-table", type=Path, help="write the table of the attacks to a file")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give each of several workers, and its commands, an equal share of the processors."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -26,8 +38,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(dict.fromkeys(THREADS, share))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write one line on the tests that were skipped, by reason."""
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the cases of the attacks."""
+    TALLIES.add(report)
+
+
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
+    """Write one line on the tests that were skipped, by reason, and the table of the attacks."""
+    file = terminalreporter.config.getoption("attacks_table")
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(TALLIES.table(), encoding="utf-8")
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])

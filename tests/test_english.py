@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("lungcam", "hydra_plugins", "conf", "docs", "benchmarks", "tests")
+FOLDERS = ("lungcam", "hydra_plugins", "conf", "docs", "benchmarks", "scripts", "tests")
 FILES = sorted(
     path
     for path in [*ROOT.glob("*.py"), *ROOT.glob("*.md"), *ROOT.glob("*.toml")]

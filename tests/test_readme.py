@@ -41,9 +41,9 @@ def run(line: str, cwd: Path, *more: str) -> subprocess.CompletedProcess:
 
 def test_readme_lists_the_commands():
     targets = {line.split()[1] for line in commands() if line.startswith("make ")}
-    assert targets == {"demo", "test", "test-all"}
+    assert targets == {"install", "demo", "test", "test-all"}
     scripts = [line.split()[1] for line in commands() if line.startswith("python ")]
-    assert scripts == ["train.py", "train.py", "infer.py", "train.py", "-m"]
+    assert scripts == ["infer.py", "train.py", "train.py", "infer.py", "train.py", "-m"]
 
 
 def test_make_targets_exist():
@@ -61,7 +61,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def test_train_then_infer(place):
-    train, _, infer, _, check = (line for line in commands() if line.startswith("python "))
+    lidc, train, _, infer, _, check = (line for line in commands() if line.startswith("python "))
     done = run(train, place, *SMALL)
     assert done.returncode == 0, done.stderr
     (folder,) = (place / "outputs" / "runs").iterdir()
@@ -72,6 +72,9 @@ def test_train_then_infer(place):
     results = place / "outputs" / "infer" / "phantom-0000"
     for name in ("prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"):
         assert (results / name).is_file()
+    done = run(re.sub(r"scan=\S+", f"scan={scan} out=found", lidc), place)
+    assert done.returncode == 0, done.stderr
+    assert (place / "found" / "phantom-0000" / "report.html").is_file()
     _, *arguments = shlex.split(check.replace("path/to/scans", str(scan)))
     done = subprocess.run(
         [sys.executable, *arguments], cwd=place, capture_output=True, text=True, check=False

@@ -6,6 +6,8 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from lungcam.errors import InputError
+
 
 class LogisticRefit(pl.Callback):
     """Fit the layer from measures to logit by logistic regression after the last epoch.
@@ -24,6 +26,18 @@ class LogisticRefit(pl.Callback):
             raise ValueError(f"penalty={penalty}: give more than 0.")
         self.penalty = penalty
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a net that does not learn a label.
+
+        Raises:
+            InputError: It answers another task.
+        """
+        if not getattr(pl_module, "binary", True):
+            raise InputError(
+                "callbacks: LogisticRefit fits a label of 0 and 1; leave it out, with ~callbacks."
+                "judge in experiment=lidc_nodules."
+            )
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Fit, before the last validation and the checkpoint that follows it."""
         if trainer.state.fn != "fit" or trainer.current_epoch + 1 < trainer.max_epochs:
@@ -41,7 +55,7 @@ class LogisticRefit(pl.Callback):
                     labels.append(batch["label"])
         finally:
             handle.remove()
-        measures, label = torch.cat(features).double().cpu().numpy(), torch.cat(labels).numpy()
+        measures, label = torch.cat(features).cpu().double().numpy(), torch.cat(labels).numpy()
         known = label >= 0
         weight, bias = fit_logistic(measures[known], label[known], penalty=self.penalty)
         with torch.no_grad():

@@ -73,6 +73,8 @@ class LastCheckpoint(pl.Callback):
             count["ready"] = count["completed"]
 
     def _save(self, trainer: pl.Trainer) -> None:
+        if trainer.fast_dev_run:
+            return
         # everything that the checkpoint counts as logged must be on disk
         for logger in trainer.loggers:
             logger.save()

@@ -1,22 +1,27 @@
 """Frame of every command: paths as the user types them, one-line errors and exit codes."""
 
 import errno
+import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
-from io import TextIOBase
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from lungcam.cli.signals import end_on_sigterm
+from lungcam.cli.streams import release_output, safe_streams
+from lungcam.config.paths import expand
 from lungcam.errors import DefectError, InputError
 
 DONE, DEFECT, BAD_INPUT = 0, 1, 2
+# 128 and the number of the signal, as shells have it
+INTERRUPTED, CLOSED_PIPE = 130, 141
 # faults of a path or a disk, which the user can remove
 USERS_ERRNO = (
     errno.EACCES,
@@ -28,17 +33,16 @@ USERS_ERRNO = (
     errno.EISDIR,
     errno.EEXIST,
     errno.ENAMETOOLONG,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
 )
 # keys that take several paths, in brackets
-LIST_KEYS = ("data.table",)
+LIST_KEYS = ("ckpt", "prior", "data.table")
 MULTIRUN = ("-m", "--multirun")
-# launchers of Hydra, and the extra of lungcam that installs each
-LAUNCHERS = {
-    "joblib": "joblib",
-    "submitit_local": "submitit",
-    "submitit_slurm": "submitit",
-    "ray": "ray",
-}
 
 
 def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -67,6 +71,8 @@ def quote_paths(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         if equals and key in keys and not value:
             raise InputError(f"{key}=: no path is given; add one, or leave {key} out.")
         if equals and key in keys and not typed_quoted and not listed and value != "null":
+            # a shell leaves the `~` in KEY=~/PATH to us
+            value = str(expand(value)) if value.startswith("~") else value
             value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
             argument = f"{key}={QuotedString(value, Quote.single).with_quotes()}"
         quoted.append(argument)
@@ -77,23 +83,26 @@ def run(
     main: Callable[[], None],
     paths: Sequence[str] = (),
     *,
+    name: str = "train",
     rewrites: Sequence[Callable[[Sequence[str]], list[str]]] = (),
 ) -> None:
     """Run a Hydra application and end the process with lungcam's exit codes.
 
     0: done. 2: the user's input is at fault; one line names it. 1: a defect of lungcam, with a
-    traceback or with one line that names the file that has it.
+    traceback or with one line that names the file that has it. 130: Ctrl-C. 143: SIGTERM. 141: the
+    program that read the output has ended.
 
     Args:
         main: Function decorated with `hydra.main`.
         paths: Keys with paths as their values.
+        name: Name of its configuration, `train` or `infer`.
         rewrites: Functions that change the arguments, in this order, before they are read.
     """
     # Hydra then raises where it would print several lines and exit with 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # an installed command is called by its bare name
     script = sys.argv[0] if sys.argv[0].endswith(".py") else Path(sys.argv[0]).stem
-    with exit_codes(script), redirect_stderr(_WithoutHydraLine(sys.stderr)):
+    with exit_codes(script, name=name):
         arguments = list(sys.argv[1:])
         for rewrite in rewrites:
             arguments = rewrite(arguments)
@@ -104,76 +113,83 @@ def run(
 
 
 @contextmanager
-def exit_codes(script: str) -> Iterator[None]:
-    """End the process with 2 and one line if the block finds the user's input at fault.
+def exit_codes(script: str, *, name: str = "train") -> Iterator[None]:
+    """End the process with lungcam's exit codes, and with one line if the user is to act.
 
     Args:
         script: Entry script of the configuration, for the remedy.
+        name: Name of the configuration.
     """
-    try:
-        yield
-    except InputError as error:
-        message = str(error)
-    except (HydraException, OmegaConfBaseException) as error:
-        message = f"{_first_line(error)} {_remedy(error, script)}"
-    except OSError as error:
-        if error.errno not in USERS_ERRNO or error.filename is None:
-            raise
-        message = f"{error.filename}: {error.strerror}; check path, rights and space."
-    except DefectError as error:
-        print_error(str(error))
-        sys.exit(DEFECT)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    else:
-        return
-    print_error(message)
-    sys.exit(BAD_INPUT)
+    end_on_sigterm()
+    # a log that cannot be written is no reason for a traceback
+    logging.raiseExceptions = False
+    threading.excepthook = _report_thread
+    with safe_streams():
+        try:
+            yield
+            sys.stdout.flush()
+            return
+        except BaseException as error:
+            code, message = _ending(error, script, name)
+            if code is None:
+                raise
+        if message:
+            print_error(message)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            release_output()
+        sys.exit(code)
 
 
-class _WithoutHydraLine(TextIOBase):
-    """Stream without the line that Hydra puts before every error of a job.
+def _report_thread(ended: threading.ExceptHookArgs) -> None:
+    """Print the traceback of a thread, unless it lacks space or rights: its user raises that, too.
 
-    Ending the process inside the job, before Hydra sees the error, would kill a sweep's other jobs.
+    TensorBoard writes in a thread, and raises the error again when the next value is logged.
     """
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if text.startswith("Error executing job with overrides"):
-            return len(text)
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
+    error = ended.exc_value
+    if not (isinstance(error, OSError) and error.errno in USERS_ERRNO):
+        threading.__excepthook__(ended)
 
 
-def _first_line(error: BaseException) -> str:
-    """Return the message of a configuration error in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # where a file is at fault, Hydra names it first and the error on the next line
-    message = " ".join(lines[:2]) if lines[:1] and lines[0].endswith(":") else "".join(lines[:1])
-    cause = str(error.__cause__ or "").strip().splitlines()[:1]
-    if cause and cause[0] not in message:
-        message = f"{message} {cause[0]}"
-    return message.rstrip(".") + "."
+def _ending(error: BaseException, script: str, name: str) -> tuple[int | str | None, str]:
+    """Return exit code and message of an error; no code for a defect, which keeps its traceback."""
+    if isinstance(error, InputError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        # it reads conf/, which a command that goes well need not
+        from lungcam.cli.refusals import describe_refusal
 
-
-def _remedy(error: BaseException, script: str) -> str:
-    """Return the remedy of a configuration error."""
-    for name, extra in LAUNCHERS.items():
-        if f"'hydra/launcher/{name}'" in str(error):
-            return f"Install it: pip install 'lungcam[{extra}]'."
-    return f"`{script} --help` lists the groups, `--cfg job` the keys."
+        return BAD_INPUT, describe_refusal(error, script, name=name)
+    if isinstance(error, DefectError):
+        return DEFECT, str(error)
+    if isinstance(error, BrokenPipeError) and error.filename is None:
+        return CLOSED_PIPE, "stopped: the program that read the output has ended."
+    missing = isinstance(error, FileNotFoundError) and error.filename is not None
+    if missing or (isinstance(error, OSError) and error.errno in USERS_ERRNO):
+        name = "the output" if error.filename is None else os.fsdecode(error.filename)
+        return BAD_INPUT, f"{name}: {error.strerror}; check path, rights and space."
+    if isinstance(error, MemoryError):
+        return BAD_INPUT, "the memory is not enough; close other programs, or lower the settings."
+    # Lightning turns Ctrl-C into an exit with 1
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+        return INTERRUPTED, ""
+    if isinstance(error, SystemExit):
+        return (DONE if error.code is None else error.code), ""
+    return None, ""
 
 
 def print_error(message: str) -> None:
     """Print the message that ends a command in one line."""
-    print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):
+        _end_progress_bars()
+    with suppress(OSError):
+        print(f"lungcam: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _end_progress_bars() -> None:
+    """End the lines of progress bars that an error has left open: a message would stand in them."""
+    tqdm = sys.modules.get("tqdm.std")
+    for bar in list(getattr(tqdm.tqdm, "_instances", ())) if tqdm else ():
+        bar.close()
+    sys.stdout.flush()

@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lungcam.cli.app import DONE, quote_paths
+from lungcam.cli.plugins import import_plugins
 from lungcam.config.aliases import drop_removed_settings
 from lungcam.config.paths import TRAIN_PATHS, check_train_paths
 from lungcam.config.schema import (
@@ -21,7 +22,18 @@ from lungcam.errors import InputError
 from lungcam.runtime.versions import CONFIG_FOLDER
 
 # nodes of conf/train.yaml that determine a cohort; others need a running job to be resolved
-NODES = ("data", "view", "lungs", "transforms", "model", "split", "auxiliary", "seed", "cache")
+NODES = (
+    "task",
+    "data",
+    "view",
+    "lungs",
+    "transforms",
+    "model",
+    "split",
+    "auxiliary",
+    "seed",
+    "cache",
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -38,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     folders = [name.removeprefix("out=") for name in arguments if name.startswith("out=")]
     overrides = [argument for argument in arguments if not argument.startswith("out=")]
     overrides = quote_paths(drop_removed_settings(overrides), TRAIN_PATHS)
-    nodes = _compose(overrides)
+    nodes = _compose(import_plugins(overrides))
     # slow to load
     from lungcam.runs.check_cohort import check_cohort
 

@@ -1,75 +1,46 @@
-"""Commands of `python -m lungcam`: help, parsing, and the choice of the module that runs one."""
+"""Commands of `lungcam`, or `python -m lungcam`: help, parsing, and the module that runs each."""
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from lungcam.cli.app import DONE
+from lungcam import __version__
+from lungcam.cli.app import DONE, exit_codes
+from lungcam.cli.command_help import SUMMARIES, command_help, overview
+from lungcam.config.suggestions import did_you_mean, no_such
 from lungcam.errors import InputError
+from lungcam.runtime.versions import TRAIN_COMMAND
 
-HELP = """\
-python -m lungcam check PATH... [view=lungs|nodule] [mask=NAME] [series=UID] [out=DIR]
-
-  Reads every scan under the paths and prints one line for each: ok, LOOK (usable, but a person
-  should look) or REFUSED, with every finding, its place and the remedy.
-
-  view=lungs    expects a whole chest and checks the lung mask (default)
-  view=nodule   accepts crops around a nodule
-  mask=cavity   lung mask to check: recipe, closed or cavity
-  series=UID    series to read where a folder holds several
-  out=DIR       writes check.json, and masks.png with a thumbnail of every mask
-
-python -m lungcam check data=NAME [KEY=VALUE]... [out=DIR]
-
-  Describes the cohort of a training with the same settings (data=lidc data.root=PATH view=nodule):
-  samples, labels, patients, samples that are left out and why, scans of two patients, and an
-  estimate of disk space and time. Nothing is prepared.
-
-  out=DIR       writes samples.csv, the table of the cohort, which data=table reads
-
-python -m lungcam phantom OUT layout=luna16|lidc|nlst|nlst_risk [n=N] [seed=N] [difficulty=X]
-                              [matrix=N] [pattern=X]
-
-  Writes synthetic phantoms into the folder OUT with the scans, tables and annotations of the data
-  set, and prints the command that trains on them. After an interruption it continues.
-
-  n=40            phantoms: half malignant, a quarter benign, a quarter healthy
-  seed=0          another seed gives another cohort
-  difficulty=0.3  from 0 (easy) to 1 (hard)
-  matrix=192      rows and columns of a slice
-  pattern=0.8     nlst_risk, with years of follow-up: share of the people with cancer in whom a
-                  faint pattern precedes it; 0 for none
-
-python -m lungcam cache info|clear [cache=DIR] [stale=true]
-
-  info describes the cache of prepared inputs: number, size and age, which of them this version can
-  use, and which are damaged. clear removes them, and no file of others; train.py prepares again
-  what it needs.
-
-  cache=outputs/cache  as for train.py
-  stale=true           clears only damaged files, leftovers and inputs of other versions
-
-python -m lungcam compare RUN_A RUN_B [split=test] [out=DIR]
-
-  Compares two training runs, or two cross-validations, on the samples that both predicted: each
-  AUC, and the difference with its 95 % interval and p by a paired bootstrap over patients.
-
-  split=test    or val
-  out=DIR       writes compare.json
-
-Exit codes: 0 done, 2 the input is at fault or a scan is not usable. Research use only.
-"""
+# commands of Hydra, with a module of their own
+HYDRAS = ("train", "infer")
+HELP_FLAGS = ("-h", "--help")
 # the settings of each command; its module has a function run(paths, settings)
 SETTINGS = {
-    "check": ("view", "mask", "series", "out"),
+    "check": ("view", "mask", "series", "time", "tilt", "out"),
     "cache": ("cache", "stale"),
     "compare": ("split", "out"),
+    "completion": (),
+    "export": ("ckpt", "out", "scan", "series", "plugins"),
+    "luna25": ("input", "output", "ckpt", "tta", "plugins"),
     "phantom": ("layout", "n", "seed", "difficulty", "matrix", "pattern"),
 }
 
 
+def run_command() -> None:
+    """Run the command line of `lungcam` and end the process with lungcam's exit codes."""
+    command, *rest = sys.argv[1:] or [""]
+    if command in HYDRAS:
+        # the name by which messages call it
+        sys.argv[:] = [f"lungcam {command}", *rest]
+        import_module(f"lungcam.cli.{command}").main()
+        return
+    with exit_codes(TRAIN_COMMAND):
+        sys.exit(main(sys.argv[1:]))
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code.
+    """Run a small command and return its exit code.
 
     Args:
         arguments: The command, its paths and its settings.
@@ -77,20 +48,26 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: There is no such command, setting or option.
     """
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP)
+    if not arguments or arguments[0] in (*HELP_FLAGS, "help"):
+        print(overview())
         return DONE
     command, *rest = arguments
+    if command in ("--version", "-V"):
+        print(f"lungcam {__version__}")
+        return DONE
     if command not in SETTINGS:
         raise InputError(
-            f"{command}: there is no such command; the commands are: {', '.join(SETTINGS)}."
+            f"{command}: there is no such command; the commands are: {', '.join(SUMMARIES)}."
+            f"{did_you_mean(command, SUMMARIES)}"
         )
-    if "--help" in rest:
-        print(HELP)
+    if set(HELP_FLAGS) & set(rest):
+        print(command_help(command))
         return DONE
     # the modules load slowly
     if command == "check" and any(argument.startswith("data=") for argument in rest):
         return import_module("lungcam.cli.check_cohort").run(rest)
+    if command == "completion":
+        return import_module("lungcam.cli.completion").run(rest)
     paths, settings = _parse(rest, SETTINGS[command])
     return import_module(f"lungcam.cli.{command}").run(paths, settings)
 
@@ -103,7 +80,7 @@ def _parse(arguments: Sequence[str], names: Sequence[str]) -> tuple[list[Path], 
         if equals and name in names:
             settings[name] = value
         elif equals and name.isidentifier() and not Path(argument).exists():
-            raise InputError(f"{name}: there is no such setting; it takes {', '.join(names)}.")
+            raise InputError(f"{name}: {no_such('setting', name, names)}")
         elif argument.startswith("-"):
             raise InputError(f"{argument}: there is no such option; settings are KEY=VALUE.")
         else:

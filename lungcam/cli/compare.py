@@ -15,7 +15,8 @@ from lungcam.errors import InputError
 from lungcam.metrics import INTERVAL_RULE, PAIRED_RULE, auc_interval, paired_difference
 from lungcam.metrics.resampling import json_interval, json_number
 from lungcam.metrics.summary import p_value, with_interval
-from lungcam.runtime.atomic import write_text
+from lungcam.runtime.atomic import write_json
+from lungcam.runtime.written import keep_record, open_record
 
 COLUMNS = ("sample_id", "patient_id", "split", "label", "probability")
 
@@ -39,10 +40,13 @@ def run(paths: Sequence[Path], settings: Mapping[str, str]) -> int:
     if len(paths) != 2:
         raise InputError("compare: name two runs: python -m lungcam compare RUN_A RUN_B")
     first, second = paths
+    out = Path(settings.get("out", ""))
+    if "out" in settings:
+        open_record(out).refuse_foreign([out / "compare.json"])
     comparison = compare(first, second, split=settings.get("split", "test"))
     if "out" in settings:
-        text = json.dumps(comparison, indent=2) + "\n"
-        write_text(Path(settings["out"]) / "compare.json", text)
+        keep_record(out)
+        write_json(out / "compare.json", comparison)
     print(_describe(comparison, first, second))
     return DONE
 
@@ -113,7 +117,10 @@ def read_predictions(run: Path, split: str) -> dict[str, Prediction]:
         rows = list(csv.DictReader(stream))
     missing = [name for name in COLUMNS if not rows or name not in rows[0]]
     if missing:
-        raise InputError(f"{file}: no column {', '.join(missing)}; give one that train.py wrote.")
+        raise InputError(
+            f"{file}: no column {', '.join(missing)}; give one that train.py wrote with "
+            "task=malignancy or task=risk."
+        )
     predictions: dict[str, Prediction] = {}
     for line, row in enumerate(rows, 2):
         if row["split"] != split:

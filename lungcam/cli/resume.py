@@ -4,15 +4,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from lungcam.cli.app import DONE, MULTIRUN, quote_paths
+from lungcam.cli.plugins import plugin_names, without_plugins
+from lungcam.config.instantiate import distrust_configuration
+from lungcam.config.plugins import load_plugins
 from lungcam.errors import InputError
 from lungcam.runtime.distributed import rank
+from lungcam.training.own_run import check_resumed_code
 
 # settings of where and how fast a run computes; they change no result
-MAY_CHANGE = ("cache", "loader.workers", "trainer.gpus")
+MAY_CHANGE = ("cache", "loader.workers", "trainer.accelerator", "trainer.gpus", "plugins")
 
 
 def resume_arguments(arguments: Sequence[str]) -> list[str]:
@@ -46,10 +51,10 @@ def resume_arguments(arguments: Sequence[str]) -> list[str]:
         if rank() == 0:
             print(f"{folder}: this run is finished (metrics.json is there); nothing to do.")
         sys.exit(DONE)
+    _settle_code(folder, plugin_names(others))
     # a relative cache= is relative to the present folder
-    others = [_absolute_cache(argument) for argument in others]
-    started = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd
-    if Path(started).is_dir():
+    others = [_absolute_cache(argument) for argument in without_plugins(others)]
+    if (started := _started_in(folder)) is not None:
         os.chdir(started)
     folders = (f"hydra.run.dir={folder}", f"++resume={folder}")
     return [
@@ -59,6 +64,51 @@ def resume_arguments(arguments: Sequence[str]) -> list[str]:
         # keep the record of the first start
         "hydra.output_subdir=null",
     ]
+
+
+def _load(folder: Path, name: str) -> Any:
+    """Read a file of the stored configuration as plain values.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    try:
+        return OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / name))
+    # YAML and OmegaConf raise nearly anything for damaged bytes
+    except Exception as error:
+        raise InputError(
+            f"{folder}: its .hydra/{name} is damaged; give the run's own command again."
+        ) from error
+
+
+def _started_in(folder: Path) -> Path | None:
+    """Return the folder in which a run was started, None if there is no such folder any more."""
+    node = _load(folder, "hydra.yaml")
+    for key in ("hydra", "runtime", "cwd"):
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, str):
+        raise InputError(f"{folder}: its .hydra/hydra.yaml names no folder; check resume=.")
+    try:
+        return Path(node) if Path(node).is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _settle_code(folder: Path, given: Sequence[str] | None) -> None:
+    """Import what a run needs of the user's own code, if they have vouched for it.
+
+    Raises:
+        InputError: They have not, or the stored configuration would direct Hydra itself.
+    """
+    nodes = _load(folder, "config.yaml")
+    if not isinstance(nodes, dict) or {"hydra", "defaults"} & set(nodes):
+        raise InputError(
+            f"{folder}: its .hydra/config.yaml was not written by a training; check resume=."
+        )
+    plugins = check_resumed_code(folder, nodes, given=given or ())
+    if plugins is None:
+        distrust_configuration()
+    load_plugins(given or plugins or ())
 
 
 def _refuse_changes(arguments: Sequence[str]) -> None:

@@ -1,5 +1,5 @@
 """Cohorts: each reader turns a data set into one table of samples."""
 
-from lungcam.cohorts.sample import Cohort, Sample, ScanNodule
+from lungcam.cohorts.sample import Cohort, Quantity, Sample, ScanNodule
 
-__all__ = ["Cohort", "Sample", "ScanNodule"]
+__all__ = ["Cohort", "Quantity", "Sample", "ScanNodule"]

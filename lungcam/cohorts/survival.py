@@ -82,7 +82,7 @@ def risk_cohort(cohort: Cohort, years: int = HORIZON_YEARS) -> Cohort:
     if len(samples) < len(cohort.samples):
         dropped = len(cohort.samples) - len(samples)
         notes.append(f"left out, since no time to event is known: {dropped} samples")
-    return Cohort(samples, rule, notes)
+    return replace(cohort, samples=samples, label_rule=rule, notes=notes)
 
 
 def sample_targets(

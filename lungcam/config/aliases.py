@@ -27,6 +27,8 @@ LATER = {
     "init_names": {},
     "init_lr": 1.0,
     "freeze": [],
+    "metrics": {},
+    "plugins": [],
 }
 
 _announced: set[str] = set()

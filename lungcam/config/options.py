@@ -11,6 +11,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+# devices to compute on; mps is the GPU of Apple's processors
+ACCELERATORS = ("auto", "cpu", "gpu", "mps")
+
 
 def option(default: Any, meaning: str, *, choices: Sequence[str | None] = ()) -> Any:
     """Declare a field of an options dataclass.
@@ -98,10 +101,36 @@ class LungsOptions:
 
 
 @dataclass(kw_only=True)
+class GivenLungsOptions:
+    """Lungs of another program, for one scan."""
+
+    mask: str | None = option(
+        None, "mask of the lungs, a file or TotalSegmentator's folder; null: found by their air"
+    )
+    segment: Any = option(
+        None, "its labels, segments or regions that are lung, [A,B]; null: known by name or program"
+    )
+
+
+@dataclass(kw_only=True)
+class DicomOptions:
+    """Results as DICOM objects; see `lungcam.dicom`."""
+
+    write: bool = option(False, "write them; dicom=true for short")
+    patient: str = option(
+        "empty",
+        "attributes of patient and study: left empty, or kept as in the scan",
+        choices=("empty", "keep"),
+    )
+
+
+@dataclass(kw_only=True)
 class ExplainOptions:
     """Heat-maps, and how they are evaluated."""
 
-    layer: str = option(MISSING, "layer of the network; each model names its own")
+    layer: str = option(
+        MISSING, "layer of the network; each model names its own, and auto chooses one"
+    )
     method: str = option(
         "gradcam",
         "heat-map method",
@@ -110,6 +139,7 @@ class ExplainOptions:
     evidence: str = option(
         "both", "evidence to show (both is signed)", choices=("both", "for", "against")
     )
+    class_name: str | None = option(None, "class to explain, of task=classes; null: the called one")
     benchmark: bool = option(False, "measure how well the heat-maps find lesions, and judge them")
     erase: bool = option(False, "measure how the logit changes when a lesion is painted over")
 
@@ -149,6 +179,9 @@ class InteractiveRenderOptions(RenderOptions):
 class TrainerOptions:
     """Settings of Lightning's Trainer."""
 
+    accelerator: str = option(
+        "auto", "device (auto: gpu where gpus is set, else cpu)", choices=ACCELERATORS
+    )
     gpus: int = option(0, "GPUs of each machine; 0 trains on the CPU")
     devices: int = option(1, "processes of each machine, on the CPU")
     num_nodes: int = option(1, "number of machines")
@@ -160,6 +193,40 @@ class TrainerOptions:
     accumulate_grad_batches: int = option(1, "batches in each optimizer step")
     gradient_clip_val: float | None = option(None, "largest norm of the gradient; null: no limit")
     log_every_n_steps: int = option(10, "steps from one logged value to the next")
+    gradient_clip_algorithm: str | None = option(
+        None, "what gradient_clip_val limits (null: norm)", choices=("norm", "value", None)
+    )
+    min_epochs: int | None = option(None, "epochs that early stopping does not shorten")
+    max_steps: int = option(-1, "optimizer steps at most; -1: no limit")
+    min_steps: int | None = option(None, "optimizer steps that early stopping does not shorten")
+    max_time: str | None = option(None, "longest time of the training, DD:HH:MM:SS")
+    limit_train_batches: Any = option(
+        None, "batches of an epoch, as a number or a share; null: all"
+    )
+    limit_val_batches: Any = option(
+        None, "batches of a validation, as a number or a share; null: all"
+    )
+    val_check_interval: Any = option(
+        None, "steps or share of an epoch from one validation to the next; null: an epoch"
+    )
+    check_val_every_n_epoch: int | None = option(1, "epochs from one validation to the next")
+    num_sanity_val_steps: int = option(0, "batches of a validation before the training")
+    fast_dev_run: Any = option(
+        False, "try so many batches of training and validation, true for one, and write no results"
+    )
+    overfit_batches: Any = option(
+        0.0, "batches to learn by heart, as a number or a share: the loss should end near 0"
+    )
+    profiler: str | None = option(
+        None,
+        "time of each part of the training, in profile files of the run folder",
+        choices=("simple", "advanced", "pytorch", None),
+    )
+    detect_anomaly: bool = option(False, "stop where a gradient becomes NaN, and say where; slow")
+    benchmark: bool | None = option(None, "let cuDNN time its algorithms for the input's shape")
+    sync_batchnorm: bool = option(False, "batch statistics over all processes of a training")
+    enable_progress_bar: bool = option(True, "progress on the terminal")
+    enable_model_summary: bool = option(False, "list the layers of the net before the training")
 
 
 @dataclass(kw_only=True)
@@ -180,6 +247,25 @@ class SplitOptions:
     folds: Any = option(None, "number of folds, or official for the data set's own")
     fold: int = option(0, "fold to test on, from 0")
     manifest: str | None = option(None, "splits.csv of another run, to split as it did")
+
+
+@dataclass(kw_only=True)
+class DetectionOptions:
+    """Training of a detector, for task=detection; see `lungcam.runs.train_detector`."""
+
+    scans: str | None = option(
+        None,
+        "table of whole scans and their lesions, a row for each, as data=table reads it; "
+        "null: the cohort's own",
+    )
+    leave_out: list[str] = option_of(
+        list, "sample_ids of scans that are not learnt from, and searched at the end"
+    )
+    drawn: int = option(12, "whole scans that an epoch's cubes are cut from, of a cohort's own")
+    cubes: int = option(1200, "cubes in an epoch")
+    mined: list[float] = option_of(
+        list, "shares of the training after which the net chooses the hardest places itself"
+    )
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,8 @@
 """Paths in a configuration: which there are, and whether there is something at them."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -8,6 +10,11 @@ from zipfile import is_zipfile
 from lungcam.errors import InputError
 
 FILE, FOLDER, EITHER = "file", "folder", "file or folder"
+# nets that come with lungcam, and the names under which ckpt= takes them
+WEIGHTS = Path(__file__).parents[1] / "weights"
+SHIPPED = {"lidc": "lidc_nodule_*.ckpt"}
+# beginnings of their files' names, and their model cards
+CARDS = {"lidc_nodule_": "docs/models/nodules.md", "lidc_detector": "docs/models/detector.md"}
 # settings of train.py with paths that are read, and what is read
 TRAIN_INPUTS = {
     "data.root": FOLDER,
@@ -15,14 +22,18 @@ TRAIN_INPUTS = {
     "data.tables": FOLDER,
     "data.xml": EITHER,
     "data.nodules": FILE,
+    "detection.scans": FILE,
+    "data.annotations": FILE,
     "split.manifest": FILE,
     "init": FILE,
 }
 # all settings with paths
 TRAIN_PATHS = ("cache", *TRAIN_INPUTS)
-INFER_PATHS = ("ckpt", "scan", "out")
-# phantoms are made where none are
-MAKES_ITS_ROOT = "lungcam.phantom."
+INFER_PATHS = ("ckpt", "scan", "out", "prior", "lungs.mask")
+# readers of data sets; phantoms are made where none are, and a user's own function may do likewise
+READERS = "lungcam.cohorts."
+# run folders of a cross-validation, see `lungcam.runs.cross_validate`
+FOLD = re.compile(r"(seed_\d+_)?fold_\d+")
 
 
 def check_train_paths(nodes: Mapping[str, Any]) -> None:
@@ -34,11 +45,11 @@ def check_train_paths(nodes: Mapping[str, Any]) -> None:
     Raises:
         InputError: Names the path and the key.
     """
-    makes_root = str(nodes["data"].get("_target_")).startswith(MAKES_ITS_ROOT)
+    reads_data = str(nodes["data"].get("_target_")).startswith(READERS)
     for key, kind in TRAIN_INPUTS.items():
         group, _, name = key.rpartition(".")
-        value = (nodes[group] if group else nodes).get(name)
-        if key == "data.root" and makes_root:
+        value = (nodes.get(group, {}) if group else nodes).get(name)
+        if group == "data" and not reads_data:
             continue
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, str):
@@ -56,8 +67,30 @@ def check_infer_paths(nodes: Mapping[str, Any]) -> None:
         InputError: Names the path and the key.
     """
     refuse_absent(Path(nodes["scan"]), "scan=")
-    find_checkpoint(Path(nodes["ckpt"]))
+    if nodes["lungs"]["mask"] is None and nodes["lungs"]["segment"] is not None:
+        raise InputError("lungs.segment: it chooses from a mask; give lungs.mask=, too.")
+    if nodes["lungs"]["mask"] is not None:
+        refuse_absent(expand(nodes["lungs"]["mask"]), "lungs.mask=")
+    for folder in listed(nodes["prior"]):
+        refuse_absent(Path(folder), "prior=", kind=FOLDER)
+    find_checkpoints(nodes["ckpt"])
     refuse_file(Path(nodes["out"]), "out")
+
+
+def listed(value: Any) -> list[str]:
+    """Return the paths of a setting that takes one or a list of them; null: none."""
+    return [] if value is None else list(map(str, value if isinstance(value, list) else [value]))
+
+
+def expand(path: str | Path) -> Path:
+    """Replace a leading `~` by the user's home, unless there is a file of this name."""
+    path = Path(path)
+    if os.path.lexists(path):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user
+        return path
 
 
 def refuse_absent(path: Path, place: str, *, kind: str = EITHER) -> None:
@@ -90,8 +123,29 @@ def refuse_file(folder: Path, key: str) -> None:
             raise InputError(f"{path}: this is a file; give {key}= a folder.")
 
 
+def find_checkpoints(ckpt: str | Sequence[str]) -> list[Path]:
+    """Return the checkpoints that `ckpt=` names.
+
+    Args:
+        ckpt: A file, a run folder, the folder of a cross-validation or of a sweep over seeds, a
+            name among `SHIPPED`, or a list of these.
+
+    Raises:
+        InputError: There is no such checkpoint, one is named twice, or a training is unfinished.
+    """
+    listed = ckpt if isinstance(ckpt, list | tuple) else [ckpt]
+    paths = [expand(str(path)) for path in listed]
+    if not paths:
+        raise InputError("ckpt=[]: no path is given; add one.")
+    files = [find_checkpoint(run) for path in paths for run in _runs_of(path)]
+    for number, file in enumerate(files):
+        if file.resolve() in [other.resolve() for other in files[:number]]:
+            raise InputError(f"{file}: named twice; name each net once in ckpt=.")
+    return files
+
+
 def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint that `ckpt=` names: a file, or best.ckpt of a run folder.
+    """Return the checkpoint of a net: a file, or best.ckpt of a run folder.
 
     Raises:
         InputError: There is no such checkpoint, or the file is of another kind.
@@ -105,3 +159,51 @@ def find_checkpoint(path: Path) -> Path:
     if not is_zipfile(file):
         raise InputError(f"{file}: not a checkpoint; give one that lungcam wrote.")
     return file
+
+
+def _runs_of(path: Path) -> list[Path]:
+    """Return the nets that a path stands for, else the path itself.
+
+    A name stands for the nets that come with lungcam, and a folder for the run folders of a
+    cross-validation or of a sweep over seeds.
+
+    Raises:
+        InputError: A run is unfinished, or the runs differ in more than fold and seed.
+    """
+    if str(path) in SHIPPED and not path.exists():
+        return sorted(WEIGHTS.glob(SHIPPED[str(path)]))
+    if not path.is_dir() or (path / "checkpoints").exists():
+        return [path]
+    folders = sorted((run for run in path.iterdir() if run.is_dir()), key=_natural)
+    runs = [run for run in folders if FOLD.fullmatch(run.name)]
+    finished = path
+    if not runs:
+        runs = [run for run in folders if run.name.isdigit() and (run / ".hydra").is_dir()]
+        if len({_without_seed(run) for run in runs}) > 1:
+            raise InputError(
+                f"{path}: its runs differ in more than the seed; name those to apply in "
+                "ckpt=[RUN,RUN]."
+            )
+        finished = None
+    if not runs:
+        return [path]
+    for folder in (*runs, *filter(None, [finished])):
+        # written last by every run
+        if not (folder / "metrics.json").is_file():
+            raise InputError(
+                f"{folder}: this training is not finished; continue it with train.py "
+                f"resume={finished or folder}, or name the finished runs in ckpt=[RUN,RUN]."
+            )
+    return runs
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Return a key that sorts numbers within names by their value."""
+    return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", path.name)]
+
+
+def _without_seed(run: Path) -> tuple[str, ...]:
+    """Return the overrides of a sweep's run, one a line in its file, without the seed."""
+    file = run / ".hydra" / "overrides.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return tuple(sorted(line for line in lines if not re.match(r"- '?seed=", line)))

@@ -7,9 +7,13 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lungcam.config.options import (
+    ACCELERATORS,
     AuxiliaryWeights,
     CrossValidationOptions,
+    DetectionOptions,
+    DicomOptions,
     ExplainOptions,
+    GivenLungsOptions,
     InteractiveRenderOptions,
     LoaderOptions,
     LungsOptions,
@@ -24,10 +28,20 @@ from lungcam.config.options import (
     option,
     option_of,
 )
+from lungcam.config.suggestions import no_such
 from lungcam.errors import InputError
 
 # the checkpoint carries what infer.py leaves null
-InferExplainOptions = nullable(ExplainOptions, "layer", "method", "evidence")
+_NullableExplainOptions = nullable(ExplainOptions, "layer", "method", "evidence")
+
+
+@dataclass(kw_only=True)
+class InferExplainOptions(_NullableExplainOptions):
+    """Heat-maps of `infer.py`."""
+
+    search: bool = option(
+        False, "with benchmark: search whole scans, and judge the candidates by all rows of a scan"
+    )
 
 
 @dataclass(kw_only=True)
@@ -36,8 +50,7 @@ class TrainConfig:
 
     task: str = option(
         "malignancy",
-        "target: the label, or the event within 1 to 6 years",
-        choices=("malignancy", "risk"),
+        "what is predicted: malignancy, risk, classes, number or detection",
     )
     data: dict[str, Any] = MISSING
     view: ViewOptions = group(ViewOptions)
@@ -53,6 +66,9 @@ class TrainConfig:
     trainer: TrainerOptions = group(TrainerOptions)
     logger: dict[str, Any] = MISSING
     callbacks: dict[str, Any] = MISSING
+    metrics: dict[str, Any] = option_of(
+        dict, "figures of your own, by name: functions of labels and probabilities"
+    )
     auxiliary: AuxiliaryWeights = group(
         AuxiliaryWeights, "weights of further targets, in the training loss"
     )
@@ -62,8 +78,14 @@ class TrainConfig:
     cv: CrossValidationOptions = group(
         CrossValidationOptions, "cross-validation: a net for each fold, and all patients tested"
     )
+    detection: DetectionOptions = group(
+        DetectionOptions, "training of a detector, with task=detection"
+    )
     loader: LoaderOptions = group(LoaderOptions)
     monitor: MonitorOptions = group(MonitorOptions, "metric that chooses the best epoch")
+    plugins: list[str] = option_of(
+        list, "files and packages with code of your own, which are imported first"
+    )
     seed: int = option(0, "seed of the split, the weights and the order of the samples")
     init: str | None = option(None, "file to start from: a checkpoint of lungcam, or a state dict")
     init_names: dict[str, str] = option_of(dict, "beginnings of names in it, and those of the net")
@@ -82,24 +104,55 @@ class TrainConfig:
 class InferConfig:
     """Configuration of `infer.py`."""
 
-    ckpt: str = option(MISSING, "a checkpoint file, or the folder of a training run")
+    ckpt: Any = option(
+        MISSING,
+        "lidc for the nets that come with lungcam, a checkpoint file, the folder of a run or of a "
+        "cross-validation, or a list [A,B]",
+    )
     scan: str = option(MISSING, "a DICOM folder, a volume file, a folder of many, or a .csv table")
     out: str = option("outputs/infer", "folder of the results, with a folder for each scan")
     series: str | None = option(None, "SeriesInstanceUID, where a folder holds several")
+    time: int | None = option(None, "number of the volume, from 0, in a file of four dimensions")
+    tilt: str | None = option(
+        None,
+        "slices of a tilted gantry; null: straightened, or as in training on a table",
+        choices=("straighten", "refuse", None),
+    )
+    lungs: GivenLungsOptions = group(GivenLungsOptions, "lungs of another program, for one scan")
+    accelerator: str = option(
+        "auto", "device (auto: gpu where gpus is set, else cpu)", choices=ACCELERATORS
+    )
     gpus: int = option(0, "number of GPUs; 0 predicts on the CPU")
+    tta: str | None = option(
+        None, "mirror images to average each net over", choices=("flips", None)
+    )
     picture: bool | None = option(None, "render.png; by default for one scan, not for many")
     turntable: bool = option(False, "turntable.gif: once around the patient")
     report: bool = option(False, "report.html: one file, for any browser")
-    dicom: bool = option(False, "heat-map and masks as DICOM objects; needs lungcam[dicom]")
+    prior: Any = option(
+        None,
+        "folder of an earlier result of the scan, or a list [A,B], which the report shows next to "
+        "this one",
+    )
+    dicom: DicomOptions = group(
+        DicomOptions, "heat-map and masks as DICOM objects; needs lungcam[dicom]"
+    )
+    plugins: list[str] = option_of(
+        list, "files and packages with the code of the net, if it is not lungcam's"
+    )
     render: InteractiveRenderOptions = group(InteractiveRenderOptions, "pictures of heat-maps")
     explain: InferExplainOptions = group(InferExplainOptions, "null: as the checkpoint has it")
+
+
+# by the name of the configuration in conf/
+SCHEMAS = {"train": TrainConfig, "infer": InferConfig}
 
 
 def register_schemas() -> None:
     """Register the schemas with Hydra as `train_schema` and `infer_schema`."""
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="infer_schema", node=InferConfig)
+    for name, schema in SCHEMAS.items():
+        store.store(name=f"{name}_schema", node=schema)
 
 
 def refuse_missing(config: DictConfig) -> None:
@@ -114,7 +167,7 @@ def refuse_missing(config: DictConfig) -> None:
 
 def plain(node: Any) -> Any:
     """Resolve a config node to plain dicts, lists and numbers."""
-    return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def check_nodes(nodes: dict[str, Any], schema: type) -> None:
@@ -143,9 +196,7 @@ def _check_group(values: dict[str, Any], options: type, *, prefix: str) -> None:
     names = [item.name for item in fields(options)]
     for name in values:
         if name not in names:
-            raise InputError(
-                f"{prefix}{name}: there is no such setting; it takes {', '.join(names)}."
-            )
+            raise InputError(f"{prefix}{name}: {no_such('setting', name, names)}")
     try:
         check_choices(options, values)
     except ValueError as error:

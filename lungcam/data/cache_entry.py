@@ -137,6 +137,12 @@ def read_entry(file: Path) -> Entry:
     return Entry(facts=content["facts"], arrays=arrays, begin=begin, memory=memory)
 
 
+def is_entry(file: Path) -> bool:
+    """Return True if a file begins as an entry does, whatever follows."""
+    with file.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
+
+
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
     # not `ascontiguousarray`, which gives a scalar an axis
     array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")

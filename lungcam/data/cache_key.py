@@ -1,7 +1,9 @@
 """Keys of prepared inputs: hashes of the scan, the transforms, the code and the libraries."""
 
 import hashlib
+import inspect
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -9,15 +11,16 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 import torchio as tio
 
 import lungcam
+from lungcam.config.plugins import OWN_PACKAGES, code_hash
 from lungcam.runtime.atomic import write_text
-from lungcam.scans.itk_formats import read_fields
+from lungcam.scans.companions import scan_files
 
 # within a tick of a file system's clock a file may change again without a change of its time
 SETTLED_NS = 2 * 10**9
@@ -25,14 +28,17 @@ SETTLED_NS = 2 * 10**9
 CODE = (
     "grid.py",
     "findings.py",
+    "config/paths.py",
     "scans",
     "lungs",
+    "masks",
     "transforms",
     "data/lesion_mask.py",
     "data/cache_entry.py",
     "data/pixel_hash.py",
     "data/prepare.py",
     "data/prepared_sample.py",
+    "data/scan_traits.py",
 )
 # libraries that may change a voxel in another release
 LIBRARIES = (
@@ -54,12 +60,12 @@ def content_hash(scan: Path) -> str:
 
 
 def content_stamp(scan: Path) -> str:
-    """Return the SHA-256 of path, size and modification time of a scan's files, without reading.
+    """Return the SHA-256 of path, size and times of change of a scan's files, without reading.
 
     Raises:
         OSError: The status of a file cannot be read.
     """
-    return _stamp(_scan_files(scan))[0]
+    return _stamp(_scan_files(scan), strict=True)[0]
 
 
 class ContentHashes:
@@ -129,6 +135,15 @@ class ContentHashes:
         return {name: entry for name, entry in content.items() if _is_entry(entry)}
 
 
+def is_memory(file: Path) -> bool:
+    """Return True if a file is a memory of hashes on disk."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and all(map(_is_entry, content.values()))
+
+
 @cache
 def code_version() -> str:
     """Return a hash of the preparing code and its libraries' versions.
@@ -151,13 +166,14 @@ def describe(transform: tio.Transform) -> str:
     """Describe a transform by all its settings, with those of the transforms inside it.
 
     TorchIO's own repr leaves out the settings of its base class (`include`, `p`), and all settings
-    of a transform without `args_names`.
+    of a transform without `args_names`. The code of a transform of the user's own is described by
+    its hash.
     """
     settings = ", ".join(
         f"{name}={_described(value)}" for name, value in sorted(vars(transform).items())
     )
     kind = type(transform)
-    return f"{kind.__module__}.{kind.__qualname__}({settings})"
+    return f"{kind.__module__}.{kind.__qualname__}({settings}){_own_code(*kind.__mro__)}"
 
 
 def cache_key(
@@ -166,7 +182,8 @@ def cache_key(
     *,
     center_mm: Sequence[float] | None,
     transforms: str,
-    lesion: str | None = None,
+    masks: Sequence[str] = (),
+    reading: str = "",
 ) -> str:
     """Return the key of a prepared input.
 
@@ -175,30 +192,34 @@ def cache_key(
         series: SeriesInstanceUID, if a folder may hold several.
         center_mm: Centre of the nodule in RAS mm.
         transforms: From `describe`.
-        lesion: Content hash of the lesion's mask, if it is stored too.
+        masks: Content hashes of the masks that it is made with, with their segments.
+        reading: Settings of the reader.
     """
     place = "" if center_mm is None else repr([float(x) for x in center_mm])
-    parts = [content, series or "", place, transforms, code_version(), lesion or ""]
+    parts = [content, series or "", place, transforms, code_version(), *masks, reading]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _stamp(files: Sequence[Path]) -> tuple[str, int]:
-    """Return the stamp of files, and the latest modification time in ns."""
+def _stamp(files: Sequence[Path], *, strict: bool = False) -> tuple[str, int]:
+    """Return the stamp of files, and the latest modification time in ns.
+
+    Args:
+        files: The files.
+        strict: True to stamp the file's number and the time of any change, too: a program can set
+            back the time at which the content was modified.
+    """
     stamp, latest = hashlib.sha256(), 0
     for file in files:
         stat = file.stat()
         latest = max(latest, stat.st_mtime_ns)
-        stamp.update(repr((str(file.absolute()), stat.st_size, stat.st_mtime_ns)).encode())
+        changed = (stat.st_ctime_ns, stat.st_ino) if strict else ()
+        name = os.fsencode(file.absolute())
+        stamp.update(repr((name, stat.st_size, stat.st_mtime_ns, *changed)).encode())
     return stamp.hexdigest(), latest
 
 
 def _scan_files(scan: Path) -> list[Path]:
-    # a series may be in a sub-folder
-    files = sorted(scan.rglob("*")) if scan.is_dir() else [scan]
-    if scan.suffix.lower() == ".mhd":
-        # the voxels are in the file that the header names
-        files.append(scan.parent / read_fields(scan, "=")[0].get("elementdatafile", ""))
-    return [file for file in files if file.is_file()]
+    return [file for file in scan_files(scan) if file.is_file()]
 
 
 def _hash_files(files: Sequence[Path]) -> str:
@@ -225,9 +246,19 @@ def _version(name: str) -> str:
         return str(getattr(sys.modules.get(name.lower()), "__version__", "unknown"))
 
 
+def _own_code(*kinds: Any) -> str:
+    """Return the hashes of the user's own code that defines classes or functions."""
+    packages = {str(getattr(kind, "__module__", "")).partition(".")[0] for kind in kinds}
+    own = sorted(packages - OWN_PACKAGES - sys.stdlib_module_names)
+    return "".join(f" by {package} {code_hash(package)}" for package in own)
+
+
 def _described(value: object) -> str:
     if isinstance(value, tio.Transform):
         return describe(value)
+    # a name does not tell functions within functions apart: their repr has the address
+    if inspect.isroutine(value) and "<" not in value.__qualname__:
+        return f"{value.__module__}.{value.__qualname__}{_own_code(value)}"
     if isinstance(value, np.ndarray | torch.Tensor):
         array = np.ascontiguousarray(value)
         return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"

@@ -18,14 +18,16 @@ from lungcam.data.dataset import PreparedDataset
 from lungcam.data.leakage import refuse_crossed_pixels, refuse_shared_pixels, refuse_shared_scans
 from lungcam.data.prepare import Preparation, estimate, plan, prepare_cohort
 from lungcam.data.sampler import EpochSampler, mix_seed
-from lungcam.data.splits import SplitRule, split_cohort
+from lungcam.data.splits import SplitRule, StrataRule, split_cohort
+from lungcam.data.strata import Lack, label_strata, missing_label
 from lungcam.errors import InputError
+from lungcam.runtime.atomic import clear_unfinished
 from lungcam.transforms import is_crop
 
 # with fewer scans to prepare an estimate would take longer than it helps
 ESTIMATED_FROM = 50
 # facts of an entry that are kept for every sample
-FACTS = ("pixels", "study_uid", "series_uid", "extent_mm")
+FACTS = ("pixels", "study_uid", "series_uid", "extent_mm", "traits")
 # function of a batch and a generator
 BatchAugmentation = Callable[[Mapping[str, torch.Tensor], torch.Generator], dict[str, torch.Tensor]]
 # function of samples that returns arrays `(N, ...)` by name
@@ -54,6 +56,9 @@ class ScanDataModule(pl.LightningDataModule):
         targets: Function of samples that returns targets next to the label, `(N, ...)` each, by
             their names in a batch; None if there are none.
         unlabelled: True if samples without a label are used in every split.
+        strata_of: Groups of samples that every split receives in its share.
+        lack: Function of a split's samples that returns what is missing among them; None if they
+            can train and test a net.
 
     Raises:
         InputError: The cohort cannot be split, or leaks, or a target of training is unknown.
@@ -76,6 +81,8 @@ class ScanDataModule(pl.LightningDataModule):
         locations: bool = False,
         targets: Targets | None = None,
         unlabelled: bool = False,
+        strata_of: StrataRule = label_strata,
+        lack: Callable[[Sequence[Sample]], Lack | None] = missing_label,
     ):
         super().__init__()
         self.transforms = transforms
@@ -90,6 +97,7 @@ class ScanDataModule(pl.LightningDataModule):
         self.lesions = lesions
         self.locations = locations
         self.targets = targets
+        self.lack = lack
         if (lesions or locations) and changes_input(augmentation):
             name = "outline" if lesions else "location"
             raise InputError(
@@ -104,6 +112,7 @@ class ScanDataModule(pl.LightningDataModule):
             lesions=lesions,
             attributes=self.attributes,
             unlabelled=unlabelled,
+            strata_of=strata_of,
         )
         self.left_out: dict[str, str] = {}
         self.datasets: dict[str, PreparedDataset] = {}
@@ -116,6 +125,7 @@ class ScanDataModule(pl.LightningDataModule):
         Raises:
             InputError: There is no room for them, or nothing can be prepared.
         """
+        clear_unfinished(self.cache)
         planned = plan(samples, self.transforms, root=self.cache, lesions=self.lesions)
         if len(planned.jobs) >= ESTIMATED_FROM:
             cost = estimate(planned.jobs, self.transforms, root=self.cache)
@@ -150,14 +160,14 @@ class ScanDataModule(pl.LightningDataModule):
             refuse_crossed_pixels(self.splits, self.pixels, manifest=manifest)
 
     def _check_targets(self) -> None:
-        """Refuse a split without both labels, and outlines without a mask.
+        """Refuse a split that lacks what a net needs, and outlines without a mask.
 
         Raises:
             InputError: Names the split or the setting.
         """
         for name, samples in self.splits.items():
-            if not {0, 1} <= {sample.label for sample in samples}:
-                raise InputError(_one_label_message(name, samples, left_out=self.left_out))
+            if lack := self.lack(samples):
+                raise InputError(_lack_message(name, lack, left_out=self.left_out))
         if self.lesions and not any(sample.lesion_mask for sample in self.splits["train"]):
             raise InputError(
                 "auxiliary.outline: no training sample has a mask of its lesion; give masks "
@@ -217,6 +227,11 @@ class ScanDataModule(pl.LightningDataModule):
         return [self._loader(self.datasets[name]) for name in ("val", "test")]
 
     @property
+    def traits(self) -> dict[str, dict[str, Any]]:
+        """Known traits of the scans, by sample_id."""
+        return {name: facts["traits"] for name, facts in self.facts.items()}
+
+    @property
     def _replicas_and_rank(self) -> tuple[int, int]:
         """Number of processes that train together, and the number of this one."""
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
@@ -267,11 +282,10 @@ def _with_uids(sample: Sample, facts: Mapping[str, Any]) -> Sample:
     return replace(sample, study_uid=study_uid or None, series_uid=series_uid or None)
 
 
-def _one_label_message(name: str, samples: Sequence[Sample], *, left_out: Mapping[str, str]) -> str:
-    """Return a message that a split lacks a label, with the reason if scans were left out."""
-    labels = [sample.label for sample in samples]
-    message = f"{name}: {labels.count(1)} positive and {labels.count(0)} negative samples are left"
+def _lack_message(name: str, lack: Lack, *, left_out: Mapping[str, str]) -> str:
+    """Return a message on what a split lacks, with the reason if scans were left out."""
+    message = f"{name}: {lack.reason}"
     if left_out:
         reason = next(iter(left_out.values()))
         message += f"; {len(left_out)} were left out, the first since {reason}"
-    return f"{message.rstrip('.')}; give samples of both labels, or change split.* or seed."
+    return f"{message.rstrip('.')}; give {lack.remedy}, or change split.* or seed."

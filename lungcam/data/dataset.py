@@ -200,8 +200,7 @@ class PreparedDataset(Dataset):
             return self._checked_entry(index, names)
         except DamagedEntry:
             sample, file = self.samples[index], self.file(index)
-            lesion = sample.lesion_mask if self.lesions else None
-            job = Job([PlannedInput(sample, file, lesion)])
+            job = Job([PlannedInput(sample, file, self.lesions and sample.lesion_mask is not None)])
             (reason,) = prepare_scan(job, self.transforms)
             if reason:
                 raise InputError(reason) from None

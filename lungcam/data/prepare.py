@@ -18,9 +18,10 @@ from lungcam.data.cache_entry import DamagedEntry, read_entry, write_entry
 from lungcam.data.cache_key import ContentHashes, cache_key, code_version, describe
 from lungcam.data.lesion_mask import lesion_share
 from lungcam.data.pixel_hash import pixel_hash
-from lungcam.data.prepared_sample import prepare_sample, read_sample
+from lungcam.data.prepared_sample import PreparedSample, prepare_sample, read_sample
+from lungcam.data.scan_traits import ScanTraits, scan_traits
 from lungcam.errors import InputError
-from lungcam.runtime.parallel import processors, run_all
+from lungcam.runtime.parallel import Failure, processors, run_all, work_ahead
 from lungcam.scans import Scan
 from lungcam.transforms import mask_thumbnail
 from lungcam.transforms.subject import grid, volume
@@ -38,12 +39,12 @@ class PlannedInput:
     Attributes:
         sample: Sample that is shown.
         file: File of the prepared input.
-        lesion: Mask of the lesion that is stored with the input, if training learns from it.
+        lesion: True to store the mask of the lesion with the input, if training learns from it.
     """
 
     sample: Sample
     file: Path
-    lesion: Path | None = None
+    lesion: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,10 @@ def plan(
         root: Folder of the cache.
         lesions: Store the masks of lesions with the inputs.
     """
-    samples_by_scan: dict[tuple[Path, str | None], list[Sample]] = defaultdict(list)
+    samples_by_scan: dict[tuple[object, ...], list[Sample]] = defaultdict(list)
     for sample in samples:
-        samples_by_scan[sample.image, sample.series].append(sample)
+        reading = (sample.image, sample.series, sample.time, sample.tilt)
+        samples_by_scan[reading].append(sample)
     jobs, files, left_out = [], {}, {}
     description = describe(transforms)
     with ContentHashes(root) as hashes:
@@ -186,10 +188,14 @@ def prepare_cohort(planned: Plan, transforms: tio.Compose) -> Preparation:
         InputError: Nothing can be prepared; the message names the first scan and the reason.
     """
     results = run_all(
-        prepare_scan, [(job, transforms) for job in planned.jobs], label="preparing scans"
+        prepare_scan,
+        [(job, transforms) for job in planned.jobs],
+        label="preparing scans",
+        lenient=True,
     )
     left_out = dict(planned.left_out)
-    for job, reasons in zip(planned.jobs, results, strict=True):
+    for job, outcome in zip(planned.jobs, results, strict=True):
+        reasons = _reasons(job, outcome)
         left_out |= {
             name: reason for name, reason in zip(job.sample_ids, reasons, strict=True) if reason
         }
@@ -204,9 +210,9 @@ def prepare_scan(job: Job, transforms: tio.Compose) -> list[str | None]:
 
     An entry's arrays are `input` and `lungs` on the network's grid, `lesion` on the same (see
     `lesion_share`) and `picture`, the mask's thumbnail; its facts are `affine` of that grid;
-    `quality`, the figures of the mask, and `findings` of the scan and of the mask; `pixels`, the
-    scan's `pixel_hash`; `study_uid` and `series_uid`, empty if there is none; `extent_mm`, its
-    size along R, A and S; and `code`, the `code_version`.
+    `quality`, the figures of the mask, and `findings` of the scan and of the mask; `traits`, those
+    of the scan that are known; `pixels`, the scan's `pixel_hash`; `study_uid` and `series_uid`,
+    empty if there is none; `extent_mm`, its size along R, A and S; and `code`, the `code_version`.
 
     Args:
         job: Inputs of one scan.
@@ -223,6 +229,20 @@ def prepare_scan(job: Job, transforms: tio.Compose) -> list[str | None]:
     return [_store_input(item, transforms, scan=scan, pixels=pixels) for item in job.inputs]
 
 
+def _reasons(job: Job, outcome: list[str | None] | Failure) -> list[str | None]:
+    """Return why inputs of a scan could not be prepared, also where its process died."""
+    if isinstance(outcome, Failure):
+        return [f"{job.inputs[0].sample.image}: {outcome.reason}"] * len(job.inputs)
+    return outcome
+
+
+def _timed(job: Job, transforms: tio.Compose) -> tuple[list[str | None], float]:
+    """Prepare a scan, and return the seconds that it took, too."""
+    started = time.perf_counter()
+    reasons = prepare_scan(job, transforms)
+    return reasons, time.perf_counter() - started
+
+
 def estimate(jobs: Sequence[Job], transforms: tio.Compose, *, root: Path) -> Estimate:
     """Estimate the cost of jobs by preparing a few inputs of a few scans spread over the cohort.
 
@@ -236,14 +256,22 @@ def estimate(jobs: Sequence[Job], transforms: tio.Compose, *, root: Path) -> Est
     chosen = [jobs[i * (len(jobs) - 1) // max(1, tried - 1)] for i in range(tried)]
     sizes, counts, seconds, gaps, refused = [], [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        for i, job in enumerate(chosen):
-            started = time.perf_counter()
-            few = [
+        tries = [
+            [
                 replace(item, file=Path(folder) / f"{i}-{k}{SUFFIX}")
                 for k, item in enumerate(job.inputs[:TRIED_INPUTS])
             ]
-            reasons = prepare_scan(Job(few), transforms)
-            elapsed = time.perf_counter() - started
+            for i, job in enumerate(chosen)
+        ]
+        # in another process: a decoder may crash
+        outcomes = work_ahead(
+            _timed, [(Job(few), transforms) for few in tries], workers=min(1, processors() - 1)
+        )
+        for few, outcome in zip(tries, outcomes, strict=True):
+            if isinstance(outcome, Failure) and outcome.trace is not None:
+                raise RuntimeError(outcome.trace)
+            timed = (outcome, 0.0) if isinstance(outcome, Failure) else outcome
+            reasons, elapsed = _reasons(Job(few), timed[0]), timed[1]
             stored = [item.file.stat() for item in few if item.file.exists()]
             if stored:
                 sizes += [file.st_size for file in stored]
@@ -294,18 +322,25 @@ def _planned_inputs(
         OSError: The scan or a mask cannot be opened.
     """
     content = hashes.of(samples[0].image)
-    masks = [sample.lesion_mask if lesions else None for sample in samples]
-    mask_hashes = [mask and hashes.of(mask) for mask in masks]
     inputs = []
-    for sample, mask, mask_hash in zip(samples, masks, mask_hashes, strict=True):
+    for sample in samples:
+        lesion = sample.lesion_mask if lesions else None
+        masks = [
+            f"{hashes.of(mask)} {segment or ''}" if mask else ""
+            for mask, segment in (
+                (lesion, sample.lesion_segment),
+                (sample.lungs_mask, sample.lungs_segment),
+            )
+        ]
         key = cache_key(
             content,
             sample.series,
             center_mm=sample.center_mm,
             transforms=description,
-            lesion=mask_hash,
+            masks=masks,
+            reading=f"{sample.time} {sample.tilt}",
         )
-        inputs.append(PlannedInput(sample, root / f"{key}{SUFFIX}", mask))
+        inputs.append(PlannedInput(sample, root / f"{key}{SUFFIX}", lesion is not None))
     return inputs
 
 
@@ -324,7 +359,9 @@ def _store_input(
     try:
         prepared = prepare_sample(item.sample, transforms, scan=scan)
         input_grid = grid(prepared.subject, "input")
-        lesion = None if item.lesion is None else lesion_share(item.lesion, input_grid)
+        lesion = None
+        if item.lesion:
+            lesion = lesion_share(item.sample, input_grid, scan=scan)
     except InputError as error:
         return str(error)
     canonical = scan.grid.canonical
@@ -333,6 +370,7 @@ def _store_input(
         "quality": prepared.quality.figures,
         "findings": [asdict(finding) for finding in prepared.findings],
         "pixels": pixels,
+        "traits": traits_of(item.sample, prepared).known(),
         "study_uid": scan.study_uid or "",
         "series_uid": scan.series_uid or "",
         "extent_mm": np.multiply(canonical.shape, canonical.spacing_mm).tolist(),
@@ -349,6 +387,17 @@ def _store_input(
         arrays["picture"] = picture
     write_entry(item.file, facts, arrays=arrays)
     return None
+
+
+def traits_of(sample: Sample, prepared: PreparedSample) -> ScanTraits:
+    """Measure the traits of a prepared sample's scan; a nodule's crop has no lungs."""
+    subject, figures = prepared.subject, prepared.quality.figures
+    return scan_traits(
+        prepared.scan,
+        lungs=volume(subject, "lungs") if "lungs" in subject else None,
+        lungs_ml=figures.get("lungs_ml"),
+        age=sample.age,
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ import torchio as tio
 from lungcam.cohorts.sample import Sample
 from lungcam.errors import InputError
 from lungcam.findings import Finding
+from lungcam.masks import read_lungs
 from lungcam.scans import Scan, read_scan
 from lungcam.transforms import (
     Quality,
@@ -58,7 +59,13 @@ def read_sample(sample: Sample, transforms: tio.Compose) -> Scan:
     Raises:
         InputError: The scan cannot be read.
     """
-    return read_scan(sample.image, sample.series, whole_chest=shows_whole_chest(transforms))
+    return read_scan(
+        sample.image,
+        sample.series,
+        whole_chest=shows_whole_chest(transforms),
+        time=sample.time,
+        tilt=sample.tilt,
+    )
 
 
 def prepare_sample(
@@ -72,8 +79,8 @@ def prepare_sample(
         scan: Scan of the sample, if it was read before.
 
     Raises:
-        InputError: The scan cannot be read or does not suit the transforms, or the centre is
-            unknown or outside it.
+        InputError: The scan or the mask of its lungs cannot be read or does not suit the
+            transforms, or the centre is unknown or outside it.
     """
     if scan is None:
         scan = read_sample(sample, transforms)
@@ -85,9 +92,12 @@ def prepare_sample(
             center_mm, center_findings = place_center(scan.grid, center_mm)
         except ValueError as error:
             raise InputError(f"{scan.source}: {error}") from error
+    masks = None
+    if sample.lungs_mask is not None and shows_whole_chest(transforms):
+        masks = read_lungs(sample.lungs_mask, scan, segment=sample.lungs_segment).masks
     return PreparedSample(
         scan=scan,
-        subject=prepare(scan, transforms, center_mm=center_mm),
+        subject=prepare(scan, transforms, center_mm=center_mm, masks=masks),
         center_mm=center_mm,
         center_findings=center_findings,
     )

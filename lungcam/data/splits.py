@@ -1,7 +1,7 @@
 """Split of a cohort's patients into training, validation and test."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,11 +11,14 @@ from lungcam.cohorts.sample import Cohort, Sample
 from lungcam.config.options import SplitOptions
 from lungcam.data.leakage import refuse_shared_scans
 from lungcam.data.manifest import SPLITS, Manifest, read_manifest, split_by_manifest
+from lungcam.data.strata import Strata, label_strata
 from lungcam.errors import InputError
 from lungcam.transforms import shows_whole_chest
 
 OFFICIAL = "official"
 Splits = dict[str, list[Sample]]
+StrataRule = Callable[[Sequence[Sample]], Strata]
+LABELS = label_strata(())
 
 
 class SplitRule(SplitOptions):
@@ -26,8 +29,15 @@ class SplitRule(SplitOptions):
         """Manifest that is followed, read once."""
         return None if self.manifest is None else read_manifest(self.manifest)
 
-    def split(self, samples: Sequence[Sample], seed: int) -> tuple[Splits, list[str]]:
-        """Split samples that all have a label.
+    def split(
+        self, samples: Sequence[Sample], seed: int, *, strata_of: StrataRule = label_strata
+    ) -> tuple[Splits, list[str]]:
+        """Split samples that all can be trained on.
+
+        Args:
+            samples: The samples.
+            seed: Seed of the shuffling.
+            strata_of: Groups of these samples that every split receives in its share.
 
         Returns:
             Samples by the names in `SPLITS`, in the table's order, and sentences on what was left
@@ -38,13 +48,20 @@ class SplitRule(SplitOptions):
         """
         if self.manifest_content is not None:
             return split_by_manifest(samples, self.manifest_content)
+        strata = strata_of(samples)
         if self.folds is None:
-            return split_by_patient(samples, self.val, test=self.test, seed=seed), []
+            shares = {"val": self.val, "test": self.test}
+            return split_by_patient(samples, **shares, seed=seed, strata=strata), []
         if self.folds == OFFICIAL:
-            return split_by_official_fold(samples, self.fold, val=self.val, seed=seed)
+            return split_by_official_fold(
+                samples, self.fold, val=self.val, seed=seed, strata=strata
+            )
         if not isinstance(self.folds, int):
             raise InputError(f"split.folds={self.folds}: give a number, or {OFFICIAL}.")
-        return split_by_fold(samples, self.folds, fold=self.fold, val=self.val, seed=seed), []
+        splits = split_by_fold(
+            samples, self.folds, fold=self.fold, val=self.val, seed=seed, strata=strata
+        )
+        return splits, []
 
 
 def split_cohort(
@@ -56,6 +73,7 @@ def split_cohort(
     lesions: bool = False,
     attributes: Sequence[str] = (),
     unlabelled: bool = False,
+    strata_of: StrataRule = label_strata,
 ) -> tuple[Splits, list[str]]:
     """Split the usable samples of a cohort.
 
@@ -67,6 +85,7 @@ def split_cohort(
         lesions: True if lesions' masks are targets of training.
         attributes: Names of attributes that are targets of training.
         unlabelled: True if samples without a label are used in every split.
+        strata_of: Groups of samples that every split receives in its share.
 
     Returns:
         Samples by split, those with a label first; without a label are those that `unlabelled`
@@ -78,7 +97,7 @@ def split_cohort(
     """
     samples, unused = usable_samples(cohort.samples, transforms, unlabelled=unlabelled)
     refuse_shared_scans(samples)
-    splits, notes = split.split(samples, seed)
+    splits, notes = split.split(samples, seed, strata_of=strata_of)
     if unlabelled:
         # metrics of the label are computed on the first samples of a split
         splits = {
@@ -164,29 +183,37 @@ def unlabelled_samples(
     return [s for s in samples if s.label is None and is_apart(s) and has_target(s)]
 
 
-def split_by_patient(samples: Sequence[Sample], val: float, *, test: float, seed: int) -> Splits:
-    """Split so that no patient is in two splits, and each split has its share of positives.
+def split_by_patient(
+    samples: Sequence[Sample],
+    val: float,
+    *,
+    test: float,
+    seed: int,
+    strata: Strata = LABELS,
+) -> Splits:
+    """Split so that no patient is in two splits, and each split has its share of each stratum.
 
     Args:
         samples: Samples with a label.
         val: Share of the patients for validation.
         test: Share of the patients for the test.
         seed: Seed of the shuffling.
+        strata: Groups of samples.
 
     Returns:
         Samples by the names in `SPLITS`, in the table's order.
 
     Raises:
-        InputError: The shares do not leave patients of both labels in every split.
+        InputError: The shares do not leave patients of each stratum in every split.
     """
     if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise InputError(f"split.val={val} split.test={test}: choose shares with a sum below 1.")
     split_of = {}
-    for label, patients in _shuffled_patients(samples, seed).items():
+    for name, patients in _shuffled_patients(samples, seed, strata=strata).items():
         n_test, n_val = round(test * len(patients)), round(val * len(patients))
         if min(n_test, n_val, len(patients) - n_test - n_val) < 1:
             raise InputError(
-                f"{len(patients)} patients with label {label} cannot be split into training, "
+                f"{len(patients)} patients with {name} cannot be split into training, "
                 f"validation ({val}) and test ({test}): give more samples or change split.*."
             )
         for i, patient in enumerate(patients):
@@ -195,11 +222,17 @@ def split_by_patient(samples: Sequence[Sample], val: float, *, test: float, seed
 
 
 def split_by_fold(
-    samples: Sequence[Sample], folds: int, *, fold: int, val: float, seed: int
+    samples: Sequence[Sample],
+    folds: int,
+    *,
+    fold: int,
+    val: float,
+    seed: int,
+    strata: Strata = LABELS,
 ) -> Splits:
     """Take one of several folds for the test; over all folds each patient is tested once.
 
-    Patients of each label are dealt to the folds in turn.
+    Patients of each stratum are dealt to the folds in turn.
 
     Args:
         samples: Samples with a label.
@@ -207,9 +240,10 @@ def split_by_fold(
         fold: Fold to test on, from 0.
         val: Share of the other patients for validation.
         seed: Seed of the shuffling, the same for every fold.
+        strata: Groups of samples.
 
     Raises:
-        InputError: There are too few patients of a label.
+        InputError: There are too few patients of a stratum.
     """
     if not (folds >= 2 and 0 <= fold < folds):
         raise InputError(
@@ -217,20 +251,25 @@ def split_by_fold(
         )
     test_patients: set[str] = set()
     dealt = 0
-    for label, patients in _shuffled_patients(samples, seed).items():
+    for name, patients in _shuffled_patients(samples, seed, strata=strata).items():
         if len(patients) < folds:
             raise InputError(
-                f"{len(patients)} patients with label {label} cannot be dealt to {folds} folds: "
+                f"{len(patients)} patients with {name} cannot be dealt to {folds} folds: "
                 "give more samples or fewer folds."
             )
-        # the second label continues where the first ended, so that folds are alike in size
+        # a stratum continues where the one before ended, so that folds are alike in size
         test_patients |= {p for i, p in enumerate(patients, start=dealt) if i % folds == fold}
         dealt += len(patients)
-    return _with_validation(samples, test_patients, val=val, seed=seed)
+    return _with_validation(samples, test_patients, val=val, seed=seed, strata=strata)
 
 
 def split_by_official_fold(
-    samples: Sequence[Sample], fold: int, *, val: float, seed: int
+    samples: Sequence[Sample],
+    fold: int,
+    *,
+    val: float,
+    seed: int,
+    strata: Strata = LABELS,
 ) -> tuple[Splits, list[str]]:
     """Take one of the data set's own folds for the test.
 
@@ -239,6 +278,7 @@ def split_by_official_fold(
         fold: Fold to test on.
         val: Share of the other patients for validation.
         seed: Seed of the shuffling.
+        strata: Groups of samples.
 
     Returns:
         As of `SplitRule.split`; samples without a fold are left out.
@@ -265,35 +305,43 @@ def split_by_official_fold(
     test_patients = {sample.patient_id for sample in with_fold if sample.fold == fold}
     left = len(samples) - len(with_fold)
     notes = [f"{left} samples without an official fold are left out"] if left else []
-    return _with_validation(with_fold, test_patients, val=val, seed=seed), notes
+    splits = _with_validation(with_fold, test_patients, val=val, seed=seed, strata=strata)
+    return splits, notes
 
 
-def _shuffled_patients(samples: Sequence[Sample], seed: int) -> dict[int, list[str]]:
-    """Return patients by label, in random order; a patient with a positive sample is positive."""
-    label_of: dict[str, int] = defaultdict(int)
+def _shuffled_patients(
+    samples: Sequence[Sample], seed: int, *, strata: Strata
+) -> dict[str, list[str]]:
+    """Return patients by the name of their stratum, the last of their samples', in random order."""
+    stratum_of: dict[str, int] = defaultdict(int)
     for sample in samples:
-        label_of[sample.patient_id] = max(label_of[sample.patient_id], int(sample.label or 0))
+        stratum_of[sample.patient_id] = max(stratum_of[sample.patient_id], strata.number(sample))
     generator = np.random.default_rng(seed)
     shuffled = {}
-    for label in (0, 1):
-        patients = sorted(patient for patient, positive in label_of.items() if positive == label)
-        shuffled[label] = [patients[i] for i in generator.permutation(len(patients))]
+    for number, name in enumerate(strata.names):
+        patients = sorted(patient for patient, own in stratum_of.items() if own == number)
+        shuffled[name] = [patients[i] for i in generator.permutation(len(patients))]
     return shuffled
 
 
 def _with_validation(
-    samples: Sequence[Sample], test_patients: set[str], *, val: float, seed: int
+    samples: Sequence[Sample],
+    test_patients: set[str],
+    *,
+    val: float,
+    seed: int,
+    strata: Strata,
 ) -> Splits:
     """Split the patients that are not tested into training and validation."""
     if not 0 < val < 1:
         raise InputError(f"split.val={val}: choose a share below 1.")
     split_of = dict.fromkeys(test_patients, "test")
     rest = [sample for sample in samples if sample.patient_id not in test_patients]
-    for label, patients in _shuffled_patients(rest, seed).items():
+    for name, patients in _shuffled_patients(rest, seed, strata=strata).items():
         n_val = round(val * len(patients))
         if not 1 <= n_val < len(patients):
             raise InputError(
-                f"{len(patients)} patients with label {label} outside the test's fold cannot be "
+                f"{len(patients)} patients with {name} outside the test's fold cannot be "
                 f"split into training and validation ({val}): give more samples or change split.*."
             )
         split_of |= {p: "val" if i < n_val else "train" for i, p in enumerate(patients)}

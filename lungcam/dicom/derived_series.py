@@ -18,6 +18,7 @@ from lungcam.dicom.attributes import EQUIPMENT, add_common_attributes, derived_u
 from lungcam.dicom.description import ObjectDescription
 from lungcam.dicom.source import Source, decimal_strings
 from lungcam.runtime.atomic import atomic_write
+from lungcam.runtime.written import record_of
 
 SERIES_NUMBER = 9002
 MAX_STORED = 32767
@@ -31,7 +32,8 @@ def write_heat_slices(
 ) -> None:
     """Write a heat-map as 16-bit slices with a rescale slope: 0001.dcm, 0002.dcm, ... .
 
-    Slices are numbered along the normal. Files of an earlier result are removed.
+    Slices are numbered along the normal. Those of an earlier result are removed, if a record of
+    the folder has them.
 
     Args:
         folder: Folder of the files.
@@ -42,7 +44,7 @@ def write_heat_slices(
     frames = source.frames(heat)
     stored, slope = to_16_bits(frames)
     names = (
-        *source.instance_uids,
+        *source.identity,
         description.identity,
         __version__,
         sha256(frames).hexdigest(),
@@ -50,8 +52,10 @@ def write_heat_slices(
     )
     dataset = _series_dataset(source, description, series_uid=derived_uid(*names), slope=slope)
     files = [folder / f"{k + 1:04d}.dcm" for k in range(len(stored))]
+    record = record_of(files[0])
     for obsolete in set(folder.glob("[0-9]*.dcm")) - set(files):
-        obsolete.unlink()
+        if record is not None and record.is_own(obsolete):
+            record.discard(obsolete)
     for k, header in enumerate(source.headers()):
         dataset.update(
             {

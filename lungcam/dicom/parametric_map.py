@@ -41,7 +41,7 @@ def write_parametric_map(
     hd = import_highdicom()
     frames = source.frames(heat).astype("<f4", copy=False)
     highest = float(np.abs(frames).max()) or 1.0
-    names = (*source.instance_uids, description.identity, __version__, sha256(frames).hexdigest())
+    names = (*source.identity, description.identity, __version__, sha256(frames).hexdigest())
     mapping = hd.pm.RealWorldValueMapping(
         lut_label=LABEL,
         lut_explanation=description.unit_explanation,

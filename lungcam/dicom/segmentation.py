@@ -77,7 +77,7 @@ def write_segmentation(
     """
     hd = import_highdicom()
     frames = source.frames(mask)
-    names = (*source.instance_uids, description.identity, __version__, sha256(frames).hexdigest())
+    names = (*source.identity, description.identity, __version__, sha256(frames).hexdigest())
     algorithm = hd.AlgorithmIdentificationSequence(
         name="lungcam", family=codes.DCM.MorphologicalOperations, version=__version__
     )

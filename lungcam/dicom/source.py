@@ -1,9 +1,13 @@
-"""Source slices of a result: their UIDs and positions, without any data of the patient."""
+"""Source slices of a result: their UIDs and positions, and the patient only on request."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 from pydicom.valuerep import DSfloat
@@ -12,6 +16,7 @@ from lungcam.dicom.attributes import derived_uid
 from lungcam.grid import LPS_TO_RAS
 from lungcam.scans import Scan
 
+POSITION_REFERENCE = "PositionReferenceIndicator"
 # attributes of type 2, which must be present but may be empty
 EMPTY = (
     "PatientID",
@@ -23,7 +28,17 @@ EMPTY = (
     "StudyDate",
     "StudyTime",
     "ReferringPhysicianName",
-    "PositionReferenceIndicator",
+    POSITION_REFERENCE,
+)
+# further attributes of patient and study that a result may keep (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2)
+KEPT = (
+    "IssuerOfPatientID",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "StudyDescription",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
 )
 DEIDENTIFICATION = "All attributes of patient, study and series removed except UIDs"
 
@@ -47,6 +62,7 @@ class Source:
         pixel_spacing: Distance between rows and between columns, in mm.
         slice_spacing: Mean distance between slices, in mm.
         shape: Number of rows and of columns.
+        patient: Attributes of patient and study by keyword, to be kept; empty to leave them out.
     """
 
     study_uid: str
@@ -59,6 +75,7 @@ class Source:
     pixel_spacing: tuple[float, float]
     slice_spacing: float
     shape: tuple[int, int]
+    patient: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def normal(self) -> np.ndarray:
@@ -71,6 +88,12 @@ class Source:
         """Return the largest deviation of the distance of two neighbours from the mean."""
         gaps = np.diff(self.positions @ self.normal)
         return float(np.abs(gaps - gaps.mean()).max())
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Return what distinguishes results of these slices: with the patient they are others."""
+        kept = json.dumps({name: str(value) for name, value in sorted(self.patient.items())})
+        return (*self.instance_uids, kept) if self.patient else self.instance_uids
 
     def frames(self, volume: np.ndarray) -> np.ndarray:
         """Turn a volume `(W, H, D)` on the scan's grid into frames `(D, rows, columns)`."""
@@ -96,13 +119,20 @@ class Source:
         header.ImagePositionPatient = decimal_strings(self.positions[k])
         for keyword in EMPTY:
             setattr(header, keyword, "")
-        header.PatientIdentityRemoved = "YES"
-        header.DeidentificationMethod = DEIDENTIFICATION
+        if self.patient:
+            header.update(self.patient)
+        else:
+            header.PatientIdentityRemoved = "YES"
+            header.DeidentificationMethod = DEIDENTIFICATION
         return header
 
 
-def source_of(scan: Scan) -> Source:
+def source_of(scan: Scan, *, keep_patient: bool = False) -> Source:
     """Return the source of a scan, from the headers of its slices.
+
+    Args:
+        scan: The scan.
+        keep_patient: True to keep the first slice's attributes of patient and study.
 
     Raises:
         SourceError: If the scan was not read from a DICOM series, or if UIDs are missing or not
@@ -134,7 +164,19 @@ def source_of(scan: Scan) -> Source:
         pixel_spacing=(between_rows, between_columns),
         slice_spacing=between_slices,
         shape=(rows, columns),
+        patient=_patient(slices[0].file) if keep_patient else {},
     )
+
+
+def _patient(file: Path) -> dict[str, Any]:
+    """Read the attributes of patient and study of a slice, as text without its character set."""
+    header = dcmread(file, stop_before_pixels=True, specific_tags=[*EMPTY, *KEPT])
+    values = {name: header[name].value for name in (*EMPTY, *KEPT) if name in header}
+    return {
+        name: str(value) if header[name].VR == "PN" and value is not None else value
+        for name, value in values.items()
+        if name != POSITION_REFERENCE
+    }
 
 
 def decimal_strings(values: Sequence[float]) -> list[DSfloat]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lungcam.detection.blobs import blob_scores
 from lungcam.explain import Explainer, HeatMap, brightness, lung_centers, peaks
 from lungcam.explain.sanity_checks import untrained_net
 from lungcam.grid import Grid
@@ -14,7 +15,9 @@ from lungcam.nets import LogitNet
 
 # the net first, then its baselines; `random` is computed and has no candidates
 NET = "net"
-BASELINES = ("random", "center", "brightest", "untrained")
+BASELINES = ("random", "center", "brightest", "blob", "untrained")
+# radii of the blob filter
+BLOB_RADII_MM = 3 * 1.3 ** np.arange(8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,8 @@ class CandidateSources:
         Returns:
             Candidates by the names in `NET` and `BASELINES`, without `random`.
         """
-        bright = brightness(image[0, 0].cpu().numpy(), grid)
+        shown = image[0, 0].cpu().numpy()
+        bright, blobs = brightness(shown, grid), blobs_of(shown, grid, lungs=lungs)
         centers = lung_centers(lungs, grid)
         image = image.to(next(self.net.parameters()).device)
         if self._untrained is None:
@@ -78,6 +82,7 @@ class CandidateSources:
             NET: self._explain(self.net, self.probability, image=image, grid=grid),
             "center": SourceCandidates(centers, np.ones(len(centers))),
             "brightest": SourceCandidates(*peaks(bright.values, bright.cells), bright),
+            "blob": SourceCandidates(*peaks(blobs.values, blobs.cells), blobs),
             "untrained": self._explain(
                 self._untrained, Calibration().probability, image=image, grid=grid
             ),
@@ -97,3 +102,15 @@ class CandidateSources:
         heat = self.explainer(net, image, grid)
         points, heights = peaks(heat.values, heat.cells)
         return SourceCandidates(points, score * heights / heights.max(initial=1e-300), heat)
+
+
+def blobs_of(image: np.ndarray, grid: Grid, *, lungs: np.ndarray) -> HeatMap:
+    """Return the scores of a blob filter with radii of 3 to 19 mm.
+
+    Args:
+        image: `(W, H, D)` input of the net, or other brightness.
+        grid: Its grid, of cubic voxels.
+        lungs: `(W, H, D)` bool, where a blob counts.
+    """
+    radii = BLOB_RADII_MM / min(grid.spacing_mm)
+    return HeatMap(blob_scores(image, lungs, radii=[r for r in radii if r >= 1]), grid)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.evaluation.own_metrics import own_lines
 from lungcam.evaluation.trained_run import TrainedRun
 
 
@@ -20,6 +21,7 @@ def run_summary(
     lines = [
         "",
         *run.task.summary(metrics),
+        *own_lines(metrics["test"].get("metrics", {})),
         *_peak_lines(metrics["test"]),
         *_explanation_lines(metrics),
         *localisation,

@@ -1,8 +1,7 @@
 """Evaluation of a trained net: predictions, metrics and the files written from them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lungcam import RESEARCH_USE_ONLY
@@ -10,21 +9,23 @@ from lungcam.config.paths import find_checkpoint
 from lungcam.evaluation.candidate_sources import CandidateSources
 from lungcam.evaluation.console import run_summary
 from lungcam.evaluation.explanation_checks import judge_explanations
-from lungcam.evaluation.figures import draw_figures
+from lungcam.evaluation.figures import learning_curves, save_figures
 from lungcam.evaluation.folds import sibling_runs
 from lungcam.evaluation.lesion_erasure import erase_exported
 from lungcam.evaluation.localisation import Localiser, localise_split, peak_shares
 from lungcam.evaluation.localisation_report import report_localisation
+from lungcam.evaluation.own_metrics import own_figures, own_rules
 from lungcam.evaluation.predictor import load_predictor
 from lungcam.evaluation.run_report import write_run_report
+from lungcam.evaluation.track_record import TEST, score_record
 from lungcam.evaluation.trained_run import TrainedRun, predict_splits
 from lungcam.explain.reliability import FAILED
-from lungcam.metrics import Calibration
-from lungcam.runtime.atomic import write_text
+from lungcam.runtime.atomic import write_json
 from lungcam.runtime.versions import versions
 from lungcam.tasks import Fit
-from lungcam.tasks.predictions import Predictions
-from lungcam.training.checkpoint import add_metadata
+from lungcam.tasks.malignancy import calibrated, calibration_of
+from lungcam.tasks.predictions import Predictions, SplitSamples
+from lungcam.training.checkpoint import add_metadata, load_checkpoint, own_modules
 from lungcam.transforms import shows_whole_chest
 
 
@@ -52,52 +53,48 @@ def evaluate(run: TrainedRun) -> Evaluation:
         InputError: The training diverged.
     """
     splits = predict_splits(run)
-    fit = run.task.fit(splits["val"])
-    splits = {name: split.calibrated(fit.calibration) for name, split in splits.items()}
-    run.task.write_tables(run.folder, splits)
-    _add_to_checkpoint(run, fit, val=splits["val"].labelled)
+    train = SplitSamples(
+        samples=run.data.splits["train"],
+        crop_depths=run.data.crop_depths("train"),
+        of_folds=run.data.split.folds is not None,
+    )
+    fit = run.task.fit(splits["val"], train=train)
+    run.task.write_tables(run.folder, splits, fit=fit)
+    add_metadata(run.best, **run.task.carried(fit))
     metrics = _metrics(run, splits, fit=fit)
+    add_metadata(run.best, **{TEST: score_record(run.task, metrics["test"])})
     mark = _check_explanations(run, metrics)
     if run.explain["erase"]:
-        _erase_lesions(run, metrics, calibration=fit.calibration)
-    tiles = draw_figures(run, splits["test"], metrics=metrics, mark=mark)
-    lines = _localise(run, fit.calibration) if run.explain["benchmark"] else []
-    write_run_report(
-        run, metrics, test=splits["test"].labelled, tiles=tiles, localisation=lines, mark=mark
-    )
+        _erase_lesions(run, metrics, fit=fit)
+    examples = run.task.examples(splits["test"], fit=fit)
+    figures = learning_curves(run) | run.task.draw(splits["test"], fit=fit, metrics=metrics)
+    tiles = save_figures(run, figures, examples=examples, metrics=metrics, mark=mark)
+    lines = _localise(run, fit) if run.explain["benchmark"] else []
+    write_run_report(run, metrics, examples=examples, tiles=tiles, localisation=lines, mark=mark)
     # written last: its presence marks a run as finished
-    write_text(run.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(run.folder / "metrics.json", metrics)
     return Evaluation(metrics, run_summary(run, metrics, localisation=lines))
-
-
-def _add_to_checkpoint(run: TrainedRun, fit: Fit, *, val: Predictions) -> None:
-    calibration = {
-        **asdict(fit.calibration),
-        "n": len(val.labels),
-        "n_positive": int(val.labels.sum()),
-        "rule": run.task.rules["calibration"],
-    }
-    add_metadata(
-        run.best,
-        threshold=fit.threshold,
-        threshold_rule=run.task.rules["threshold"],
-        calibration=calibration,
-    )
 
 
 def _metrics(run: TrainedRun, splits: Mapping[str, Predictions], *, fit: Fit) -> dict[str, Any]:
     """Compute the figures of both splits, with the rules and versions they come from."""
     metrics: dict[str, Any] = {
-        name: run.task.metrics(split, threshold=fit.threshold, seed=run.seed)
-        | peak_shares(run.classifier, run.explainer, dataset=run.data.datasets[name])
-        for name, split in splits.items()
+        name: run.task.metrics(split, fit=fit, seed=run.seed) for name, split in splits.items()
     }
+    if run.task.has_positive:
+        for name, figures in metrics.items():
+            if run.metrics:
+                own = own_figures(run.metrics, calibrated(splits[name], fit), seed=run.seed)
+                figures["metrics"] = own
+            figures |= peak_shares(run.classifier, run.explainer, dataset=run.data.datasets[name])
     return metrics | {
+        "task": {"name": run.task.name, **run.task.state},
+        "score": run.task.score,
         "label_rule": run.label_rule,
         "cohort_notes": run.data.notes,
         "left_out": len(run.data.left_out),
-        "rules": dict(run.task.rules),
-        "calibration": asdict(fit.calibration),
+        "rules": dict(run.task.rules) | own_rules(run.metrics),
+        **run.task.reported(fit),
         "seed": run.seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
@@ -114,8 +111,10 @@ def _check_explanations(run: TrainedRun, metrics: dict[str, Any]) -> str | None:
         return None
     device = next(run.classifier.parameters()).device
     split = "test" if metrics["test"]["auc"] is not None else "val"
+    plugins = own_modules(load_checkpoint(run.best))
     siblings = [
-        load_predictor(find_checkpoint(folder), device) for folder in sibling_runs(run.folder)
+        load_predictor(find_checkpoint(folder), device, plugins=plugins)
+        for folder in sibling_runs(run.folder)
     ]
     verdict = judge_explanations(
         run.classifier.net,
@@ -135,14 +134,14 @@ def _check_explanations(run: TrainedRun, metrics: dict[str, Any]) -> str | None:
     return FAILED
 
 
-def _erase_lesions(run: TrainedRun, metrics: dict[str, Any], *, calibration: Calibration) -> None:
+def _erase_lesions(run: TrainedRun, metrics: dict[str, Any], *, fit: Fit) -> None:
     """Erase the lesions of the exported samples, and add the task's figures to the metrics."""
     erase_exported(run.classifier, run.data.transforms, exports=run.exports)
     sections = run.task.erase(
         run.classifier,
         run.data,
         explainer=run.explainer,
-        calibration=calibration,
+        fit=fit,
         folder=run.folder,
         seed=run.seed,
     )
@@ -150,10 +149,13 @@ def _erase_lesions(run: TrainedRun, metrics: dict[str, Any], *, calibration: Cal
         metrics["test"][section] |= figures
 
 
-def _localise(run: TrainedRun, calibration: Calibration) -> list[str]:
+def _localise(run: TrainedRun, fit: Fit) -> list[str]:
     """Measure where the maps of the test split point; return lines for the report."""
     sources = CandidateSources(
-        run.classifier, run.explainer, probability=calibration.probability, seed=run.seed
+        run.classifier,
+        run.explainer,
+        probability=calibration_of(fit).probability,
+        seed=run.seed,
     )
     localiser = Localiser(sources, whole_chest=shows_whole_chest(run.data.transforms))
     localise_split(localiser, run.data.datasets["test"])

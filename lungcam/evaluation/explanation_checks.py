@@ -1,6 +1,5 @@
 """Checks of a trained net's heat-maps on positives of its own test split."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from lungcam.explain.sanity_checks import (
 )
 from lungcam.grid import Grid, resample
 from lungcam.metrics.resampling import bootstrap_mean, share_difference_interval, share_interval
-from lungcam.runtime.atomic import write_text
+from lungcam.runtime.atomic import write_json
 
 # function of a net, an image and its grid
 ExplainFn = Callable[[nn.Module, torch.Tensor, Grid], HeatMap]
@@ -119,7 +118,7 @@ def judge_explanations(
     }
     settings = {"method": explainer.method, "layer": explainer.layer, "rules": RULES}
     verdict = assess_reliability(_without_nan(figures)) | settings
-    write_text(file, json.dumps(verdict, indent=2) + "\n")
+    write_json(file, verdict)
     return verdict
 
 

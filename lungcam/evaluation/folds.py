@@ -5,15 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, read_write
-from scipy.special import logit
 
-from lungcam.cohorts.csv_rows import read_rows
-from lungcam.metrics import ScoredSamples
 from lungcam.runtime.atomic import write_text
-from lungcam.tasks.predictions import BASELINE
 
 
 @contextmanager
@@ -33,30 +28,6 @@ def redirect_outputs(folder: Path) -> Iterator[None]:
 def write_config(folder: Path, config: DictConfig) -> None:
     """Write a fold's configuration to the place that it has in a run folder."""
     write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
-
-
-def read_fold(folder: Path) -> ScoredSamples:
-    """Read a finished run's test predictions, on the calibrated scale.
-
-    Raises:
-        InputError: predictions.csv cannot be read.
-    """
-    rows = read_rows(folder / "predictions.csv", ("sample_id", "patient_id", "split", "label"))
-    rows = [row for row in rows if row.text("split") == "test"]
-    probability = np.array([row.number_in("probability") for row in rows], float)
-    names = [name for name in rows[0].values if name.startswith(BASELINE)]
-    baselines = {
-        name.removeprefix(BASELINE): np.array([row.number_in(name) for row in rows], float)
-        for name in names
-    }
-    return ScoredSamples(
-        sample_ids=np.array([row.text("sample_id") for row in rows]),
-        labels=np.array([int(row.text("label")) for row in rows]),
-        # the table has nine digits: a probability may be written as 0 or 1
-        scores=logit(probability.clip(1e-12, 1 - 1e-12)),
-        patients=np.array([row.text("patient_id") for row in rows]),
-        baselines=baselines,
-    )
 
 
 def sibling_runs(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Erasure of lesions: how the logit changes if lung replaces a lesion."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from lungcam.explain.inpaint import (
     inpaint,
 )
 from lungcam.grid import Grid, reorient
-from lungcam.runtime.atomic import write_text
-from lungcam.scans import write_volume
+from lungcam.runtime.atomic import write_json
+from lungcam.scans import Scan, write_volume
 from lungcam.transforms.pipeline import reapply_view
 from lungcam.transforms.subject import grid, volume
 
@@ -107,6 +106,7 @@ def erase_lesions(
     transforms: tio.Compose,
     sample: Sample,
     heat: HeatMap,
+    scan: Scan | None = None,
     seed: int = 0,
 ) -> LesionErasure:
     """Erase each lesion of a scan by itself, prepare the scan again and compare the logits.
@@ -119,11 +119,15 @@ def erase_lesions(
         transforms: Transforms that prepared it.
         sample: Sample of the scan.
         heat: Map of the prepared scan.
+        scan: The scan as it was read.
         seed: Seed of texture and control.
+
+    Raises:
+        InputError: The mask of the sample's lesion does not fit the scan.
     """
     image, hu = grid(subject, "image"), volume(subject, "image")
     positive_heat = np.maximum(heat.on(image), 0)
-    regions, source = annotated_lesions(sample, image), "annotated"
+    regions, source = annotated_lesions(sample, image, scan=scan), "annotated"
     if not regions:
         mask = volume(subject, "mask") if "mask" in subject else None
         cell_mm = max(heat.cells.spacing_mm)
@@ -163,12 +167,17 @@ def erase_exported(
         for sample, heat in tqdm(export.heatmaps, desc="erasing lesions"):
             prepared = prepare_sample(sample, transforms)
             erasure = erase_lesions(
-                net, prepared.subject, transforms=transforms, sample=sample, heat=heat
+                net,
+                prepared.subject,
+                transforms=transforms,
+                sample=sample,
+                heat=heat,
+                scan=prepared.scan,
             )
             folder = export.folder / sample.sample_id
             erasure.write(folder / "erased.nii.gz", prepared.scan.grid)
             record = {"erased": erasure.lesions, "warnings": erasure.warnings}
-            write_text(folder / "erased.json", json.dumps(record, indent=2) + "\n")
+            write_json(folder / "erased.json", record)
 
 
 def describe_change(lesion: Mapping[str, Any]) -> str:

@@ -119,10 +119,13 @@ class Localiser:
             False if each sample shows its own surroundings.
 
     Attributes:
+        baselines: Names of the sources other than the net.
         images: Images by their key.
         lesions: Measured lesions.
         notes: Sentences on what could not be used.
     """
+
+    baselines: tuple[str, ...] = BASELINES
 
     def __init__(self, sources: CandidateSources, *, whole_chest: bool):
         self.sources = sources
@@ -131,7 +134,15 @@ class Localiser:
         self.lesions: list[LesionResult] = []
         self.notes: list[str] = []
 
-    def add(self, sample: Sample, image: torch.Tensor, *, grid: Grid, lungs: np.ndarray) -> None:
+    def add(
+        self,
+        sample: Sample,
+        image: torch.Tensor,
+        *,
+        grid: Grid,
+        lungs: np.ndarray,
+        mask: tuple[np.ndarray, Grid] | None = None,
+    ) -> None:
         """Measure one image.
 
         A sample's lesion is to be found unless its label is 0: then it is not what label 1 means,
@@ -142,15 +153,32 @@ class Localiser:
             image: `(1, C, W, H, D)`, input of the network.
             grid: Grid of the image.
             lungs: `(W, H, D)` bool.
+            mask: Mask of the sample's lesion and its grid, if it was read before.
         """
-        lesion = self._lesion(sample)
+        lesion = self._lesion(sample, mask)
         key = (sample.image, sample.series) if self.whole_chest else sample.sample_id
         if key not in self.images or lesion is not None:
             candidates = self.sources.candidates(image, grid, lungs=lungs)
             # the maps of thousands of images would fill the memory
             without_maps = {name: replace(source, heat=None) for name, source in candidates.items()}
             self.images.setdefault(key, ImageResult(sample=sample, candidates=without_maps))
-        result = self.images[key]
+        else:
+            candidates = {}
+        self._compare(
+            self.images[key], sample, lesion, candidates=candidates, grid=grid, lungs=lungs
+        )
+
+    def _compare(
+        self,
+        result: ImageResult,
+        sample: Sample,
+        lesion: Lesion | None,
+        *,
+        candidates: dict[str, SourceCandidates],
+        grid: Grid,
+        lungs: np.ndarray,
+    ) -> None:
+        """Add the findings of a sample to its image, and measure its lesion."""
         if lesion is not None:
             _add_finding(
                 result.targets,
@@ -169,15 +197,14 @@ class Localiser:
                     findings, center, diameter_mm=nodule.diameter_mm, lungs=lungs, grid=grid
                 )
 
-    def _lesion(self, sample: Sample) -> Lesion | None:
+    def _lesion(self, sample: Sample, mask: tuple[np.ndarray, Grid] | None) -> Lesion | None:
         """Return the lesion to be found in a sample: its mask, else its centre and diameter."""
         if sample.label == 0:
             return None
         if sample.lesion_mask is not None:
             try:
-                return masked_lesion(
-                    *read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm
-                )
+                mask = mask or read_lesion(sample)
+                return masked_lesion(*mask, diameter_mm=sample.diameter_mm)
             except (InputError, ValueError) as error:
                 self.notes.append(f"{sample.sample_id}: its mask is not used: {error}")
         return _ball(sample)
@@ -212,7 +239,7 @@ class Localiser:
                 sample=sample,
                 lesion=Lesion(center_mm=lesion.center_mm, diameter_mm=lesion.diameter_mm),
                 peak_mm=_highest(candidates[NET].points),
-                figures={name: figures[name] for name in (NET, *BASELINES)},
+                figures={name: figures[name] for name in (NET, *self.baselines)},
             )
         )
 

@@ -1,6 +1,5 @@
 """Files and console lines of a localisation benchmark."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,24 +7,24 @@ from typing import Any
 import numpy as np
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.evaluation.candidate_sources import BASELINES, NET
+from lungcam.evaluation.candidate_rows import SUBMISSION, candidate_row
+from lungcam.evaluation.candidate_sources import NET
 from lungcam.evaluation.localisation import ImageResult, LesionResult, Localiser
 from lungcam.explain import LEVELS, MAP_METRICS, MAX_PEAKS, MIN_PEAK_DISTANCE_MM, POINT_METRICS
 from lungcam.grid import lps_columns
 from lungcam.metrics import (
     AVERAGES_RULE,
     FROC_RULE,
-    RATES,
     froc,
     mean_interval,
     median,
     median_interval,
     random_sensitivity,
 )
-from lungcam.metrics.froc import Froc
-from lungcam.metrics.resampling import json_interval, json_number
+from lungcam.metrics.froc import by_rate, froc_figures
+from lungcam.metrics.resampling import json_number
 from lungcam.metrics.summary import with_interval
-from lungcam.runtime.atomic import write_table, write_text
+from lungcam.runtime.atomic import write_json, write_table
 from lungcam.runtime.versions import versions
 
 # ranges of diameters in mm, upper end excluded
@@ -43,7 +42,9 @@ RULES = {
     ),
     "score": (
         "the image's probability, calibrated where it can be, times the peak's height as a share "
-        "of the highest; of the brightest voxels their brightness, of lung centres 1"
+        "of the highest; of a searched scan's candidates their suspicion, and of the detector its "
+        "probability; of the brightest voxels their brightness, of blobs their score, of lung "
+        "centres 1"
     ),
     "peak_within_radius": "the highest peak lies within half the diameter of the lesion's centre",
     "peak_within_radius_5mm": "as peak_within_radius, with a margin of 5 mm",
@@ -69,11 +70,11 @@ RULES = {
     ),
     "center": "the centre of the lung that is nearest to the lesion; in a crop its middle",
     "brightest": "the image itself: what is denser than its median",
+    "blob": "a filter for bright blobs with radii of 3 to 19 mm, without any training",
     "untrained": "the same net with fresh weights, of one seed, explained alike",
+    "detector": "the detector that proposes a searched scan's candidates, without their rating",
     "ci95": AVERAGES_RULE + "; of the FROC 2,000 bootstraps over the patients' scans",
 }
-# columns of LUNA16's submissions
-SUBMISSION = ("seriesuid", "coordX", "coordY", "coordZ", "probability")
 NO_LESION = (
     "no lesion's place is known (a centre with its diameter, or a mask), so that it is not "
     "measured where the maps point"
@@ -82,7 +83,9 @@ BASELINE_NAMES = {
     "random": "random point",
     "center": "lung's or crop's centre",
     "brightest": "brightest voxel",
+    "blob": "blob filter",
     "untrained": "untrained net",
+    "detector": "detector without rating",
 }
 MAIN_FIGURES = {
     "peak_within_radius": "peak within the lesion's radius",
@@ -112,7 +115,7 @@ def report_localisation(
         "layer": explainer.layer.removeprefix("net."),
         "n_images": len(images),
         "n_lesions": len(lesions),
-        "sizes": localisation_figures(lesions, images, seed=seed),
+        "sizes": localisation_figures(lesions, images, baselines=localiser.baselines, seed=seed),
         "rules": RULES,
         "notes": notes,
         "seed": seed,
@@ -120,8 +123,12 @@ def report_localisation(
         "notice": RESEARCH_USE_ONLY,
     }
     write_table(folder / "candidates.csv", SUBMISSION, rows=_candidate_rows(images))
-    write_table(folder / "localisation.csv", _lesion_columns(), rows=_lesion_rows(lesions))
-    write_text(folder / "localisation.json", json.dumps(record, indent=2) + "\n")
+    write_table(
+        folder / "localisation.csv",
+        _lesion_columns(localiser.baselines),
+        rows=_lesion_rows(lesions),
+    )
+    write_json(folder / "localisation.json", record)
     lines = [f"note: {note.rstrip('.')}." for note in notes]
     if lesions:
         lines += localisation_lines(record["sizes"]["all"])
@@ -129,13 +136,18 @@ def report_localisation(
 
 
 def localisation_figures(
-    lesions: Sequence[LesionResult], images: Sequence[ImageResult], *, seed: int
+    lesions: Sequence[LesionResult],
+    images: Sequence[ImageResult],
+    *,
+    baselines: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """Compute figures by size: those of the lesions, and the FROC of the candidates.
 
     Args:
         lesions: All measured lesions.
         images: All measured images.
+        baselines: Names of the sources other than the net.
         seed: Seed of the bootstrap.
     """
     figures: dict[str, Any] = {}
@@ -146,8 +158,8 @@ def localisation_figures(
             figures[name] = {
                 "n": len(chosen),
                 "n_patients": len({result.sample.patient_id for result in chosen}),
-                **_lesion_figures(chosen, seed),
-                "froc": _froc_figures(images, excluded, seed=seed),
+                **_lesion_figures(chosen, baselines, seed=seed),
+                "froc": _froc_figures(images, excluded, baselines=baselines, seed=seed),
             }
     return figures
 
@@ -179,7 +191,9 @@ def _baseline_words(values: Mapping[str, float]) -> str:
     return ", ".join(f"{BASELINE_NAMES[name]} {value:.3f}" for name, value in values.items())
 
 
-def _lesion_figures(lesions: Sequence[LesionResult], seed: int) -> dict[str, dict[str, Any]]:
+def _lesion_figures(
+    lesions: Sequence[LesionResult], baselines: Sequence[str], *, seed: int
+) -> dict[str, dict[str, Any]]:
     """Average every figure of the net and of its baselines over lesions."""
     patients = np.array([result.sample.patient_id for result in lesions])
     figures = {}
@@ -194,7 +208,7 @@ def _lesion_figures(lesions: Sequence[LesionResult], seed: int) -> dict[str, dic
             **_average(name, values[rows], patients=patients[rows], seed=seed),
         }
         figures[name]["baselines"] = {}
-        for baseline in BASELINES:
+        for baseline in baselines:
             # a lung's centre is a point, and has no energy
             if name in lesions[0].figures[baseline]:
                 values = np.array([result.figures[baseline][name] for result in lesions])[rows]
@@ -213,13 +227,18 @@ def _average(name: str, values: np.ndarray, *, patients: np.ndarray, seed: int) 
 
 
 def _froc_figures(
-    images: Sequence[ImageResult], excluded: Sequence[np.ndarray], *, seed: int
+    images: Sequence[ImageResult],
+    excluded: Sequence[np.ndarray],
+    *,
+    baselines: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """Compute the FROC of the net and of its baselines.
 
     Args:
         images: All measured images.
         excluded: For each image `(M,)` bool, True for targets that count neither way.
+        baselines: Names of the sources other than the net.
         seed: Seed of the bootstrap.
     """
     patients = np.array([image.sample.patient_id for image in images])
@@ -230,7 +249,7 @@ def _froc_figures(
                 for image, rows in zip(images, excluded, strict=True)
             ]
         )
-        for name in (NET, *BASELINES)
+        for name in (NET, *baselines)
         if name != "random"
     }
     net = curves.pop(NET)
@@ -241,25 +260,11 @@ def _froc_figures(
             len(image.excluded) + int(rows.sum())
             for image, rows in zip(images, excluded, strict=True)
         ),
-        **_curve_figures(net, patients, seed=seed),
+        **froc_figures(net, patients, seed=seed),
     }
-    baselines = {"random": _random_figures(images, excluded)}
-    baselines |= {
-        name: _curve_figures(curve, patients, seed=seed) for name, curve in curves.items()
-    }
-    return figures | {"baselines": {name: baselines[name] for name in BASELINES}}
-
-
-def _curve_figures(curve: Froc, patients: np.ndarray, *, seed: int) -> dict[str, Any]:
-    bounds = curve.intervals(patients, seed)
-    return {
-        "cpm": json_number(curve.cpm()),
-        "cpm_ci95": json_interval(bounds[-1]),
-        "sensitivity_at": _by_rate(curve.sensitivity()),
-        "sensitivity_at_ci95": {
-            f"{rate:g}": json_interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
-        },
-    }
+    others = {"random": _random_figures(images, excluded)}
+    others |= {name: froc_figures(curve, patients, seed=seed) for name, curve in curves.items()}
+    return figures | {"baselines": {name: others[name] for name in baselines}}
 
 
 def _random_figures(
@@ -273,32 +278,22 @@ def _random_figures(
         for image, chance, rows in zip(images, chances, excluded, strict=True)
     ]
     sensitivity = random_sensitivity(shares, ignored)
-    return {"cpm": json_number(float(sensitivity.mean())), "sensitivity_at": _by_rate(sensitivity)}
-
-
-def _by_rate(values: np.ndarray) -> dict[str, float | None]:
-    return {
-        f"{rate:g}": json_number(float(value)) for rate, value in zip(RATES, values, strict=True)
-    }
+    return {"cpm": json_number(float(sensitivity.mean())), "sensitivity_at": by_rate(sensitivity)}
 
 
 def _candidate_rows(images: Sequence[ImageResult]) -> Iterator[dict[str, object]]:
     for image in images:
         candidates = image.candidates[NET]
         for point, score in zip(candidates.points, candidates.scores, strict=True):
-            yield {
-                "seriesuid": image.sample.series_uid or image.sample.sample_id,
-                **lps_columns("coord", point),
-                "probability": f"{score:.9g}",
-            }
+            yield candidate_row(image.sample, point, score)
 
 
-def _lesion_columns() -> list[str]:
+def _lesion_columns(baselines: Sequence[str]) -> list[str]:
     figures = [*POINT_METRICS, *MAP_METRICS]
     return [
         *("sample_id", "patient_id", "seriesuid", "label", "coordX", "coordY", "coordZ"),
         *("diameter_mm", "peakX", "peakY", "peakZ", *figures),
-        *(f"{name}_{figure}" for name in BASELINES for figure in figures),
+        *(f"{name}_{figure}" for name in baselines for figure in figures),
     ]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lungcam.data.datamodule import ScanDataModule
-from lungcam.report.mask_sheet import MAX_THUMBNAILS, Thumbnail, write_sheet
+from lungcam.report.mask_page import MAX_THUMBNAILS, Thumbnail, write_mask_page
 from lungcam.runtime.atomic import write_table
 
 COLUMNS = (
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
-    """Write quality.csv, with a row for each sample, and masks.png, with the masks' thumbnails.
+    """Write quality.csv, with a row for each sample, and masks.html, with pictures of the masks.
 
     Args:
         data: Data module after `setup`.
@@ -52,7 +52,7 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
     for name, reason in data.left_out.items():
         rows.append({"sample_id": name, "flags": "left_out", "warnings": reason})
     write_table(folder / "quality.csv", COLUMNS, rows=rows)
-    # nor are the thumbnails that the sheet has no room for
+    # nor are the thumbnails that the page has no room for
     shown = sorted(masks, key=lambda entry: not entry[2])[:MAX_THUMBNAILS]
     thumbnails = [
         Thumbnail(dataset.samples[index].sample_id, picture, codes)
@@ -60,7 +60,7 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
         if (picture := dataset.picture(index)) is not None
     ]
     if thumbnails:
-        write_sheet(folder / "masks.png", thumbnails)
+        write_mask_page(folder / "masks.html", thumbnails)
     lines = []
     if data.left_out:
         first = next(iter(data.left_out.values())).rstrip(".")
@@ -69,7 +69,7 @@ def report_masks(data: ScanDataModule, folder: Path) -> list[str]:
             f"{folder / 'quality.csv'} has all."
         )
     if flagged:
-        files = "masks.png and quality.csv" if thumbnails else "quality.csv"
+        files = "masks.html and quality.csv" if thumbnails else "quality.csv"
         lines.append(
             f"note: {len(flagged)} of {sum(map(len, data.datasets.values()))} samples are flagged, "
             f"such as {flagged[0]}: look at {files} in {folder} before you trust what is trained "

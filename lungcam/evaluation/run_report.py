@@ -4,32 +4,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from lungcam.evaluation.figures import HEATMAPS, HEATMAPS_TITLE
+from lungcam.evaluation.figures import CURVES, CURVES_TITLE, HEATMAPS, HEATMAPS_TITLE
 from lungcam.evaluation.trained_run import TrainedRun
 from lungcam.report.page import write_page
-from lungcam.report.run_page import ReportCase, RunReport, run_page
-from lungcam.tasks.predictions import Predictions
+from lungcam.report.run_page import ReportCase, ReportError, RunReport, run_page
+from lungcam.runtime.command_line import command_line
+from lungcam.tasks.examples import Case, Examples
 
 if TYPE_CHECKING:
     from lungcam.report.montage import SampleSlices
-
-# label, True if the call is right, and title of such a case
-CASES = (
-    (1, True, "Most confident and right: the positive with the highest probability"),
-    (1, False, "Most confident and wrong: the missed positive with the lowest probability"),
-    (0, True, "Most confident and right: the negative with the lowest probability"),
-    (0, False, "Most confident and wrong: the called negative with the highest probability"),
-)
 
 
 def write_run_report(
     run: TrainedRun,
     metrics: Mapping[str, Any],
     *,
-    test: Predictions,
+    examples: Examples,
     tiles: Mapping[int, "SampleSlices"],
     localisation: Sequence[str],
     mark: str | None,
@@ -39,77 +31,67 @@ def write_run_report(
     Args:
         run: The run, with its figures drawn.
         metrics: Content of metrics.json.
-        test: Predictions of label 1 in the test split.
+        examples: Samples of the test split to show.
         tiles: Slices of some of its samples by row, from `draw_figures`.
         localisation: Lines on where the maps point.
         mark: Warning on heat-maps that failed their checks.
     """
-    titles = {**run.task.figure_titles, HEATMAPS: HEATMAPS_TITLE}
+    titles = {CURVES: CURVES_TITLE, **run.task.figure_titles, HEATMAPS: HEATMAPS_TITLE}
     files = {name: run.folder / "figures" / f"{name}.png" for name in titles}
     report = RunReport(
         name=run.folder.name,
         metrics=metrics,
+        results=run.task.run_figures(metrics),
         titles=titles,
         figures={name: file.read_bytes() for name, file in files.items() if file.is_file()},
-        cases=_cases(test, metrics["test"]["threshold"], tiles=tiles),
+        cases=_report_cases(examples.cases, tiles=tiles),
+        errors=_errors(examples, tiles=tiles),
+        more_errors=examples.more_errors,
+        command=command_line(run.overrides, seed=run.seed),
         # the report itself lies in the run folder, and need not name it
         localisation=[line for line in localisation if str(run.folder) not in line],
         excluded=list(run.data.left_out),
         overview=_overview(run.folder, run.seed),
+        evidence=run.task.evidence(run.classifier),
+        checkable=run.task.has_positive,
         mark=mark,
     )
     write_page(run.folder / "report.html", run_page(report))
 
 
-def extremes(
-    labels: np.ndarray, probabilities: np.ndarray, *, threshold: float
-) -> list[tuple[str, int | None]]:
-    """Find the most confident right and wrong answers of each class.
-
-    Args:
-        labels: `(N,)` of 0 and 1.
-        probabilities: `(N,)`.
-        threshold: Probability from which a sample is called positive.
-
-    Returns:
-        Title and row of each; the row is None if there is no such answer.
-    """
-    called = probabilities >= threshold
-    answers = []
-    for label, right, title in CASES:
-        rows = np.flatnonzero((labels == label) & ((called == label) == right))
-        # confidence grows with the probability of called samples, and falls with that of others
-        sign = -1 if (label == 1) == right else 1
-        order = np.argsort(sign * probabilities[rows], kind="stable")
-        answers.append((title, int(rows[order[0]]) if len(rows) else None))
-    return answers
-
-
-def _cases(
-    test: Predictions, threshold: float, *, tiles: Mapping[int, "SampleSlices"]
+def _report_cases(
+    cases: Sequence[Case], *, tiles: Mapping[int, "SampleSlices"]
 ) -> list[ReportCase]:
-    """Describe the most confident answers, with slices if there are any."""
+    """Describe the cases, with slices if there are any."""
     from lungcam.report.montage import slices_png
 
-    answers = extremes(test.labels, test.probabilities, threshold=threshold)
-    shown = [tiles[row] for _, row in answers if row in tiles]
+    shown = [tiles[case.row] for case in cases if case.row in tiles]
     # one scale makes colours comparable
     max_heat = max((slices.max_heat for slices in shown), default=0.0)
-    cases = []
-    for title, row in answers:
-        if row is None:
-            cases.append(ReportCase(title=title))
-            continue
-        sample, probability = test.samples[row], test.probabilities[row]
-        facts = [
-            ("Sample", sample.sample_id),
-            ("Probability", f"{probability:.3f}, called from {threshold:.3f}"),
-            ("Label", f"{sample.label}: {sample.label_source}"),
-            ("Lesion", f"{sample.diameter_mm:.1f} mm" if sample.diameter_mm else None),
-        ]
-        png = slices_png(tiles[row], max_heat) if row in tiles else None
-        cases.append(ReportCase(title=title, facts=facts, png=png))
-    return cases
+    return [
+        ReportCase(
+            title=case.title,
+            facts=case.facts,
+            png=slices_png(tiles[case.row], max_heat) if case.row in tiles else None,
+        )
+        for case in cases
+    ]
+
+
+def _errors(examples: Examples, *, tiles: Mapping[int, "SampleSlices"]) -> list[ReportError]:
+    """Describe the wrong answers, with slices if there are any."""
+    from lungcam.report.montage import slices_png
+
+    max_heat = max((slices.max_heat for slices in tiles.values()), default=0.0)
+    return [
+        ReportError(
+            name=error.name,
+            kind=error.words,
+            answer=error.answer,
+            png=slices_png(tiles[error.row], max_heat) if error.row in tiles else None,
+        )
+        for error in examples.errors
+    ]
 
 
 def _overview(folder: Path, seed: int) -> list[tuple[str, object]]:
@@ -136,7 +118,8 @@ def _overview(folder: Path, seed: int) -> list[tuple[str, object]]:
 def _summarise_node(node: DictConfig) -> str:
     """Return the last part of a node's target, with its numbers."""
     values = OmegaConf.to_container(node, resolve=False)
-    name = str(values.pop("_target_", "")).rpartition(".")[2]
+    # a net of MONAI may be named by a word
+    name = str(values.pop("_target_", values.pop("name", ""))).rpartition(".")[2]
     numbers = {
         key: value
         for key, value in values.items()

@@ -1,7 +1,7 @@
 """A finished training, and its predictions of validation and test."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from lungcam.callbacks import HeatmapExport
 from lungcam.data.datamodule import ScanDataModule
 from lungcam.errors import InputError
+from lungcam.evaluation.own_metrics import Metric
 from lungcam.explain import Explainer
 from lungcam.tasks import Task
 from lungcam.tasks.predictions import Predictions
@@ -32,6 +33,8 @@ class TrainedRun:
         label_rule: Meaning of label 1.
         seed: Seed of bootstraps and of all that is drawn.
         explain: Node `explain` of the configuration.
+        metrics: The user's own metrics, by name.
+        overrides: Settings of the command, as they were typed.
     """
 
     trainer: pl.Trainer
@@ -42,6 +45,8 @@ class TrainedRun:
     label_rule: str
     seed: int
     explain: Mapping[str, Any]
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
 
     @property
     def best(self) -> Path:

@@ -10,6 +10,7 @@ from lungcam.explain.cam import (
     grad_cam,
     method_name,
 )
+from lungcam.explain.ensemble import EnsembleExplainer, mean_map, spread_map
 from lungcam.explain.heatmap import Explainer, HeatMap, explain
 from lungcam.explain.lesion import Lesion, ball_share, masked_lesion, refined_grid
 from lungcam.explain.localisation import (
@@ -39,6 +40,7 @@ __all__ = [
     "METHODS",
     "MIN_PEAK_DISTANCE_MM",
     "POINT_METRICS",
+    "EnsembleExplainer",
     "Explainer",
     "Features",
     "HeatMap",
@@ -57,6 +59,7 @@ __all__ = [
     "lung_centers",
     "map_layers",
     "masked_lesion",
+    "mean_map",
     "measure_chance",
     "measure_map",
     "measure_point",
@@ -66,4 +69,5 @@ __all__ = [
     "peaks",
     "random_hit_share",
     "refined_grid",
+    "spread_map",
 ]

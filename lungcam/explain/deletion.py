@@ -130,4 +130,4 @@ def deletion_curve(
                 logits.append(net(torch.cat(batch)).reshape(-1))
     finally:
         net.train(training)
-    return torch.cat(logits).double().cpu().numpy()
+    return torch.cat(logits).cpu().double().numpy()

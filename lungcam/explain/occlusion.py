@@ -1,5 +1,7 @@
 """Occlusion: the fall of the logit where a part of the image is covered."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from torch import nn
@@ -23,7 +25,8 @@ def occlusion(
     raises the logit, below 0 where it lowers it. A block that changes no voxel has 0.
 
     Args:
-        net: Maps `(B, C, W, H, D)` to one logit per sample.
+        net: Maps `(B, C, W, H, D)` to one logit per sample. If it has a method `held`, the context
+            that this returns for the image surrounds all passes; see `lungcam.nets.ClassNet`.
         image: `(1, C, W, H, D)`.
         grid: Grid of the image.
         background: Value of a covered voxel, in every channel.
@@ -45,8 +48,10 @@ def occlusion(
     batch_size = max(1, min(BATCH, BATCH_VOXELS // int(size.prod())))
     training = net.training
     try:
-        with torch.inference_mode():
-            logit = float(net.eval()(image))
+        net.eval()
+        held = net.held(image) if hasattr(net, "held") else nullcontext()
+        with held, torch.inference_mode():
+            logit = float(net(image))
             for start in range(0, len(changing), batch_size):
                 batch = changing[start : start + batch_size]
                 covered = image.repeat(len(batch), 1, 1, 1, 1)

@@ -9,11 +9,15 @@ from torch import nn
 
 from lungcam.config.options import ExplainOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.explain.receptive_field import cell_grid, map_layers
+from lungcam.explain.receptive_field import cell_grid, layer_grids, map_layers
 from lungcam.grid import Grid
 
 # layer names listed in an error
 MAX_LISTED = 8
+# name of the layer that `choose_layer` chooses, and its limits
+AUTO = "auto"
+LARGEST_CELL_MM = 20
+FEWEST_CELLS = 8
 
 
 def check_explanation(settings: Mapping[str, Any]) -> None:
@@ -53,3 +57,36 @@ def check_layer(net: nn.Module, layer: str, *, shape: Sequence[int] | None) -> N
             cell_grid(net, layer, image=image, grid=Grid(tuple(shape), np.eye(4)))
         except ValueError as error:
             raise InputError(f"explain.layer={layer}: {error}") from error
+
+
+def choose_layer(net: nn.Module, *, shape: Sequence[int], spacing_mm: float) -> str:
+    """Return the deepest layer with a map that is fine enough to point at a nodule.
+
+    Of the layers with cells at most `LARGEST_CELL_MM` apart, and at least `FEWEST_CELLS` of them
+    along each side, those with the largest cells are the deepest stage of the net. The last
+    of its outermost layers is its output.
+
+    Args:
+        net: The model.
+        shape: `(W, H, D)` of the net's input.
+        spacing_mm: Edge length of a voxel, in mm.
+
+    Raises:
+        InputError: No layer is fine enough, or no place of one is known.
+    """
+    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+    grids = layer_grids(net, torch.zeros(1, 1, *shape), grid=Grid(tuple(shape), affine))
+    cells = {
+        name: max(grid.spacing_mm)
+        for name, grid in grids.items()
+        if max(grid.spacing_mm) <= LARGEST_CELL_MM and min(grid.shape) >= FEWEST_CELLS
+    }
+    if not cells:
+        raise InputError(
+            f"explain.layer={AUTO}: no layer has cells of {LARGEST_CELL_MM} mm or less in known "
+            f"places, {FEWEST_CELLS} or more along each side; name one."
+        )
+    largest = max(cells.values())
+    stage = [name for name, cell in cells.items() if np.isclose(cell, largest)]
+    outermost = min(name.count(".") for name in stage)
+    return [name for name in stage if name.count(".") == outermost][-1]

@@ -1,6 +1,7 @@
 """Layers of a net and the places of their cells in the scanner's space."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -89,6 +90,47 @@ def cell_grid(net: nn.Module, layer: str, *, image: torch.Tensor, grid: Grid) ->
     if not outputs:
         raise ValueError(f"The net does not run its layer '{layer}'.")
     return tracked_grid(layer, outputs[-1], grid=grid)
+
+
+def layer_grids(net: nn.Module, image: torch.Tensor, *, grid: Grid) -> dict[str, Grid]:
+    """Locate the cells of every layer that gives a 3D map of known place, in one pass.
+
+    Args:
+        net: Maps `(B, C, W, H, D)` to logits.
+        image: `(B, C, W, H, D)`; only its shape matters.
+        grid: Grid of the image.
+
+    Returns:
+        Grids as of `cell_grid`, by the layers' names in the order in which they end; maps of one
+        cell are left out.
+    """
+    grids: dict[str, Grid] = {}
+
+    def recorder(name: str):
+        def hook(_module, _inputs, output) -> None:
+            # a layer that runs several times is explained where it ends
+            grids.pop(name, None)
+            if isinstance(output, torch.Tensor) and output.ndim == 5 and output[0, 0].numel() > 1:
+                with suppress(ValueError):
+                    grids[name] = tracked_grid(name, output, grid=grid)
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(recorder(name)) for name, module in net.named_modules() if name
+    ]
+    training = net.training
+    try:
+        with torch.no_grad():
+            probe = torch.zeros_like(image[:1])
+            probe.centers = identity()
+            with CellTracker():
+                net.eval()(probe)
+    finally:
+        for handle in handles:
+            handle.remove()
+        net.train(training)
+    return grids
 
 
 class CellTracker(TorchFunctionMode):

@@ -15,9 +15,10 @@ from lungcam.dicom import (
     write_parametric_map,
     write_segmentation,
 )
-from lungcam.evaluation.predictor import Predictor
+from lungcam.evaluation.ensemble import Ensemble
 from lungcam.explain import method_name
 from lungcam.grid import reorient
+from lungcam.inference.trust import Trust, trust_lines
 from lungcam.scans import Scan
 
 # deviation beyond which GDCM gives no spacing to an object of many frames
@@ -31,7 +32,9 @@ def write_dicom_objects(
     *,
     heat: np.ndarray,
     masks: Mapping[str, np.ndarray],
-    predictor: Predictor,
+    ensemble: Ensemble,
+    trust: Trust,
+    keep_patient: bool = False,
 ) -> list[str]:
     """Write heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
 
@@ -40,23 +43,27 @@ def write_dicom_objects(
         scan: The scan.
         heat: `(W, H, D)` heat-map on the scan's grid.
         masks: `(W, H, D)` bool on the canonical grid, by name; none for crops.
-        predictor: The net.
+        ensemble: The nets.
+        trust: What speaks for and against the answer.
+        keep_patient: True to copy the scan's attributes of patient and study.
 
     Returns:
         Sentences for the user. A scan that was not read from DICOM lacks only these files.
     """
     try:
-        source = source_of(scan)
+        source = source_of(scan, keep_patient=keep_patient)
     except SourceError as reason:
         return [str(reason)]
     description = ObjectDescription(
-        method=method_name(predictor.method, "both"),
-        code=predictor.method,
-        evidence=predictor.evidence,
-        model=type(predictor.classifier.net).__name__,
-        checkpoint=predictor.sha256,
-        label_rule=predictor.label_rule,
-        mark=predictor.mark,
+        method=method_name(ensemble.method, "both"),
+        code=ensemble.method,
+        evidence=ensemble.evidence,
+        model=ensemble.model,
+        checkpoint=ensemble.sha256,
+        label_rule=ensemble.label_rule,
+        mark=ensemble.mark,
+        doubt=trust.mark,
+        trust=[f"{line.strip(' .')}." for line in trust_lines(trust.as_record())],
     )
     write_parametric_map(folder / "heatmap.dcm", source, heat=heat, description=description)
     write_heat_slices(folder / "heatmap_slices", source, heat=heat, description=description)

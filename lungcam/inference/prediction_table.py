@@ -1,17 +1,20 @@
 """predictions.csv of many scans, written while they are predicted."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lungcam.cohorts import Sample
 from lungcam.cohorts.table import Fault
-from lungcam.errors import DefectError, InputError
-from lungcam.runtime.atomic import write_table
+from lungcam.errors import DefectError, InputError, plain_text
+from lungcam.inference.prediction_file import SPREAD_KEY, TRUST
+from lungcam.runtime.atomic import write_table, write_text
 from lungcam.runtime.parallel import Failure
+from lungcam.runtime.written import keep_record
+from lungcam.tasks import Task
 
-COLUMNS = ("sample_id", "image", "probability", "logit", "label", "error")
 # seconds between two writings of the whole table
 INTERVAL_S = 5.0
 DEFECTS = "defects.log"
@@ -23,17 +26,22 @@ class PredictionTable:
     Args:
         folder: Folder of predictions.csv, and of defects.log if there are any.
         samples: The scans.
+        task: Task of the net.
         faults: Rows of a table without a sample; they come last.
     """
 
-    def __init__(self, folder: Path, samples: Sequence[Sample], *, faults: Sequence[Fault]):
+    def __init__(
+        self, folder: Path, samples: Sequence[Sample], *, task: Task, faults: Sequence[Fault]
+    ):
         self.folder = folder
+        self.task = task
         self.samples = samples
         self.faults = faults
         self.records: dict[int, Mapping[str, Any]] = {}
         self.failures: dict[int, Failure] = {}
         self._written = time.monotonic()
-        (folder / DEFECTS).unlink(missing_ok=True)
+        self._traces: list[str] = []
+        keep_record(folder).discard(folder / DEFECTS)
 
     @property
     def file(self) -> Path:
@@ -52,22 +60,28 @@ class PredictionTable:
 
     @property
     def seen_in_training(self) -> int:
-        """Number of predicted scans that the net was trained or validated on."""
+        """Number of predicted scans that a net was trained or validated on."""
         return sum(bool(record["seen_in_training"]) for record in self.records.values())
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """Number of predicted scans by the verdict on their answers."""
+        trusts = (record.get(TRUST) for record in self.records.values())
+        return Counter(trust["verdict"] for trust in trusts if trust)
 
     def add(self, number: int, outcome: Mapping[str, Any] | Failure) -> None:
         """Add the outcome of a scan, and write the table from time to time.
 
         Args:
             number: Position of the scan in the input.
-            outcome: Content of prediction.json, at least its `TABLE_KEYS`.
+            outcome: Content of prediction.json, at least the task's `record_keys`.
         """
         if isinstance(outcome, Failure):
             self.failures[number] = outcome
             if outcome.trace is not None:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                with (self.folder / DEFECTS).open("a", encoding="utf-8") as log:
-                    log.write(f"{self.samples[number].sample_id}\n{outcome.trace}\n")
+                lines = [plain_text(line) for line in outcome.trace.split("\n")]
+                self._traces.append("\n".join([self.samples[number].sample_id, *lines, ""]))
+                write_text(self.folder / DEFECTS, "".join(self._traces))
         else:
             self.records[number] = outcome
         if time.monotonic() - self._written > INTERVAL_S:
@@ -82,7 +96,10 @@ class PredictionTable:
 
     def write(self) -> None:
         """Write all outcomes so far."""
-        write_table(self.file, COLUMNS, rows=self._rows())
+        spread = any(SPREAD_KEY in record for record in self.records.values())
+        columns = ("sample_id", "image", *self.task.columns, *([SPREAD_KEY] if spread else []))
+        columns = (*columns, TRUST, "error")
+        write_table(self.file, columns, rows=self._rows())
         self._written = time.monotonic()
 
     def refuse_failures(self) -> None:
@@ -107,7 +124,10 @@ class PredictionTable:
             row = {"sample_id": sample.sample_id, "image": str(sample.image)}
             if number in self.records:
                 record = self.records[number]
-                row |= {name: record[name] for name in ("probability", "logit", "label")}
+                row |= self.task.row(record)
+                row[TRUST] = record.get(TRUST, {}).get("verdict", "")
+                if SPREAD_KEY in record:
+                    row[SPREAD_KEY] = record[SPREAD_KEY]
             else:
                 row["error"] = self.reason(number)
             rows.append(row)

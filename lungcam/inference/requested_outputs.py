@@ -1,8 +1,10 @@
 """Files that a command requests for a scan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lungcam.config.options import RenderOptions
+from lungcam.inference.prior_results import PriorResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,10 @@ class RequestedOutputs:
         erase: erased.nii.gz, and the change of the logit.
         turntable: turntable.gif.
         report: report.html.
+        prior: Earlier results, for the report.
         dicom: heatmap.dcm, heatmap_slices/, mask.dcm and lungs.dcm.
+        keep_patient: Attributes of patient and study are copied into them.
+        lesions: Masks of lesions are read and checked: for a localisation, or to erase them.
         interactive: A window to turn the volume in, once all files are written.
         render: Options of the pictures.
     """
@@ -25,7 +30,10 @@ class RequestedOutputs:
     erase: bool = False
     turntable: bool = False
     report: bool = False
+    prior: Sequence[PriorResult] = ()
     dicom: bool = False
+    keep_patient: bool = False
+    lesions: bool = False
     interactive: bool = False
     render: RenderOptions = field(default_factory=RenderOptions)
 

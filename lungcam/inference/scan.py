@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lungcam.cohorts import Sample
+from lungcam.evaluation.candidate_sources import SourceCandidates
+from lungcam.evaluation.ensemble import Ensemble
 from lungcam.evaluation.lesion_erasure import erase_lesions
 from lungcam.evaluation.localisation import Localiser
-from lungcam.evaluation.predictor import Predictor
-from lungcam.grid import reorient
+from lungcam.evaluation.search_localisation import SearchLocaliser
+from lungcam.grid import Grid, reorient
+from lungcam.inference.hot_places import hot_places
+from lungcam.inference.own_results import clear_results
 from lungcam.inference.predict import predict_prepared
-from lungcam.inference.prediction_file import (
-    NAME,
-    peak_memory_mb,
-    prediction_record,
-    write_prediction,
-)
+from lungcam.inference.prediction_file import peak_memory_mb, prediction_record, write_prediction
 from lungcam.inference.prepare import PreparedScan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan_pictures import write_pictures
@@ -27,11 +28,15 @@ from lungcam.runtime.stopwatch import Stopwatch
 from lungcam.scans import write_volume
 from lungcam.transforms.subject import grid, volume
 
+OTHER_WAY = (
+    "{name} is not measured: whole scans are searched with explain.search=true, crops and known "
+    "centres are looked at without it"
+)
 # steps with a time in prediction.json
 STEPS = (
     "read",
     "lungs",
-    "slide",
+    "search",
     "model",
     "explain",
     "erase",
@@ -39,23 +44,6 @@ STEPS = (
     "dicom",
     "render",
     "report",
-)
-# files of a scan's folder; the first one says that the others are complete
-FILES = (
-    NAME,
-    "heatmap.nii.gz",
-    "heatmap_year_*.nii.gz",
-    "erased.nii.gz",
-    "mask.nii.gz",
-    "lungs.nii.gz",
-    "render.png",
-    "turntable.gif",
-    "lungs_histogram.png",
-    "report.html",
-    "heatmap.dcm",
-    "heatmap_slices/*.dcm",
-    "mask.dcm",
-    "lungs.dcm",
 )
 
 
@@ -73,7 +61,7 @@ class PredictedScan:
 
 
 def predict_scan(
-    predictor: Predictor,
+    ensemble: Ensemble,
     prepared: PreparedScan,
     *,
     sample: Sample,
@@ -84,10 +72,11 @@ def predict_scan(
 ) -> PredictedScan:
     """Predict and explain one scan and write its files.
 
-    Files of an earlier command are removed first, so that no two are mixed up.
+    Files of an earlier command are removed first, so that no two are mixed up; files of the user
+    are refused.
 
     Args:
-        predictor: The trained net.
+        ensemble: The trained nets.
         prepared: The scan, prepared by the net's transforms.
         sample: Sample of the scan.
         folder: Folder of the files.
@@ -99,10 +88,8 @@ def predict_scan(
         InputError: The scan is at fault; nothing is written.
     """
     watch = Stopwatch(prepared.seconds)
-    result = _compute(predictor, prepared, sample=sample, erase=outputs.erase, watch=watch)
-    for pattern in FILES:
-        for file in folder.glob(pattern):
-            file.unlink()
+    result = _compute(ensemble, prepared, sample=sample, erase=outputs.erase, watch=watch)
+    clear_results(folder)
     # one processor compresses while another draws
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_write_volumes, folder, result, masks=outputs.masks, watch=watch)
@@ -111,12 +98,17 @@ def predict_scan(
     warnings = [*result.warnings, *drawn]
     record = {
         "scan": folder.name,
-        **prediction_record(predictor, prepared, prediction=result.prediction, warnings=warnings),
+        **prediction_record(ensemble, prepared, prediction=result.prediction, warnings=warnings),
     }
     if result.erasure is not None:
         record["erased"] = result.erasure.lesions
     if outputs.report:
         with watch("report"):
+            if result.prediction.candidates is None:
+                record["hot_places"] = _hot_places(result)
+            if outputs.prior:
+                peak_mm = record["heatmap_peak_ras_mm"]
+                record["prior"] = [prior.as_record(peak_mm) for prior in outputs.prior]
             write_scan_report(folder, result, record=record, options=outputs.render)
     record |= {
         "timings_s": watch.report(STEPS),
@@ -124,31 +116,38 @@ def predict_scan(
         "request": request,
     }
     if localiser is not None:
-        _localise(localiser, result)
+        _localise(localiser, result, mask=prepared.lesion)
     # the last of all: it marks the scan as finished
     write_prediction(folder, record)
     return PredictedScan(result, record)
 
 
+def _hot_places(result: ScanResult) -> list[dict[str, Any]]:
+    """Return the hottest places of the heat-map for prediction.json."""
+    places = hot_places(result.prediction.heat, result.scan, masks=result.prediction.masks)
+    return [place.as_record() for place in places]
+
+
 def _compute(
-    predictor: Predictor, prepared: PreparedScan, *, sample: Sample, erase: bool, watch: Stopwatch
+    ensemble: Ensemble, prepared: PreparedScan, *, sample: Sample, erase: bool, watch: Stopwatch
 ) -> ScanResult:
     """Predict and explain the scan, and erase its lesions if requested."""
-    prediction = predict_prepared(predictor, prepared, watch=watch)
+    prediction = predict_prepared(ensemble, prepared, watch=watch)
     with watch("explain"):
         heat = prediction.heat.on(prepared.scan.grid)
     erasure = None
     if erase:
         with watch("erase"):
             erasure = erase_lesions(
-                predictor.classifier,
+                ensemble.classifier,
                 prediction.subject,
-                transforms=predictor.transforms,
+                transforms=ensemble.transforms,
                 sample=sample,
                 heat=prediction.input_heat,
+                scan=prepared.scan,
             )
     return ScanResult(
-        predictor=predictor,
+        ensemble=ensemble,
         sample=sample,
         scan=prepared.scan,
         prediction=prediction,
@@ -162,6 +161,12 @@ def _write_volumes(folder: Path, result: ScanResult, *, masks: bool, watch: Stop
     with watch("write"):
         scan_grid = result.scan.grid
         write_volume(folder / "heatmap.nii.gz", result.heat, grid=scan_grid)
+        if result.prediction.spread is not None:
+            spread = result.prediction.spread.on(scan_grid)
+            write_volume(folder / "heatmap_spread.nii.gz", spread, grid=scan_grid)
+        if result.prediction.search is not None:
+            detection = result.prediction.search.detection.on(scan_grid)
+            write_volume(folder / "detection.nii.gz", detection, grid=scan_grid)
         if result.erasure is not None:
             result.erasure.write(folder / "erased.nii.gz", scan_grid)
         if not masks:
@@ -190,7 +195,9 @@ def _write_drawings(
                 result.scan,
                 heat=result.heat,
                 masks=result.prediction.masks,
-                predictor=result.predictor,
+                ensemble=result.ensemble,
+                trust=result.prediction.trust,
+                keep_patient=outputs.keep_patient,
             )
     if (outputs.picture or outputs.turntable) and result.prediction.masks:
         with watch("render"):
@@ -204,14 +211,32 @@ def _write_drawings(
     return warnings
 
 
-def _localise(localiser: Localiser, result: ScanResult) -> None:
-    """Measure where the heat-map points, unless the scan was searched: it has no single input."""
+def _localise(
+    localiser: Localiser, result: ScanResult, *, mask: tuple[np.ndarray, Grid] | None
+) -> None:
+    """Measure where the heat-map points, or of a searched scan the candidates."""
     prediction = result.prediction
-    if prediction.candidates is not None:
-        return
     # a submission names scans by the series UID, which a DICOM series carries
     series_uid = result.sample.series_uid or result.scan.series_uid
     sample = replace(result.sample, series_uid=series_uid)
+    if (prediction.search is not None) != isinstance(localiser, SearchLocaliser):
+        localiser.notes.append(OTHER_WAY.format(name=sample.sample_id))
+        return
+    if isinstance(localiser, SearchLocaliser):
+        search = prediction.search
+        localiser.add_search(
+            sample,
+            SourceCandidates(
+                np.array([place.center_mm for place in search.candidates]).reshape(-1, 3),
+                np.array([place.suspicion for place in search.candidates]),
+                prediction.heat,
+            ),
+            detection=search.detection,
+            scan=result.scan,
+            lungs=prediction.masks["lungs"],
+            searched=prediction.masks["mask"],
+        )
+        return
     lungs = volume(prediction.subject, "input_lungs")
     cells = grid(prediction.subject, "input")
-    localiser.add(sample, prediction.image, grid=cells, lungs=lungs)
+    localiser.add(sample, prediction.image, grid=cells, lungs=lungs, mask=mask)

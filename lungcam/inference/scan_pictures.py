@@ -18,6 +18,7 @@ from lungcam.render import (
     show,
     turntable,
 )
+from lungcam.render.inset import add_inset
 from lungcam.render.turntable import SIZE
 from lungcam.runtime.atomic import atomic_write
 
@@ -45,11 +46,21 @@ def write_pictures(
     if options.preset == "otsu":
         histogram = lungs_histogram(inputs.hu, inputs.lungs)
         _write_histogram(folder / "lungs_histogram.png", histogram)
-    content = prepare_content(_positive_part(inputs), options)
+    shown = _positive_part(inputs)
+    content = prepare_content(shown, options)
     try:
         if picture:
             with Scene(content, options) as scene:
-                save_png(folder / "render.png", scene.render(options.view))
+                drawn = scene.render(options.view)
+            # the volume shows where the heat is, and the inset the tissue there
+            whole = add_inset(
+                drawn,
+                inputs.hu,
+                heat=shown.heat,
+                spacing_mm=inputs.spacing_mm,
+                colormap=options.colormap,
+            )
+            save_png(folder / "render.png", whole)
         if turning:
             with Scene(content, options, size=SIZE) as scene:
                 save_gif(folder / "turntable.gif", list(turntable(scene, options.view)))

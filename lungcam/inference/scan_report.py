@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lungcam.cohorts import Sample
+from lungcam.data.scan_traits import range_texts
 from lungcam.explain import method_name
 from lungcam.grid import reorient
 from lungcam.inference.scan_result import ScanResult
@@ -35,18 +36,24 @@ def write_scan_report(
         record: Content of prediction.json.
         options: Render options of the 3D view; the user cuts it open by hand, whatever `clip` says.
     """
-    predictor, lesions = result.predictor, _lesions(result.sample)
+    ensemble, lesions = result.ensemble, _lesions(result.sample)
     report = ScanReport(
         prediction=record,
         scan=result.scan.grid,
         volume=_reduced_scan(result, record=record, lesions=lesions),
         heat=result.prediction.heat,
-        net=type(predictor.classifier.net).__name__,
-        mark=predictor.mark,
-        fitted_on=predictor.fitted_on,
-        noun="scans" if shows_whole_chest(predictor.transforms) else "nodules",
+        spread=result.prediction.spread,
+        net=ensemble.model,
+        mark=ensemble.mark,
+        doubt=result.prediction.trust.mark,
+        ranges=range_texts(ensemble.record.inputs),
+        fitted_on=[net.fitted_on for net in ensemble.nets],
+        noun="scans" if shows_whole_chest(ensemble.transforms) else "nodules",
         lesions=lesions,
-        section=predictor.task.prediction_section(record),
+        section=ensemble.task.prediction_section(record),
+        evidence=result.prediction.evidence,
+        unit=ensemble.task.map_unit,
+        colormap=options.colormap,
     )
     write_page(folder / "report.html", scan_page(report, _volume_view(result, options)))
 
@@ -62,7 +69,9 @@ def _reduced_scan(
     """Return the chest, small enough for the page, with all positions that the page names."""
     scan, peak_mm = result.scan, record["heatmap_peak_ras_mm"]
     points_mm = [center_mm for center_mm, _ in lesions]
-    points_mm += [candidate["center_ras_mm"] for candidate in record.get("candidates", ())]
+    for key in ("candidates", "hot_places"):
+        points_mm += [place["center_ras_mm"] for place in record.get(key, ())]
+    points_mm += [prior["peak_ras_mm"] for prior in record.get("prior", ()) if prior["peak_ras_mm"]]
     if peak_mm is not None:
         points_mm.append(peak_mm)
     extent_mm = np.multiply(scan.grid.shape, scan.grid.spacing_mm)
@@ -85,11 +94,13 @@ def _volume_view(result: ScanResult, options: RenderOptions) -> Html | None:
         lungs=masks["lungs"],
         heat=result.prediction.heat.on(canonical).clip(0),
         spacing_mm=canonical.spacing_mm,
-        heat_name=method_name(result.predictor.method, result.predictor.evidence),
-        mark=result.predictor.mark,
+        heat_name=method_name(result.ensemble.method, result.ensemble.evidence),
+        mark=result.ensemble.mark,
+        doubt=result.prediction.trust.mark,
         outlines=outlines_of(result.sample, canonical),
     )
-    return volume_section(prepare_content(inputs, options, max_side=VOXELS), options.view)
+    content = prepare_content(inputs, options, max_side=VOXELS)
+    return volume_section(content, options.view, grid=canonical)
 
 
 def _lesions(sample: Sample) -> list[Lesion]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcam.cohorts import Sample
+from lungcam.evaluation.ensemble import Ensemble
 from lungcam.evaluation.lesion_erasure import LesionErasure
-from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import HeatMap, method_name
 from lungcam.grid import reorient
 from lungcam.inference.predict import ScanPrediction
@@ -22,7 +22,7 @@ class ScanResult:
     """Everything computed for one scan.
 
     Attributes:
-        predictor: The trained net.
+        ensemble: The trained nets.
         sample: Sample of the scan.
         scan: The scan.
         prediction: Prediction with its explanation.
@@ -30,7 +30,7 @@ class ScanResult:
         erasure: Scan with its lesions erased, if requested.
     """
 
-    predictor: Predictor
+    ensemble: Ensemble
     sample: Sample
     scan: Scan
     prediction: ScanPrediction
@@ -42,6 +42,14 @@ class ScanResult:
         """Sentences for the user."""
         return [*self.prediction.warnings, *(self.erasure.warnings if self.erasure else ())]
 
+    @property
+    def title(self) -> str:
+        """Name of the scan, the answer and the net, in a line."""
+        task, prediction = self.ensemble.task, self.prediction
+        answer = task.prediction(prediction.logits, self.ensemble.fit)
+        answer = task.answer(answer | {"label_rule": self.ensemble.label_rule})
+        return f"{self.sample.sample_id}: {answer} ({self.ensemble.model})"
+
     def picture_inputs(self) -> PictureInputs:
         """Return the inputs of the scan's pictures, on its canonical grid."""
         canonical = self.scan.grid.canonical
@@ -50,14 +58,14 @@ class ScanResult:
             lungs=self.prediction.masks["lungs"],
             heat=reorient(self.heat, self.scan.grid, target=canonical),
             spacing_mm=canonical.spacing_mm,
-            heat_name=method_name(self.predictor.method, self.predictor.evidence),
-            mark=self.predictor.mark,
+            heat_name=method_name(self.ensemble.method, self.ensemble.evidence),
+            mark=self.ensemble.mark,
+            doubt=self.prediction.trust.mark,
+            title=self.title,
             outlines=outlines_of(self.sample, canonical),
         )
 
     def task_maps(self) -> Iterable[tuple[str, HeatMap]]:
         """Return the task's further heat-maps by name; see `lungcam.tasks.Task.maps`."""
-        net = self.predictor.classifier
-        image = self.prediction.image.to(next(net.parameters()).device)
-        cells = grid(self.prediction.subject, "input")
-        return self.predictor.task.maps(net, lambda: self.predictor.explainer(net, image, cells))
+        input_grid = grid(self.prediction.subject, "input")
+        return self.ensemble.task_maps(self.prediction.image, input_grid)

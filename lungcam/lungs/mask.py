@@ -52,7 +52,7 @@ def lung_mask(
     Raises:
         ValueError: No lungs are found, or there is no such mask.
 
-    Example:
+    Examples:
         >>> scan = read_scan("path/to/dicom_folder")
         >>> canonical = scan.grid.canonical
         >>> hu = reorient(scan.hu, scan.grid, target=canonical)

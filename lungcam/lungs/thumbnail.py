@@ -1,4 +1,4 @@
-"""Thumbnail of a lung mask: two slices with the outlines of the lungs and of the mask."""
+"""Thumbnail of a lung mask: three slices with the outlines of the lungs and of the mask."""
 
 import numpy as np
 from scipy import ndimage
@@ -6,18 +6,20 @@ from scipy import ndimage
 from lungcam.lungs.morphology import bounding_box
 from lungcam.lungs.view import DISPLAY_HU
 
-VIEW_SHAPE = (128, 128)  # rows and columns of each of the two views
-PIXEL_MM = 3.0
+VIEW_SHAPE = (176, 176)  # rows and columns of each of the three views
+PIXEL_MM = 2.25
 LUNGS_RGB, MASK_RGB = (0, 220, 255), (255, 210, 0)
 
 
 def thumbnail(
     hu: np.ndarray, lungs: np.ndarray, *, mask: np.ndarray, spacing_mm: tuple[float, float, float]
 ) -> np.ndarray:
-    """Draw an axial and a coronal slice through the lungs' middle with both outlines.
+    """Draw an axial, a coronal and a sagittal slice with both outlines.
 
-    The patient's right is on the left, as in radiology. The lungs' outline is blue, the mask's
-    yellow. Only the voxels that become pixels are read.
+    The first two lie in the lungs' middle, the third halfway between it and their right end.
+
+    The patient's right is on the left, as in radiology; in the sagittal slice the front. The lungs'
+    outline is blue, the mask's yellow. Only the voxels that become pixels are read.
 
     Args:
         hu: `(W, H, D)` HU in RAS+ order.
@@ -26,15 +28,22 @@ def thumbnail(
         spacing_mm: Voxel spacing in mm.
 
     Returns:
-        `(128, 256, 3)` uint8.
+        `(176, 528, 3)` uint8.
     """
-    middle = [(side.start + side.stop - 1) // 2 for side in bounding_box(lungs)]
-    planes = {1: np.s_[:, :, middle[2]], 2: np.s_[:, middle[1]]}
+    box = bounding_box(lungs)
+    middle = [(side.start + side.stop - 1) // 2 for side in box]
+    # the middle of the chest holds no lung
+    right = (box[0].start + 3 * (box[0].stop - 1)) // 4
+    planes = {
+        (0, 1): np.s_[:, :, middle[2]],
+        (0, 2): np.s_[:, middle[1]],
+        (1, 2): np.s_[right],
+    }
     views = []
-    for vertical, plane in planes.items():
+    for axes, plane in planes.items():
         columns, rows = (
             _pixel_indices(hu.shape[axis], middle[axis], spacing_mm=spacing_mm[axis], count=count)
-            for axis, count in zip((0, vertical), VIEW_SHAPE[::-1], strict=True)
+            for axis, count in zip(axes, VIEW_SHAPE[::-1], strict=True)
         )
         # rows run downwards: from anterior to posterior, and from head to foot
         picture, *outlined = (
@@ -45,7 +54,7 @@ def thumbnail(
         view = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
         for region, colour in zip(outlined, (LUNGS_RGB, MASK_RGB), strict=True):
             view[region & ~ndimage.binary_erosion(region)] = colour
-        # in RAS+ order the first axis runs to the patient's right, shown on the left
+        # in RAS+ order the axes run to the patient's right and front, shown on the left
         views.append(view[:, ::-1])
     return np.concatenate(views, axis=1)
 

@@ -8,6 +8,13 @@ from lungcam.metrics.calibration import (
     expected_calibration_error,
     fit_platt,
     fit_yearly_platt,
+    platt_helps,
+)
+from lungcam.metrics.classes import (
+    CLASS_RULES,
+    Temperature,
+    fit_temperature,
+    summarise_classes,
 )
 from lungcam.metrics.comparison import PAIRED_RULE, PairedDifference, paired_difference
 from lungcam.metrics.cross_validation import POOLED_RULE, ScoredSamples, pool_folds, pool_seeds
@@ -35,6 +42,14 @@ from lungcam.metrics.froc import (
     match,
     random_sensitivity,
     within_radius,
+)
+from lungcam.metrics.numbers import (
+    COVERAGE,
+    NUMBER_RULES,
+    Line,
+    conformal_margin,
+    fit_line,
+    summarise_numbers,
 )
 from lungcam.metrics.resampling import (
     AVERAGES_RULE,
@@ -71,11 +86,14 @@ RULES = {
 __all__ = [
     "AVERAGES_RULE",
     "CALIBRATION_RULE",
+    "CLASS_RULES",
     "CONCORDANCE_RULE",
+    "COVERAGE",
     "DAYS_PER_YEAR",
     "FROC_RULE",
     "HORIZON_YEARS",
     "INTERVAL_RULE",
+    "NUMBER_RULES",
     "PAIRED_RULE",
     "POOLED_RULE",
     "PR_AUC_RULE",
@@ -86,9 +104,11 @@ __all__ = [
     "YEARLY_CALIBRATION_RULE",
     "Calibration",
     "Froc",
+    "Line",
     "Marks",
     "PairedDifference",
     "ScoredSamples",
+    "Temperature",
     "auc",
     "auc_interval",
     "average_precision",
@@ -99,8 +119,11 @@ __all__ = [
     "calibration_by_year",
     "concordance",
     "concordance_interval",
+    "conformal_margin",
     "expected_calibration_error",
+    "fit_line",
     "fit_platt",
+    "fit_temperature",
     "fit_yearly_platt",
     "follow_up",
     "froc",
@@ -112,6 +135,7 @@ __all__ = [
     "newcombe_interval",
     "observed_risk",
     "paired_difference",
+    "platt_helps",
     "pool_folds",
     "pool_seeds",
     "random_sensitivity",
@@ -119,6 +143,8 @@ __all__ = [
     "sensitivity_at",
     "sensitivity_interval",
     "summarise",
+    "summarise_classes",
+    "summarise_numbers",
     "weighted_auc",
     "within_radius",
     "year_rows",

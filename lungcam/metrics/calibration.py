@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from lungcam.metrics.survival import kaplan_meier
 
 CALIBRATION_RULE = (
     "Platt scaling fitted on the validation split, with Platt's smoothed targets and a slope above "
-    "0: validation's own brier and ece are therefore optimistic, the test's are not"
+    "0: validation's own brier and ece are therefore optimistic, the test's are not. It is applied "
+    "only if it makes neither Brier score nor ECE worse in a cross-validation within that split "
+    "(10 folds, or as many as the rarer label has samples; with fewer than 2 it cannot be judged "
+    "and is applied), and always to a net of several folds, which have to share one scale"
 )
 YEARLY_CALIBRATION_RULE = (
     "Platt scaling of all years' cumulative logits together, one slope above 0 and one intercept, "
@@ -21,6 +24,7 @@ YEARLY_CALIBRATION_RULE = (
 # in standard deviations of the logits: where these are uninformative or point the wrong way, the
 # probability is nearly the same for all, and the ranks stay
 MIN_SLOPE = 0.01
+FOLDS = 10
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -70,6 +74,12 @@ class Calibration:
         """Return calibrated probabilities, in [0, 1]."""
         return expit(self.logit(logits))
 
+    def inverse(self, probability: float) -> float:
+        """Return the logit that has a probability in (0, 1)."""
+        certain = np.finfo(float).eps
+        calibrated = logit(np.clip(probability, certain, 1 - certain))
+        return float((calibrated - self.intercept) / self.slope)
+
 
 def fit_platt(
     labels: np.ndarray, logits: np.ndarray, *, weights: np.ndarray | None = None
@@ -115,6 +125,36 @@ def fit_platt(
     )
     slope = float(result.x[0]) / spread
     return Calibration(slope, float(result.x[1]) - slope * center)
+
+
+def platt_helps(labels: np.ndarray, logits: np.ndarray) -> bool:
+    """Return True if Platt scaling is to be applied, by the rule in `CALIBRATION_RULE`.
+
+    Where the net's own logits fit well already, as of labels that they separate, scaling makes the
+    probabilities of new samples worse.
+
+    Args:
+        labels: `(N,)` of 0 and 1, of samples that were not trained on.
+        logits: `(N,)`.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, float)
+    folds = int(min(FOLDS, labels.sum(), len(labels) - labels.sum()))
+    if folds < 2:
+        return True
+    # each fold has its share of either label, whatever the order of the samples
+    fold = np.empty(len(labels), int)
+    for label in (0, 1):
+        rows = np.flatnonzero(labels == label)
+        fold[rows[np.argsort(logits[rows], kind="stable")]] = np.arange(len(rows)) % folds
+    scaled = np.empty(len(labels))
+    for number in range(folds):
+        rest, own = fold != number, fold == number
+        scaled[own] = fit_platt(labels[rest], logits[rest]).probability(logits[own])
+    raw = expit(logits)
+    return bool(
+        brier(labels, scaled) <= brier(labels, raw)
+        and expected_calibration_error(labels, scaled) <= expected_calibration_error(labels, raw)
+    )
 
 
 def fit_yearly_platt(

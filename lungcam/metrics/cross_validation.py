@@ -87,7 +87,7 @@ def pool_folds(folds: Sequence[ScoredSamples], seed: int = 0) -> dict[str, objec
     """
     pooled = pool(folds)
     return {
-        "folds": _spread([auc(fold.labels, fold.scores) for fold in folds]),
+        "folds": spread([auc(fold.labels, fold.scores) for fold in folds]),
         **summarise_ranking(
             pooled.labels,
             pooled.scores,
@@ -121,7 +121,7 @@ def pool_seeds(seeds: Sequence[Sequence[ScoredSamples]], seed: int = 0) -> dict[
     ends = np.cumsum([len(fold.labels) for fold in seeds[0]])[:-1]
     folds = [average[rows] for rows in np.split(np.arange(len(average.labels)), ends)]
     return {
-        "seeds": _spread([auc(samples.labels, samples.scores) for samples in pooled]),
+        "seeds": spread([auc(samples.labels, samples.scores) for samples in pooled]),
         **pool_folds(folds, seed),
     }
 
@@ -145,12 +145,20 @@ def average_seeds(runs: Sequence[ScoredSamples]) -> ScoredSamples:
     return replace(first, scores=np.mean(scores, axis=0))
 
 
-def _spread(aucs: Sequence[float]) -> dict[str, object]:
-    """Return mean and sample standard deviation of AUROCs; None where too few can be computed."""
-    known = np.array([value for value in aucs if not np.isnan(value)])
+def spread(values: Sequence[float], name: str = "auc") -> dict[str, object]:
+    """Return mean and sample standard deviation of a figure; None where too few can be computed.
+
+    Args:
+        values: The figure of each fold or repetition; NaN where it is unknown.
+        name: Name of the figure.
+
+    Returns:
+        count, and under the name the values, their _mean and their _sd.
+    """
+    known = np.array([value for value in values if not np.isnan(value)])
     return {
-        "count": len(aucs),
-        "auc": [json_number(value) for value in aucs],
-        "auc_mean": float(known.mean()) if len(known) else None,
-        "auc_sd": float(known.std(ddof=1)) if len(known) > 1 else None,
+        "count": len(values),
+        name: [json_number(value) for value in values],
+        f"{name}_mean": float(known.mean()) if len(known) else None,
+        f"{name}_sd": float(known.std(ddof=1)) if len(known) > 1 else None,
     }

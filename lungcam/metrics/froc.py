@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from lungcam.metrics.discrimination import SortedScores, sort_scores
 from lungcam.metrics.resampling import (
     MAX_WEIGHTS,
     Statistic,
+    json_interval,
+    json_number,
     percentile_interval,
     resample_patients,
 )
@@ -222,6 +225,32 @@ def froc(scans: Sequence[Marks]) -> Froc:
         scans=np.concatenate(scan_index),
         nodules=nodules,
     )
+
+
+def froc_figures(curve: Froc, patients: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
+    """Return the CPM and the sensitivities with their 95 % intervals, for a JSON file.
+
+    Args:
+        curve: The matched candidates.
+        patients: `(S,)` patient of each scan.
+        seed: Seed of the bootstrap.
+    """
+    bounds = curve.intervals(patients, seed)
+    return {
+        "cpm": json_number(curve.cpm()),
+        "cpm_ci95": json_interval(bounds[-1]),
+        "sensitivity_at": by_rate(curve.sensitivity()),
+        "sensitivity_at_ci95": {
+            f"{rate:g}": json_interval(pair) for rate, pair in zip(RATES, bounds, strict=False)
+        },
+    }
+
+
+def by_rate(values: np.ndarray) -> dict[str, float | None]:
+    """Return a value for each of `RATES` by its name."""
+    return {
+        f"{rate:g}": json_number(float(value)) for rate, value in zip(RATES, values, strict=True)
+    }
 
 
 def random_sensitivity(shares: Sequence[np.ndarray], ignored: Sequence[float]) -> np.ndarray:

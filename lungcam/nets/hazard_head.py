@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from lungcam.nets.head import logit_layer, replace_layer
+
 # smallest step of the logit from year to year at initialisation
 LEAST_STEP = 0.05
 
@@ -72,22 +74,15 @@ def add_hazards(net: nn.Module, years: int) -> nn.Module:
     Raises:
         ValueError: There is no such layer.
     """
-    names = [
-        name
-        for name, module in net.named_modules()
-        if isinstance(module, nn.Linear) and module.out_features == 1
-    ]
-    if not names:
-        raise ValueError("model: its logit comes from no linear layer; choose another for risks.")
-    parent, _, name = names[-1].rpartition(".")
-    old = net.get_submodule(names[-1])
+    name = logit_layer(net)
+    old = net.get_submodule(name)
     head = HazardHead(old.in_features, years)
     with torch.no_grad():
         # the years begin alike except for the bias
         head.linear.weight.mul_(0.1)
         head.linear.weight[0] = old.weight[0]
         nn.init.zeros_(head.linear.bias)
-    setattr(net.get_submodule(parent), name, head)
+    replace_layer(net, name, head)
     return net
 
 

@@ -103,7 +103,7 @@ class LungNet(nn.Module):
             dim=1,
         )
         logit = self.classifier(self.dropout(self.hidden(features).relu()))
-        return NetOutput(logit, location, location.new_zeros(len(image), 0))
+        return NetOutput(logit, location, location.new_zeros(image.shape[0], 0))
 
 
 def _window(image: torch.Tensor, window: tuple[float, float]) -> torch.Tensor:

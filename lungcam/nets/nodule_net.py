@@ -124,7 +124,7 @@ class NoduleNet(nn.Module):
         hu = self.low_hu + (image + 1) / 2 * (self.high_hu - self.low_hu)
         low, high = self.windows[:, :, 0], self.windows[:, :, 1]
         seen = ((hu - low) * (2 / (high - low)) - 1).clamp(-1, 1)
-        seen = torch.cat([seen, self.distance.expand(len(image), -1, -1, -1, -1)], dim=1)
+        seen = torch.cat([seen, self.distance.expand(image.shape[0], -1, -1, -1, -1)], dim=1)
         fine = self.fine(self.stem(seen))
         middle = self.middle(max_pool3d(fine, 2))
         coarse = self.coarse(max_pool3d(middle, 2))

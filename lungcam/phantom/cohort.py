@@ -105,7 +105,9 @@ def phantom_cohort(
             f"The phantoms' folder {folder} cannot be written ({error.strerror or error}); "
             "name one where you may write and the disk has room."
         ) from error
-    return Cohort([_sample(job) for job in jobs], _label_rule(difficulty))
+    return Cohort(
+        [_sample(job) for job in jobs], _label_rule(difficulty), name="phantoms", synthetic=True
+    )
 
 
 def cohort_key(seed: int, difficulty: float, *, matrix: int) -> str:
@@ -159,6 +161,7 @@ def _sample(job: _Job) -> Sample:
         center_mm=None if center is None else tuple(center),
         diameter_mm=truth["diameter_mm"],
         lesion_mask=None if center is None else job.nodule,
+        lesion_checked=True,
     )
 
 

@@ -1,6 +1,5 @@
 """Annotations of a picture: captions, the colour bar, the scale bar and rings around nodules."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,15 +17,20 @@ from vtkmodules.vtkRenderingCore import (
     vtkTextProperty,
 )
 
-from lungcam.render.transfer_functions import HEAT_FLOOR, Colors
+from lungcam.heat_colors import HEAT_FLOOR, Colors
 from lungcam.render.volume_property import color_function, piecewise_function
 
 GREY = (0.62, 0.65, 0.70)
 WARNING_COLOR = (1.0, 0.72, 0.2)
+DOUBT_COLOR = (1.0, 0.42, 0.38)
+TITLE_COLOR = (0.90, 0.92, 0.95)
 RING_COLOR = (0.35, 0.92, 1.0)
 RING_CORNERS = 96
 MIN_RING_PIXELS = 7.0
 """Smallest radius of a ring: nothing could be seen inside a smaller one."""
+
+TICKS = (0, 20, 40, 60, 80, 100)
+"""Labels of the colour bar, in percent of the peak."""
 
 SCALE_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -52,37 +56,52 @@ def caption(
     return actor
 
 
-def warning(text: str, height: int) -> vtkTextActor:
-    """Make a warning along the upper edge; height of the letters in pixels."""
-    actor = caption(text, 0.5, y=0.985, height=height)
-    actor.GetTextProperty().SetColor(*WARNING_COLOR)
-    return actor
+def headlines(
+    title: str, *, doubt: str | None, mark: str | None, height: int, size: tuple[int, int]
+) -> list[vtkTextActor]:
+    """Make the lines along the upper edge: the title, a warning in red, and one in amber.
+
+    Args:
+        title: Name of the scan and the net's answer; empty for none.
+        doubt: Warning that the answer means nothing, or None.
+        mark: Warning that the heat-map is not to be relied on, or None.
+        height: Height of the letters, in pixels.
+        size: (width, height) of the picture, in pixels; longer lines get smaller letters.
+    """
+    actors: list[vtkTextActor] = []
+    for text, color in ((title, TITLE_COLOR), (doubt, DOUBT_COLOR), (mark, WARNING_COLOR)):
+        if text:
+            # a letter is about half as wide as high
+            letters = max(6, min(height, int(1.9 * size[0] / len(text))))
+            y = 0.985 - len(actors) * 1.5 * height / size[1]
+            actors.append(caption(text, 0.5, y=y, height=letters))
+            actors[-1].GetTextProperty().SetColor(*color)
+    return actors
 
 
 def color_bar(
-    title: str, colors: Colors, *, peak: float, left: float, right: float, height: int, width: int
+    title: str, colors: Colors, *, left: float, right: float, height: int, width: int
 ) -> tuple[vtkScalarBarActor, vtkTextActor]:
-    """Make the heat-map's colour bar, from 0 to its peak, with a title above.
+    """Make the heat-map's colour bar in percent of its peak, with a title above.
 
     Args:
         title: Quantity and unit.
         colors: Colours from 0 to 255, where 255 is the peak.
-        peak: Highest value of the heat-map, in its own unit.
         left: Left end of the bar, as a share of the picture's width.
         right: Right end of the bar, as a share of the picture's width.
         height: Height of the letters, in pixels.
         width: Width of the picture, in pixels.
     """
-    scale = peak / 255
-    floor = HEAT_FLOOR * peak
+    scale = 100 / 255
+    floor = 100 * HEAT_FLOOR
     bar = vtkScalarBarActor()
     bar.SetLookupTable(color_function(colors, scale))
-    bar.SetOpacityFunction(piecewise_function(((0, 0), (floor, 0), (floor, 1), (peak, 1))))
+    bar.SetOpacityFunction(piecewise_function(((0, 0), (floor, 0), (floor, 1), (100, 1))))
     bar.SetUseOpacity(True)
     bar.SetOrientationToHorizontal()
     bar.SetTextPositionToPrecedeScalarBar()
     labels = vtkDoubleArray()
-    for value in tick_values(peak, int((right - left) * width / height / 3.2)):
+    for value in TICKS if (right - left) * width / height > 2.6 * len(TICKS) else TICKS[::5]:
         labels.InsertNextValue(value)
     bar.SetCustomLabels(labels)
     bar.SetUseCustomLabels(True)
@@ -92,17 +111,7 @@ def color_bar(
     bar.SetPosition(left, 0.015)
     bar.SetPosition2(right - left, 0.05)
     _style_text(bar.GetLabelTextProperty(), height)
-    return bar, caption(title, (left + right) / 2, y=0.085, height=height)
-
-
-def tick_values(peak: float, max_count: int) -> list[float]:
-    """Return round numbers from 0 up to a peak: at most `max_count`, but at least two."""
-    power = 10.0 ** math.floor(math.log10(peak))
-    for step in (power * share for share in (0.2, 0.5, 1, 2, 5)):
-        count = int(peak / step * (1 + 1e-9))
-        if count < max_count:
-            break
-    return [0.0, count * step] if count >= max_count else [i * step for i in range(count + 1)]
+    return bar, caption(title, right, y=0.085, height=height, justification="Right")
 
 
 def _style_text(text: vtkTextProperty, height: int) -> None:

@@ -23,6 +23,8 @@ class PictureInputs:
         spacing_mm: Size of a voxel along each axis, in mm.
         heat_name: Title of the heat-map's colour bar; its numbers are the map's own.
         mark: Warning along the upper edge, such as that the heat-map failed its checks, or None.
+        doubt: Warning above that, in red, such as that the net has seen phantoms alone, or None.
+        title: Name of the scan and the net's answer, along the upper edge; empty for none.
         outlines: Annotated nodules, each drawn as a ring.
     """
 
@@ -32,6 +34,8 @@ class PictureInputs:
     spacing_mm: tuple[float, float, float]
     heat_name: str = "Grad-CAM"
     mark: str | None = None
+    doubt: str | None = None
+    title: str = ""
     outlines: Sequence[Outline] = ()
 
 
@@ -48,6 +52,8 @@ class SceneContent:
             the peak is 0.
         heat_name: Title of the colour bar.
         mark: Warning in every picture, or None.
+        doubt: Warning in red in every picture, or None.
+        title: Line at the top of every picture, or empty.
         outlines: Annotated nodules.
     """
 
@@ -58,6 +64,8 @@ class SceneContent:
     peak_mm: tuple[float, float, float] | None
     heat_name: str
     mark: str | None = None
+    doubt: str | None = None
+    title: str = ""
     outlines: Sequence[Outline] = ()
 
 
@@ -99,6 +107,8 @@ def prepare_content(
         peak_mm=peak_mm,
         heat_name=inputs.heat_name,
         mark=inputs.mark,
+        doubt=inputs.doubt,
+        title=inputs.title,
         outlines=tuple(inputs.outlines),
     )
 

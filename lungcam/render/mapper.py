@@ -15,8 +15,9 @@ from vtkmodules.vtkRenderingVolume import (
     vtkVolumeMapper,
 )
 
+from lungcam.heat_colors import FIRE
 from lungcam.render.offscreen import RenderError, offscreen_window, quiet_vtk
-from lungcam.render.transfer_functions import FIRE, GRADIENT, heat_functions
+from lungcam.render.transfer_functions import GRADIENT, heat_functions
 from lungcam.render.volume_property import volume_property
 
 MAPPER_CLASSES = {

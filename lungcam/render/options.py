@@ -8,13 +8,8 @@ import numpy as np
 
 from lungcam.config.options import RenderOptions, check_choices
 from lungcam.errors import InputError
-from lungcam.render.transfer_functions import (
-    FIRE,
-    PRESETS,
-    TransferFunctions,
-    heat_functions,
-    is_colormap,
-)
+from lungcam.heat_colors import FIRE, is_colormap
+from lungcam.render.transfer_functions import PRESETS, TransferFunctions, heat_functions
 
 CLIPS = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Planes that clip the volume, with the axis normal to each."""

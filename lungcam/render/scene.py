@@ -9,7 +9,7 @@ from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow, 
 from vtkmodules.vtkRenderingVolume import vtkFixedPointVolumeRayCastMapper, vtkVolumeMapper
 
 from lungcam import RESEARCH_USE_ONLY
-from lungcam.render.annotations import Rings, ScaleBar, caption, color_bar, warning
+from lungcam.render.annotations import Rings, ScaleBar, caption, color_bar, headlines
 from lungcam.render.camera import (
     OrientationCube,
     View,
@@ -101,16 +101,24 @@ class Scene:
         ]
         if content.peak > 0:
             actors += color_bar(
-                f"{content.heat_name}, logit",
+                f"{content.heat_name}, % of its peak ({content.peak:.2g} logit)",
                 content.heat.color,
-                peak=content.peak,
                 left=0.66,
                 right=0.97,
                 height=letters,
                 width=size[0],
             )
-        if content.mark is not None:
-            actors.append(warning(content.mark, letters * 5 // 4))
+        lines = headlines(
+            content.title,
+            doubt=content.doubt,
+            mark=content.mark,
+            height=letters * 5 // 4,
+            size=size,
+        )
+        # a second line and a third take their height from the volume
+        rest = max(0, len(lines) - 1) * 1.5 * (letters * 5 // 4) / size[1]
+        self._frame = (*FRAME[:3], FRAME[3] - rest)
+        actors += lines
         for actor in actors:
             self._renderer.AddViewProp(actor)
 
@@ -122,7 +130,9 @@ class Scene:
         """
         width, height = self.window.GetSize()
         camera = self._renderer.GetActiveCamera()
-        aim(camera, named_view(view), points=self._surface, aspect=width / height, frame=FRAME)
+        aim(
+            camera, named_view(view), points=self._surface, aspect=width / height, frame=self._frame
+        )
         self._renderer.ResetCameraClippingRange()
         if isinstance(self.mapper, vtkFixedPointVolumeRayCastMapper):
             voxel_mm, pixel_mm = self._voxel_mm, 2 * camera.GetParallelScale() / height

@@ -15,10 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lungcam.heat_colors import HEAT_FLOOR, Colors, Curve, heat_colors
 from lungcam.lungs.morphology import in_memory_order
-
-Curve = tuple[tuple[float, float], ...]
-Colors = tuple[tuple[float, float, float, float], ...]
 
 AIR_TO_SOFT_TISSUE_HU = (-1200.0, 600.0)
 BINS = 256
@@ -30,20 +28,7 @@ MODE_MIDPOINT = (FIRST_MODE[1] + SECOND_MODE[0]) / 2
 MIN_RAMP_WIDTH = 20.0
 """Smallest width of the opacity ramp; a narrower one draws ragged edges."""
 
-HEAT_FLOOR = 0.2
-"""Share of its peak below which the heat-map is not drawn, because it would fog the picture."""
-
 HEAT_OPACITY = ((0, 0.0), (255 * HEAT_FLOOR, 0.0), (110, 0.08), (180, 0.3), (255, 0.7))
-FIRE = "fire"
-FIRE_COLORS = (
-    (0, 0.40, 0.0, 0.10),
-    (255 * HEAT_FLOOR, 0.60, 0.0, 0.10),
-    (115, 0.90, 0.18, 0.05),
-    (180, 1.0, 0.55, 0.08),
-    (255, 1.0, 0.95, 0.60),
-)
-# rows taken from a colour map of matplotlib, which is smooth between them
-COLORMAP_ROWS = 17
 
 
 class TransferFunctions(NamedTuple):
@@ -53,11 +38,14 @@ class TransferFunctions(NamedTuple):
         opacity: Opacity by value.
         color: Colour by value.
         gradient: Factor on the opacity by gradient, or None for none.
+        shell: Value that the surface of the lungs gets, where nothing dense lies at it, so that
+            its outline can be seen; None for the tissue's own.
     """
 
     opacity: Curve
     color: Colors
     gradient: Curve | None = None
+    shell: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,21 +59,6 @@ class Ramp:
 
     low: float
     high: float
-
-
-def interpolate_table(table: Curve | Colors, values: np.ndarray) -> np.ndarray:
-    """Interpolate a table linearly between its rows.
-
-    Args:
-        table: Curve or colours.
-        values: `(N,)` on the table's scale.
-
-    Returns:
-        `(N,)` for a curve, `(N, 3)` for colours.
-    """
-    rows = np.asarray(table, dtype=float)
-    columns = [np.interp(values, rows[:, 0], column) for column in rows[:, 1:].T]
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
 def to_display(
@@ -149,33 +122,6 @@ def otsu_ramp(histogram: np.ndarray) -> Ramp:
     return Ramp(threshold, max(SECOND_MODE[0], threshold + MIN_RAMP_WIDTH))
 
 
-def is_colormap(name: str) -> bool:
-    """Return True if the heat-map can be drawn in colours of this name."""
-    if name == FIRE:
-        return True
-    import matplotlib  # late: it is slow to import, and the default colours do not need it
-
-    return name in matplotlib.colormaps
-
-
-def heat_colors(name: str) -> Colors:
-    """Return the colours from 0 to 255 of 'fire' or of a colour map of matplotlib.
-
-    Raises:
-        KeyError: If there is no such name.
-    """
-    if name == FIRE:
-        return FIRE_COLORS
-    import matplotlib
-
-    shares = np.linspace(0, 1, COLORMAP_ROWS)
-    colors = matplotlib.colormaps[name](shares)[:, :3]
-    return tuple(
-        (float(255 * share), *map(float, color))
-        for share, color in zip(shares, colors, strict=True)
-    )
-
-
 def heat_functions(name: str) -> TransferFunctions:
     """Return the transfer functions of the heat-map, with 255 at its peak.
 
@@ -212,11 +158,20 @@ CLASSIC = TransferFunctions(
 )
 
 
+# values between which the lungs' surface is drawn, below those of aerated lung, and how faintly
+SHELL_VALUES, SHELL_OPACITY = (4.0, 14.0), 0.03
+
+
 def otsu(histogram: np.ndarray) -> TransferFunctions:
-    """Make the first mode of the lungs' histogram transparent and the second opaque."""
+    """Make the first mode of the lungs' histogram transparent and the second opaque.
+
+    A faint surface keeps the outline of the lungs.
+    """
     ramp = otsu_ramp(histogram)
-    opacity: Curve = ((ramp.low, 0.0), (ramp.high, 1.0))
-    return TransferFunctions(opacity, LUNG_COLORS)
+    (low, high), faint = SHELL_VALUES, SHELL_OPACITY
+    surface = ((0.0, 0.0), (low, faint), (high, faint), (high + low, 0.0))
+    opacity: Curve = (*surface, (max(ramp.low, high + low + 1), 0.0), (ramp.high, 1.0))
+    return TransferFunctions(opacity, LUNG_COLORS, shell=(low + high) / 2)
 
 
 PRESETS: dict[str, Callable[[np.ndarray], TransferFunctions]] = {

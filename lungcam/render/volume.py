@@ -9,13 +9,8 @@ from scipy import ndimage
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
-from lungcam.render.transfer_functions import (
-    GRADIENT,
-    HEAT_FLOOR,
-    TransferFunctions,
-    interpolate_table,
-    to_display,
-)
+from lungcam.heat_colors import HEAT_FLOOR, interpolate_table
+from lungcam.render.transfer_functions import GRADIENT, TransferFunctions, to_display
 
 MAX_SIDE = 256
 LUNG_MARGIN_MM = 4.0
@@ -84,6 +79,8 @@ def build_volume(
     display = resample(np.where(lungs[crop], to_display(hu[crop]), 0), weights)
     dense = min(DENSE, _value_of_opacity(functions, OPAQUE))
     display[wall_rim(display, resample(lungs[crop], weights), side_mm=side_mm, dense=dense)] = 0
+    if functions.shell is not None:
+        display[surface(display, dense=dense)] = functions.shell
     components = [display]
     if peak > 0:
         share = resample(np.asarray(heat[crop], np.float32) / np.float32(peak), weights)
@@ -199,6 +196,23 @@ def wall_rim(
             new[:-1] |= old[1:]
         outside |= grown & soft
     return outside
+
+
+def surface(display: np.ndarray, *, dense: float = DENSE) -> np.ndarray:
+    """Find the outermost voxels of the lungs, except for dense tissue at their wall.
+
+    Args:
+        display: `(W, H, D)` lungs on the display scale, 0 outside.
+        dense: Display value from which tissue is soft tissue.
+    """
+    inside = display > 0
+    deep = np.zeros_like(inside)
+    middle = (slice(1, -1),) * 3
+    deep[middle] = inside[middle]
+    for axis in range(3):
+        for step in (1, -1):
+            deep &= np.roll(inside, step, axis)
+    return inside & ~deep & (display < dense)
 
 
 def fade_around_heat(display: np.ndarray, share: np.ndarray, *, side_mm: float, cap: float) -> None:

@@ -3,7 +3,8 @@
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolumeProperty
 
-from lungcam.render.transfer_functions import Colors, Curve, TransferFunctions
+from lungcam.heat_colors import Colors, Curve
+from lungcam.render.transfer_functions import TransferFunctions
 
 
 def piecewise_function(curve: Curve) -> vtkPiecewiseFunction:

@@ -29,6 +29,8 @@ from lungcam.report.figure import (
 
 HISTOGRAM_EDGES = np.linspace(0, 1, 26)
 RELIABILITY_BINS = 10
+# in a bin of the reliability diagram
+LEAST_SAMPLES = 5
 DOTTED = (0, (2, 3))
 DASHED = (0, (5, 2))
 
@@ -140,9 +142,10 @@ def draw_precision_recall(results: SplitResults) -> Figure:
 
 def draw_reliability(results: SplitResults) -> Figure:
     """Draw frequency over probability before and after calibration, and counts below."""
-    figure, axes = new_plot(results, "Reliability of the probabilities", height=7.4)
+    figure, axes = new_plot(results, "Reliability of the probabilities", height=8.0)
     left, bottom, width, height = axes.get_position().bounds
-    axes.set_position((left, bottom + 0.25 * height, width, 0.75 * height))
+    # the legend stands above the plot, where it hides nothing
+    axes.set_position((left, bottom + 0.25 * height, width, 0.63 * height))
     counts = figure.add_axes((left, bottom, width, 0.21 * height), sharex=axes)
     style_axes(counts)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=DOTTED, label="ideal")
@@ -151,10 +154,15 @@ def draw_reliability(results: SplitResults) -> Figure:
         f"before: ECE {metrics['ece_uncalibrated']:.3f}, Brier {metrics['brier_uncalibrated']:.3f}"
     )
     after = f"calibrated: ECE {metrics['ece']:.3f}, Brier {metrics['brier']:.3f}"
-    for probabilities, label, colour, marker, line in (
+    series = [
         (results.uncalibrated, before, BASELINES[0], "s", (0, (4, 2))),
         (results.probabilities, after, NET, "o", "solid"),
-    ):
+    ]
+    if np.array_equal(results.uncalibrated, results.probabilities):
+        # a calibration that would hurt is not applied
+        label = after.replace("calibrated", "not calibrated")
+        series = [(results.probabilities, label, NET, "o", "solid")]
+    for probabilities, label, colour, marker, line in series:
         mean, positive, total = reliability_bins(results.labels, probabilities)
         share = positive / total
         if colour == NET:
@@ -173,33 +181,47 @@ def draw_reliability(results: SplitResults) -> Figure:
             label=label,
         )
     counts.hist(
-        [results.uncalibrated, results.probabilities],
+        [values for values, *_ in series],
         np.linspace(0, 1, RELIABILITY_BINS + 1),
-        color=[BASELINES[0], NET],
+        color=[colour for _, _, colour, *_ in series],
         alpha=0.8,
         rwidth=0.8,
     )
     axes.tick_params(labelbottom=False)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02), ylabel="share of positives")
-    counts.set(xlabel="probability (bars: 95 % Wilson interval per bin)", ylabel="samples")
-    add_legend(axes, loc="upper left")
+    counts.set(
+        xlabel="probability (bars: 95 % Wilson interval; tenths of few samples are joined)",
+        ylabel="samples",
+    )
+    add_legend(axes, loc="lower left", bbox_to_anchor=(0, 1.01))
     return figure
 
 
 def reliability_bins(
     labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean probability, positives and samples of each bin that is not empty.
+    """Return mean probability, positives and samples of each bin.
+
+    Neighbouring tenths are joined until each bin has `LEAST_SAMPLES` samples, or a twentieth of
+    all if that is more: the share of one or two samples is 0 or 1 and says nothing.
 
     Args:
         labels: `(N,)` of 0 and 1.
         probabilities: `(N,)` in [0, 1]; binned into tenths, as for the calibration error.
     """
     bins = np.minimum((probabilities * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    least = max(LEAST_SAMPLES, len(labels) / 20)
     total = np.bincount(bins, minlength=RELIABILITY_BINS)
-    filled = total > 0
-    mean = np.bincount(bins, probabilities, minlength=RELIABILITY_BINS)[filled] / total[filled]
-    return mean, np.bincount(bins, labels, minlength=RELIABILITY_BINS)[filled], total[filled]
+    joined, number, count = np.zeros(RELIABILITY_BINS, int), 0, 0
+    for tenth in range(RELIABILITY_BINS):
+        joined[tenth] = number
+        count += total[tenth]
+        # what is left must fill a bin of its own
+        if count >= least and total[tenth + 1 :].sum() >= least:
+            number, count = number + 1, 0
+    bins = joined[bins]
+    total = np.bincount(bins)
+    return np.bincount(bins, probabilities) / total, np.bincount(bins, labels), total
 
 
 def draw_histogram(results: SplitResults) -> Figure:

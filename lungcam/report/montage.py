@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid, resample
+from lungcam.heat_colors import HEAT_FLOOR, slice_colors
 from lungcam.report.figure import GREY, INK, POSITIVE, annotate, new_figure
 
 AIR_HU = -1024.0
@@ -23,9 +23,12 @@ HU_WINDOW = (-1150.0, 350.0)
 # pixels along the longer side of a slice
 SLICE_PIXELS = 320
 # the axis normal to a plane, and the axes along its columns and rows
-PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2)}
+PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
 # inches, in the montage
 SIDE, GAP, MARGIN, BOTTOM = 1.75, 0.06, 0.4, 0.75
+# labels of the colour bar, as shares of the highest heat
+SHARES = (0, HEAT_FLOOR, 0.4, 0.6, 0.8, 1)
+HEAT_ALPHA = 0.7
 ROWS = ("axial", "axial, heat", "coronal, heat")
 # pixels, in the PNG of a sample
 PNG_SIDE, PNG_GAP = 300, 6
@@ -37,8 +40,9 @@ class Slice:
     """Slice of a scan and its heat-map, oriented as radiologists expect.
 
     Attributes:
-        hu: `(h, w)` HU, seen from the feet (axial) or from the front (coronal): the patient's right
-            is on the left, and front or head at the top.
+        hu: `(h, w)` HU, seen from the feet (axial), from the front (coronal) or from the left
+            (sagittal): the patient's right, in a sagittal slice the front, is on the left, and
+            front or head at the top.
         heat: `(h, w)` heat, at least 0; negative values of a signed map are left out.
         lesion: Circle in which the plane cuts a spherical lesion: (x, y, radius) in pixels; None if
             it cuts none.
@@ -189,16 +193,16 @@ def draw_montage(
         figure, f"Heat-maps ({method})", subtitle=subtitle, label_rule=label_rule, left=0.2 / width
     )
     if mark is not None:
-        _draw_mark(figure, mark)
+        draw_mark(figure, mark)
     max_heat = max(sample.max_heat for sample in samples)
     scale = Normalize(0, max_heat if max_heat > 0 else 1.0)
     for column, sample in enumerate(samples):
         _draw_column(figure, sample, column=column, scale=scale)
-    _draw_color_bar(figure, scale, left=MARGIN + count * (SIDE + GAP) + 0.12)
+    draw_color_bar(figure, scale, left=MARGIN + count * (SIDE + GAP) + 0.12)
     return figure
 
 
-def _draw_mark(figure: Figure, mark: str) -> None:
+def draw_mark(figure: Figure, mark: str) -> None:
     """Write the warning at the right of the title."""
     width, height = figure.get_size_inches()
     figure.text(
@@ -220,7 +224,7 @@ def _draw_column(figure: Figure, sample: SampleSlices, *, column: int, scale: No
     for row, (image, with_heat) in enumerate(sample.panels):
         bottom = BOTTOM + (2 - row) * (SIDE + GAP)
         axes = figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height))
-        _draw_slice(axes, image, scale=scale if with_heat else None)
+        draw_slice(axes, image, scale=scale if with_heat else None)
         if column == 0:
             axes.set_ylabel(ROWS[row], size=8.5, color=GREY, labelpad=4)
     figure.text(
@@ -234,7 +238,8 @@ def _draw_column(figure: Figure, sample: SampleSlices, *, column: int, scale: No
     )
 
 
-def _draw_slice(axes: Axes, image: Slice, *, scale: Normalize | None) -> None:
+def draw_slice(axes: Axes, image: Slice, *, scale: Normalize | None) -> None:
+    """Draw a slice in a black square, and its heat on a scale; None draws no heat."""
     axes.set_facecolor("black")
     axes.imshow(image.hu, "gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], interpolation="bilinear")
     if scale is not None:
@@ -252,25 +257,32 @@ def _draw_slice(axes: Axes, image: Slice, *, scale: Normalize | None) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _draw_color_bar(figure: Figure, scale: Normalize, *, left: float) -> None:
-    width, height = figure.get_size_inches()
-    bar = figure.add_axes((left / width, BOTTOM / height, 0.11 / width, (2 * SIDE + GAP) / height))
+def draw_color_bar(
+    figure: Figure,
+    scale: Normalize,
+    *,
+    left: float,
+    bottom: float = BOTTOM,
+    height: float = 2 * SIDE + GAP,
+) -> None:
+    """Draw the scale of heat in a bar; its place and height are in inches."""
+    width, whole = figure.get_size_inches()
+    bar = figure.add_axes((left / width, bottom / whole, 0.11 / width, height / whole))
     # over grey, as on a scan
     bar.set_facecolor("#555555")
     mappable = ScalarMappable(scale, heat_colormap())
-    color_bar = figure.colorbar(mappable, cax=bar, ticks=[0, scale.vmax])
+    color_bar = figure.colorbar(mappable, cax=bar, ticks=[share * scale.vmax for share in SHARES])
     color_bar.outline.set_visible(False)
-    bar.set_yticklabels(["0", f"{scale.vmax:.1e}"])
+    bar.set_yticklabels([f"{share:.0%}" for share in SHARES])
     bar.tick_params(labelsize=7.5, colors=GREY, length=0)
-    bar.set_title("heat", size=8, color=GREY)
+    bar.set_title(f"heat, peak\n{scale.vmax:.2g} logit", size=7.5, color=GREY, loc="left", pad=6)
 
 
 def heat_colormap() -> ListedColormap:
-    """Return colours from transparent over red to pale yellow; more heat hides more of the scan."""
-    share = np.linspace(0, 1, 256)
-    colours = colormaps["inferno"](0.25 + 0.72 * share)
-    colours[:, 3] = 0.8 * np.clip((share - 0.06) / 0.5, 0, 1)
-    return ListedColormap(colours)
+    """Return the colours of pictures and of the page's slices, through which the scan is seen."""
+    colors = slice_colors()
+    colors[:, 3] *= HEAT_ALPHA
+    return ListedColormap(colors)
 
 
 def slices_png(sample: SampleSlices, max_heat: float) -> bytes:

@@ -16,6 +16,7 @@ from string import Template
 
 import numpy as np
 
+from lungcam import RESEARCH_USE_ONLY, __version__
 from lungcam.runtime.atomic import write_text
 
 
@@ -51,6 +52,28 @@ def fill(template: str, /, **values: object) -> Html:
     return tag(asset(template), **values)
 
 
+def framed(name: str, main: Html, *, kind: str, style: str, scripts: bool = False) -> Html:
+    """Make a page around its contents: head, title and the notice of research use.
+
+    Args:
+        name: Title.
+        main: Contents.
+        kind: Kind of page, in words.
+        style: Style sheet among the assets, in addition to style.css.
+        scripts: True to allow the page's own scripts.
+    """
+    return fill(
+        "frame.html",
+        name=name,
+        kind=kind,
+        version=__version__,
+        style=join((asset("style.css"), asset(style))),
+        scripts=Html("script-src 'unsafe-inline'; ") if scripts else Html(),
+        notice=RESEARCH_USE_ONLY,
+        main=main,
+    )
+
+
 def definitions(rows: Iterable[tuple[object, object]]) -> Html:
     """Make a list of names and values; rows without a value are left out."""
     items = [
@@ -83,9 +106,9 @@ def pack(values: np.ndarray) -> Html:
     return Html(base64.b64encode(zlib.compress(data, 6)).decode())
 
 
-def data_url(png: bytes) -> str:
-    """Return the address of a PNG that is embedded in the page."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def data_url(picture: bytes, kind: str = "png") -> str:
+    """Return the address of a picture that is embedded in the page."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def write_page(file: Path, page: Html) -> None:

@@ -1,21 +1,22 @@
 """Page of a scan: its cards, its slices with the heat-map, and the controls of the slices."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from lungcam import RESEARCH_USE_ONLY, __version__
-from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
+from lungcam.heat_colors import HEAT_FLOOR, slice_colors
+from lungcam.report.page import Html, asset, fill, framed, join, pack, script_json, tag
 from lungcam.report.scan_cards import (
-    EVIDENCE,
     ScanReport,
     answer_card,
     explanation_card,
-    format_point,
     net_card,
     scan_card,
 )
+from lungcam.report.scan_places import candidates_section, hot_places_section, prior_section
 from lungcam.report.scan_volume import LEVELS_HU, cells_on, to_differences
+from lungcam.report.trust_card import trust_card
 
 # title, and the letters of the sides: left, right, top, bottom
 PLANES = {
@@ -23,8 +24,6 @@ PLANES = {
     "coronal": ("Coronal", "R", "L", "H", "F"),
     "sagittal": ("Sagittal", "A", "P", "H", "F"),
 }
-# labels at the low and the high end of the colour bar
-BAR_LABELS = {"both": ("against", "for"), "for": ("", "for"), "against": ("", "against")}
 # A peak below this share of the largest absolute value gets no bright colour: it is negligible.
 MIN_PEAK_SHARE = 0.1
 # largest value of the packed heat-map, int16
@@ -40,30 +39,23 @@ def scan_page(report: ScanReport, volume: Html | None = None) -> Html:
         volume: 3D view from `lungcam.report.volume_section`; None for a sentence instead.
     """
     prediction = report.prediction
-    evidence = prediction["explanation"]["evidence"]
     values, start, step = cells_on(report.heat, report.volume.grid)
     # JSON has no NaN; a map of NaN shows nothing
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     max_abs = float(np.abs(values).max(initial=0.0))
     unit = max_abs / MAX_PACKED if max_abs > 0 else 1.0
-    bar_low, bar_high = BAR_LABELS[evidence]
-    return fill(
+    main = fill(
         "scan.html",
-        name=prediction["scan"],
-        version=__version__,
-        style=join((asset("style.css"), asset("scan.css"))),
-        notice=RESEARCH_USE_ONLY,
+        trust=trust_card(prediction["trust"], ranges=report.ranges),
         answer=answer_card(report),
         mark=tag('<p class="mark">$mark.</p>', mark=report.mark) if report.mark else Html(),
-        bar_label=f"Colours of the heat-map, in units of the logit: {EVIDENCE[evidence]}",
-        bar_low=bar_low,
-        bar_high=bar_high,
-        bar_middle=Html("<span>0</span>") if evidence == "both" else Html(),
+        bar_label=f"Colours of the heat-map in percent of its peak: {report.shows}",
+        spread=_packed_spread(report),
         jumps=_jump_buttons(report),
         ticks=_checkboxes(report),
         planes=_planes(report),
         slices_note=_slices_note(report),
-        candidates=_candidates_table(report),
+        places=_places(report),
         volume=tag("<p>$text</p>", text=NO_VOLUME) if volume is None else volume,
         explanation=explanation_card(report),
         scan=scan_card(report),
@@ -75,6 +67,7 @@ def scan_page(report: ScanReport, volume: Html | None = None) -> Html:
         slices_js=asset("slices.js"),
         viewer_js=asset("viewer.js"),
     )
+    return framed(prediction["scan"], main, kind="report of a scan", style="scan.css", scripts=True)
 
 
 def _viewer_data(
@@ -105,17 +98,49 @@ def _viewer_data(
             "start": start,
             "step": step,
             "unit": unit,
+            "unit_name": _unit_name(report),
             "top": _brightest_value(values),
             "lowest": float(values.min(initial=0.0)),
             "both": evidence == "both",
             "sign": -1 if evidence == "against" else 1,
         },
+        "colours": np.round(slice_colors(report.colormap), 4).tolist(),
+        "floor": HEAT_FLOOR,
+        "spread": _spread_data(report),
         "lesions": [
             {"index": _to_index(report, center), "radius_mm": diameter / 2}
             for center, diameter in report.lesions
         ],
         "start": _initial_crosshair(report),
     }
+
+
+def _spread_data(report: ScanReport) -> dict[str, object] | None:
+    """Collect what the page's script needs to draw the spread; None of a single net."""
+    if report.spread is None:
+        return None
+    values, start, step = cells_on(report.spread, report.volume.grid)
+    top = float(values.max(initial=0.0)) or 1.0
+    return {
+        "shape": values.shape,
+        "start": start,
+        "step": step,
+        "unit": top / MAX_PACKED,
+        "top": top,
+        "lowest": 0.0,
+        "both": False,
+        "sign": 1,
+    }
+
+
+def _packed_spread(report: ScanReport) -> Html:
+    """Pack the cells of the spread into an element of their own; empty of a single net."""
+    if report.spread is None:
+        return Html()
+    values, _, _ = cells_on(report.spread, report.volume.grid)
+    unit = _spread_data(report)["unit"]
+    cells = pack(np.rint(values / unit).astype(np.int16))
+    return tag('<script type="text/plain" id="spread-cells">$cells</script>', cells=cells)
 
 
 def _brightest_value(values: np.ndarray) -> float:
@@ -134,8 +159,24 @@ def _initial_crosshair(report: ScanReport) -> list[float]:
     return [(n - 1) / 2 for n in report.volume.grid.shape]
 
 
+def _places(report: ScanReport) -> Html:
+    """Make the list of candidates of a search, else of the hottest places, and of earlier peaks."""
+    prediction, to_index = report.prediction, partial(_to_index, report)
+    if prediction.get("candidates") is not None:
+        places = candidates_section(prediction["candidates"], to_index)
+    else:
+        hottest = prediction.get("hot_places", ())
+        places = hot_places_section(hottest, to_index, unit=_unit_name(report))
+    return join([places, prior_section(prediction.get("prior", ()), to_index)])
+
+
+def _unit_name(report: ScanReport) -> str:
+    return report.unit.removeprefix("the ")
+
+
 def _planes(report: ScanReport) -> Html:
-    stamp = tag('<span class="stamp">$mark</span>', mark=report.mark) if report.mark else Html()
+    marks = ". ".join(filter(None, (report.doubt, report.mark)))
+    stamp = tag('<span class="stamp">$marks</span>', marks=marks) if marks else Html()
     return join(
         fill(
             "plane.html",
@@ -159,7 +200,8 @@ def _slices_note(report: ScanReport) -> str:
         spacing = " × ".join(f"{mm:.2f}" for mm in grid.spacing_mm)
         texts.append(f"The slices are coarser than the scan: {spacing} mm.")
     texts.append(
-        "HU are rounded to within the ± next to each value; the weakest heat is not drawn."
+        "HU are rounded to within the ± next to each value; heat below 20 % of the peak is "
+        "not drawn."
     )
     return " ".join(texts)
 
@@ -178,42 +220,18 @@ def _jump_buttons(report: ScanReport) -> Html:
 
 def _checkboxes(report: ScanReport) -> Html:
     """Make the checkboxes that show and hide parts of the slices."""
-    boxes = [("crosshair", "Crosshair")]
+    # name, label and if it is ticked at first
+    boxes = [("crosshair", "Crosshair", True), ("outline", "Heat as outlines", False)]
     if report.prediction["explanation"]["evidence"] == "both":
-        boxes.append(("against", "Evidence against"))
+        boxes.append(("against", "Evidence against", False))
     if report.lesions:
-        boxes.append(("outlines", "Outlines of known lesions"))
-    markup = '<label class="tick"><input id="$name" type="checkbox" checked> $label</label>'
-    return join(tag(markup, name=name, label=label) for name, label in boxes)
-
-
-def _candidates_table(report: ScanReport) -> Html:
-    """Make the table of the most suspicious places of a scan that was searched."""
-    candidates = report.prediction.get("candidates")
-    if candidates is None:
-        return Html()
-    if not candidates:
-        return Html("<p>The net found no evidence for the positive class in the lungs.</p>")
-    rows = join(
-        tag(
-            "<tr><td>$button</td><td>$probability</td><td>$height</td><td>$point</td></tr>",
-            button=_button(
-                f"Go to candidate {number}", report, point_mm=candidate["center_ras_mm"]
-            ),
-            probability=f"{candidate['probability']:.3f}",
-            height=f"{candidate['map_height']:.2f}",
-            point=format_point(candidate["center_ras_mm"]),
-        )
-        for number, candidate in enumerate(candidates, 1)
-    )
-    return tag(
-        '<h3>Most suspicious places</h3><div class="few" tabindex="0"><table class="candidates">'
-        "<caption>Peaks of the map, highest first, with the net's answer for a cube around each."
-        "</caption>"
-        '<thead><tr><th scope="col">Place</th><th scope="col">Probability</th><th scope="col">'
-        'Peak height (logit)</th><th scope="col">RAS mm</th></tr></thead><tbody>$rows</tbody>'
-        "</table></div>",
-        rows=rows,
+        boxes.append(("outlines", "Outlines of known lesions", True))
+    if report.spread is not None:
+        boxes.append(("spread", "Where the nets disagree", False))
+    markup = '<label class="tick"><input id="$name" type="checkbox"$checked> $label</label>'
+    return join(
+        tag(markup, name=name, label=label, checked=Html(" checked" if ticked else ""))
+        for name, label, ticked in boxes
     )
 
 

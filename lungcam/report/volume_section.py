@@ -4,8 +4,9 @@ import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.grid import Grid
+from lungcam.heat_colors import HEAT_FLOOR, interpolate_table
 from lungcam.render import VIEWS, SceneContent, TransferFunctions
-from lungcam.render.transfer_functions import HEAT_FLOOR, interpolate_table
 from lungcam.report.page import Html, asset, fill, join, pack, script_json, tag
 
 # name, label, highest value and initial value
@@ -23,12 +24,14 @@ SLIDER = (
 )
 
 
-def volume_section(content: SceneContent, view: str) -> Html:
+def volume_section(content: SceneContent, view: str, *, grid: Grid | None = None) -> Html:
     """Make HTML that draws a volume in the browser by WebGL 2, without a network.
 
     Args:
         content: Volume and transfer functions, the same as for pictures.
         view: Name of the initial view.
+        grid: Grid of the scan that the content was made from, for small pictures of places; None
+            for a page without.
 
     Returns:
         Fragment for a page that has `inflate.js` in its head.
@@ -49,12 +52,16 @@ def volume_section(content: SceneContent, view: str) -> Html:
             {"center_mm": outline.center_mm, "radius_mm": outline.radius_mm}
             for outline in content.outlines
         ],
+        "from_world": _from_world(grid),
         "voxels": pack(visible.ravel()),
     }
     return fill(
         "volume.html",
         style=asset("volume.css"),
-        mark=tag('<div class="volume-mark">$mark</div>', mark=content.mark or ""),
+        mark=tag(
+            '<div class="volume-mark">$mark</div>',
+            mark=". ".join(filter(None, (content.doubt, content.mark))),
+        ),
         notice=RESEARCH_USE_ONLY,
         bar=_color_bar(content),
         buttons=join(
@@ -68,6 +75,14 @@ def volume_section(content: SceneContent, view: str) -> Html:
         shader=asset("volume.glsl"),
         script=asset("volume.js"),
     )
+
+
+def _from_world(grid: Grid | None) -> list[list[float]]:
+    """Return `(3, 4)` from RAS mm to mm from the scan's first voxel along its axes."""
+    matrix = np.eye(4)
+    if grid is not None:
+        matrix = np.diag([*grid.spacing_mm, 1.0]) @ np.linalg.inv(grid.affine)
+    return matrix[:3].tolist()
 
 
 def _tables(lungs: TransferFunctions, heat: TransferFunctions) -> list:
@@ -89,16 +104,18 @@ def _tables(lungs: TransferFunctions, heat: TransferFunctions) -> list:
 
 
 def _color_bar(content: SceneContent) -> Html:
-    """Make the bar of the heat's colours with the logit at both ends."""
+    """Make the bar of the heat's colours, in percent of the peak, with the peak in logit."""
     if content.peak <= 0:
         return Html()
     stops = interpolate_table(content.heat.color, np.linspace(255 * HEAT_FLOOR, 255, 9))
     colors = ", ".join(f"rgb({' '.join(str(round(255 * x)) for x in row)})" for row in stops)
     return tag(
-        '<div class="volume-bar">$name, logit<i style="background: linear-gradient(to right, '
-        '$colors)"></i><span><b>$low</b><b>$high</b></span></div>',
+        '<div class="volume-bar">$name, peak $peak logit'
+        '<i style="background: linear-gradient(to right, $colors)"></i>'
+        "<span><b>$low</b><b>$high</b></span></div>",
         name=content.heat_name,
         colors=colors,
-        low=f"{HEAT_FLOOR * content.peak:.2g}",
-        high=f"{content.peak:.2g}",
+        peak=f"{content.peak:.2g}",
+        low=f"{HEAT_FLOOR:.0%}".replace("%", " %"),
+        high="100 %",
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lungcam.data.cache_inventory import CacheFile, clear, inventory
 from lungcam.data.prepare import disk_size
+from lungcam.errors import InputError
 
 # in the order of the report
 STATES = {
@@ -13,15 +14,27 @@ STATES = {
     "stale": "of other versions, never used by this one",
     "damaged": "damaged, to be prepared again when they are needed",
     "left over": "left over from processes that were killed",
+    "foreign": "not written by lungcam, and left alone",
     "unfinished": "being written",
 }
 
 
 def clear_inputs(cache: Path, only_stale: bool) -> str:
-    """Remove prepared inputs, or only those that no run of this version will use; describe it."""
+    """Remove prepared inputs, or only those that no run of this version will use; describe it.
+
+    Raises:
+        InputError: Files with names of the cache are not lungcam's; all others are removed.
+    """
     root = cache / "inputs"
     removed = clear(root, only_stale)
-    return f"{root}: removed {len(removed)} files, {_size(removed)}."
+    line = f"{root}: removed {len(removed)} files, {_size(removed)}"
+    foreign = [entry.file for entry in inventory(root) if entry.state == "foreign"]
+    if foreign:
+        raise InputError(
+            f"{foreign[0]}: not removed, since lungcam has not written it, nor {len(foreign) - 1} "
+            f"others of such names; move them elsewhere. ({line}.)"
+        )
+    return f"{line}."
 
 
 def describe_cache(cache: Path) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 import torchio as tio
 
 from lungcam.cohorts import Cohort, Sample
+from lungcam.cohorts.compose import compose_cohort
 from lungcam.cohorts.table import write_samples
-from lungcam.config.instantiate import check_targets, instantiate
+from lungcam.config.instantiate import ANY, check_targets, instantiate
 from lungcam.data import SplitRule, estimate, plan, split_cohort
 from lungcam.errors import InputError
+from lungcam.tasks import task_named
 from lungcam.transforms import pipeline
 
 
@@ -25,10 +27,16 @@ def check_cohort(config: Mapping[str, Any], out: Path | None = None) -> None:
     Raises:
         InputError: The settings are wrong, or the cohort cannot be trained on.
     """
-    check_targets(config)
-    steps = config["transforms"].items()
-    transforms = pipeline({name: instantiate(node, f"transforms.{name}") for name, node in steps})
-    cohort: Cohort = instantiate(config["data"], "data")
+    check_targets(config, allowed=ANY)
+    transforms = pipeline(
+        {
+            name: instantiate(node, f"transforms.{name}", allowed=ANY)
+            for name, node in config["transforms"].items()
+        }
+    )
+    cohort = task_named(config["task"], allowed=ANY).label(
+        compose_cohort(config["data"], allowed=ANY)
+    )
     _print_cohort(cohort)
     if out is not None:
         write_samples(out / "samples.csv", cohort.samples, label_rule=cohort.label_rule)
@@ -43,6 +51,7 @@ def _split(
 ) -> dict[str, list[Sample]]:
     """Split the cohort as a training would, and print the sides."""
     auxiliary = config["auxiliary"]
+    task = task_named(config["task"], allowed=ANY)
     splits, notes = split_cohort(
         # its notes are printed already
         replace(cohort, notes=()),
@@ -51,12 +60,14 @@ def _split(
         seed=config["seed"],
         lesions=auxiliary["outline"] > 0,
         attributes=config["model"].get("attributes", ()) if auxiliary["attributes"] > 0 else (),
+        unlabelled=task.uses_unlabelled,
+        strata_of=task.of(cohort).strata,
     )
     print("overlap: no series, study or file stands under two patients; voxels are compared later.")
     for note in notes:
         print(f"note: {note}.")
     for name, samples in splits.items():
-        print(f"{name}: {_counts(samples)}")
+        print(f"{name}: {_counts(samples, cohort.classes)}")
     return splits
 
 
@@ -91,18 +102,16 @@ def _print_cost(
 
 
 def _print_cohort(cohort: Cohort) -> None:
-    print(f"cohort: {_counts(cohort.samples)}")
+    print(f"cohort: {_counts(cohort.samples, cohort.classes)}")
     print(f"label rule: {cohort.label_rule}")
     for note in cohort.notes:
         print(f"note: {note.rstrip('.')}.")
 
 
-def _counts(samples: Sequence[Sample]) -> str:
+def _counts(samples: Sequence[Sample], classes: Sequence[str]) -> str:
     patients = len({sample.patient_id for sample in samples})
-    positive = sum(sample.label == 1 for sample in samples)
-    negative = sum(sample.label == 0 for sample in samples)
-    unknown = len(samples) - positive - negative
-    counts = (
-        f"{len(samples)} samples of {patients} patients, {positive} positive, {negative} negative"
-    )
+    names = list(enumerate(classes)) or [(1, "positive"), (0, "negative")]
+    parts = [f"{sum(sample.label == label for sample in samples)} {name}" for label, name in names]
+    unknown = sum(sample.label is None for sample in samples)
+    counts = f"{len(samples)} samples of {patients} patients, {', '.join(parts)}"
     return counts + (f", {unknown} without a label" if unknown else "")

@@ -1,8 +1,7 @@
 """Check of scans before anything is trained on them."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from lungcam.errors import InputError
 from lungcam.findings import ScanCheck
-from lungcam.report.mask_sheet import Thumbnail, write_sheet
-from lungcam.runtime.atomic import write_text
-from lungcam.runtime.parallel import run_all
-from lungcam.scans import check_scan, discover
+from lungcam.masks.find import FoundMask, find_masks
+from lungcam.report.mask_page import Thumbnail, write_mask_page
+from lungcam.runtime.atomic import write_json
+from lungcam.runtime.parallel import Failure, run_all
+from lungcam.scans import Scan, check_scan, discover
 from lungcam.transforms import (
     HUThreshold,
     LungComponents,
@@ -26,6 +26,21 @@ from lungcam.transforms import (
 from lungcam.transforms.pipeline import Quality
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Settings of `lungcam.scans.read_scan`.
+
+    Attributes:
+        series: SeriesInstanceUID, where one folder holds several.
+        time: Index of the volume, where one file holds several.
+        tilt: `straighten` or `refuse` the slices of a tilted gantry.
+    """
+
+    series: str | None = None
+    time: int | None = None
+    tilt: str = "straighten"
+
+
 @dataclass(frozen=True, eq=False)
 class CheckedScan:
     """Outcome of one scan.
@@ -34,11 +49,15 @@ class CheckedScan:
         check: Findings of the scan and of its mask.
         quality: Quality of the mask, empty if there is none.
         picture: Thumbnail of the mask, if it was requested and there is one.
+        scan: The scan without its voxels; None if it cannot be used.
+        masks: Masks of other programs that were drawn on it.
     """
 
     check: ScanCheck
     quality: Quality = field(default_factory=Quality)
     picture: np.ndarray | None = None
+    scan: Scan | None = None
+    masks: Sequence[FoundMask] = ()
 
 
 def check_scans(
@@ -46,8 +65,8 @@ def check_scans(
     *,
     whole_chest: bool,
     mask: str,
-    series: str | None,
     thumbnails: bool,
+    reading: Reading = Reading(),
 ) -> list[CheckedScan]:
     """Check every scan under some paths.
 
@@ -55,13 +74,13 @@ def check_scans(
         paths: Volume files, DICOM folders, or folders of many.
         whole_chest: True to expect whole chests and check their lung masks; False to accept crops.
         mask: Mask to check; see `lungcam.lungs.mask_around`.
-        series: SeriesInstanceUID, where one folder holds several.
         thumbnails: Draw the masks, for a sheet of all.
+        reading: Settings of the reader.
 
     Raises:
         InputError: A path holds no scan.
     """
-    if series is not None:
+    if reading.series is not None:
         sources = list(paths)
     else:
         sources = [source.path for path in paths for source in discover(path)]
@@ -69,19 +88,54 @@ def check_scans(
         _check_scan,
         whole_chest=whole_chest,
         mask=mask,
-        series=series,
+        reading=reading,
         thumbnail=thumbnails,
     )
-    return run_all(work, [(source,) for source in sources], label="checking")
+    jobs = [(source,) for source in sources]
+    outcomes = run_all(work, jobs, label="checking", lenient=True)
+    checked = [
+        _lost(source, outcome) if isinstance(outcome, Failure) else outcome
+        for source, outcome in zip(sources, outcomes, strict=True)
+    ]
+    folders = [path for path in paths if path.is_dir()]
+    masks = find_masks(folders, around=[source for source in sources if source in folders])
+    return [_with_masks(result, masks) for result in checked]
+
+
+def _with_masks(result: CheckedScan, masks: Sequence[FoundMask]) -> CheckedScan:
+    """Add the masks that were drawn on a scan."""
+    scan = result.scan
+    if scan is None:
+        return result
+    return replace(
+        result, masks=[mask for mask in masks if mask.fits(scan.series_uid, scan.frame_uid)]
+    )
+
+
+def _lost(source: Path, failure: Failure) -> CheckedScan:
+    """Return the outcome of a scan that a decoder or the memory did not survive."""
+    check = ScanCheck(str(source))
+    check.add("undecodable", "refused", message=failure.reason.rstrip("."))
+    return CheckedScan(check)
 
 
 def _check_scan(
-    source: Path, *, whole_chest: bool, mask: str, series: str | None, thumbnail: bool
+    source: Path, *, whole_chest: bool, mask: str, reading: Reading, thumbnail: bool
 ) -> CheckedScan:
     """Read one scan and, if it is a whole chest, check its mask."""
-    check, scan = check_scan(source, series, whole_chest=whole_chest)
-    if scan is None or not whole_chest:
+    check, scan = check_scan(
+        source,
+        reading.series,
+        whole_chest=whole_chest,
+        time=reading.time,
+        tilt=reading.tilt,
+    )
+    if scan is None:
         return CheckedScan(check)
+    # without the voxels and headers, which would be sent from process to process
+    reduced = replace(scan, hu=np.empty((0, 0, 0), np.int16), slices=())
+    if not whole_chest:
+        return CheckedScan(check, scan=reduced)
     steps = {
         "threshold": HUThreshold(),
         "components": LungComponents(),
@@ -95,15 +149,24 @@ def _check_scan(
         return CheckedScan(check)
     mask_quality = quality(subject)
     check.findings.extend(mask_quality.findings)
-    return CheckedScan(check, mask_quality, mask_thumbnail(subject) if thumbnail else None)
+    picture = mask_thumbnail(subject) if thumbnail else None
+    return CheckedScan(check, mask_quality, picture, scan=reduced)
 
 
 def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
-    """Write check.json, and masks.png if there is a mask."""
+    """Write check.json, and masks.html if there is a mask."""
     report = [
-        scan.check.as_dict() | {"mask_quality": scan.quality.figures or None} for scan in checked
+        scan.check.as_dict()
+        | {
+            "mask_quality": scan.quality.figures or None,
+            "masks": [
+                {"file": str(mask.file), "kind": mask.kind, "names": mask.names}
+                for mask in scan.masks
+            ],
+        }
+        for scan in checked
     ]
-    write_text(folder / "check.json", json.dumps(report, indent=2) + "\n")
+    write_json(folder / "check.json", report)
     thumbnails = [
         Thumbnail(
             Path(scan.check.scan).name,
@@ -114,12 +177,18 @@ def write_checks(folder: Path, checked: Sequence[CheckedScan]) -> None:
         if scan.picture is not None
     ]
     if thumbnails:
-        write_sheet(folder / "masks.png", thumbnails)
+        write_mask_page(folder / "masks.html", thumbnails)
 
 
 def describe_checks(checked: Sequence[CheckedScan]) -> str:
-    """Put each scan into a line, and count those that are refused and those to be looked at."""
-    lines = [f"{_word(scan.check):8} {scan.check.line}" for scan in checked]
+    """Put each scan into a line, and count those that are refused and those to be looked at.
+
+    A line for each mask that was drawn on a scan follows that of the scan.
+    """
+    lines = []
+    for scan in checked:
+        lines.append(f"{_word(scan.check):8} {scan.check.line}")
+        lines += [f"{'mask':8} {mask.sentence}" for mask in scan.masks]
     refused = sum(not scan.check.usable for scan in checked)
     flagged = sum(
         scan.check.usable and bool(scan.check.with_outcome("flagged")) for scan in checked

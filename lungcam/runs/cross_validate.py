@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from scipy.special import expit
 
 from lungcam import RESEARCH_USE_ONLY
+from lungcam.config.early_checks import checked_train_nodes
+from lungcam.config.instantiate import composed_targets
 from lungcam.errors import InputError
-from lungcam.evaluation.folds import read_fold, redirect_outputs, write_config
-from lungcam.metrics import POOLED_RULE, RULES, ScoredSamples, pool_folds, pool_seeds
-from lungcam.metrics.cross_validation import average_seeds, pool
-from lungcam.metrics.summary import summarise_ranking, with_interval
+from lungcam.evaluation.folds import redirect_outputs, write_config
+from lungcam.evaluation.track_record import POOLED, score_record
+from lungcam.report.cross_validation_page import FoldResult, cross_validation_page
+from lungcam.report.page import write_page
+from lungcam.runs.run_folder import own_run_folder, typed_overrides
 from lungcam.runs.train import train
-from lungcam.runtime.atomic import write_table, write_text
+from lungcam.runtime.atomic import write_json, write_table
+from lungcam.runtime.command_line import command_line
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.versions import versions
-from lungcam.tasks.malignancy import baseline_lines
-from lungcam.tasks.predictions import BASELINE
-
-# range of diameters in mm within which size says little, and a net is needed
-MIDDLE_MM = (6, 15)
+from lungcam.tasks import Task, task_named
+from lungcam.training.checkpoint import add_metadata
+from lungcam.training.own_run import seal_code
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,21 @@ def cross_validate(config: DictConfig) -> float:
         config: Composed from conf/train.yaml, with `cv.folds`.
 
     Returns:
-        Mean over the folds of the validation AUC, for sweeps to maximise.
+        Mean over the folds of the validation's score (see `Task.score`), for sweeps to maximise.
 
     Raises:
         InputError: The configuration or the data is at fault.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     runs = _fold_runs(config, folder)
+    with own_run_folder(folder, resumed=bool(config.resume)):
+        return _cross_validate(config, folder, runs=runs)
+
+
+def _cross_validate(config: DictConfig, folder: Path, *, runs: Sequence[FoldRun]) -> float:
+    """Train the folds that are not finished, and pool them."""
+    if not config.resume and rank() == 0:
+        seal_code(folder, checked_train_nodes(config))
     for run in runs:
         if config.resume and (run.folder / "metrics.json").is_file():
             continue
@@ -69,25 +78,71 @@ def cross_validate(config: DictConfig) -> float:
     if rank() > 0:
         return math.nan  # rank zero reports
     fold_metrics = [json.loads((run.folder / "metrics.json").read_text()) for run in runs]
-    scored: dict[int, list[ScoredSamples]] = {run.seed: [] for run in runs}
+    task = task_named(config.task, allowed=composed_targets()).restored(
+        fold_metrics[0].get("task", {})
+    )
+    label_rule = fold_metrics[0]["label_rule"]
+    by_seed: dict[int, list[Path]] = {run.seed: [] for run in runs}
     for run in runs:
-        scored[run.seed].append(read_fold(run.folder))
+        by_seed[run.seed].append(run.folder)
+    pooled = task.pool(list(by_seed.values()), label_rule=label_rule, seed=config.seed)
     metrics = {
-        "test": _figures(list(scored.values()), config.seed),
-        "label_rule": fold_metrics[0]["label_rule"],
+        "test": pooled.figures,
+        "score": task.score,
+        "label_rule": label_rule,
         "cohort_notes": fold_metrics[0]["cohort_notes"],
-        "rules": RULES | {"pooled": POOLED_RULE},
+        "rules": pooled.rules,
         "folds": config.cv.folds,
-        "seeds": list(scored),
+        "seeds": list(by_seed),
         "seed": config.seed,
         "versions": versions(),
         "notice": RESEARCH_USE_ONLY,
     }
-    averaged = average_seeds([pool(folds) for folds in scored.values()])
-    _write_predictions(folder / "predictions.csv", averaged)
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    print(_describe(metrics, folder))
-    return float(np.mean([fold["val"]["auc"] for fold in fold_metrics]))
+    if pooled.columns:
+        write_table(folder / "predictions.csv", pooled.columns, rows=pooled.rows)
+    _write_report(config, folder, metrics=metrics, runs=runs, task=task)
+    if "n" in pooled.figures:
+        _add_score(runs, score_record(task, pooled.figures, folds=config.cv.folds))
+    write_json(folder / "metrics.json", metrics)
+    lines = ["", *pooled.lines, f"a net for each fold: {folder}", RESEARCH_USE_ONLY]
+    print("\n".join(lines))
+    print(f"report: {folder / 'report.html'}")
+    return float(np.mean([fold["val"][task.score] for fold in fold_metrics]))
+
+
+def _write_report(
+    config: DictConfig,
+    folder: Path,
+    *,
+    metrics: Mapping[str, Any],
+    runs: Sequence[FoldRun],
+    task: Task,
+) -> None:
+    """Write report.html."""
+    folds = [
+        FoldResult(
+            name=run.folder.name, metrics=json.loads((run.folder / "metrics.json").read_text())
+        )
+        for run in runs
+    ]
+    page = cross_validation_page(
+        folder.name,
+        metrics,
+        folds=folds,
+        score=task.score,
+        score_name=task.score_name,
+        command=command_line(typed_overrides(folder), seed=config.seed),
+    )
+    write_page(folder / "report.html", page)
+
+
+def _add_score(runs: Sequence[FoldRun], score: Mapping[str, Any]) -> None:
+    """Add the pooled score to the checkpoint of each fold."""
+    for run in runs:
+        best = run.folder / "checkpoints" / "best.ckpt"
+        # the user may have deleted it to make room
+        if best.is_file():
+            add_metadata(best, **{POOLED: dict(score)})
 
 
 def _fold_runs(config: DictConfig, folder: Path) -> list[FoldRun]:
@@ -124,76 +179,3 @@ def _train_fold(config: DictConfig, run: FoldRun) -> None:
     with redirect_outputs(run.folder):
         write_config(run.folder, fold_config)
         train(fold_config)
-
-
-def _figures(seeds: Sequence[Sequence[ScoredSamples]], seed: int) -> dict[str, Any]:
-    """Return the pooled figures, and those of nodules of medium size if diameters are known."""
-    figures = pool_seeds(seeds, seed) if len(seeds) > 1 else pool_folds(seeds[0], seed)
-    averaged = average_seeds([pool(folds) for folds in seeds])
-    diameter = averaged.baselines.get("diameter", np.full(len(averaged.labels), np.nan))
-    low, high = MIDDLE_MM
-    middle = averaged[(diameter >= low) & (diameter <= high)]
-    if len(np.unique(middle.labels)) == 2:
-        figures[f"diameter_{low}_to_{high}_mm"] = summarise_ranking(
-            middle.labels,
-            middle.scores,
-            patients=middle.patients,
-            baselines={"diameter": middle.baselines["diameter"]},
-            seed=seed,
-        )
-    return figures
-
-
-def _write_predictions(file: Path, scored: ScoredSamples) -> None:
-    """Write a row for each sample, as a run does; probability and logit are calibrated."""
-    columns = ("sample_id", "patient_id", "split", "label", "probability", "logit")
-    names = list(scored.baselines)
-    rows = []
-    for i in range(len(scored.labels)):
-        row = {
-            "sample_id": scored.sample_ids[i],
-            "patient_id": scored.patients[i],
-            "split": "test",
-            "label": scored.labels[i],
-            "probability": f"{expit(scored.scores[i]):.9g}",
-            "logit": f"{scored.scores[i]:.6f}",
-        }
-        for name in names:
-            baseline = scored.baselines[name][i]
-            row[f"{BASELINE}{name}"] = "" if np.isnan(baseline) else baseline
-        rows.append(row)
-    write_table(file, (*columns, *(f"{BASELINE}{name}" for name in names)), rows=rows)
-
-
-def _describe(metrics: Mapping[str, Any], folder: Path) -> str:
-    """Return the lines that a cross-validation prints at its end."""
-    test = metrics["test"]
-    folds = test["folds"]
-    lines = [
-        "",
-        f"AUC of {test['n']} samples in {folds['count']} folds, pooled: "
-        f"{with_interval(test['auc'], test['auc_ci95'])}; {test['n_positive']} positive, "
-        f"{test['n_patients']} patients",
-        f"  by fold: mean {folds['auc_mean']:.3f}, standard deviation {folds['auc_sd']:.3f}",
-    ]
-    if "seeds" in test:
-        seeds = test["seeds"]
-        each = ", ".join(f"{auc:.3f}" for auc in seeds["auc"])
-        lines[1] += f"; scores averaged over {seeds['count']} seeds"
-        lines.insert(
-            2,
-            f"  by seed: {each}; mean {seeds['auc_mean']:.3f}, standard deviation "
-            f"{seeds['auc_sd']:.3f}: the spread of one cross-validation",
-        )
-    lines.append(f"  label rule: {metrics['label_rule']}")
-    lines += [f"  {line}" for line in baseline_lines(test["against_baselines"])]
-    low, high = MIDDLE_MM
-    middle = test.get(f"diameter_{low}_to_{high}_mm")
-    if middle:
-        lines.append(
-            f"among {middle['n']} nodules of {low} to {high} mm ({middle['n_positive']} positive): "
-            f"AUC {with_interval(middle['auc'], middle['auc_ci95'])}"
-        )
-        lines += [f"  {line}" for line in baseline_lines(middle["against_baselines"])]
-    lines += [f"a net for each fold: {folder}", RESEARCH_USE_ONLY]
-    return "\n".join(lines)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from lungcam.errors import InputError
+from lungcam.errors import InputError, plain_text
 
 Result = TypeVar("Result")
 # read by OpenMP and by numpy's OpenBLAS when they are loaded
@@ -34,7 +34,7 @@ class Failure:
     """A job without a result.
 
     Attributes:
-        reason: One line.
+        reason: One line of plain text.
         trace: Traceback of a defect of lungcam; None where the input is at fault.
     """
 
@@ -48,7 +48,8 @@ def run_all(
     *,
     label: str,
     workers: int | None = None,
-) -> list[Result]:
+    lenient: bool = False,
+) -> list[Result | Failure]:
     """Call a function once for each job, with a progress bar.
 
     On Ctrl-C or an error, the jobs that have begun are finished and the others are not started.
@@ -59,6 +60,8 @@ def run_all(
         label: Text of the progress bar.
         workers: Number of processes; None for as many as there are processors, 1 to work in this
             process.
+        lenient: True to continue after a job in which the process died, as by a crash of a decoder,
+            or the memory was not enough; its result is a `Failure`.
 
     Returns:
         Results of `work`, in the order of the jobs.
@@ -68,6 +71,8 @@ def run_all(
         Exception: The first one that `work` raised.
     """
     workers = min(workers or processors(), len(jobs))
+    if lenient:
+        work = partial(_within_memory, work)
     if workers <= 1:
         return [work(*job) for job in tqdm(jobs, desc=label, disable=not jobs)]
     results: dict[int, Result] = {}
@@ -87,7 +92,12 @@ def run_all(
                 while busy:
                     for pipe in wait(list(busy)):
                         worker, number = busy.pop(pipe)
-                        results[number] = worker.take()
+                        try:
+                            results[number] = worker.take()
+                        except BrokenProcessPool:
+                            if not lenient:
+                                raise
+                            results[number] = Failure(DIED)
                         bar.update()
                         begin(worker)
         except BaseException:
@@ -142,6 +152,25 @@ def work_ahead(
             yield result
 
 
+def _within_memory(work: Callable[..., Result], *job: object) -> Result | Failure:
+    """Call a function; return a `Failure` if the memory is not enough."""
+    try:
+        return work(*job)
+    except Exception as error:
+        if _lacks_memory(error):
+            return Failure(NO_MEMORY)
+        raise
+
+
+def _lacks_memory(error: Exception) -> bool:
+    # torch raises errors of its own
+    return (
+        isinstance(error, MemoryError)
+        or "OutOfMemory" in type(error).__name__
+        or "can't allocate memory" in str(error)
+    )
+
+
 def attempt(
     work: Callable[..., Result], *job: object, fatal: tuple[type[Exception], ...] = ()
 ) -> Result | Failure:
@@ -158,16 +187,15 @@ def attempt(
         raise
     except InputError as error:
         return Failure(str(error))
-    except MemoryError:
-        return Failure(NO_MEMORY)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            return Failure(f"{error.filename}: {error.strerror}; check the path and its disk.")
-        # torch raises errors of its own
-        if "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error):
+        if _lacks_memory(error):
             return Failure(NO_MEMORY)
+        if isinstance(error, OSError) and error.filename is not None:
+            place = plain_text(os.fsdecode(error.filename))
+            return Failure(f"{place}: {error.strerror}; check the path and its disk.")
         first = (str(error).strip().splitlines() or [""])[0]
-        return Failure(f"{type(error).__name__}: {first}".rstrip(": "), traceback.format_exc())
+        reason = plain_text(f"{type(error).__name__}: {first}".rstrip(": "))
+        return Failure(reason, traceback.format_exc())
 
 
 def processors() -> int:
@@ -199,7 +227,10 @@ def _worker_pool(work: Callable, count: int, *, module: str) -> Iterator[list["_
 
 
 def _module_of(work: Callable) -> str:
-    return getattr(work, "func", work).__module__
+    while isinstance(work, partial):
+        # the last argument of a wrapper is what it wraps
+        work = work.args[0] if work.func is _within_memory else work.func
+    return work.__module__
 
 
 class _Worker:
@@ -276,6 +307,8 @@ def _serve(pipe: Connection, packed: bytes) -> None:
     """Do the jobs that arrive at a pipe until its other end is closed."""
     # Ctrl-C reaches every process of a terminal; the parent handles it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # and SIGTERM often every process of a job
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     work = pickle.loads(packed)
     while True:
         try:

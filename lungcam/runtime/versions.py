@@ -10,7 +10,7 @@ _PACKAGE = Path(lungcam.__file__).parent
 # the wheel carries the checkout's conf/ inside the package
 _IN_WHEEL = _PACKAGE / "conf"
 CONFIG_FOLDER = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "conf"
-TRAIN_COMMAND = "lungcam-train" if _IN_WHEEL.is_dir() else "python train.py"
+TRAIN_COMMAND = "lungcam train" if _IN_WHEEL.is_dir() else "python train.py"
 PACKAGES = ("torch", "pytorch-lightning", "torchio", "monai", "numpy", "vtk", "SimpleITK")
 
 

@@ -7,6 +7,8 @@ its warnings and is several times slower.
 import math
 import os
 import re
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +16,10 @@ from typing import BinaryIO
 import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+
+from lungcam.findings import NONE
+from lungcam.scans.deflated import SYNTAX as DEFLATED_SYNTAX
+from lungcam.scans.deflated import inflated_head
 
 # only these are read: no attribute that identifies a person enters the program
 KEYWORDS = (
@@ -42,7 +48,20 @@ KEYWORDS = (
     "RescaleSlope",
     "RescaleType",
     "LossyImageCompression",
+    "SliceThickness",
+    "KVP",
+    "AcquisitionNumber",
+    "AcquisitionDateTime",
+    "AcquisitionTime",
+    "ContentTime",
+    "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
+    "TemporalPositionIdentifier",
+    "InstanceNumber",
 )
+CARDIAC_PHASE = "NominalPercentageOfCardiacPhase"
+# attributes that tell acquisitions apart
+ACQUISITION = KEYWORDS[KEYWORDS.index("SliceThickness") :]
 TAGS = {keyword: tag_for_keyword(keyword) for keyword in KEYWORDS}
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 # transfer syntaxes
@@ -51,10 +70,15 @@ IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG = NATIVE_SYNTAXES = (
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2.2",
 )
-DEFLATED_SYNTAX = "1.2.840.10008.1.2.1.99"
+RLE_SYNTAX = "1.2.840.10008.1.2.5"
 LOSSY_SYNTAXES = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA_GROUP = 0x7FE0
+# enough for the class of a file, which its first group names
+FIRST_BYTES = 512
+MEDIA_DIRECTORY = re.compile(
+    rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.1\.3\.10(?![.0-9])", re.DOTALL
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,10 +102,11 @@ class Header:
         columns: Number of pixels across the image.
         frames: Number of images in the file.
         colour: True if a pixel holds anything but a single grey value.
+        inverted: True if low values are shown bright (MONOCHROME1), which changes no HU.
         bits_allocated: BitsAllocated.
         bits_stored: BitsStored.
         high_bit: HighBit.
-        signed: True if stored values are in two's complement.
+        signed: True if stored values are in two's complement, None if the file does not say.
         padding: PixelPaddingValue, a stored value.
         slope: RescaleSlope.
         intercept: RescaleIntercept.
@@ -94,6 +119,8 @@ class Header:
             encapsulated frames.
         file_size: Length of the file in bytes.
         truncated: True if the file ends within its header.
+        frame: Index of a frame of a file with several; None for a file of one image.
+        acquisition: Text of the attributes in `ACQUISITION` by keyword; "" where missing.
     """
 
     file: Path
@@ -112,10 +139,11 @@ class Header:
     columns: int | None
     frames: int
     colour: bool
+    inverted: bool
     bits_allocated: int
     bits_stored: int
     high_bit: int
-    signed: bool
+    signed: bool | None
     padding: int | None
     slope: float | None
     intercept: float | None
@@ -127,6 +155,8 @@ class Header:
     pixel_length: int
     file_size: int
     truncated: bool
+    acquisition: Mapping[str, str]
+    frame: int | None = None
 
     @property
     def native(self) -> bool:
@@ -138,6 +168,20 @@ class Header:
         )
 
 
+def valid_uid(text: str) -> str:
+    """Return a valid UID for any text, "" for none.
+
+    Some anonymisers write other identifiers in place of UIDs. Such a text becomes a UID below 2.25
+    (PS3.5 B.2) that is equal for equal texts and does not show the text.
+    """
+    text = text.strip(" \0")
+    if text.lower() in NONE:
+        return ""
+    if re.fullmatch(r"[0-9.]{1,64}", text):
+        return text
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, text).int}"
+
+
 class DamagedHeader(Exception):
     """A file starts like DICOM and cannot be parsed."""
 
@@ -145,15 +189,23 @@ class DamagedHeader(Exception):
 def is_dicom(path: Path) -> bool:
     """Return True if a file's first bytes are DICOM; an unreadable file is judged by its suffix.
 
-    A DICOMDIR, the table of contents of a disc, is no image.
+    A DICOMDIR, the table of contents of a disc, is no image, whatever its name.
     """
-    if not path.is_file() or path.name.upper() == "DICOMDIR" or path.name.startswith("."):
+    if not path.is_file() or path.name.startswith("."):
         return False
     try:
         with path.open("rb") as stream:
-            return starts_like_dicom(stream.read(132))
+            start = stream.read(FIRST_BYTES)
     except OSError:
         return path.suffix.lower() in ("", ".dcm")
+    return starts_like_dicom(start) and not is_directory(path, start)
+
+
+def is_directory(path: Path, start: bytes) -> bool:
+    """Return True if the name or the first bytes of a file are a DICOMDIR's (PS3.10 8.6)."""
+    return path.name.upper() == "DICOMDIR" or (
+        start[128:132] == b"DICM" and MEDIA_DIRECTORY.search(start) is not None
+    )
 
 
 def starts_like_dicom(start: bytes) -> bool:
@@ -180,15 +232,31 @@ def read_header(file: Path) -> Header:
     """
     with file.open("rb") as stream:
         try:
-            dataset = pydicom.dcmread(
-                stream, stop_before_pixels=True, force=True, specific_tags=list(TAGS.values())
-            )
+            dataset = read_dataset(stream, list(TAGS.values()))
             return _parse(file, stream, dataset=dataset)
         except OSError:
             raise
         # pydicom raises nearly any error for damaged bytes
         except Exception as error:
             raise DamagedHeader(str(file)) from error
+
+
+def read_dataset(stream: BinaryIO, tags: Sequence[int | str]) -> pydicom.FileDataset:
+    """Read some elements before the pixel data; no more than a header is inflated.
+
+    Raises:
+        Exception: The file is damaged; pydicom raises nearly anything.
+    """
+    head = inflated_head(stream)
+    dataset = pydicom.dcmread(
+        stream if head is None else head,
+        stop_before_pixels=True,
+        force=True,
+        specific_tags=list(tags),
+    )
+    if head is not None:
+        dataset.file_meta.TransferSyntaxUID = DEFLATED_SYNTAX
+    return dataset
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -224,10 +292,13 @@ class _Elements:
         """Return a value as text, "" if it is missing."""
         return self._value(keyword).decode("latin-1").strip(" \0")
 
+    def hex(self, keyword: str) -> str:
+        """Return the bytes of a value as hexadecimal digits."""
+        return self._value(keyword).hex()
+
     def uid(self, keyword: str) -> str:
-        """Return a valid UID, or ""."""
-        text = self.text(keyword)
-        return text if re.fullmatch(r"[0-9.]{1,64}", text) else ""
+        """Return a UID, see `valid_uid`."""
+        return valid_uid(self.text(keyword))
 
     def decimals(self, keyword: str, count: int) -> tuple[float, ...] | None:
         """Return a decimal string's values, None unless they are `count` finite numbers."""
@@ -268,7 +339,7 @@ def _parse(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Hea
         # Rows comes shortly before the pixels, and an image has both
         truncated |= elements.text("SOPClassUID") in ("", CT_IMAGE_STORAGE)
     bits_allocated = elements.short("BitsAllocated") or 0
-    bits_stored = elements.short("BitsStored") or bits_allocated
+    bits_stored = elements.short("BitsStored") or 0
     high_bit = elements.short("HighBit")
     photometric = elements.text("PhotometricInterpretation") or "MONOCHROME"
     return Header(
@@ -290,6 +361,7 @@ def _parse(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Hea
         frames=int(elements.decimal("NumberOfFrames") or 1),
         colour=(elements.short("SamplesPerPixel") or 1) != 1
         or not photometric.startswith("MONOCHROME"),
+        inverted=photometric == "MONOCHROME1",
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
         high_bit=bits_stored - 1 if high_bit is None else high_bit,
@@ -305,6 +377,11 @@ def _parse(file: Path, stream: BinaryIO, *, dataset: pydicom.FileDataset) -> Hea
         pixel_length=pixel_data.length,
         file_size=file_size,
         truncated=truncated,
+        acquisition={
+            # the only attribute of them that is stored as a binary number
+            keyword: elements.hex(keyword) if keyword == CARDIAC_PHASE else elements.text(keyword)
+            for keyword in ACQUISITION
+        },
     )
 
 
@@ -350,8 +427,8 @@ def _find_pixel_data(
     return _PixelData(start + 12, int.from_bytes(head[8:12], order), truncated=len(head) < 12)
 
 
-def _is_signed(elements: _Elements) -> bool:
-    return elements.short("PixelRepresentation") == 1
+def _is_signed(elements: _Elements) -> bool | None:
+    return {0: False, 1: True}.get(elements.short("PixelRepresentation"))
 
 
 def _padding_value(elements: _Elements) -> int | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.findings import Outcome, ScanCheck
+from lungcam.scans.bounds import NONE, fits
 from lungcam.scans.dicom_header import Header
 from lungcam.scans.hounsfield import fill_corners
 from lungcam.scans.pixels import PADDING_ABOVE, PADDING_BELOW, padding_hu, read_pixels
@@ -24,14 +25,21 @@ from lungcam.scans.slice_geometry import (
     Stack,
     check_positions,
     describe_difference,
+    even_part,
     group_into_stacks,
+    leaning_affine,
 )
+from lungcam.scans.tilt import straighten
 
 ONE_RECONSTRUCTION = "keep one reconstruction per folder"
 
 
 def read_series(
-    check: ScanCheck, files: Iterable[Path], *, series_uid: str | None
+    check: ScanCheck,
+    files: Iterable[Path],
+    *,
+    series_uid: str | None,
+    tilt: str = "straighten",
 ) -> Volume | None:
     """Read a series from a set of files.
 
@@ -43,6 +51,7 @@ def read_series(
         check: Receives all findings.
         files: Any files; those that are no CT slices are ignored.
         series_uid: SeriesInstanceUID; None for the largest stack.
+        tilt: `straighten` or `refuse` the slices of a tilted gantry.
 
     Returns:
         The volume, None if it cannot be built. The findings may refuse a returned volume, too.
@@ -70,7 +79,7 @@ def read_series(
         if header in unplaced and header.series_uid in ("", chosen.series_uid)
     ]
     check_headers(check, chosen.slices + unplaced)
-    volume = _read_stack(check, chosen)
+    volume = _read_stack(check, chosen, tilt=tilt)
     _report_other_stacks(check, stacks, contents=contents)
     return volume
 
@@ -102,17 +111,19 @@ def _select_series(check: ScanCheck, contents: Contents, *, series_uid: str) -> 
     return True
 
 
-def _read_stack(check: ScanCheck, stack: Stack) -> Volume | None:
+def _read_stack(check: ScanCheck, stack: Stack, *, tilt: str) -> Volume | None:
     """Read a stack's pixels, drop repeated slices and place the rest."""
     readable = [header for header in stack.slices if not header_faults(header) & PIXEL_FAULTS]
     hu: np.ndarray | None = None
     read: list[Header] = []
-    if readable:
+    count = sum(header.rows * header.columns for header in readable)
+    whole = fits(check, values=count, item_bytes=0, stored=0, packing=NONE)
+    if readable and whole:
         hu, indices = read_pixels(check, readable)
         read = [readable[k] for k in indices]
     pixels = {} if hu is None else dict(zip(read, hu, strict=True))
     _check_repeats(check, stack, pixels=pixels)
-    unique = stack.unique
+    unique, spacing = _choose_part(check, stack)
     if len(unique) == 1:
         check.add(
             "image_2d",
@@ -121,7 +132,7 @@ def _read_stack(check: ScanCheck, stack: Stack) -> Volume | None:
             remedy="give the folder of a whole series",
         )
     slices = [stack.slices[k] for k in unique]
-    check_positions(check, slices, positions=stack.positions[unique], spacing=stack.spacing)
+    check_positions(check, slices, positions=stack.positions[unique], spacing=spacing, tilt=tilt)
     if hu is None or len(slices) < 2 or not pixels.keys() >= set(slices):
         return None
     if len(slices) < len(hu):
@@ -129,15 +140,51 @@ def _read_stack(check: ScanCheck, stack: Stack) -> Volume | None:
     hu = hu.transpose(2, 1, 0)
     _fill_padding(check, hu, slices=slices)
     folders = {header.file.parent for header in slices}
-    study_uids = {header.study_uid for header in slices}
+    study_uid, frame_uid = (
+        uids.pop() or None if len(uids) == 1 else None
+        for uids in ({h.study_uid for h in slices}, {h.frame_uid for h in slices})
+    )
+    grid, sources = stack.grid(unique), tuple(slices)
+    if any(finding.code == "gantry_tilt" for finding in check.findings):
+        upright = straighten(hu, leaning_affine(stack, unique))
+        # its planes are no longer those of the files
+        hu, grid, sources = upright.hu, upright.grid, ()
+    if any(header.frame is not None for header in slices):
+        # results refer to files of one slice
+        sources = ()
     return Volume(
         hu=hu,
-        grid=stack.grid(unique),
+        grid=grid,
         series_uid=stack.series_uid,
-        study_uid=(study_uids.pop() or None) if len(study_uids) == 1 else None,
+        study_uid=study_uid,
+        frame_uid=frame_uid,
         folder=folders.pop() if len(folders) == 1 else None,
-        slices=tuple(slices),
+        slices=sources,
     )
+
+
+def _choose_part(check: ScanCheck, stack: Stack) -> tuple[list[int], float]:
+    """Return the slices to read, without repeats, and their spacing in mm.
+
+    Where parts of a stack have different spacings, the largest is read, and that is reported.
+    """
+    unique = stack.unique
+    heights = stack.positions[unique, 2]
+    part = even_part(heights)
+    if part is None:
+        return unique, stack.spacing
+    chosen = heights[part]
+    spacing = float(np.diff(chosen).mean())
+    others = np.diff(np.delete(heights, part))
+    check.add(
+        "mixed_gaps",
+        "flagged",
+        message=f"the slices are not evenly spaced: read the largest even part, {len(chosen)} of "
+        f"{len(heights)} slices, {spacing:.2f} mm apart from {chosen[0]:.1f} to "
+        f"{chosen[-1]:.1f} mm; the others are {np.median(others):.2f} mm apart",
+        remedy="check that it holds both lungs whole",
+    )
+    return unique[part], spacing
 
 
 def _check_repeats(check: ScanCheck, stack: Stack, *, pixels: dict[Header, np.ndarray]) -> None:

@@ -1,32 +1,59 @@
 """Search for scans below a path."""
 
-import hashlib
 import os
-import re
+import stat
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lungcam.config.paths import expand
 from lungcam.errors import InputError
 from lungcam.findings import Finding, ScanCheck
-from lungcam.scans.dicom_header import DamagedHeader, is_dicom, read_header
+from lungcam.scans.archive import ARCHIVES
+from lungcam.scans.dicom_header import (
+    FIRST_BYTES,
+    DamagedHeader,
+    is_dicom,
+    is_directory,
+    read_header,
+    starts_like_dicom,
+)
+from lungcam.scans.multi_frame import is_enhanced
+from lungcam.scans.names import name_key, safe_name, short_hash
+from lungcam.scans.nifti import IMAGES, PAIR, header_file, image_file
+from lungcam.scans.nodule_block import SUFFIX as BLOCK
+from lungcam.scans.nodule_block import metadata_file
 from lungcam.scans.silence import silence
 from lungcam.scans.slice_checks import non_slice_kind
+from lungcam.scans.walk import walk
 
-# a file name may have 255 bytes, and suffixes are appended
-LONGEST_NAME = 120
-VOLUME_SUFFIXES = (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd")
+LISTED = 20
+VOLUME_SUFFIXES = (".mhd", ".mha", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".hdr", ".hdr.gz", ".npy")
 NOT_FOUND = Finding(
     code="not_found",
     outcome="refused",
     message="there is no such file or folder",
     remedy="check scan=",
 )
+NOT_REGULAR = Finding(
+    code="unreadable",
+    outcome="refused",
+    message="neither a regular file nor a folder",
+    remedy="give the file itself, not a pipe or a device",
+)
 NOT_A_SCAN = Finding(
     code="not_a_scan",
     outcome="refused",
     message="not a scan lungcam reads",
     remedy=f"give a DICOM folder, a .csv table or one of {', '.join(VOLUME_SUFFIXES)}",
+)
+ONE_SLICE = Finding(
+    code="not_a_scan",
+    outcome="refused",
+    message="one DICOM file is no scan",
+    remedy="give the folder with all slices of its series",
 )
 NO_SCAN = Finding(
     code="no_scan",
@@ -79,12 +106,18 @@ def discover(path: Path, without: Path | None = None) -> list[Source]:
     Raises:
         InputError: The path does not exist or holds no scan.
     """
+    path = expand(path)
     if not os.path.exists(path):
         raise InputError(f"{path}: {NOT_FOUND.sentence}")
     if path.is_file():
-        if not is_volume_file(path):
-            raise InputError(f"{path}: {NOT_A_SCAN.sentence}")
-        return [Source(path, scan_name(path))]
+        file = _scan_file(path)
+        if isinstance(file, Finding):
+            raise InputError(f"{path}: {file.sentence}")
+        if file.is_file():
+            return [Source(file, scan_name(file))]
+        path = file
+    if not path.is_dir():
+        raise InputError(f"{path}: {NOT_REGULAR.sentence}")
     result = search_folder(path, without)
     paths = result.scans or list(result.skipped)
     if not paths:
@@ -96,22 +129,48 @@ def discover(path: Path, without: Path | None = None) -> list[Source]:
 
 
 def is_volume_file(path: Path) -> bool:
-    """Return True if the file name is that of a supported volume format."""
-    return path.name.lower().endswith(VOLUME_SUFFIXES)
+    """Return True if the file name is that of a supported volume format.
+
+    Hidden files, such as the companions `._name` of macOS, are none, nor is a .hdr file without its
+    .img or a .npy file without its metadata, since other programs use the suffixes, too.
+    """
+    name = path.name.lower()
+    if name.startswith(".") or not name.endswith(VOLUME_SUFFIXES):
+        return False
+    if name.endswith(BLOCK):
+        return metadata_file(path) is not None
+    return not name.endswith(PAIR) or image_file(path) is not None
+
+
+def _scan_file(path: Path) -> Path | Finding:
+    """Return the file or folder to read for a file of the user, or the reason against it."""
+    if path.name.lower().endswith((*VOLUME_SUFFIXES, *ARCHIVES)):
+        return path
+    if path.name.lower().endswith(IMAGES) and (header := header_file(path)):
+        return header
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(FIRST_BYTES)
+    except OSError:
+        return NOT_A_SCAN
+    if is_directory(path, start):
+        return path.parent
+    if not starts_like_dicom(start):
+        return NOT_A_SCAN
+    try:
+        return path if is_enhanced(read_header(path)) else ONE_SLICE
+    except (OSError, DamagedHeader):
+        return ONE_SLICE
 
 
 def scan_name(path: Path) -> str:
     """Name a scan after its path, without the volume suffix and special characters."""
     name = path.name
-    for suffix in sorted(VOLUME_SUFFIXES, key=len, reverse=True):
+    for suffix in sorted((*VOLUME_SUFFIXES, *ARCHIVES), key=len, reverse=True):
         if path.is_file() and name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break
-    return _safe_name(name) or "scan"
-
-
-def _safe_name(name: str) -> str:
-    return re.sub(r"[^\w.\-]+", "_", name)
+    return safe_name(name) or "scan"
 
 
 def _unique_names(root: Path, paths: list[Path]) -> dict[Path, str]:
@@ -119,21 +178,19 @@ def _unique_names(root: Path, paths: list[Path]) -> dict[Path, str]:
     relative = {path: path.relative_to(root) for path in paths}
     names = {path: scan_name(path) for path in paths}
     for longer_name in (
-        lambda path: "_".join([*map(_safe_name, relative[path].parts[:-1]), scan_name(path)]),
-        lambda path: (
-            f"{scan_name(path)}_{hashlib.sha256(os.fsencode(relative[path])).hexdigest()[:12]}"
-        ),
+        lambda path: safe_name("_".join([*relative[path].parts[:-1], scan_name(path)])),
+        lambda path: f"{scan_name(path)}_{short_hash(os.fsencode(relative[path]))}",
     ):
-        counts = Counter(names.values())
+        counts = Counter(map(name_key, names.values()))
         names = {
-            path: longer_name(path) if counts[name] > 1 or len(name) > LONGEST_NAME else name
+            path: longer_name(path) if counts[name_key(name)] > 1 else name
             for path, name in names.items()
         }
     return names
 
 
 def search_folder(path: Path, without: Path | None = None) -> SearchResult:
-    """Find the scans below a folder; as few headers as necessary are read.
+    """Find the scans below a folder; links are followed, and few headers are read.
 
     Args:
         path: Folder to search.
@@ -143,12 +200,12 @@ def search_folder(path: Path, without: Path | None = None) -> SearchResult:
     result = SearchResult()
     closed: list[Path] = []
     with silence():
-        for parent, folders, names in os.walk(
+        for folder, folders, names in walk(
             path, onerror=lambda error: closed.append(Path(error.filename))
         ):
-            folder = Path(parent)
-            folders[:] = sorted(name for name in folders if not _is_same(folder / name, excluded))
-            files = [folder / name for name in sorted(names)]
+            folders[:] = [name for name in folders if not _is_same(folder / name, excluded)]
+            # pipes and devices would never end
+            files = [path for name in names if _may_be_read(path := folder / name)]
             result.scans += [file for file in files if is_volume_file(file)]
             description = _describe_objects([file for file in files if not is_volume_file(file)])
             if description == "":
@@ -158,6 +215,14 @@ def search_folder(path: Path, without: Path | None = None) -> SearchResult:
     # a folder that cannot be opened may hold a scan, and is reported when it is read
     result.scans += closed
     return result
+
+
+def _may_be_read(file: Path) -> bool:
+    """Return True for a regular file, and for one that is reported because it is not there."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _is_same(folder: Path, other: Path | None) -> bool:
@@ -197,9 +262,15 @@ def find_scan(check: ScanCheck, path: Path, *, series: str | None) -> Path | Non
         check.findings.append(NOT_FOUND)
         return None
     if path.is_file():
-        if is_volume_file(path):
-            return path
-        check.findings.append(NOT_A_SCAN)
+        file = _scan_file(path)
+        if isinstance(file, Finding):
+            check.findings.append(file)
+            return None
+        if file.is_file():
+            return file
+        path = file
+    if not path.is_dir():
+        check.findings.append(NOT_REGULAR)
         return None
     result = search_folder(path)
     if series is not None and (result.skipped or any(scan.is_dir() for scan in result.scans)):
@@ -209,7 +280,7 @@ def find_scan(check: ScanCheck, path: Path, *, series: str | None) -> Path | Non
             "several_scans",
             "refused",
             message=f"{len(result.scans)} scans below this folder",
-            remedy=f"give one of them, for example {result.scans[0]}, or a series by series=",
+            remedy=f"give one of them, or a series by series=: {_list_scans(result.scans)}",
         )
         return None
     if result.scans:
@@ -235,6 +306,20 @@ def find_scan(check: ScanCheck, path: Path, *, series: str | None) -> Path | Non
     return None
 
 
+def _list_scans(scans: Sequence[Path]) -> str:
+    """Return the paths of scans, and of a DICOM folder its series and number of files."""
+    listed = []
+    for scan in scans[:LISTED]:
+        files, uid = [], ""
+        # a folder that cannot be read is named all the same
+        with suppress(OSError, DamagedHeader, IndexError):
+            files = sorted(filter(is_dicom, scan.iterdir()))
+            uid = read_header(files[0]).series_uid
+        listed.append(f"{scan} (series={uid}, {len(files)} files)" if uid else str(scan))
+    more = f" and {len(scans) - LISTED} more" if len(scans) > LISTED else ""
+    return f"{', '.join(listed)}{more}"
+
+
 def list_files(check: ScanCheck, folder: Path, *, deep: bool) -> list[Path]:
     """List the files of a folder, sorted.
 
@@ -253,9 +338,8 @@ def list_files(check: ScanCheck, folder: Path, *, deep: bool) -> list[Path]:
             remedy="check its access rights",
         )
 
-    for parent, folders, names in os.walk(folder, onerror=report):
-        folders.sort()
-        files += [Path(parent) / name for name in sorted(names)]
+    for parent, _, names in walk(folder, onerror=report):
+        files += [parent / name for name in names]
         if not deep:
             break
     return files

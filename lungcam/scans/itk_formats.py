@@ -1,21 +1,26 @@
-"""MetaImage and NRRD files: values and affine.
+"""Text headers of ITK's formats, and MetaImage files: values and affine.
 
 MetaImage is not read by ITK, which invents an orientation where a file has none and prints messages
-about missing fields. NRRD is read by ITK after a check of its header.
+about missing fields.
 """
 
+import math
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from lungcam.findings import Finding, ScanCheck
+from lungcam.scans.bounds import DEFLATE, NONE, fits
 
 EXPORT_AGAIN = "copy or export the volume again"
 EXPORT_3D = "export the CT as a single 3D volume"
+SINGLE_SLICE = "a single slice is no 3D volume"
 SEVERAL_VALUES = "more than one value per voxel"
 NO_ORIENTATION = "the file has no orientation, so left and right are unknown"
+NO_ORIGIN = "the file does not say where its first voxel lies"
+MIXED_AXES = "an axis of time or channels is not at right angles to the axes in space"
 NO_SPACING = "the file has no valid voxel spacing"
 SINGULAR = "the file's orientation is singular"
 DAMAGED_HEADER = Finding(
@@ -31,6 +36,8 @@ NO_VOXELS = Finding(
     remedy="copy it too",
 )
 LONGEST_HEADER = 1 << 20
+# name under which `read_fields` lists the fields that occur twice with different values
+REPEATED = "\n"
 METAIMAGE_TYPES = {
     "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
     "MET_UINT": "u4", "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8",
@@ -43,11 +50,14 @@ SPACING = ("elementspacing", "elementsize")
 BIG_ENDIAN = ("binarydatabyteordermsb", "elementbyteordermsb")
 LONGEST_TRAILER = 512  # bytes that may follow the voxels
 ZLIB_OR_GZIP = 47  # window bits of zlib
-# values of the NRRD field "space" in mm
-NRRD_SPACES = (
-    "left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior",
-    "las",
-)  # fmt: skip
+# fields that change place or value of the voxels: two of a kind leave the volume in doubt
+DECISIVE = (MATRIX, OFFSET, SPACING, BIG_ENDIAN, ("dimsize",), ("ndims",), ("elementtype",))
+# fields that rescale a value or a length, and the values that change nothing
+NEUTRAL = {
+    "elementtointensityfunctionslope": ("1",),
+    "elementtointensityfunctionoffset": ("0",),
+    "distanceunits": ("mm", "?", ""),
+}
 
 
 def read_metaimage(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
@@ -66,6 +76,11 @@ def read_metaimage(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray
     """
     fields, header_end = read_fields(file, "=")
     size = parse_numbers(fields.get("dimsize", ""))
+    if size and int(fields.get("ndims", len(size))) != len(size):
+        size = None
+    if fault := _doubt(fields):
+        check.add("doubtful_header", "refused", message=fault, remedy=EXPORT_AGAIN)
+        return None
     element_type = METAIMAGE_TYPES.get(fields.get("elementtype", ""))
     channels = int(fields.get("elementnumberofchannels", 1))
     if not size or min(size) < 1 or (element_type is None and channels == 1):
@@ -74,8 +89,11 @@ def read_metaimage(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray
     if channels != 1 or element_type is None:
         check.add("colour", "refused", message=SEVERAL_VALUES, remedy=EXPORT_3D)
         return None
-    affine = metaimage_affine(check, fields) if len(size) == 3 else np.eye(4)
-    big_endian = (_first_field(fields, BIG_ENDIAN) or "False").lower() == "true"
+    if len(size) < 3:
+        check.add("image_2d", "refused", message=SINGLE_SLICE, remedy=EXPORT_3D)
+        return None
+    affine = metaimage_affine(check, fields)
+    big_endian = is_true(_first_field(fields, BIG_ENDIAN))
     values = _read_voxels(
         check,
         file,
@@ -87,37 +105,14 @@ def read_metaimage(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray
     return None if affine is None or values is None else (values, affine)
 
 
-def read_nrrd(check: ScanCheck, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Read a .nrrd file, with its voxels inside or in a data file.
-
-    Args:
-        check: Receives the findings.
-        file: File with the header, or with header and voxels.
-
-    Returns:
-        Values of any real type, and the `(4, 4)` affine to LPS mm; None if refused.
+def data_file(file: Path) -> Path | None:
+    """Return the file with the voxels of a MetaImage header, None if they follow it.
 
     Raises:
-        OSError: The file cannot be opened or read.
-        RuntimeError: SimpleITK cannot read the file.
+        OSError: The header cannot be opened or read.
     """
-    _check_nrrd_header(check, file)
-    if not check.usable:
-        return None
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("NrrdImageIO")
-    reader.SetFileName(str(file))
-    reader.ReadImageInformation()
-    dimension = reader.GetDimension()
-    if reader.GetNumberOfComponents() != 1:
-        check.add("colour", "refused", message=SEVERAL_VALUES, remedy=EXPORT_3D)
-        return None
-    values = sitk.GetArrayFromImage(reader.Execute()).T
-    lps = np.eye(4)
-    if dimension == 3:
-        lps[:3, :3] = np.reshape(reader.GetDirection(), (3, 3)) * reader.GetSpacing()
-        lps[:3, 3] = reader.GetOrigin()
-    return values, lps
+    target = read_fields(file, "=")[0].get("elementdatafile", "")
+    return None if not target or target.upper() == "LOCAL" else file.parent / target
 
 
 def read_fields(file: Path, separator: str) -> tuple[dict[str, str], int]:
@@ -129,7 +124,8 @@ def read_fields(file: Path, separator: str) -> tuple[dict[str, str], int]:
 
     Returns:
         Values by lower-case name, and the offset of the header's end: an empty line or the field
-        ElementDataFile ends it.
+        ElementDataFile ends it. Of a field that occurs twice the first counts; `repeated_field`
+        names it.
 
     Raises:
         OSError: The file cannot be opened or read.
@@ -142,12 +138,21 @@ def read_fields(file: Path, separator: str) -> tuple[dict[str, str], int]:
                 break
             name, found_separator, value = line.decode("latin-1").partition(separator)
             name = name.strip().lower()
-            if found_separator:
-                # NRRD separates the user's own fields by :=
-                fields[name] = value.lstrip("=").strip()
+            # NRRD separates the user's own fields by :=
+            if not found_separator or value.startswith("="):
+                continue
+            if fields.setdefault(name, value.strip()) != value.strip():
+                fields[REPEATED] = f"{fields.get(REPEATED, '')}{name}\n"
             if name == "elementdatafile":
                 break
         return fields, stream.tell()
+
+
+def repeated_field(fields: dict[str, str], names: Iterable[str]) -> str | None:
+    """Describe the first of some fields that occurs twice with different values, None without."""
+    repeated = fields.get(REPEATED, "").split("\n")
+    name = next((name for name in names if name in repeated), None)
+    return name and f"the field {name} occurs twice with different values"
 
 
 def parse_numbers(text: str) -> list[float] | None:
@@ -160,42 +165,69 @@ def parse_numbers(text: str) -> list[float] | None:
 
 
 def metaimage_affine(check: ScanCheck, fields: dict[str, str]) -> np.ndarray | None:
-    """Compute the affine of a MetaImage volume of three dimensions.
+    """Compute the affine of a MetaImage volume of three or more dimensions.
 
     Args:
         check: Receives the findings.
         fields: Header fields from `read_fields`.
 
     Returns:
-        `(4, 4)` affine from voxel index to LPS mm, None if it is refused.
+        `(4, 4)` affine from the first three voxel indices to LPS mm, None if it is refused.
     """
-    matrix = parse_numbers(_first_field(fields, MATRIX) or "")
-    offset = parse_numbers(_first_field(fields, OFFSET) or "")
-    spacing = parse_numbers(_first_field(fields, SPACING) or "")
-    valid = True
-    if not matrix or len(matrix) != 9 or not offset or len(offset) != 3:
-        check.add("no_orientation", "refused", message=NO_ORIENTATION, remedy=EXPORT_AGAIN)
-        valid = False
-    elif _is_singular(np.reshape(matrix, (3, 3))):
-        check.add("singular_orientation", "refused", message=SINGULAR, remedy=EXPORT_AGAIN)
-        valid = False
-    if not spacing or len(spacing) != 3 or min(spacing) <= 0:
-        check.add("bad_pixel_spacing", "refused", message=NO_SPACING, remedy=EXPORT_AGAIN)
-        valid = False
-    if not valid:
+    count = len(parse_numbers(fields.get("dimsize", "")) or ())
+    numbers = [parse_numbers(_first_field(fields, names) or "") for names in (OFFSET, SPACING)]
+    offset, spacing = (values if values and len(values) == count else None for values in numbers)
+    listed = parse_numbers(_first_field(fields, MATRIX) or "")
+    # the file lists the direction of the first axis, then of the second and third
+    matrix = np.reshape(listed, (count, count)).T if listed and len(listed) == count**2 else None
+    axes = None if matrix is None else matrix[:3, :3]
+    faults = []
+    if axes is None:
+        faults.append(("no_orientation", NO_ORIENTATION))
+    elif matrix[:3, 3:].any() or matrix[3:, :3].any():
+        faults.append(("no_orientation", MIXED_AXES))
+    elif is_singular(axes.T):
+        faults.append(("singular_orientation", SINGULAR))
+    if offset is None:
+        faults.append(("no_position", NO_ORIGIN))
+    if spacing is None or min(spacing[:3]) <= 0:
+        faults.append(("bad_pixel_spacing", NO_SPACING))
+    for code, message in faults:
+        check.add(code, "refused", message=message, remedy=EXPORT_AGAIN)
+    if faults:
         return None
     affine = np.eye(4)
-    # the file lists the direction of the first axis, then of the second and third
-    affine[:3, :3] = np.reshape(matrix, (3, 3)).T * spacing
-    affine[:3, 3] = offset
+    affine[:3, :3] = axes * spacing[:3]
+    affine[:3, 3] = offset[:3]
     return affine
+
+
+def is_true(text: str | None) -> bool:
+    """Return a boolean as MetaIO reads it: by its first letter, T or t or 1."""
+    return (text or "")[:1] in ("T", "t", "1")
+
+
+def _doubt(fields: dict[str, str]) -> str | None:
+    """Describe a field that leaves place or values in doubt, None without one."""
+    if repeated := repeated_field(fields, [name for names in DECISIVE for name in names]):
+        return repeated
+    for names in DECISIVE:
+        values = {fields[name] for name in names if name in fields}
+        if len(values) > 1 and names != SPACING:
+            return f"the fields {' and '.join(name for name in names if name in fields)} differ"
+    for name, neutral in NEUTRAL.items():
+        value = fields.get(name, neutral[0]).lower()
+        numbers = parse_numbers(value)
+        if value not in neutral and (numbers is None or numbers != parse_numbers(neutral[0])):
+            return f"the field {name} changes values or lengths in a way that readers ignore"
+    return None
 
 
 def _first_field(fields: dict[str, str], names: tuple[str, ...]) -> str | None:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _is_singular(matrix: np.ndarray) -> bool:
+def is_singular(matrix: np.ndarray) -> bool:
     """Return True if the rows of a square matrix do not span the space."""
     lengths = np.linalg.norm(matrix, axis=1)
     return not lengths.all() or abs(np.linalg.det(matrix / lengths[:, None])) < 1e-3
@@ -212,7 +244,8 @@ def _read_voxels(
 ) -> np.ndarray | None:
     """Read a MetaImage's values in their shape, None if they are missing or too few or many."""
     target = fields.get("elementdatafile", "")
-    if target.startswith("LIST") or "%" in target or fields.get("binarydata", "True") != "True":
+    text = not is_true(fields.get("binarydata", "True"))
+    if target.startswith("LIST") or "%" in target or text:
         check.add(
             "split_volume",
             "refused",
@@ -225,10 +258,19 @@ def _read_voxels(
     if not source.is_file():
         check.findings.append(NO_VOXELS)
         return None
-    expected = int(np.prod(size, dtype=float)) * dtype.itemsize
+    values = math.prod(size)
+    expected = values * dtype.itemsize
+    stored = source.stat().st_size
+    packed = is_true(fields.get("compresseddata"))
+    packing = DEFLATE if packed else NONE
+    # without packing the bytes are counted below
+    declared = dtype.itemsize if packed else 0
+    if not fits(check, values=values, item_bytes=declared, stored=stored, packing=packing):
+        return None
     start = header_end if local else int(fields.get("headersize", 0))
-    if fields.get("compresseddata", "").lower() == "true":
-        content = _decompress(check, source, start=max(0, start))
+    if packed:
+        most = expected + LONGEST_TRAILER + 1
+        content = _decompress(check, source, start=max(0, start), most=most)
         present = expected if content is None else len(content)
     else:
         content = None
@@ -241,7 +283,7 @@ def _read_voxels(
         check.add(code, "refused", message=message, remedy=EXPORT_AGAIN)
     if not check.usable:
         return None
-    count = expected // dtype.itemsize
+    count = values
     if content is None:
         values = np.fromfile(source, dtype, count, offset=start)
     else:
@@ -249,35 +291,14 @@ def _read_voxels(
     return values.astype(dtype.newbyteorder("="), copy=False).reshape(size, order="F")
 
 
-def _decompress(check: ScanCheck, file: Path, *, start: int) -> bytes | None:
-    """Decompress the voxels as far as they go, None if they are damaged."""
+def _decompress(check: ScanCheck, file: Path, *, start: int, most: int) -> bytes | None:
+    """Decompress at most so many bytes of the voxels, None if they are damaged."""
     with file.open("rb") as stream:
         stream.seek(start)
         compressed = stream.read()
     try:
-        return zlib.decompressobj(ZLIB_OR_GZIP).decompress(compressed)
+        return zlib.decompressobj(ZLIB_OR_GZIP).decompress(compressed, most)
     except zlib.error:
         message = "the compressed voxels are damaged"
         check.add("damaged_file", "refused", message=message, remedy=EXPORT_AGAIN)
         return None
-
-
-def _check_nrrd_header(check: ScanCheck, file: Path) -> None:
-    """Refuse files without orientation or voxels, for which ITK would invent them."""
-    fields, _ = read_fields(file, ":")
-    size = parse_numbers(fields.get("sizes", ""))
-    if not size:
-        check.findings.append(DAMAGED_HEADER)
-        return
-    if len(size) >= 3:
-        directions = fields.get("space directions", "").replace("none", "")
-        matrix = parse_numbers(directions)
-        if fields.get("space", "").lower() not in NRRD_SPACES or not matrix or len(matrix) != 9:
-            check.add("no_orientation", "refused", message=NO_ORIENTATION, remedy=EXPORT_AGAIN)
-        elif _is_singular(np.reshape(matrix, (3, 3))):
-            check.add("singular_orientation", "refused", message=SINGULAR, remedy=EXPORT_AGAIN)
-    target = fields.get("data file", fields.get("datafile", ""))
-    if not target or "%" in target or target.startswith("LIST"):
-        return
-    if not (file.parent / target).is_file():
-        check.findings.append(NO_VOXELS)

@@ -1,16 +1,21 @@
 """Reading of a scan from a file or a DICOM folder, and writing of a NIfTI volume."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from isal import isal_zlib
 
+from lungcam.config.paths import expand
 from lungcam.findings import ScanCheck
 from lungcam.grid import Grid
 from lungcam.runtime.atomic import atomic_write
+from lungcam.scans.acquisitions import check_neighbours
+from lungcam.scans.archive import unpacked
+from lungcam.scans.dicom_header import valid_uid
 from lungcam.scans.dicom_series import read_series
-from lungcam.scans.discover import find_scan, list_files, scan_name
+from lungcam.scans.discover import VOLUME_SUFFIXES, find_scan, list_files, scan_name
 from lungcam.scans.hounsfield import check_values, fill_padding
 from lungcam.scans.scan import Scan, Volume
 from lungcam.scans.silence import silence
@@ -28,14 +33,24 @@ LEVEL = 1
 GZIP = 31
 
 
-def read_scan(path: str | Path, series: str | None = None, *, whole_chest: bool = True) -> Scan:
+def read_scan(
+    path: str | Path,
+    series: str | None = None,
+    *,
+    whole_chest: bool = True,
+    time: int | None = None,
+    tilt: str = "straighten",
+) -> Scan:
     """Read one CT scan in HU.
 
     Args:
-        path: DICOM folder (the series may lie deeper), or .mhd, .mha, .nii, .nii.gz or .nrrd
-            file in HU.
+        path: DICOM folder (the series may lie deeper), volume file in HU with one of
+            `discover.VOLUME_SUFFIXES`, or archive of either; `~` is the user's home.
         series: SeriesInstanceUID, searched for in all folders below; by default the stack with the
             most slices in the only folder that holds CT images.
+        time: Index from 0 of the volume, for a file of four dimensions.
+        tilt: `straighten` resamples the slices of a tilted gantry to an upright volume, with a
+            warning; `refuse` refuses them.
         whole_chest: True to refuse a scan that does not show a whole chest; False for crops.
 
     Returns:
@@ -45,33 +60,49 @@ def read_scan(path: str | Path, series: str | None = None, *, whole_chest: bool 
         InputError: The scan cannot be read correctly; the message names the path, all faults and
             the remedies in one line.
 
-    Example:
+    Examples:
         >>> scan = read_scan("path/to/dicom_folder")
         >>> scan.hu.shape, scan.grid.spacing_mm
     """
-    check, scan = check_scan(path, series, whole_chest=whole_chest)
+    check, scan = check_scan(path, series, whole_chest=whole_chest, time=time, tilt=tilt)
     check.raise_if_unusable()
     assert scan is not None
     return scan
 
 
 def check_scan(
-    path: str | Path, series: str | None = None, *, whole_chest: bool = True
+    path: str | Path,
+    series: str | None = None,
+    *,
+    whole_chest: bool = True,
+    time: int | None = None,
+    tilt: str = "straighten",
 ) -> tuple[ScanCheck, Scan | None]:
     """Read one CT scan and collect all its faults; see `read_scan` for the arguments.
 
     Returns:
         The findings, and the scan if it is usable. Faulty input raises no error.
     """
-    path = Path(path)
+    path = expand(path)
     check = ScanCheck(str(path))
-    with silence():
-        source = find_scan(check, path, series=series)
-        volume = None if source is None else _read_volume(check, source, series=series)
+    series = series and valid_uid(series)
+    source = volume = None
+    with silence(), unpacked(check, path) as folder:
+        if folder is not None:
+            source = find_scan(check, folder, series=series)
+        if source is not None:
+            volume = _read_volume(check, source, series=series, time=time, tilt=tilt)
+        if folder != path:
+            # what was unpacked is gone with its folder
+            _rename(check, folder, path)
+            volume = volume and replace(volume, hu=np.array(volume.hu), folder=path)
     if source is None or volume is None:
         return check, None
     _check_extent(check, volume, whole_chest=whole_chest)
     check_values(check, volume.hu, whole_chest=whole_chest)
+    if whole_chest and check.usable:
+        axis = int(np.argmax(np.abs(volume.grid.affine[2, :3]) / volume.grid.spacing_mm))
+        check_neighbours(check, volume.hu, axis=axis)
     if not check.usable:
         return check, None
     fill_padding(check, volume.hu)
@@ -82,16 +113,33 @@ def check_scan(
         grid=volume.grid,
         series_uid=volume.series_uid,
         study_uid=volume.study_uid,
+        frame_uid=volume.frame_uid,
         check=check,
         slices=volume.slices,
     )
 
 
-def _read_volume(check: ScanCheck, source: Path, *, series: str | None) -> Volume | None:
+def _rename(check: ScanCheck, folder: Path | None, archive: Path) -> None:
+    """Name the archive in the findings in place of its temporary folder."""
+    check.findings[:] = [
+        replace(
+            finding,
+            message=finding.message.replace(str(folder), str(archive)),
+            remedy=finding.remedy.replace(str(folder), str(archive)),
+        )
+        for finding in check.findings
+    ]
+
+
+def _read_volume(
+    check: ScanCheck, source: Path, *, series: str | None, time: int | None, tilt: str
+) -> Volume | None:
+    if source.is_file() and not source.name.lower().endswith(VOLUME_SUFFIXES):
+        return read_series(check, [source], series_uid=series, tilt=tilt)
     if source.is_file():
-        return read_volume_file(check, source)
+        return read_volume_file(check, source, time=time, tilt=tilt)
     files = list_files(check, source, deep=series is not None)
-    return read_series(check, files, series_uid=series)
+    return read_series(check, files, series_uid=series, tilt=tilt)
 
 
 def _check_extent(check: ScanCheck, volume: Volume, *, whole_chest: bool) -> None:

@@ -19,6 +19,7 @@ class Volume:
         grid: Voxel centres in RAS mm.
         series_uid: SeriesInstanceUID, None for other formats.
         study_uid: StudyInstanceUID, None for other formats and if the headers differ.
+        frame_uid: FrameOfReferenceUID, likewise.
         folder: Folder of the slices, None for other formats and if there are several.
         slices: Headers of the slices in order of D, empty for other formats.
     """
@@ -27,6 +28,7 @@ class Volume:
     grid: Grid
     series_uid: str | None = None
     study_uid: str | None = None
+    frame_uid: str | None = None
     folder: Path | None = None
     slices: tuple[Header, ...] = ()
 
@@ -42,6 +44,7 @@ class Scan:
         grid: Voxel centres in RAS mm.
         series_uid: SeriesInstanceUID, None for other formats.
         study_uid: StudyInstanceUID, None for other formats and if the headers differ.
+        frame_uid: FrameOfReferenceUID, likewise.
         check: Findings about the scan.
         slices: Headers of the DICOM slices in order of D, empty for other formats.
     """
@@ -52,6 +55,7 @@ class Scan:
     grid: Grid
     series_uid: str | None = None
     study_uid: str | None = None
+    frame_uid: str | None = None
     check: ScanCheck = field(default_factory=lambda: ScanCheck(""))
     slices: tuple[Header, ...] = field(default=(), repr=False)
 

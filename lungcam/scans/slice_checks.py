@@ -9,17 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.findings import Outcome, ScanCheck
+from lungcam.scans.bounds import DEFLATE, HU_BYTES, MOST_RATIO, RLE, SLACK, limit_bytes
 from lungcam.scans.dicom_header import (
     CT_IMAGE_STORAGE,
+    DEFLATED_SYNTAX,
+    FIRST_BYTES,
     NATIVE_SYNTAXES,
+    RLE_SYNTAX,
     UNDEFINED_LENGTH,
     DamagedHeader,
     Header,
+    is_directory,
     read_header,
     starts_like_dicom,
 )
+from lungcam.scans.multi_frame import is_enhanced, read_frames
 
-ENHANCED_CT = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+# bytes of 4096 x 4096 pixels, more than a slice has; below, JPEG may pack them beyond all bounds
+LARGEST_SLICE = 32 << 20
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # values of ImageType for an image computed from many slices
 PROJECTIONS = {
@@ -33,6 +40,8 @@ MODALITIES = {
     "NM", "OT", "PR", "PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTRECORD",
     "RTSTRUCT", "RWV", "SC", "SEG", "SM", "SR", "ST", "US", "XA", "XC",
 }  # fmt: skip
+# kind of a file that holds the slices of a scan
+ENHANCED = ("multi_frame", "with many frames (enhanced CT)")
 # values of RescaleType for quantities other than HU
 OTHER_QUANTITIES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
 
@@ -49,7 +58,16 @@ HEADER_FAULTS: dict[str, tuple[Outcome, str, str]] = {
     "no_size": ("refused", "have no valid Rows and Columns", EXPORT_AGAIN),
     "no_pixel_data": ("refused", "have no pixel data", EXPORT_AGAIN),
     "pixel_mismatch": ("refused", "hold more pixels than Rows and Columns say", EXPORT_AGAIN),
-    "bad_bits": ("refused", "have no valid BitsAllocated, BitsStored and HighBit", EXPORT_AGAIN),
+    "too_large": (
+        "refused",
+        "declare more pixels than their bytes, or the memory, can hold",
+        EXPORT_AGAIN,
+    ),
+    "bad_bits": (
+        "refused",
+        "have no valid BitsAllocated, BitsStored, HighBit and PixelRepresentation",
+        EXPORT_AGAIN,
+    ),
     "no_rescale": (
         "refused",
         "have no valid RescaleSlope and RescaleIntercept, so their HU are unknown",
@@ -80,6 +98,7 @@ PIXEL_FAULTS = {
     "truncated_file",
     "no_pixel_data",
     "pixel_mismatch",
+    "too_large",
     "bad_bits",
     "no_rescale",
     "rescale_type",
@@ -122,15 +141,17 @@ def classify_files(files: Iterable[Path]) -> Contents:
             continue
         try:
             with file.open("rb") as stream:
-                start = stream.read(132)
+                start = stream.read(FIRST_BYTES)
             if not start:
                 contents.empty.append(file)
-            elif file.name.startswith(".") or file.name.upper() == "DICOMDIR":
+            elif file.name.startswith(".") or is_directory(file, start):
                 contents.strays.append(file)
             elif starts_like_dicom(start):
                 header = read_header(file)
                 kind = non_slice_kind(header)
-                if kind:
+                if kind == ENHANCED:
+                    contents.slices += read_frames(header)
+                elif kind:
                     contents.others.append((header, kind))
                 else:
                     contents.slices.append(header)
@@ -160,8 +181,10 @@ def non_slice_kind(header: Header) -> tuple[str, str] | None:
         return "screen_save", "screen save"
     if PROJECTIONS & set(header.image_type):
         return "projection", "projection or rendering, not a slice"
-    if header.frames > 1 or header.sop_class in ENHANCED_CT:
-        return "multi_frame", "with many frames (enhanced CT)"
+    if is_enhanced(header) and not header.colour:
+        return ENHANCED
+    if header.frames > 1:
+        return "multi_frame", "with many frames"
     if header.colour:
         return "colour", "in colour"
     if not header.modality and header.sop_class not in ("", CT_IMAGE_STORAGE):
@@ -259,7 +282,8 @@ def header_faults(header: Header) -> set[str]:
     elif code := _pixel_data_fault(header):
         faults.add(code)
     bits, high_bit = header.bits_allocated, header.high_bit
-    if bits not in (8, 16, 32) or not 0 < header.bits_stored <= high_bit + 1 <= bits:
+    possible = bits in (8, 16, 32) and 0 < header.bits_stored <= high_bit + 1 <= bits
+    if not possible or header.signed is None:
         faults.add("bad_bits")
     if header.slope is None or header.slope <= 0 or header.intercept is None:
         faults.add("no_rescale")
@@ -285,13 +309,26 @@ def _pixel_data_fault(header: Header) -> str | None:
     if header.pixel_offset is None or header.pixel_length == 0:
         return "no_pixel_data"
     if header.pixel_length == UNDEFINED_LENGTH:
-        return None
+        return None if _can_be_packed(header) else "too_large"
     expected = header.pixel_length
     if header.syntax in NATIVE_SYNTAXES:
         expected = header.rows * header.columns * header.bits_allocated // 8
     if min(header.pixel_length, header.file_size - header.pixel_offset) < expected:
         return "truncated_file"
     return "pixel_mismatch" if header.pixel_length >= expected + header.columns else None
+
+
+def _can_be_packed(header: Header) -> bool:
+    """Return True if compressed pixels can have the declared size."""
+    declared = header.rows * header.columns * max(header.bits_allocated // 8, 1)
+    stored = header.file_size - header.pixel_offset
+    if header.frame is None and declared * HU_BYTES > limit_bytes():
+        return False
+    if header.syntax == RLE_SYNTAX:
+        return declared <= RLE * stored
+    if header.syntax == DEFLATED_SYNTAX:
+        return declared <= DEFLATE * stored + SLACK
+    return declared <= LARGEST_SLICE or declared <= MOST_RATIO * stored
 
 
 def describe_files(files: Sequence[Path], description: str) -> str:

@@ -8,23 +8,28 @@ smallest spacing, then with the smallest UID.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from lungcam.findings import ScanCheck
 from lungcam.grid import LPS_TO_RAS, Grid
+from lungcam.scans.acquisitions import check_acquisitions
 from lungcam.scans.dicom_header import Header
+from lungcam.scans.tilt import check_tilt
 
 # tolerances within a stack
 SAME_SPACING_MM = 1e-3
 SAME_COSINE = 1e-3
 SAME_POSITION_MM = 0.01
-# gaps may differ from the spacing by this share, or by this much where positions are rounded
+# gaps may differ from the spacing by this share, or by this much: positions rounded to 0.1 mm
 UNEVEN_SHARE = 0.1
-UNEVEN_MM = 0.1
+UNEVEN_MM = 0.105
 # a slice may lie off its even position by this share of the spacing
 DRIFT_SHARE = 0.5
 SIDEWAYS_MM = 1.0
+# gaps of one length that make a part of a stack
+FEWEST_EVEN_GAPS = 5
 COMPLETE = "complete the series or export it again"
 
 
@@ -69,10 +74,17 @@ class Stack:
 
     @property
     def spacing(self) -> float:
-        """Distance between slices in mm: the lower median; 0 for a single slice."""
+        """Distance between slices in mm: the mean of gaps without a hole; 0 for a single slice.
+
+        The lower median of the gaps shows what a gap without a hole is. The mean of many gaps is
+        exact even where positions are rounded.
+        """
         gaps = np.diff(self.positions[:, 2])
         gaps = np.sort(gaps[gaps >= SAME_POSITION_MM])
-        return float(gaps[(len(gaps) - 1) // 2]) if len(gaps) else 0.0
+        if not len(gaps):
+            return 0.0
+        median = float(gaps[(len(gaps) - 1) // 2])
+        return float(gaps[gaps < 1.5 * median + UNEVEN_MM].mean())
 
     def grid(self, indices: Sequence[int]) -> Grid:
         """Return the grid of some slices; the spacing is the mean from the first to the last.
@@ -89,6 +101,49 @@ class Stack:
         lps[:3, 2] = normal * depth / (len(indices) - 1)
         lps[:3, 3] = first.position
         return Grid((int(first.columns), int(first.rows), len(indices)), LPS_TO_RAS @ lps)
+
+
+def even_part(heights: np.ndarray) -> slice | None:
+    """Find the largest evenly spaced part of slices that were acquired at several spacings.
+
+    Some protocols reconstruct the chest with 3 mm and the abdomen with 6 mm as one series. Such
+    parts are long, and differ in their spacing; a gap between parts of one spacing is a slice that
+    is missing.
+
+    Args:
+        heights: `(D,)` distinct heights in mm, ascending.
+
+    Returns:
+        The indices of the part with most slices, among equals of the one with the least spacing;
+        None unless the slices consist of such parts.
+    """
+    gaps = np.diff(heights)
+    if len(gaps) < 2 * FEWEST_EVEN_GAPS:
+        return None
+    limit = np.maximum(UNEVEN_SHARE * np.minimum(gaps[1:], gaps[:-1]), UNEVEN_MM)
+    starts = [0, *(np.flatnonzero(np.abs(np.diff(gaps)) > limit) + 1), len(gaps)]
+    parts = [slice(int(a), int(b) + 1) for a, b in pairwise(starts)]
+    spacings = [float(gaps[part.start : part.stop - 1].mean()) for part in parts]
+    even = [part.stop - part.start > FEWEST_EVEN_GAPS for part in parts]
+    kept = [k for k, is_even in enumerate(even) if is_even]
+    # each step from part to part, with at most one gap in between, must change the spacing
+    if len(kept) < 2 or kept[0] != 0 or kept[-1] != len(parts) - 1:
+        return None
+    for a, b in pairwise(kept):
+        between = parts[a + 1 : b]
+        odd = sum(part.stop - part.start - 1 for part in between)
+        if odd > 1 or abs(spacings[a] - spacings[b]) <= UNEVEN_SHARE * spacings[a] + UNEVEN_MM:
+            return None
+    best = min(kept, key=lambda k: (parts[k].start - parts[k].stop, spacings[k]))
+    return parts[best]
+
+
+def leaning_affine(stack: Stack, indices: Sequence[int]) -> np.ndarray:
+    """Return the `(4, 4)` RAS affine of a tilted stack: the third axis leads to the last slice."""
+    affine = stack.grid(indices).affine.copy()
+    first, last = (np.array(stack.slices[indices[k]].position) for k in (0, -1))
+    affine[:3, 2] = LPS_TO_RAS[:3, :3] @ (last - first) / (len(indices) - 1)
+    return affine
 
 
 def group_into_stacks(slices: Sequence[Header]) -> list[Stack]:
@@ -138,20 +193,28 @@ def describe_difference(stack: Stack, chosen: Stack) -> tuple[str, str]:
 
 
 def check_positions(
-    check: ScanCheck, slices: list[Header], *, positions: np.ndarray, spacing: float
+    check: ScanCheck,
+    slices: list[Header],
+    *,
+    positions: np.ndarray,
+    spacing: float,
+    tilt: str = "refuse",
 ) -> None:
     """Refuse slices that are not the evenly spaced planes of an upright box.
 
     Args:
-        check: Receives the findings missing_slices, uneven_spacing, gantry_tilt, shifted_slices.
+        check: Receives the findings missing_slices, uneven_spacing, gantry_tilt, shifted_slices and
+            those of `check_acquisitions`.
         slices: Headers in order of position, no two at the same position.
         positions: `(D, 3)` positions along row, column and normal in mm.
         spacing: Distance between neighbours in mm.
+        tilt: `refuse` slices that are sheared evenly, or `straighten` them later.
     """
     if len(slices) < 2:
         return
+    check_acquisitions(check, slices)
     _check_gaps(check, slices, heights=positions[:, 2], spacing=spacing)
-    _check_sideways(check, slices, positions=positions)
+    _check_sideways(check, slices, positions=positions, tilt=tilt)
 
 
 def _check_gaps(
@@ -199,8 +262,10 @@ def _check_drift(
         check.add("uneven_spacing", "refused", message=message, remedy=COMPLETE)
 
 
-def _check_sideways(check: ScanCheck, slices: list[Header], *, positions: np.ndarray) -> None:
-    """Refuse slices that do not lie straight above each other."""
+def _check_sideways(
+    check: ScanCheck, slices: list[Header], *, positions: np.ndarray, tilt: str
+) -> None:
+    """Refuse slices that do not lie straight above each other, or in a line that leans."""
     offsets = positions[:, :2] - positions[0, :2]
     largest = float(np.linalg.norm(offsets, axis=1).max())
     if largest <= SIDEWAYS_MM:
@@ -209,15 +274,11 @@ def _check_sideways(check: ScanCheck, slices: list[Header], *, positions: np.nda
     along = (positions[:, 2] - positions[0, 2]) / height
     # distance from the line through the first and the last slice
     bend = np.linalg.norm(offsets - along[:, None] * offsets[-1], axis=1)
-    if bend.max() <= 0.5 * largest:
-        angle = np.degrees(np.arctan2(np.linalg.norm(offsets[-1]), height))
-        check.add(
-            "gantry_tilt",
-            "refused",
-            message=f"the slices are sheared by {largest:.1f} mm from first to last (gantry tilt "
-            f"of {angle:.1f} degrees)",
-            remedy="resample the series upright first",
-        )
+    if bend.max() <= SIDEWAYS_MM:
+        lean = np.eye(4)
+        lean[:2, 2], lean[2, 2] = offsets[-1], height
+        lean[:3, 2] /= len(slices) - 1
+        check_tilt(check, lean, depth=len(slices), tilt=tilt)
     else:
         worst = int(np.argmax(bend))
         check.add(

@@ -1,9 +1,11 @@
 """A search on disk: an Optuna study that proposes settings and records their results."""
 
+import errno
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,13 @@ from lungcam.sweeps.trial import Trial, split_overrides
 FILE = "study.db"
 # user attributes of Optuna's trials
 INTERRUPTED, INSTEAD_OF = "interrupted", "instead_of"
+FOREIGN = (
+    "this is not the database of a search of this version, or it is damaged; give another "
+    "hydra.sweep.dir."
+)
+UNWRITABLE = "it cannot be read or written any more; repeat the command."
+# SQLite's own words
+FULL = "database or disk is full"
 
 
 class Study:
@@ -36,7 +45,8 @@ class Study:
         parallel: True if trials run at the same time; each proposal then avoids the running ones.
 
     Raises:
-        InputError: The folder's study has other settings.
+        InputError: The folder's study has other settings, or its file is no such study.
+        OSError: The file cannot be written.
     """
 
     def __init__(
@@ -47,14 +57,15 @@ class Study:
         self.seed, self.parallel = seed, parallel
         self._running: dict[int, optuna.Trial] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        self._study = optuna.create_study(
-            storage=f"sqlite:///{folder / FILE}",
-            study_name="lungcam",
-            direction="maximize",
-            load_if_exists=True,
-        )
-        self._check_settings()
-        self._requeue_interrupted()
+        with self._open_file(FOREIGN):
+            self._study = optuna.create_study(
+                storage=f"sqlite:///{folder / FILE}",
+                study_name="lungcam",
+                direction="maximize",
+                load_if_exists=True,
+            )
+            self._check_settings()
+            self._requeue_interrupted()
 
     @property
     def trials(self) -> list[Trial]:
@@ -72,7 +83,8 @@ class Study:
             # constant_liar is experimental by name
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = TPESampler(seed=int(seed), constant_liar=self.parallel)
-        proposals = [self._study.ask(self.space) for _ in range(count)]
+        with self._open_file(UNWRITABLE):
+            proposals = [self._study.ask(self.space) for _ in range(count)]
         self._running |= {proposal.number: proposal for proposal in proposals}
         return [
             (
@@ -88,12 +100,31 @@ class Study:
     def tell(self, trial: Trial) -> None:
         """Record the result of a trial."""
         proposal = self._running.pop(trial.number)
-        proposal.set_user_attr("folder", os.path.relpath(trial.folder, self.folder))
-        proposal.set_user_attr("reason", trial.reason)
-        if trial.objective is None:
-            self._study.tell(trial.number, state=TrialState.FAIL)
-        else:
-            self._study.tell(trial.number, trial.objective)
+        with self._open_file(UNWRITABLE):
+            proposal.set_user_attr("folder", os.path.relpath(trial.folder, self.folder))
+            proposal.set_user_attr("reason", trial.reason)
+            if trial.objective is None:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+            else:
+                self._study.tell(trial.number, trial.objective)
+
+    @contextmanager
+    def _open_file(self, refusal: str) -> Iterator[None]:
+        """Name the file if it cannot be read or written; Optuna and SQLAlchemy raise anything.
+
+        Args:
+            refusal: What is wrong with the file, and the remedy.
+        """
+        try:
+            yield
+        except (InputError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            file = self.folder / FILE
+            if any(FULL in str(cause) for cause in (error, error.__cause__)):
+                full = errno.ENOSPC
+                raise OSError(full, os.strerror(full), str(file)) from error
+            raise InputError(f"{file}: {refusal}") from error
 
     def _finished(self) -> list[FrozenTrial]:
         return [
@@ -141,4 +172,14 @@ class Study:
             # this process may be killed here as well: nothing is queued twice
             interrupted = record.user_attrs.get(INTERRUPTED)
             if interrupted and record.params and record.number not in replaced:
+                self._refuse_outside(record)
                 self._study.enqueue_trial(record.params, user_attrs={INSTEAD_OF: record.number})
+
+    def _refuse_outside(self, record: FrozenTrial) -> None:
+        """Refuse settings that this search does not propose: Optuna would only warn."""
+        for key, value in record.params.items():
+            distribution = self.space.get(key)
+            if distribution is None or not distribution._contains(
+                distribution.to_internal_repr(value)
+            ):
+                raise InputError(f"{self.folder / FILE}: {FOREIGN}")

@@ -1,5 +1,6 @@
 """Runs of a sweep: their settings and results, and the handling of a failed one."""
 
+import errno
 import json
 import math
 import sys
@@ -20,7 +21,10 @@ from lungcam.runtime.atomic import write_text
 
 TPE = "hydra_plugins.lungcam_sweepers.Tpe"
 # parts of metrics.json that are not the metrics of a split
-NOT_METRICS = ("versions",)
+NOT_METRICS = ("versions", "task")
+# score of runs of earlier versions
+AUC = "auc"
+SCORE_NAMES = {AUC: "AUC", "auc_macro": "macro AUC", "r2": "R²"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,8 @@ class Trial:
         number: Number of the job.
         overrides: Settings as typed, by key.
         folder: Run folder.
-        objective: Return value of the run, the validation AUC; None if it failed or only prepared.
+        objective: Return value of the run, the score on validation; None if it failed or only
+            prepared.
         error: Cause of the failure, if it failed in this process's sweep.
         reason: The same in one line.
     """
@@ -113,6 +118,15 @@ def one_line(error: Exception) -> str:
     return text if isinstance(error, InputError) and text else f"{type(error).__name__}: {text}"
 
 
+def lacks_space(error: BaseException | None) -> bool:
+    """Return True if a disk was full, whatever was raised because of it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
+
+
 def best_first(trials: Iterable[Trial]) -> list[Trial]:
     """Sort the trials that have a result, best first; ties stay in the order of their jobs."""
     done = [trial for trial in trials if trial.objective is not None]
@@ -129,6 +143,20 @@ def varied_keys(trials: Iterable[Trial]) -> list[str]:
     settings = [trial.overrides for trial in trials]
     keys = list(dict.fromkeys(key for overrides in settings for key in overrides))
     return [key for key in keys if len({overrides.get(key) for overrides in settings}) > 1]
+
+
+def read_score(trials: Iterable[Trial]) -> str:
+    """Return the key of the score by which runs are compared, as the first of them names it."""
+    for trial in trials:
+        file = trial.folder / "metrics.json"
+        if file.exists():
+            return json.loads(file.read_text(encoding="utf-8")).get("score", AUC)
+    return AUC
+
+
+def score_name(key: str) -> str:
+    """Return the name of a score in words."""
+    return SCORE_NAMES.get(key, key.replace("_", " "))
 
 
 def read_figures(folder: Path) -> dict[str, float]:

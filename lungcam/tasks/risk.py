@@ -15,7 +15,6 @@ from lungcam.metrics import (
     HORIZON_YEARS,
     RISK_RULES,
     YEARLY_CALIBRATION_RULE,
-    Calibration,
     fit_yearly_platt,
     risk_summary,
 )
@@ -23,8 +22,8 @@ from lungcam.metrics.summary import with_interval
 from lungcam.nets import LogitNet, YearlyLogitNet, add_hazards, hazard_head, one_year
 from lungcam.report.page import Html, join, tag
 from lungcam.runtime.atomic import write_table
-from lungcam.tasks.malignancy import Malignancy
-from lungcam.tasks.predictions import Predictions
+from lungcam.tasks.malignancy import Malignancy, calibrated, calibration_of
+from lungcam.tasks.predictions import Predictions, SplitSamples
 from lungcam.tasks.risk_erasure import erase_nodules, erased_figures, write_erased
 from lungcam.tasks.task import Fit
 
@@ -49,7 +48,7 @@ class Risk(Malignancy):
 
     def label(self, cohort: Cohort) -> Cohort:
         """Label a cohort by what follow-up knows within the horizon."""
-        return risk_cohort(cohort)
+        return risk_cohort(super().label(cohort))
 
     def targets(self, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
         """Return `y_seq` and `y_mask`, `(N, years)` each; see `lungcam.cohorts.survival`."""
@@ -70,7 +69,7 @@ class Risk(Malignancy):
         """Start from the training split's share of events within each year."""
         hazard_head(classifier.net).begin(*target_table(samples))
 
-    def fit(self, val: Predictions) -> Fit:
+    def fit(self, val: Predictions, *, train: SplitSamples) -> Fit:
         """Fit one Platt scaling to all years, and the threshold at the horizon."""
         happened, known = target_table(val.samples)
         calibration = fit_yearly_platt(
@@ -78,8 +77,9 @@ class Risk(Malignancy):
         )
         return self._with_threshold(val, calibration)
 
-    def metrics(self, predictions: Predictions, *, threshold: float, seed: int) -> dict[str, Any]:
+    def metrics(self, predictions: Predictions, *, fit: Fit, seed: int) -> dict[str, Any]:
         """Compute the figures of the label, and under `risk` those of each year."""
+        predictions = calibrated(predictions, fit)
         happened, known = target_table(predictions.samples)
         risk = risk_summary(
             predictions.probabilities,
@@ -93,16 +93,19 @@ class Risk(Malignancy):
         )
         # they are written once for all splits
         risk.pop("rules", None)
-        return super().metrics(predictions, threshold=threshold, seed=seed) | {"risk": risk}
+        return super().metrics(predictions, fit=fit, seed=seed) | {"risk": risk}
 
-    def write_tables(self, folder: Path, splits: Mapping[str, Predictions]) -> None:
+    def write_tables(self, folder: Path, splits: Mapping[str, Predictions], *, fit: Fit) -> None:
         """Write predictions.csv and risks.csv."""
-        super().write_tables(folder, splits)
-        write_risks(folder / "risks.csv", splits)
+        super().write_tables(folder, splits, fit=fit)
+        risks = {name: calibrated(split, fit) for name, split in splits.items()}
+        write_risks(folder / "risks.csv", risks)
 
-    def draw(self, test: Predictions, metrics: Mapping[str, Any]) -> dict[str, "Figure"]:
+    def draw(
+        self, test: Predictions, *, fit: Fit, metrics: Mapping[str, Any]
+    ) -> dict[str, "Figure"]:
         """Draw the figures of the label, and AUC and calibration by year."""
-        figures = super().draw(test, metrics)
+        figures = super().draw(test, fit=fit, metrics=metrics)
         if metrics["test"]["risk"]["n"]:
             from lungcam.report.risk_figures import draw_risk
 
@@ -121,11 +124,12 @@ class Risk(Malignancy):
         data: "ScanDataModule",
         *,
         explainer: Explainer,
-        calibration: Calibration,
+        fit: Fit,
         folder: Path,
         seed: int,
     ) -> dict[str, dict[str, Any]]:
         """Predict the test split with every annotated nodule erased, and write erased.csv."""
+        calibration = calibration_of(fit)
         results = list(
             erase_nodules(
                 classifier, data.transforms, samples=data.splits["test"], explainer=explainer
@@ -134,15 +138,17 @@ class Risk(Malignancy):
         write_erased(folder / "erased.csv", results, calibration=calibration)
         return {"risk": {"nodules_erased": erased_figures(results, calibration, seed=seed)}}
 
-    def prediction(
-        self, logits: np.ndarray, probability: Callable[[float], float]
-    ) -> dict[str, Any]:
-        """Return the risk within each year, by the year."""
-        return {
-            "risk": {
-                str(year): round(probability(logit), 6)
-                for year, logit in enumerate(logits, start=1)
-            }
+    def prediction(self, logits: np.ndarray, fit: Fit) -> dict[str, Any]:
+        """Return the answer for the last year, and the risk within each year, by the year."""
+        calibration = calibration_of(fit)
+        answer = super().prediction(logits, fit)
+        risk = {
+            str(year): round(float(calibration.probability(logit)), 6)
+            for year, logit in enumerate(logits, start=1)
+        }
+        return {"probability": answer.pop("probability"), "logit": answer.pop("logit")} | {
+            "risk": risk,
+            **answer,
         }
 
     def maps(
@@ -158,9 +164,9 @@ class Risk(Malignancy):
                 yield f"year_{year + 1}", explain()
 
     def prediction_lines(self, prediction: Mapping[str, Any]) -> list[str]:
-        """Put the risk within each year into a line."""
+        """Put the probability, and the risk within each year, into lines."""
         risks = ", ".join(f"{year} y {risk:.3f}" for year, risk in prediction["risk"].items())
-        return [f"risk within {risks}"]
+        return [*super().prediction_lines(prediction), f"risk within {risks}"]
 
     def prediction_section(self, prediction: Mapping[str, Any]) -> Html:
         """Show the risk within each year as a table."""
@@ -182,7 +188,7 @@ def _with_hazards(net: nn.Module) -> nn.Module:
     try:
         return add_hazards(net, HORIZON_YEARS)
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(f"{error}; choose another for task=risk.") from error
 
 
 def write_risks(file: Path, splits: Mapping[str, Predictions]) -> None:

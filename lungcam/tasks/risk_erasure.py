@@ -67,10 +67,11 @@ def erase_nodules(
         explainer: Makes the maps.
     """
     for sample in tqdm(samples, desc="erasing nodules"):
-        subject = prepare_sample(sample, transforms).subject
+        prepared = prepare_sample(sample, transforms)
+        subject = prepared.subject
         image, hu = grid(subject, "image"), volume(subject, "image")
         erased, count = hu, 0
-        for region in annotated_lesions(sample, image):
+        for region in annotated_lesions(sample, image, scan=prepared.scan):
             # a nodule without lung around it stays
             with suppress(ValueError):
                 erased, count = inpaint(erased, region, grid=image), count + 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from inspect import signature
+from typing import ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -9,7 +10,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
     BinaryAUROC,
@@ -18,6 +19,7 @@ from torchmetrics.classification import (
 )
 
 from lungcam.config.options import AuxiliaryWeights
+from lungcam.config.third_party import refusals
 from lungcam.nets import LogitNet, attribute_loss, location_loss, outline_loss
 from lungcam.training.initial_weights import frozen_modules
 from lungcam.training.losses import Loss, cross_entropy
@@ -39,9 +41,14 @@ class Classifier(LogitNet, pl.LightningModule):
         loss: Loss of each logit, see `lungcam.training.losses`.
 
     Attributes:
+        binary: True if it learns a label of 0 and 1.
         loaded: Names of the net's parameters that were trained before.
         loaded_rate: Their learning rate, as a share of that of the others.
+        lr: Learning rate in place of the optimizer's own, which Lightning's LearningRateFinder
+            sets; None for the optimizer's own.
     """
+
+    binary: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -59,20 +66,40 @@ class Classifier(LogitNet, pl.LightningModule):
         self.loss = loss
         self.loaded: frozenset[str] = frozenset()
         self.loaded_rate = 1.0
-        metrics = MetricCollection(
-            {
-                "auc": BinaryAUROC(),
-                "accuracy": BinaryAccuracy(),
-                "precision": BinaryPrecision(),
-                "recall": BinaryRecall(),
-            }
-        )
-        self.train_metrics = MetricCollection({"auc": BinaryAUROC()}, prefix="train/")
+        self.lr: float | None = None
+        self.train_metrics = MetricCollection(self.make_metrics("train"), prefix="train/")
         # Lightning's own mean is wrong when processes have unequal numbers of samples
         self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
-        self.val_metrics = metrics.clone(prefix="val/")
+        self.val_metrics = MetricCollection(self.make_metrics("val"), prefix="val/")
         # logits, labels and further targets of the epoch's batches
         self._epoch_outputs: dict[str, list[tuple[torch.Tensor, ...]]] = {"train": [], "val": []}
+
+    def make_metrics(self, split: str) -> dict[str, Metric]:
+        """Make the metrics that are logged after each epoch, by name.
+
+        Args:
+            split: `train` or `val`.
+        """
+        if split == "train":
+            return {"auc": BinaryAUROC()}
+        return {
+            "auc": BinaryAUROC(),
+            "accuracy": BinaryAccuracy(),
+            "precision": BinaryPrecision(),
+            "recall": BinaryRecall(),
+        }
+
+    def answers(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return what the metrics compare with the targets: here probabilities.
+
+        torchmetrics would take logits for probabilities if all lie in [0, 1].
+        """
+        return logits.sigmoid()
+
+    def on_train_start(self) -> None:
+        """Make the optimizer and its schedule for a learning rate that was found after them."""
+        if self.lr is not None and self.trainer.global_step == 0:
+            self.trainer.strategy.setup_optimizers(self.trainer)
 
     def on_train_epoch_start(self) -> None:
         """Drop the outputs of an epoch that was interrupted, and let frozen statistics be."""
@@ -125,18 +152,25 @@ class Classifier(LogitNet, pl.LightningModule):
         groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
         for name, parameter in self.net.named_parameters():
             groups[name in own_rate].append(parameter)
-        optimizer = self.optimizer([{"params": part} for part in groups.values() if part])
+        with refusals("optimizer", self.optimizer):
+            optimizer = self.optimizer([{"params": part} for part in groups.values() if part])
+        if self.lr is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = self.lr
         if groups[True]:
             optimizer.param_groups[-1]["lr"] *= self.loaded_rate
         if self.scheduler is None:
             return optimizer
+        with refusals("scheduler", self.scheduler):
+            return [optimizer], [self._schedule(optimizer)]
+
+    def _schedule(self, optimizer: Optimizer) -> dict[str, object]:
+        """Make the learning rate's schedule, stepped after each step or epoch."""
         if "total_steps" not in signature(self.scheduler).parameters:
             # only ReduceLROnPlateau looks at the metric
-            schedule = {"scheduler": self.scheduler(optimizer), "monitor": "val/loss"}
-            return [optimizer], [schedule]
+            return {"scheduler": self.scheduler(optimizer), "monitor": "val/loss"}
         steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self.scheduler(optimizer, total_steps=steps)
-        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+        return {"scheduler": self.scheduler(optimizer, total_steps=steps), "interval": "step"}
 
     def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
         """Return the loss of the label, and keep what the epoch's metrics need."""
@@ -166,7 +200,6 @@ class Classifier(LogitNet, pl.LightningModule):
         self._epoch_outputs[split].clear()
         loss, weight, logits, labels = self._summarise_epoch(*outputs)
         mean.update(loss, weight)
-        # torchmetrics would take logits for probabilities if all lie in [0, 1]
-        metrics.update(logits.sigmoid(), labels)
+        metrics.update(self.answers(logits), labels)
         self.log(f"{split}/loss", mean, **options)
         self.log_dict(metrics, **options)

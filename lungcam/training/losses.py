@@ -7,9 +7,11 @@ labels of the training split.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from lungcam.errors import InputError
@@ -20,6 +22,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the binary cross-entropy of each logit."""
     return binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), reduction="none")
+
+
+def is_default(loss: Loss) -> bool:
+    """Return True for `cross_entropy`, which `loss=bce` chooses; tasks may have another default."""
+    return (loss.func if isinstance(loss, partial) else loss) is cross_entropy
 
 
 class FocalLoss:
@@ -83,3 +90,48 @@ class WeightedCrossEntropy:
         """Return the loss of each logit."""
         weights = 1 + (self.positive_weight - 1) * targets.to(logits.dtype)
         return weights * cross_entropy(logits, targets)
+
+
+class SoftmaxCrossEntropy:
+    """Cross-entropy of several exclusive classes.
+
+    Args:
+        balanced: True if all classes weigh the same in all; their weights follow from the training
+            split.
+
+    Attributes:
+        weights: `(K,)` weight of each class, mean 1 over the training samples; None: 1 for each.
+    """
+
+    def __init__(self, balanced: bool = False):
+        self.balanced = balanced
+        self.weights: torch.Tensor | None = None
+
+    @classmethod
+    def like(cls, loss: Loss) -> Loss:
+        """Return what a configured loss is for several classes; one of the user's own stays.
+
+        Raises:
+            InputError: It is for binary targets alone.
+        """
+        if isinstance(loss, WeightedCrossEntropy) and loss.positive_weight is None:
+            return cls(balanced=True)
+        if is_default(loss):
+            return cls()
+        if isinstance(loss, FocalLoss | WeightedCrossEntropy):
+            raise InputError(
+                "loss: task=classes learns with the softmax cross-entropy; choose loss=bce for the "
+                "plain one, or loss=weighted for equal weights of all classes."
+            )
+        return loss
+
+    def fit(self, labels: np.ndarray) -> None:
+        """Take the weights from labels 0 to K - 1, each of them occurring, if they are balanced."""
+        if self.balanced:
+            counts = np.bincount(labels)
+            self.weights = torch.tensor(len(labels) / (len(counts) * counts), dtype=torch.float32)
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Map logits `(B, K)` and labels `(B,)` to the loss `(B,)` of each sample."""
+        loss = F.cross_entropy(logits.float(), labels, reduction="none")
+        return loss if self.weights is None else self.weights.to(labels.device)[labels] * loss

@@ -20,6 +20,8 @@ class RiskClassifier(YearlyLogitNet, Classifier):
         **options: Keyword arguments of `Classifier`.
     """
 
+    binary = False
+
     def _loss(self, batch: dict, *, split: str, logits: torch.Tensor) -> torch.Tensor:
         y_seq, y_mask = batch["y_seq"], batch["y_mask"]
         self._epoch_outputs[split].append((logits.detach(), batch["label"], y_seq, y_mask))

@@ -10,34 +10,42 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch.utils.deterministic
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.profilers import (
+    AdvancedProfiler,
+    Profiler,
+    PyTorchProfiler,
+    SimpleProfiler,
+)
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
-from lungcam.runtime.devices import check_gpus
+from lungcam.runtime.devices import choose_accelerator
 from lungcam.runtime.distributed import rank, world_size
 from lungcam.runtime.freed_memory import keep_freed_memory
 
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 # processes wait for rank zero while it prepares a large cohort
 BARRIER_TIMEOUT = timedelta(days=1)
 
 
-def device_settings(gpus: int, devices: int = 1) -> dict[str, object]:
-    """Return Lightning's accelerator and devices for `trainer.gpus`; 0 means the CPU.
+def device_settings(gpus: int, devices: int = 1, *, accelerator: str = "auto") -> dict[str, object]:
+    """Return Lightning's accelerator and devices.
 
     Args:
         gpus: Number of GPUs on each machine.
         devices: Number of processes on each machine, on the CPU.
+        accelerator: One of `lungcam.config.options.ACCELERATORS`.
 
     Raises:
-        InputError: There are fewer GPUs than requested, or no process.
+        InputError: This machine has no such device or fewer GPUs, the settings contradict each
+            other, or there is no process.
     """
     if devices < 1:
         raise InputError(f"trainer.devices={devices}: give 1 or more.")
-    check_gpus(gpus, "trainer.gpus")
-    if gpus == 0:
-        return {"accelerator": "cpu", "devices": devices}
-    return {"accelerator": "gpu", "devices": gpus}
+    kind = choose_accelerator(accelerator, gpus, prefix="trainer.")
+    count = {"cpu": devices, "gpu": max(gpus, 1), "mps": 1}
+    return {"accelerator": kind, "devices": count[kind]}
 
 
 def choose_strategy(devices: int, num_nodes: int) -> str | Strategy:
@@ -99,28 +107,45 @@ def make_trainer(
     gpus, devices, nodes = (settings.pop(name) for name in ("gpus", "devices", "num_nodes"))
     if alone:
         gpus, devices, nodes = min(gpus, 1), 1, 1
-    accelerator = device_settings(gpus, devices)
-    strategy = "auto" if alone else choose_strategy(accelerator["devices"], nodes)
+    # a run of an earlier version, which is resumed, names none
+    device = device_settings(gpus, devices, accelerator=settings.pop("accelerator", "auto"))
+    strategy = "auto" if alone else choose_strategy(device["devices"], nodes)
+    # Rich's bar, Lightning's default, takes half a millisecond a step
+    has_bar = any(isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks)
+    bar = [] if has_bar else [TQDMProgressBar(refresh_rate=10)]
+    _refuse_unusable(callbacks)
+    clip = settings.get("gradient_clip_val")
+    if clip is not None and clip < 0:
+        # torch would turn the gradient around
+        raise InputError(f"trainer.gradient_clip_val={clip}: give 0 or more, or null.")
+    settings["profiler"] = _profiler(settings.get("profiler"), run_folder)
+    # the bar is made here
+    shows_bar = settings.pop("enable_progress_bar", True)
     try:
         return pl.Trainer(
-            **accelerator,
-            **settings,
+            **device,
+            **{"enable_model_summary": False, "num_sanity_val_steps": 0, **settings},
             num_nodes=nodes,
             strategy=strategy,
             default_root_dir=run_folder,
             logger=list(logger),
-            # Rich's bar, Lightning's default, takes half a millisecond a step
-            callbacks=[_SilenceAdvice(), TQDMProgressBar(refresh_rate=10), *callbacks],
+            callbacks=[_SilenceAdvice(), *(bar if shows_bar else ()), *callbacks],
+            enable_progress_bar=shows_bar or has_bar,
             plugins=list(plugins),
             # Grad-CAM needs gradients in predict
             inference_mode=False,
             # the data module distributes the samples, each validation sample once
             use_distributed_sampler=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
         )
     except (ValueError, TypeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise InputError(f"trainer: {error}") from error
+
+
+def _profiler(name: str | None, run_folder: Path) -> Profiler | None:
+    """Make a profiler of Lightning that writes into the run folder; its own ones would print."""
+    if name is None:
+        return None
+    return PROFILERS[name](dirpath=run_folder, filename="profile")
 
 
 @contextmanager
@@ -133,6 +158,19 @@ def rank_zero_first(trainer: pl.Trainer) -> Iterator[None]:
     yield
     if world_size() > 1 and rank() == 0:
         trainer.strategy.barrier()
+
+
+def _refuse_unusable(callbacks: Sequence[pl.Callback]) -> None:
+    """Refuse callbacks of Lightning that fail in the middle of any training here."""
+    reasons = {
+        pl.callbacks.BackboneFinetuning: "needs a module of another kind; use freeze= and init_lr=",
+        pl.callbacks.BaseFinetuning: "is a base class; name a class made from it",
+        pl.callbacks.BasePredictionWriter: "is a base class; name a class made from it",
+        pl.callbacks.ModelPruning: "cannot prune weights in the memory order of fast convolutions",
+    }
+    for callback in callbacks:
+        if reason := reasons.get(type(callback)):
+            raise InputError(f"callbacks: Lightning's {type(callback).__name__} {reason}.")
 
 
 class _SilenceAdvice(pl.Callback):

@@ -9,7 +9,7 @@ from lungcam.transforms.subject import add_image, grid, volume
 
 
 class ZeroCentre(tio.Transform):
-    """Give `input` mean 0 and standard deviation 1 over `input_lungs`.
+    """Give `input` mean 0 and standard deviation 1 over `input_aerated`, else `input_lungs`.
 
     Args:
         **kwargs: See `torchio.Transform`.
@@ -25,7 +25,8 @@ class ZeroCentre(tio.Transform):
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
         """Replace `input`."""
-        values = zero_centre(volume(subject, "input"), volume(subject, "input_lungs"))
+        region = "input_aerated" if "input_aerated" in subject else "input_lungs"
+        values = zero_centre(volume(subject, "input"), volume(subject, region))
         return _replace_input(subject, values)
 
 

@@ -15,8 +15,9 @@ from lungcam.transforms.subject import add_image, add_mask, grid, volume
 class LungView(tio.Transform):
     """Add `input`, the masked HU on a grid of fixed size in mm, and `input_lungs` on the same.
 
-    `image`, `lungs` and `mask` stay on the scan's voxels. Adapter of `lungcam.lungs.lung_grid` and
-    `show_masked`.
+    If the subject has `aerated`, the lungs without their opaque parts, it is normalised over these,
+    and `input_aerated` is added. `image`, `lungs` and `mask` stay on the scan's voxels. Adapter of
+    `lungcam.lungs.lung_grid` and `show_masked`.
 
     Args:
         shape: Voxels of the grid, `(W, H, D)`.
@@ -48,10 +49,14 @@ class LungView(tio.Transform):
         source = grid(subject, "image")
         hu, lungs, mask = (volume(subject, name) for name in ("image", "lungs", "mask"))
         target = lung_grid(lungs, source, shape=self.shape, spacing_mm=self.spacing_mm)
-        values = show_masked(hu, lungs, mask=mask, source=source, target=target)
+        aerated = volume(subject, "aerated") if "aerated" in subject else None
+        region = lungs if aerated is None else aerated
+        values = show_masked(hu, region, mask=mask, source=source, target=target)
         add_image(subject, "input", values=values, grid=target)
-        lungs = resample(lungs, source, target=target, box=bounding_box(lungs)) >= 0.5
-        add_mask(subject, "input_lungs", mask=lungs, grid=target)
+        for name, region in (("input_lungs", lungs), ("input_aerated", aerated)):
+            if region is not None:
+                shown = resample(region, source, target=target, box=bounding_box(region)) >= 0.5
+                add_mask(subject, name, mask=shown, grid=target)
         return subject
 
 

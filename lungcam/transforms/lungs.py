@@ -26,7 +26,9 @@ class HUThreshold(tio.Transform):
         self.args_names = ["threshold"]
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
-        """Add `air`."""
+        """Add `air`, unless the lungs are known."""
+        if "lungs" in subject:
+            return subject
         mask = air(volume(subject, "image"), self.threshold)
         add_scan_mask(subject, "air", mask=mask)
         return subject
@@ -50,7 +52,9 @@ class LungComponents(tio.Transform):
         self.args_names = []
 
     def apply_transform(self, subject: tio.Subject) -> tio.Subject:
-        """Replace `air` by `lungs` and `airway`."""
+        """Replace `air` by `lungs` and `airway`, unless they are known."""
+        if "lungs" in subject:
+            return subject
         hu, spacing_mm = volume(subject, "image"), grid(subject, "image").spacing_mm
         lungs = lung_pockets(volume(subject, "air"), hu, spacing_mm=spacing_mm)
         subject.remove_image("air")

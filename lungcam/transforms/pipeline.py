@@ -18,7 +18,7 @@ from lungcam.transforms.nodule_view import NoduleView
 from lungcam.transforms.subject import add_image, add_scan_mask, grid, volume
 
 # masks of a prepared subject on the scan's voxels
-MASK_NAMES = ("lungs", "airway", "mask")
+MASK_NAMES = ("lungs", "airway", "aerated", "mask")
 # healthy lung, inspired
 LUNG_HU = -850.0
 
@@ -47,7 +47,11 @@ def pipeline(transforms: Mapping[str, tio.Transform]) -> tio.Compose:
 
 
 def prepare(
-    scan: Scan, transforms: tio.Compose, *, center_mm: Sequence[float] | None = None
+    scan: Scan,
+    transforms: tio.Compose,
+    *,
+    center_mm: Sequence[float] | None = None,
+    masks: Mapping[str, np.ndarray] | None = None,
 ) -> tio.Subject:
     """Apply the transforms to a scan.
 
@@ -57,6 +61,8 @@ def prepare(
             network's grid, and, if they show lungs, `lungs`, `airway` and `mask` on the scan's
             voxels.
         center_mm: RAS mm of the nodule, for transforms that show its surroundings.
+        masks: Known masks, `(W, H, D)` bool on the scan's canonical grid, in place of those that
+            are made from its air: `lungs`, `airway` and `aerated`.
 
     Returns:
         The subject with these images.
@@ -72,6 +78,8 @@ def prepare(
     subject = tio.Subject(image=image)
     if center_mm is not None:
         subject["center_mm"] = tuple(center_mm)
+    for name, mask in (masks or {}).items():
+        add_scan_mask(subject, name, mask=mask)
     try:
         return transforms(subject)
     except ValueError as error:

@@ -13,11 +13,14 @@ import json
 import os
 import runpy
 import sys
+import threading
 import traceback
+from pathlib import Path
 
 
 def load() -> None:
-    """Load the modules that commands load late."""
+    """Load the modules that commands load late, of this checkout and not of an installed one."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     import lungcam.runs.infer
     import lungcam.runs.train  # noqa: F401
 
@@ -43,6 +46,8 @@ def become(
     except BaseException:  # as Python treats an exception that is not caught
         traceback.print_exc()
         code = 1
+    # in the order of an interpreter that ends: pools of processes are closed with the threads
+    threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -18,7 +18,7 @@ from benchmarks import (
     catalogue,
     contenders,
     device_equality,
-    device_scan,
+    ensembles,
     epoch,
     explaining,
     gpu,
@@ -53,6 +53,11 @@ from .conftest import TINY, command
 pytestmark = pytest.mark.slow
 
 MATRIX = 96
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def table_rows(markdown: str) -> list[list[str]]:
@@ -266,6 +271,28 @@ def test_maps_of_nodules_are_measured(crops, workplace):
     assert {"gradcam", "occlusion", "untrained", "the crop's middle"} <= {row[0] for row in rows}
 
 
+def test_several_nets_are_compared_on_patients_that_were_left_out(crops, tmp_path):
+    small = [setting for setting in TINY if not setting.startswith(("data.", "split."))]
+    settings = (
+        *("data=table", "view=nodule", "model=nodule", "view.shape=[16,16,16]"),
+        *("view.spacing_mm=2", "callbacks=checkpoint", "split.val=0.4", *small),
+    )
+    text = ensembles.section(crops, tmp_path, outer=2, inner=2, settings=settings)
+    rows = {row[0]: row[1:] for row in table_rows(text)}
+    assert list(rows) == ["one net", "2 nets", "2 nets, mirror images", "each net alone"]
+    assert "16 samples of 16 patients, 8 positive" in " ".join(text.split())
+    for fold in range(2):
+        folder = tmp_path / f"outer_{fold}"
+        known = {row["patient_id"] for row in read(folder / "cv" / "fold_0" / "splits.csv")}
+        left_out = {row["patient_id"] for row in read(folder / "test.csv")}
+        assert len(known) == len(left_out) == 8
+        assert not known & left_out
+    # finished trainings are kept
+    before = (tmp_path / "outer_0" / "cv" / "metrics.json").stat().st_mtime_ns
+    assert ensembles.section(crops, tmp_path, outer=2, inner=2, settings=settings) == text
+    assert (tmp_path / "outer_0" / "cv" / "metrics.json").stat().st_mtime_ns == before
+
+
 def test_many_scans_are_predicted_after_a_kill(trained, tmp_path):
     damaged = many.lay_out(tmp_path, 10)
     table = tmp_path / "table.csv"
@@ -304,7 +331,6 @@ def test_a_command_that_ends_otherwise_is_no_timing(tmp_path):
 
 def test_a_search_is_timed(monkeypatch, data, here):
     monkeypatch.setattr(searching, "ROUNDS", 0)
-    monkeypatch.setattr(searching, "SETTINGS", (*searching.SETTINGS, *device_scan.COARSE))
     text = searching.section(data)
     assert [row[0] for row in table_rows(text)] == [searching.OURS, searching.PEER]
     assert "A search takes" in text

@@ -55,7 +55,7 @@ def test_each_scan_has_one_line_and_the_worst_determines_the_exit_code(scans, tm
     assert "4 scan(s): 2 refused, 1 to be looked at." in done.stdout
     report = json.loads((tmp_path / "check.json").read_text())
     assert [scan["usable"] for scan in report].count(True) == 2
-    assert (tmp_path / "masks.png").is_file()
+    assert (tmp_path / "masks.html").is_file()
 
 
 def test_a_crop_of_two_slices_suits_the_nodule_view(scans, tmp_path):

@@ -47,12 +47,35 @@ def predicted(workplace, trained, phantom):
     return workplace / "one" / phantom.name.removesuffix(".nii.gz")
 
 
+def test_the_report_shows_an_earlier_result(predicted, workplace, phantom):
+    arguments = ("ckpt=run", f"scan={phantom}", "report=true", "picture=false")
+    done = command(
+        "infer.py", *arguments, "prior=one", "explain.method=hirescam", "out=later", cwd=workplace
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = (workplace / "later").iterdir()
+    earlier = json.loads((predicted / "prediction.json").read_text())
+    record = json.loads((folder / "prediction.json").read_text())
+    assert record["prior"][0]["probability"] == earlier["probability"]
+    assert record["prior"][0]["peak_ras_mm"] == earlier["heatmap_peak_ras_mm"]
+    page = (folder / "report.html").read_text()
+    assert "Earlier results" in page
+    assert f"{earlier['probability']:.3f}, called" in page
+    other = max(phantom.parent.glob("phantom-000?.nii.gz"))
+    arguments = ("ckpt=run", f"scan={other}", "report=true", f"prior={predicted}", "out=wrong")
+    done = command("infer.py", *arguments, cwd=workplace)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"prior={predicted}: this is the result of another scan." in done.stderr
+    assert not list((workplace / "wrong").glob("*/*"))
+
+
 def test_prediction_json_has_all_keys_that_users_rely_on(predicted, workplace, trained):
     prediction = json.loads((predicted / "prediction.json").read_text())
     assert 0 <= prediction["probability"] <= 1
     assert prediction["label"] == int(prediction["probability"] >= prediction["threshold"])
     assert "malignant" in prediction["label_rule"]
-    assert prediction["calibrated"] is True
+    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    assert prediction["calibrated"] is metrics["calibration"]["applied"]
     checkpoint = trained.folder / "checkpoints" / "best.ckpt"
     assert prediction["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert {"read", "lungs", "model", "explain", "render", "total"} <= set(prediction["timings_s"])

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 import torch
 
 from lungcam.cohorts import Sample
-from lungcam.evaluation.predictor import load_predictor
+from lungcam.evaluation.ensemble import load_ensemble
 from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
@@ -118,7 +118,7 @@ def test_bad_scans_are_named_and_the_others_are_predicted(undisturbed):
 
 def test_a_scan_has_the_same_prediction_alone_and_among_many(workplace, undisturbed, tmp_path):
     best = workplace / "run" / "checkpoints" / "best.ckpt"
-    predictor = load_predictor(best, torch.device("cpu"))
+    net = load_ensemble([best], torch.device("cpu"))
     sample = Sample(
         sample_id="x",
         patient_id="x",
@@ -127,8 +127,8 @@ def test_a_scan_has_the_same_prediction_alone_and_among_many(workplace, undistur
         label_source="",
     )
     predict_scan(
-        predictor,
-        prepare_scan(sample, predictor.transforms),
+        net,
+        prepare_scan(sample, net.transforms),
         sample=sample,
         folder=tmp_path / "x",
         outputs=RequestedOutputs(masks=True, picture=False),

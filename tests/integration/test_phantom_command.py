@@ -39,10 +39,10 @@ def test_it_prints_a_summary_and_the_command_to_train(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["out"], "set layout= to one of luna16, lidc, nlst"),
+        (["out"], "set layout= to one of luna16, luna25, lidc, nlst"),
         (["layout=lidc"], "name one folder"),
         (["a", "b", "layout=lidc"], "name one folder"),
-        (["out", "layout=lung"], "set it to one of luna16, lidc, nlst"),
+        (["out", "layout=lung"], "set it to one of luna16, luna25, lidc, nlst"),
         (["out", "layout=lidc", "n=many"], "n=many: is no number"),
         (["out", "layout=lidc", "n=3"], "set it from 4"),
         (["out", "layout=lidc", "matrix=8"], "matrix is 8; set it"),

@@ -40,6 +40,13 @@ def test_a_wrong_setting_is_named(override, message, tmp_path):
     assert message in refused(command("train.py", override, "callbacks=checkpoint", cwd=tmp_path))
 
 
+def test_what_code_of_others_raises_on_a_setting_is_one_line(tmp_path):
+    arguments = ("model=resnet10", "+model.pretrained=true", "callbacks=checkpoint")
+    line = refused(command("train.py", *arguments, cwd=tmp_path))
+    assert line.startswith("lungcam: model: ")
+    assert "change its settings" in line
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -80,6 +87,10 @@ def test_a_search_without_a_sweep_is_refused(tmp_path):
         (("ckpt=nothing.ckpt", "scan=."), "nothing.ckpt"),
         (("ckpt=nothing.ckpt", "scan=missing.nii.gz"), "missing.nii.gz"),
         (("scan=.",), "ckpt"),
+        (("ckpt=lidc", "scan=.", "+threshold=.5"), "threshold: there is no such setting"),
+        (("ckpt=lidc", "scan=.", "+lungs.masks=x"), r"Did you mean mask\?"),
+        (("ckpt=lidc", "scan=.", "reprot=true"), r"Did you mean report\? .* lists the keys"),
+        (("ckpt=lidc", "scan=.", "dicom.patient=keep"), "add dicom=true"),
     ],
 )
 def test_infer_names_a_missing_file_or_key(arguments, message, tmp_path):

@@ -48,6 +48,7 @@ def test_without_opengl_and_screen_all_other_files_are_written(workplace, traine
     assert result.stdout.count("There is no screen") == 1
     folder = workplace / "blind" / scan.name.removesuffix(".nii.gz")
     names = {path.name for path in folder.iterdir()}
-    assert names == {"prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"}
+    files = {"prediction.json", "heatmap.nii.gz", "mask.nii.gz", "lungs.nii.gz"}
+    assert names == files | {".lungcam-written"}
     warnings = json.loads((folder / "prediction.json").read_text())["warnings"]
     assert any("libosmesa6" in warning for warning in warnings)

@@ -16,6 +16,7 @@ from lungcam import RESEARCH_USE_ONLY
 from lungcam.explain import HeatMap
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid
+from lungcam.inference.trust import PHANTOM_MARK
 from lungcam.report.page import Html, write_page
 from lungcam.report.scan_cards import ScanReport
 from lungcam.report.scan_page import scan_page
@@ -267,7 +268,7 @@ def test_heat_has_the_values_of_the_nifti(reported, open_page):
     single = opened.page.evaluate("all => all.map(i => lungcamScan.scan.heatAt(i))", places)
     assert np.abs(np.array(plane) - single).max() < 1e-5 * np.abs(heat).max()
 
-    # more opacity gives more colour, and evidence against can be hidden
+    # more opacity gives more colour
     coloured = []
     for percent in (0, 40, 100):
         opened.slide("opacity", percent)
@@ -277,11 +278,21 @@ def test_heat_has_the_values_of_the_nifti(reported, open_page):
     row, column = shape[1] - 1 - crosshair[1], shape[0] - 1 - crosshair[0]
     red, _, blue = picture[row, column]
     assert red > blue + 30
-    opened.page.locator("#against").uncheck()
+    # evidence against is hidden at first
     hidden = opened.pixels("axial")
-    against = np.reshape(plane, (shape[1], shape[0]))[::-1, ::-1] < 0
+    heights = np.reshape(plane, (shape[1], shape[0]))[::-1, ::-1]
+    against = heights < 0
     assert against.any()
     assert np.ptp(hidden[against], axis=1).max() == 0
+    opened.page.locator("#against").check()
+    assert np.ptp(opened.pixels("axial")[against], axis=1).max() > 30
+    # nor is anything drawn below a fifth of the peak, outlines apart from its edge included
+    weak = np.abs(heights) < 0.195 * heights.max()
+    assert np.ptp(opened.pixels("axial")[weak], axis=1).max() == 0
+    opened.page.locator("#outline").check()
+    outlined = np.ptp(opened.pixels("axial"), axis=2) > 0
+    assert 0 < outlined.sum() < (np.abs(heights) > 0.2 * heights.max()).sum()
+    assert not outlined[weak].any()
     opened.page.keyboard.press("h")
     assert np.ptp(opened.pixels("axial"), axis=2).max() == 0
     opened.assert_quiet()
@@ -319,8 +330,13 @@ def test_layout_fits_the_window_and_warns_of_failed_heat_maps(reported, open_pag
             opened.page.evaluate(f"window.scrollTo(0, {place})")
             box = notice.bounding_box()
             assert box["y"] + box["height"] == pytest.approx(opened.page.viewport_size["height"])
-        assert opened.page.locator("p.mark").text_content() == f"{FAILED}."
-        assert opened.page.locator(".stamp").all_text_contents() == [FAILED] * 3
+        # the net has learnt from phantoms, and this copy is not known to be one
+        first, second = opened.page.locator("p.mark").all_text_contents()
+        assert first.startswith("No. The net has seen computer-made chests alone (phantoms)")
+        assert second == f"{FAILED}."
+        assert (
+            opened.page.locator(".stamp").all_text_contents() == [f"{PHANTOM_MARK}. {FAILED}"] * 3
+        )
         # nothing extends beyond the window
         assert (
             opened.page.evaluate("document.documentElement.scrollWidth")
@@ -398,13 +414,27 @@ def oblique_report(evidence: str = "both") -> ScanReport:
             "verdict": "passed",
             "reasons": [ODD],
         },
+        "trust": {
+            "verdict": "doubtful",
+            "summary": "With doubts, see below.",
+            "doubts": ["it may know nothing"],
+            "trained_on": "Trained on 9 samples.",
+            "tested_on": None,
+            "compared": [],
+        },
         "heatmap_peak_ras_mm": None,
         "candidates": [
             {
                 "center_ras_mm": grid.to_world([7, 8, 9]).tolist(),
-                "map_height": 1.0,
                 "probability": 0.25,
+                "nodule": 0.5,
+                "rating": 0.5,
+                "rating_of_each_net": [0.4, 0.6],
                 "logit": -0.4,
+                "diameter_mm": 12.3,
+                "side": "left",
+                "third": "upper",
+                "pleura_mm": 7.0,
             }
         ],
         "mask_quality": None,
@@ -420,7 +450,7 @@ def oblique_report(evidence: str = "both") -> ScanReport:
         heat=heat if evidence == "both" else replace(heat, values=heat.values.clip(0)),
         net="Net",
         mark=None,
-        fitted_on=(42, 21),
+        fitted_on=[(42, 21)],
         noun="scans",
         lesions=[(tuple(LESION), 24.0)],
     )
@@ -471,6 +501,15 @@ def test_oblique_scan_lesion_and_candidate_have_their_positions(oblique, open_pa
     assert opened.page.locator(".lesion").count() == 0
     opened.page.get_by_role("button", name="Go to candidate 1").click()
     assert opened.crosshair() == [7, 8, 9]
+    # the ruler measures in mm, along oblique axes too
+    opened.page.keyboard.press("r")
+    opened.move([17, 18, 13])
+    length = np.linalg.norm(np.subtract(grid.to_world([17, 18, 13]), grid.to_world([7, 8, 9])))
+    assert opened.page.locator("#length").text_content().startswith(f"{length:.1f} mm from RAS")
+    assert opened.page.locator("line.ruler").count() == 3
+    opened.page.keyboard.press("r")
+    opened.wait_for_drawing()
+    assert opened.page.locator("line.ruler").count() == 0
 
     on = heat.on(grid)
     places = np.argwhere(np.ones(grid.shape))[::37]
@@ -479,6 +518,94 @@ def test_oblique_scan_lesion_and_candidate_have_their_positions(oblique, open_pa
     )
     assert np.abs(np.array(values) - on[tuple(places.T)]).max() < 1e-4 * np.abs(on).max()
     assert "rotated by 20.0°" in opened.page.locator("main").text_content()
+    opened.assert_quiet()
+
+
+@pytest.mark.parametrize("width", [1400, 900, 420])
+def test_planes_share_one_scale(oblique, open_page, width):
+    file, _, grid = oblique
+    opened = open_page(file, {"width": width, "height": 900})
+    opened.page.wait_for_selector("#viewer[data-places]", state="attached")
+    scales = []
+    for plane, across, up in (("axial", 0, 1), ("coronal", 0, 2), ("sagittal", 1, 2)):
+        box = opened.page.locator(f"[data-plane={plane}] canvas").bounding_box()
+        bar = opened.page.locator(f"[data-plane={plane}] .scale-bar")
+        size = np.multiply(grid.shape, grid.spacing_mm)
+        scales += [box["width"] / size[across], box["height"] / size[up]]
+        length = float(bar.inner_text().split()[0])
+        scales.append(bar.bounding_box()["width"] / length)
+        assert opened.page.locator(f"[data-plane={plane}] .window-text").inner_text() == (
+            "L −600 W 1500"
+        )
+    assert np.ptp(scales) < 0.02 * np.mean(scales)
+    # every small picture shows something
+    for canvas in opened.page.locator("[data-place] canvas:not([data-small=volume])").all():
+        pixels = canvas.evaluate(
+            "c => Array.from(c.getContext('2d').getImageData(0,0,120,120).data)"
+        )
+        assert np.std(pixels) > 10
+    opened.assert_quiet()
+
+
+def test_a_printed_page_keeps_shapes_and_its_notice(reported, open_page, tmp_path):
+    opened = open_page(reported / "report.html")
+    opened.page.wait_for_selector("#viewer[data-places]", state="attached")
+    opened.page.pdf(path=tmp_path / "page.pdf", format="A4")
+    document = pytest.importorskip("pypdfium2").PdfDocument(tmp_path / "page.pdf")
+    texts = [page.get_textpage().get_text_range() for page in document]
+    assert len(texts) <= 4
+    assert [RESEARCH_USE_ONLY in text for text in texts] == [True] * len(texts)
+    opened.page.emulate_media(media="print")
+    ratios = opened.page.evaluate(
+        """() => [...document.querySelectorAll("[data-plane] canvas, .small-views canvas")].map(
+          c => c.clientWidth / c.clientHeight / (c.dataset.small ? 1 :
+            getComputedStyle(c.closest(".panel")).getPropertyValue("--ratio")))"""
+    )
+    assert ratios == pytest.approx([1] * len(ratios), rel=0.02)
+    assert (
+        opened.page.locator("canvas.volume").evaluate("c => getComputedStyle(c).objectFit")
+        == "contain"
+    )
+
+
+def test_a_report_of_several_nets_shows_where_they_disagree(open_page, tmp_path):
+    report = oblique_report()
+    heat, grid = report.heat, report.scan
+    spread = HeatMap(np.abs(heat.values[::-1]) + np.float32(0.1), heat.cells)
+    net = {"probability": 0.2, "logit": -1.0, "threshold": 0.5, "verdict": "passed"}
+    net |= {"seen_in_training": False}
+    nets = [net | {"name": ODD}, net | {"name": "b", "probability": 0.3, "seen_in_training": True}]
+    several = {"nets": nets, "probability_sd": 0.0707, "tta": "flips", "seen_in_training": True}
+    report = replace(
+        report,
+        prediction={**report.prediction, **several},
+        spread=spread,
+        fitted_on=[(42, 21), (50, 20)],
+    )
+    write_page(tmp_path / "report.html", scan_page(report))
+    opened = open_page(tmp_path / "report.html")
+    opened.page.wait_for_selector("#viewer[data-drawn]")
+    text = opened.page.locator("main").text_content()
+    assert "probabilities from 0.200 to 0.300, standard deviation 0.071" in text
+    assert "Mean of 2 nets, each calibrated" in text
+    assert "on 42 to 50 scans" in text
+    assert "in a net's training or validation set" in text
+    assert opened.page.locator(".nets tbody th").all_text_contents() == [ODD, "b"]
+
+    opened.page.locator("#against").check()
+    places = np.argwhere(np.ones(grid.shape))[::37].tolist()
+    values_of = "all => all.map(i => lungcamScan.scan.heatAt(i))"
+    for ticked, shown in ((True, spread), (False, heat)):
+        opened.page.locator("#spread").set_checked(ticked)
+        opened.wait_for_drawing()
+        on = shown.on(grid)[tuple(np.transpose(places))]
+        values = np.array(opened.page.evaluate(values_of, places))
+        assert np.abs(values - on).max() < 1e-4 * np.abs(on).max()
+        assert opened.page.locator("#here").text_content().count("disagreement") == int(ticked)
+        assert (opened.page.locator("#bar-low").text_content() == "0") == ticked
+        # no sides, and so no words of a signed bar
+        words = opened.page.locator(".scale > div:first-child").inner_text().split()
+        assert words == (["disagreement"] if ticked else ["against", "for"])
     opened.assert_quiet()
 
 

@@ -124,7 +124,7 @@ def test_a_scan_gets_a_risk_and_a_map_for_each_year(workplace, risky):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("task=survival",), "task=survival: choose malignancy or risk."),
+        (("task=survival",), "task=survival: choose malignancy, risk, classes, number."),
         (("task=risk", "data.n=16", "data.matrix=64"), "task=risk: no sample has a time to event"),
     ],
 )

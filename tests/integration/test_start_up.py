@@ -33,6 +33,13 @@ TRAINING = (
     *("pytorch_lightning", "lightning_fabric", "torchmetrics", "tensorboard", "torch._dynamo"),
     *("pandas", "matplotlib", "monai", "skimage", "sklearn"),
 )
+# pydicom loads them if other tools have brought them along, and lungcam does without
+BROUGHT_ALONG = ("requests", "urllib3", "charset_normalizer", "idna", "certifi")
+
+
+def count(loaded: set[str]) -> int:
+    """Return the number of modules, without what depends on the other tools of a machine."""
+    return sum(name.partition(".")[0] not in BROUGHT_ALONG for name in loaded)
 
 
 def modules(folder: Path, name: str, *arguments: object, code: int = 0) -> set[str]:
@@ -69,7 +76,7 @@ def among(loaded: set[str], packages: tuple[str, ...]) -> list[str]:
 def test_help_is_light(tmp_path, arguments):
     loaded = modules(tmp_path, *arguments)
     assert among(loaded, SLOW) == []
-    assert len(loaded) < 500
+    assert count(loaded) < 500
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,8 @@ def test_help_is_light(tmp_path, arguments):
         ("infer.py", "ckpt=gone", "scan=gone"),
         ("infer.py", "render.view=front", "ckpt=gone", "scan=gone"),
         ("lungcam", "chekc", "."),
+        ("lungcam", "train", "modle=small3d"),
+        ("lungcam", "infer", "reprot=true"),
         ("lungcam", "check", "gone"),
         ("lungcam", "check", ".", "mask=none"),
         ("lungcam", "check", "data=lidc", "data.root=gone"),
@@ -105,7 +114,7 @@ def test_bad_input_is_refused_before_anything_slow_is_loaded(tmp_path, arguments
     (tmp_path / "weights").write_bytes(EMPTY_ARCHIVE)
     loaded = modules(tmp_path, *arguments, code=2)
     assert among(loaded, SLOW) == []
-    assert len(loaded) < 500
+    assert count(loaded) < 500
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,7 @@ def test_bad_input_is_refused_before_torch_is_loaded(tmp_path, arguments):
     (tmp_path / "table.csv").write_text("image\n")
     loaded = modules(tmp_path, *arguments, code=2)
     assert among(loaded, (*TRAINING, "torch", "torchio", "vtkmodules")) == []
-    assert len(loaded) < 1000
+    assert count(loaded) < 1000
 
 
 def test_inference_loads_nothing_of_training(workplace, trained):
@@ -140,7 +149,7 @@ def test_inference_loads_nothing_of_training(workplace, trained):
     )
     assert (workplace / "light" / scan.name.partition(".")[0] / "render.png").is_file()
     assert among(loaded, TRAINING) == []
-    assert len(loaded) < 2300
+    assert count(loaded) < 2300
 
 
 def test_inference_loads_what_an_option_needs(workplace, trained):
@@ -154,14 +163,14 @@ def test_a_check_of_scans_loads_nothing_of_training(workplace, trained):
     scan = next(workplace.glob("outputs/cache/phantoms/*/phantom-0000.nii.gz"))
     loaded = modules(workplace, "lungcam", "check", scan)
     assert among(loaded, (*TRAINING, "vtkmodules")) == []
-    assert len(loaded) < 2100
+    assert count(loaded) < 2100
 
 
 def test_a_training_loads_what_it_uses(workplace, trained):
     loaded = modules(workplace, "train.py", "model=small3d", *TINY, "hydra.run.dir=light_run")
     assert {"pytorch_lightning", "tensorboard", "vtkmodules"} <= loaded
     assert among(loaded, ("monai", "skimage", "sklearn", "pandas", "highdicom", "optuna")) == []
-    assert len(loaded) < 4800
+    assert count(loaded) < 4800
 
 
 @pytest.mark.parametrize(
@@ -180,4 +189,4 @@ def test_processes_that_work_ahead_load_what_they_use(module, ceiling):
     )
     loaded = set(done.stdout.split())
     assert among(loaded, (*TRAINING, "vtkmodules", "hydra.main")) == []
-    assert len(loaded) < ceiling
+    assert count(loaded) < ceiling

@@ -22,7 +22,7 @@ def test_the_run_folder_has_all_files_that_users_rely_on(trained):
         "splits.csv",
         "samples.csv",
         "quality.csv",
-        "masks.png",
+        "masks.html",
         "predictions.csv",
         "metrics.json",
         *(
@@ -59,7 +59,7 @@ def test_localisation_of_the_maps_is_measured(trained):
     figures = localisation["sizes"]["all"]
     assert (localisation["n_images"], figures["n"], figures["peak_in_mask"]["n"]) == (4, 2, 2)
     assert set(figures["distance_mm"]["baselines"]) == {
-        *("random", "center", "brightest", "untrained")
+        *("random", "center", "brightest", "blob", "untrained")
     }
     assert figures["peak_within_radius_5mm"]["value"] == metrics["peak_share"]
     assert 0 <= figures["froc"]["cpm"] <= 1
@@ -82,7 +82,7 @@ def test_every_sample_has_one_split_and_predictions_agree_with_it(trained):
     assert {(r["sample_id"], r["split"]) for r in predictions} == expected
     checkpoint = torch.load(trained.folder / "checkpoints" / "best.ckpt", weights_only=True)
     calibration = checkpoint["lungcam"]["calibration"]
-    assert set(calibration) == {"slope", "intercept", "rule", "n", "n_positive"}
+    assert set(calibration) == {"slope", "intercept", "applied", "rule", "n", "n_positive"}
     assert calibration["n"] == sum(row["split"] == "val" for row in predictions)
     assert calibration["slope"] > 0
     for row in predictions:
@@ -115,7 +115,8 @@ def test_the_end_of_a_run_prints_a_summary(trained):
         "95 % interval",
         "diameter alone",
         "net less baseline",
-        "calibration: probabilities are off by",
+        "calibration: ",
+        "on average (ECE)",
         "random point in the lungs",
         "heatmap.nii.gz",
         "run folder",

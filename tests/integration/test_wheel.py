@@ -68,7 +68,7 @@ def test_the_wheel_holds_the_assets_of_reports(installed):
     assets = Path("lungcam", "report", "assets")
     packed = {file.name for file in (installed.folder / assets).iterdir()}
     assert packed == {file.name for file in (ROOT / assets).iterdir()}
-    code = "from lungcam.report.page import asset; print(asset('scan.html')[:15])"
+    code = "from lungcam.report.page import asset; print(asset('frame.html')[:15])"
     assert installed.run("python", "-c", code, cwd=installed.folder).stdout == "<!doctype html>\n"
 
 
@@ -101,18 +101,34 @@ def test_a_refusal_names_the_command_that_was_run(installed, tmp_path):
     assert "`lungcam-train --help`" in done.stderr
     # the command that messages name
     code = "from lungcam.runtime.versions import TRAIN_COMMAND; print(TRAIN_COMMAND)"
-    assert installed.run("python", "-c", code, cwd=tmp_path).stdout == "lungcam-train\n"
+    assert installed.run("python", "-c", code, cwd=tmp_path).stdout == "lungcam train\n"
+
+
+def test_one_command_runs_all_others(installed, tmp_path):
+    done = installed.run("lungcam", "--version", cwd=tmp_path)
+    assert done.stdout.startswith("lungcam "), done.stderr
+    done = installed.run("lungcam", "train", "modle=lungs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "Did you mean model? `lungcam train --help` lists the groups, `--cfg job` the keys.\n"
+    )
+    for command in ("train", "infer"):
+        texts = [
+            installed.run(*program, "--help", cwd=tmp_path).stdout
+            for program in (("lungcam", command), (f"lungcam-{command}",))
+        ]
+        assert texts[0] == texts[1]
 
 
 def test_a_sweep_over_an_own_experiment_then_infer(installed, workplace, trained):
     # the workplace holds phantoms, and no checkout
-    mine = workplace / "mine" / "experiment"
+    mine = workplace / "narrow_nets" / "experiment"
     mine.mkdir(parents=True)
     (mine / "narrow.yaml").write_text("# @package _global_\nmodel:\n  channels: [4, 8, 8]\n")
     done = installed.run(
         "lungcam-train",
         "-m",
-        "--config-dir=mine",
+        "--config-dir=narrow_nets",
         "experiment=narrow",
         "model.hidden=[8,8],[16,8]",
         *TINY,
@@ -130,3 +146,19 @@ def test_a_sweep_over_an_own_experiment_then_infer(installed, workplace, trained
     done = installed.run("lungcam-infer", *chosen, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert (workplace / "inferred" / "phantom-0000" / "heatmap.nii.gz").is_file()
+
+
+def test_the_wheel_trains_and_applies_a_net_that_lies_where_the_user_stands(installed, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from lungcam.nets import Small3D\nclass Net(Small3D):\n    pass\n"
+    )
+    own = ("model=own", "model._target_=mine.Net", "explain.layer=conv3")
+    done = installed.run("lungcam-train", *own, *TINY, "hydra.run.dir=run", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scan = next((tmp_path / "outputs" / "cache" / "phantoms").rglob("phantom-*.nii.gz"))
+    given = ("ckpt=run", f"scan={scan}", "picture=false")
+    refused = installed.run("lungcam-infer", *given, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "add plugins=[...]" in refused.stderr
+    done = installed.run("lungcam-infer", *given, "plugins=[mine]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """Fixtures that unit tests of several packages share."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from lungcam.config import instantiate, plugins
 from lungcam.config.schema import register_schemas
 from lungcam.runtime.versions import CONFIG_FOLDER
 
@@ -61,3 +63,20 @@ def composer(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         yield make
     HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty folder, in which the user stands, with a state folder of its own."""
+    modules = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.setattr(instantiate, "_distrusted", set())
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    plugins.code_hash.cache_clear()
+    yield tmp_path
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+    plugins.code_hash.cache_clear()

@@ -16,7 +16,7 @@ from lungcam.runtime.atomic import atomic_write
 from lungcam.runtime.garbage import garbage_collection_paused
 
 # to be raised whenever the meaning of a line changes
-VERSION = 2
+VERSION = 3
 
 # by path below the root: the folder's mtime_ns when it was read, and its contents
 Index = dict[str, tuple[int, Folder]]

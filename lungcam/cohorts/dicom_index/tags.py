@@ -10,7 +10,15 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_partial
 
-from lungcam.scans.dicom_header import DamagedHeader, starts_like_dicom
+from lungcam.cohorts.identifiers import NOBODY, identifier
+from lungcam.scans.deflated import inflated_head
+from lungcam.scans.dicom_header import (
+    FIRST_BYTES,
+    DamagedHeader,
+    is_directory,
+    starts_like_dicom,
+    valid_uid,
+)
 
 # PatientID, StudyDate and the time point are converted at once to a research number and a screening
 # year; no other tag about a person is read
@@ -29,7 +37,7 @@ NAMES = (
 )
 TAGS = {name: tag_for_keyword(name) for name in NAMES}
 LAST = max(TAGS.values())
-UID = re.compile(r"[0-9.]{1,64}")
+UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # StudyDate is fictitious in NLST: these years mean the screens T0, T1 and T2
 YEARS = {"1999": 0, "2000": 1, "2001": 2}
 TIME_POINTS = {"T0": 0, "T1": 1, "T2": 2}
@@ -86,12 +94,13 @@ def read_image(file: Path) -> Image | None:
         DamagedHeader: The header is damaged or names no series.
     """
     with file.open("rb") as stream:
-        if not starts_like_dicom(stream.read(132)):
+        start = stream.read(FIRST_BYTES)
+        if not starts_like_dicom(start) or is_directory(file, start):
             return None
         stream.seek(0)
         try:
             dataset = read_partial(
-                stream,
+                inflated_head(stream) or stream,
                 stop_when=lambda tag, vr, length: tag > LAST,
                 force=True,
                 specific_tags=list(TAGS.values()),
@@ -108,16 +117,17 @@ def read_image(file: Path) -> Image | None:
         # pydicom raises nearly any exception for a damaged file
         except Exception as error:
             raise DamagedHeader(str(file)) from error
-    if not UID.fullmatch(raw.get("SeriesInstanceUID", "")):
+    raw |= {name: valid_uid(raw.get(name, "")) for name in UIDS}
+    if not raw["SeriesInstanceUID"]:
         raise DamagedHeader(str(file))
     tags = _tags({name: raw.get(name, "") for name in NAMES})
-    return Image(tags, raw.get("SOPInstanceUID", ""), _integer(raw.get("InstanceNumber", "")))
+    return Image(tags, raw["SOPInstanceUID"], _integer(raw.get("InstanceNumber", "")))
 
 
 def _tags(raw: dict[str, str]) -> Tags:
-    study = raw["StudyInstanceUID"] if UID.fullmatch(raw["StudyInstanceUID"]) else ""
+    study, person = raw["StudyInstanceUID"], identifier(raw["PatientID"], nobody=NOBODY) or ""
     year, disagree = screening_year(raw["StudyDate"], raw["ClinicalTrialTimePointID"])
-    patient = research_number(raw["PatientID"], study or raw["SeriesInstanceUID"], timepoint=year)
+    patient = research_number(person, study or raw["SeriesInstanceUID"], timepoint=year)
     nlst = NLST.fullmatch(patient) is not None
     return Tags(
         patient_id=patient,
@@ -128,7 +138,7 @@ def _tags(raw: dict[str, str]) -> Tags:
         thickness_mm=_positive(raw["SliceThickness"]),
         kernel=raw["ConvolutionKernel"],
         timepoint=year if nlst else None,
-        nameless=not raw["PatientID"],
+        nameless=not person,
         disagree=disagree and nlst,
     )
 

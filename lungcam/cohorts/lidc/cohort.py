@@ -86,7 +86,9 @@ def lidc_cohort(
             f"{' '.join(counts)}"
         )
     sentence = rule.sentence if unit == "nodule" else rule.scan_sentence
-    return Cohort(samples, f"LIDC-IDRI, {sentence}", [*notes, *index.notes, *counts])
+    return Cohort(
+        samples, f"LIDC-IDRI, {sentence}", [*notes, *index.notes, *counts], name="LIDC-IDRI"
+    )
 
 
 def _feature_names(features: str | Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from lungcam.cohorts.lidc.xml import CT, XRAY, DamagedXml, ForeignXml, parse_rea
 from lungcam.errors import InputError
 from lungcam.runtime.atomic import write_text
 from lungcam.runtime.garbage import garbage_collection_paused
+from lungcam.scans.walk import walk
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz")
 # the largest file of the collection has 2.2 MB
@@ -131,11 +132,10 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes | None]]:
 
 def _xml_files(folder: Path) -> Iterator[Path]:
     """Yield the XML files below a folder, sorted, without hidden ones."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
+    for parent, _, names in walk(folder):
+        for name in names:
             if name.lower().endswith(".xml") and not name.startswith("."):
-                yield Path(parent, name)
+                yield parent / name
 
 
 def _bytes(file: Path) -> bytes | None:

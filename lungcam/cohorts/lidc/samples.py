@@ -137,6 +137,7 @@ def _sample(
         center_mm=lesion.center_mm if lesion else None,
         diameter_mm=lesion.diameter_mm if lesion else None if scan.lesions else 0.0,
         lesion_mask=options.cache / lesion.mask if lesion and lesion.mask else None,
+        lesion_checked=True,
         features=_features(lesion, options) if lesion else {},
     )
 

@@ -96,7 +96,7 @@ def luna16_cohort(
     )
     notes = [*folder.notes, *annotations.notes, *_missing_scans(folder, annotations)]
     notes += [*cohort.notes, NO_PATIENTS, PART_OF_LIDC]
-    return Cohort(samples, f"LUNA16, {cohort.label_rule}", notes)
+    return Cohort(samples, f"LUNA16, {cohort.label_rule}", notes, name="LUNA16")
 
 
 def _rule(unit: str, rule: str | None, *, xml: Path | None) -> str:

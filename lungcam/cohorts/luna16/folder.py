@@ -1,6 +1,5 @@
 """A copy of LUNA16 on disk: its scans with their folds, and its tables."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -17,10 +16,12 @@ from lungcam.grid import LPS_TO_RAS, Grid
 from lungcam.scans.itk_formats import (
     EXPORT_AGAIN,
     METAIMAGE_TYPES,
+    is_true,
     metaimage_affine,
     parse_numbers,
     read_fields,
 )
+from lungcam.scans.walk import walk
 
 TABLES = ("annotations.csv", "annotations_excluded.csv", "candidates_V2.csv", "candidates.csv")
 SUBSET = re.compile(r"subset([0-9])", re.IGNORECASE)
@@ -161,12 +162,11 @@ def _find_files(root: Path) -> tuple[list[tuple[int | None, Path]], dict[str, Pa
     files: list[tuple[int | None, Path]] = []
     tables: dict[str, tuple[int, Path]] = {}
     table_names = {name.lower(): name for name in TABLES}
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.lower().startswith(MASKS))
-        parent = Path(folder)
+    for parent, folders, names in walk(root):
+        folders[:] = [name for name in folders if not name.lower().startswith(MASKS)]
         parts = parent.relative_to(root).parts
         fold = _fold((root.resolve().name, *parts))
-        for name in sorted(names):
+        for name in names:
             table = table_names.get(name.lower())
             if table and (table not in tables or tables[table][0] > len(parts)):
                 tables[table] = len(parts), parent / name
@@ -222,7 +222,7 @@ def read_complete_grid(file: Path) -> Grid:
             f"{file}: the file of the voxels, {target}, is missing next to it; copy it too."
         ) from error
     itemsize = np.dtype(METAIMAGE_TYPES.get(fields.get("elementtype", ""), "u1")).itemsize
-    compressed = fields.get("compresseddata", "").lower() == "true"
+    compressed = is_true(fields.get("compresseddata"))
     if size < (1 if compressed else itemsize * np.prod(grid.shape, dtype=float)):
         raise InputError(f"{file}: the file of the voxels, {target}, is cut short; {EXPORT_AGAIN}.")
     return grid

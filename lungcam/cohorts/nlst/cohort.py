@@ -95,7 +95,7 @@ def nlst_cohort(
     if annotated:
         samples, nodule_notes = with_annotated(samples, annotated)
         notes += nodule_notes
-    return Cohort(samples, label_rule.sentence, notes)
+    return Cohort(samples, label_rule.sentence, notes, name="NLST")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lungcam.cohorts.csv_rows import Row, read_rows
@@ -234,7 +234,7 @@ def _rows(
         pid = re.sub(r"\.0*$", "", row.text(column))
         if pid in pids:
             values = {name: row.text(in_file) for name, in_file in names.items()}
-            yield pid, Row(row.file, row.number, values)
+            yield pid, replace(row, values=values)
 
 
 def _differ(row: Row, other: Row) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lungcam.config.suggestions import did_you_mean
 from lungcam.errors import InputError
 
 # default columns by field; the first that a table has is used
@@ -16,9 +17,14 @@ DEFAULT_COLUMNS: dict[str, tuple[str | tuple[str, str, str], ...]] = {
     "center": (("coordX", "coordY", "coordZ"),),
     "diameter_mm": ("diameter_mm",),
     "mask": ("mask",),
+    "segment": ("segment", "roi"),
+    "lungs_mask": ("lungs_mask",),
+    "lungs_segment": ("lungs_segment",),
+    "scan_time": ("scan_time",),
     "fold": ("fold",),
     "time_days": ("time_days",),
     "event": ("event",),
+    "number": ("number",),
 }
 # fields that identify a scan: the default column is used if the user's is missing
 IDENTIFIERS = ("image", "sample_id", "patient_id", "study_uid", "series_uid")
@@ -52,6 +58,7 @@ def choose_columns(
         if field not in DEFAULT_COLUMNS:
             raise InputError(
                 f"data.columns.{field}: no such name; it takes {', '.join(DEFAULT_COLUMNS)}."
+                f"{did_you_mean(field, DEFAULT_COLUMNS)}"
             )
     chosen: Columns = {}
     for field, defaults in DEFAULT_COLUMNS.items():
@@ -67,14 +74,19 @@ def choose_columns(
         elif lenient:
             chosen[field] = fallback if field in IDENTIFIERS else None
         else:
+            names = [column] if isinstance(column, str) else column
+            missing = next(name for name in names if name not in header)
             raise InputError(
-                f"{file}: there is no column {column} (data.columns.{field}); it has "
-                f"{', '.join(header)}."
+                f"{file}: there is no column {missing} (data.columns.{field}); it has "
+                f"{', '.join(header)}.{did_you_mean(missing, header)}"
             )
     if chosen["image"] is None:
+        usual = columns.get("image") or "image"
+        # infer.py has no such key: it takes the columns of the training
+        remedy = f"call it {usual}" if lenient else "name yours by data.columns.image"
         raise InputError(
-            f"{file}: there is no column `image` with each scan's path; add one, or name yours by "
-            "data.columns.image."
+            f"{file}: there is no column `image` with each scan's path; add one, or {remedy}."
+            f"{did_you_mean('image', header)}"
         )
     return chosen
 

@@ -25,6 +25,16 @@ COLUMNS = (
     "time_days",
     "event",
 )
+# column of the numbers of `task=number`
+NUMBER = "number"
+# columns that are written where any sample has a value, with the sample's field
+OPTIONAL = {
+    "segment": "lesion_segment",
+    "lungs_mask": "lungs_mask",
+    "lungs_segment": "lungs_segment",
+    "scan_time": "time",
+    NUMBER: "number",
+}
 
 
 def write_samples(file: Path, samples: Sequence[Sample], *, label_rule: str) -> None:
@@ -38,14 +48,21 @@ def write_samples(file: Path, samples: Sequence[Sample], *, label_rule: str) -> 
         label_rule: Rule of the labels, written in each row, so that tables can be concatenated.
     """
     # without features that have the name of a column
-    features = sorted({name for sample in samples for name in sample.features} - set(COLUMNS))
+    names = {name for sample in samples for name in sample.features}
+    features = sorted(names - {*COLUMNS, *OPTIONAL})
+    optional = [
+        column
+        for column, name in OPTIONAL.items()
+        if any(getattr(sample, name) is not None for sample in samples)
+    ]
     folder = file.resolve().parent
     write_table(
         file,
-        [*COLUMNS, *features],
+        [*COLUMNS, *optional, *features],
         rows=(
             _row(sample, folder)
             | {"label_rule": label_rule}
+            | {column: _optional(sample, column, folder=folder) for column in optional}
             | {name: sample.features.get(name) for name in features}
             for sample in samples
         ),
@@ -71,6 +88,11 @@ def _row(sample: Sample, folder: Path) -> dict[str, object]:
         "time_days": sample.time_days,
         "event": None if sample.event is None else int(sample.event),
     }
+
+
+def _optional(sample: Sample, column: str, *, folder: Path) -> object:
+    value = getattr(sample, OPTIONAL[column])
+    return _relative(value, folder) if isinstance(value, Path) else value
 
 
 def _relative(path: Path, folder: Path) -> str:

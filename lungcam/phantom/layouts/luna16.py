@@ -85,7 +85,7 @@ def write_metaimage(
     """Write a volume as a .mhd header with a .raw or, compressed, .zraw file; the header last.
 
     Args:
-        file: Path with the suffix .mhd.
+        file: Path with the suffix .mhd, or .mha to write header and voxels into one file.
         volume: int16 or uint8, shape `(W, H, D)`.
         affine: Affine `(4, 4)` from voxel index to LPS mm, its axes at right angles.
         compressed: True to compress the voxels.
@@ -97,8 +97,10 @@ def write_metaimage(
     if compressed:
         content = zlib.compress(content, 2)
         size = f"CompressedDataSize = {len(content)}\n"
-    with atomic_write(raw) as temporary:
-        temporary.write_bytes(content)
+    local = file.suffix == ".mha"
+    if not local:
+        with atomic_write(raw) as temporary:
+            temporary.write_bytes(content)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     # the directions of the axes, one after the other
     matrix = (affine[:3, :3] / spacing).T
@@ -118,9 +120,10 @@ def write_metaimage(
         f"ElementSpacing = {_numbers(spacing)}\n"
         f"DimSize = {' '.join(map(str, volume.shape))}\n"
         f"ElementType = {TYPES[volume.dtype]}\n"
-        f"ElementDataFile = {raw.name}\n"
+        f"ElementDataFile = {'LOCAL' if local else raw.name}\n"
     )
-    write_text(file, header)
+    with atomic_write(file) as temporary:
+        temporary.write_bytes(header.encode() + (content if local else b""))
 
 
 def _rows(

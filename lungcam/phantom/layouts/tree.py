@@ -16,6 +16,7 @@ from lungcam.phantom.cohort import cohort_key, phantom_kinds, phantom_seed
 from lungcam.phantom.layouts.layout import Layout, Subject
 from lungcam.phantom.layouts.lidc import LIDC
 from lungcam.phantom.layouts.luna16 import LUNA16
+from lungcam.phantom.layouts.luna25 import LUNA25
 from lungcam.phantom.layouts.nlst import NLST
 from lungcam.phantom.layouts.nlst_followup import NLST_RISK
 from lungcam.phantom.phantom import check_settings
@@ -23,7 +24,13 @@ from lungcam.runtime.atomic import write_text
 from lungcam.runtime.parallel import run_all
 from lungcam.runtime.versions import TRAIN_COMMAND
 
-LAYOUTS = {"luna16": LUNA16, "lidc": LIDC, "nlst": NLST, "nlst_risk": NLST_RISK}
+LAYOUTS = {
+    "luna16": LUNA16,
+    "luna25": LUNA25,
+    "lidc": LIDC,
+    "nlst": NLST,
+    "nlst_risk": NLST_RISK,
+}
 # raise it whenever the same phantom is written in another way
 VERSION = 2
 # a record is written last: a phantom with a record is complete

@@ -37,12 +37,18 @@ const lungcamSlices = (() => {
       this.affine = data.affine;
       this.levels = levels;
       this.table = data.levels_hu;
-      this.heat = data.heat;
-      this.cells = cells;
+      this.colour = palette(data.colours);
       this.strides = [1, data.shape[0], data.shape[0] * data.shape[1]];
-      this.cellStrides = [1, this.heat.shape[0], this.heat.shape[0] * this.heat.shape[1]];
+      this.show(data.heat, cells);
+    }
+
+    /* Show another map: the heat-map, or where several nets disagree. */
+    show(heat, cells) {
+      this.heat = heat;
+      this.cells = cells;
+      this.cellStrides = [1, heat.shape[0], heat.shape[0] * heat.shape[1]];
       this.axes = [0, 1, 2].map((a) =>
-        between(data.shape[a], this.heat.shape[a], this.heat.start[a], this.heat.step[a]));
+        between(this.shape[a], heat.shape[a], heat.start[a], heat.step[a]));
     }
 
     world([i, j, k]) {
@@ -123,18 +129,29 @@ const lungcamSlices = (() => {
       const heat = settings.opacity > 0 ? this.heatPlane(plane, index) : null;
       const image = context.createImageData(U, V), pixels = image.data;
       const begin = index * this.strides[normal];
+      const share = (at) => {
+        const value = settings.against ? heat[at] : Math.max(0, heat[at]);
+        return this.heat.sign * value / this.heat.top;
+      };
       let offset = 0;
       for (let y = V - 1; y >= 0; y--) {
         for (let x = U - 1; x >= 0; x--) {
           const g = grey[this.levels[begin + x * su + y * sv]];
           let r = g, gr = g, b = g;
           if (heat) {
-            const value = settings.against ? heat[x + U * y] : Math.max(0, heat[x + U * y]);
-            const rgba = colour(this.heat.sign * value / this.heat.top);
-            const a = rgba[3] * settings.opacity;
-            r += a * (rgba[0] - g);
-            gr += a * (rgba[1] - g);
-            b += a * (rgba[2] - g);
+            const at = x + U * y, here = share(at);
+            let [red, green, blue, alpha] = this.colour(here);
+            if (settings.outline) {
+              // an edge runs where the share falls below a level from here to the next pixel
+              const next = [x > 0 ? at - 1 : at, x < U - 1 ? at + 1 : at, y > 0 ? at - U : at,
+                y < V - 1 ? at + U : at].map((other) => Math.abs(share(other)));
+              const lowest = Math.min(...next), size = Math.abs(here);
+              alpha = EDGES.some((edge) => size >= edge && lowest < edge) ? 1 : 0;
+            }
+            const a = alpha * settings.opacity;
+            r += a * (red - g);
+            gr += a * (green - g);
+            b += a * (blue - g);
           }
           pixels[offset] = r;
           pixels[offset + 1] = gr;
@@ -147,13 +164,11 @@ const lungcamSlices = (() => {
     }
   }
 
-  // share of the brightest value, red, green, blue
-  const FIRE = [[0, 110, 0, 30], [0.3, 190, 20, 20], [0.6, 245, 110, 15], [0.85, 255, 195, 40],
-    [1, 255, 245, 165]];
+  // share of the brightest value, red, green, blue: evidence against
   const COLD = [[0, 25, 20, 120], [0.3, 20, 70, 190], [0.6, 30, 140, 235], [0.85, 90, 205, 250],
     [1, 200, 245, 255]];
-  // nothing is drawn below FLOOR, because it would fog the picture
-  const FLOOR = 0.06, FULL = 0.55;
+  // shares of the brightest value at which outlines are drawn; heat is drawn from the first
+  const EDGES = [0.2, 0.5];
 
   function ramp(points, share) {
     let k = 1;
@@ -163,16 +178,16 @@ const lungcamSlices = (() => {
     return [1, 2, 3].map((i) => low[i] + t * (high[i] - low[i]));
   }
 
-  const COLOURS = Array.from({ length: 511 }, (_, i) => {
-    const share = (i - 255) / 255, size = Math.abs(share);
-    const alpha = Math.max(0, Math.min(1, (size - FLOOR) / (FULL - FLOOR)));
-    return [...ramp(share < 0 ? COLD : FIRE, size), alpha];
-  });
-
-  /* Colour and opacity (0 to 1) of a share of the brightest value, -1 to 1. */
-  function colour(share) {
-    return COLOURS[Math.max(0, Math.min(510, Math.round(share * 255) + 255))];
+  /* Function of a share of the brightest value, -1 to 1, that returns its colour and opacity.
+     The table is that of pictures: 256 rows of red, green, blue and opacity, 0 to 1. */
+  function palette(table) {
+    const rows = Array.from({ length: 511 }, (_, i) => {
+      const size = Math.abs(i - 255), [red, green, blue, alpha] = table[size];
+      const warm = [red, green, blue].map((x) => 255 * x);
+      return [...(i < 255 ? ramp(COLD, size / 255) : warm), alpha];
+    });
+    return (share) => rows[Math.max(0, Math.min(510, Math.round(share * 255) + 255))];
   }
 
-  return { PLANES, Scan, colour, unpackLevels, unpackHeat };
+  return { PLANES, Scan, unpackLevels, unpackHeat };
 })();

@@ -2,14 +2,16 @@
 
 /* Slices of a page: three planes with a common crosshair. */
 (() => {
-  const { PLANES, Scan, colour, unpackLevels, unpackHeat } = lungcamSlices;
+  const { PLANES, Scan, unpackLevels, unpackHeat } = lungcamSlices;
   const SVG = "http://www.w3.org/2000/svg";
   const AXES = ["x", "y", "z"];
   const find = (selector, within = document) => within.querySelector(selector);
   const data = JSON.parse(find("#scan-data").textContent);
   const viewer = find("#viewer");
-  const settings = { level: 0, width: 1, opacity: 0, against: true };
-  let scan, crosshair, pointed = null, waiting = false;
+  const settings = { level: 0, width: 1, opacity: 0, against: false, outline: false };
+  // lengths of scale bars, mm
+  const BARS = [100, 50, 20, 10, 5, 2, 1];
+  let scan, crosshair, ruler = null, pointed = null, waiting = false;
 
   const planes = Object.fromEntries(Object.keys(PLANES).map((name) => {
     const panel = find(`[data-plane=${name}]`);
@@ -25,13 +27,18 @@
     return (x < 0 ? "\u2212" : "+") + text.replace("-", "\u2212");
   };
 
+  const percent = (share) => `${(100 * share).toFixed(0)} %`.replace("-0 ", "0 ").replace("-", "\u2212");
+
   function position([x, y, z]) {
     return `RAS ${mm([x, y, z])} mm \u00b7 LPS ${mm([-x, -y, z])} mm`.replaceAll("-", "\u2212");
   }
 
   function values(index) {
     const hu = String(scan.hu(index)).replace("-", "\u2212");
-    return `${hu} HU (\u00b1${scan.huStep(index)}) \u00b7 heat ${signed(scan.heatAt(index))} logit`;
+    const name = scan.heat === data.spread ? "disagreement" : "heat";
+    const heat = scan.heatAt(index);
+    return `${hu} HU (\u00b1${scan.huStep(index)}) \u00b7 ${name} ${percent(heat / scan.heat.top)} ` +
+      `of the peak (${signed(heat)} ${data.heat.unit_name})`;
   }
 
   /* Draw everything once per frame, for any number of events. */
@@ -42,9 +49,16 @@
       waiting = false;
       for (const name of Object.keys(planes)) drawPlane(name);
       find("#here").textContent = `${position(scan.world(crosshair))} \u00b7 ${values(crosshair)}`;
+      find("#length").textContent = ruler
+        ? `${distance(ruler, crosshair).toFixed(1)} mm from RAS ${mm(scan.world(ruler))} to the crosshair`
+          .replaceAll("-", "\u2212") : "\u2013";
       drawBar();
       viewer.dataset.drawn = String(Number(viewer.dataset.drawn || 0) + 1);
     });
+  }
+
+  function distance(a, b) {
+    return Math.hypot(...a.map((x, axis) => (x - b[axis]) * data.spacing_mm[axis]));
   }
 
   function drawPlane(name) {
@@ -71,6 +85,11 @@
         shape(over, "line", { x1, y1, x2, y2, class: "cross" });
       }
     }
+    if (ruler) {
+      const x = (index) => data.shape[across] - 0.5 - index[across];
+      const y = (index) => data.shape[up] - 0.5 - index[up];
+      shape(over, "line", { x1: x(ruler), y1: y(ruler), x2: x(crosshair), y2: y(crosshair), class: "ruler" });
+    }
     for (const lesion of find("#outlines")?.checked ? data.lesions : []) {
       const off = (crosshair[normal] - lesion.index[normal]) * data.spacing_mm[normal];
       const radius = Math.sqrt(lesion.radius_mm ** 2 - off ** 2);
@@ -91,16 +110,26 @@
     parent.append(element);
   }
 
+  const signedBar = () => scan.heat.both && settings.against;
+
   /* Draw the colour bar over grey, with the opacity of the heat-map. */
   function drawBar() {
     const canvas = find("#bar"), context = canvas.getContext("2d");
-    const low = data.heat.both ? -1 : 0;
+    const low = signedBar() ? -1 : 0;
     for (let x = 0; x < canvas.width; x++) {
       const share = low + (1 - low) * x / (canvas.width - 1);
-      const rgba = colour(share * data.heat.sign), a = rgba[3] * settings.opacity;
+      const rgba = scan.colour(share * scan.heat.sign), a = rgba[3] * settings.opacity;
       context.fillStyle = `rgb(${[0, 1, 2].map((i) => 96 + a * (rgba[i] - 96)).join(",")})`;
       context.fillRect(x, 0, 1, canvas.height);
     }
+    const { heat } = scan, both = signedBar(), spread = heat === data.spread;
+    // values beyond the bar are drawn like its ends
+    const below = heat.lowest < -heat.top * 1.001 ? "\u2264 " : "";
+    find("#word-low").textContent = both ? "against" : "";
+    find("#word-high").textContent = spread ? "disagreement" : heat.sign < 0 ? "against" : "for";
+    find("#bar-low").textContent = both ? `${below}\u2212100 %` : "0";
+    find("#bar-middle").textContent = both ? "0" : "";
+    find("#bar-high").textContent = `100 % = ${signed(heat.top).replace("+", "")} ${data.heat.unit_name}`;
   }
 
   function move(index) {
@@ -124,6 +153,12 @@
     return index;
   }
 
+  /* Return the longest bar of a third of the narrowest plane; the same in all. */
+  function barLength() {
+    const narrowest = Math.min(...data.shape.map((n, axis) => n * data.spacing_mm[axis]));
+    return BARS.find((length) => length <= narrowest / 2.5) || BARS[BARS.length - 1];
+  }
+
   function listen(name) {
     const { canvas, slider, stage, panel } = planes[name];
     const [normal, across, up] = PLANES[name];
@@ -131,12 +166,13 @@
     canvas.height = data.shape[up];
     const ratio = (data.shape[across] * data.spacing_mm[across]) /
       (data.shape[up] * data.spacing_mm[up]);
-    // a thin crop is centred in a less flat frame
-    const frame = Math.max(0.6, Math.min(1.7, ratio));
-    panel.style.setProperty("--ratio", frame.toFixed(4));
-    const fit = find(".fit", panel);
-    fit.style.width = `${(100 * Math.min(1, ratio / frame)).toFixed(2)}%`;
-    fit.style.height = `${(100 * Math.min(1, frame / ratio)).toFixed(2)}%`;
+    // widths in proportion to lengths in mm give all planes one scale
+    panel.style.setProperty("--mm", data.shape[across] * data.spacing_mm[across]);
+    panel.style.setProperty("--ratio", ratio.toFixed(5));
+    const bar = find(".scale-bar", panel), length = barLength();
+    bar.style.width = `${100 * length / (data.shape[across] * data.spacing_mm[across])}%`;
+    bar.append(`${length} mm`);
+    bar.hidden = false;
     planes[name].over.setAttribute("viewBox", `0 0 ${canvas.width} ${canvas.height}`);
     slider.max = data.shape[normal] - 1;
     slider.addEventListener("input", () => step(name, Number(slider.value) - crosshair[normal]));
@@ -182,6 +218,8 @@
       find(`#${name}`).value = value;
       find(`#${name}-value`).textContent = `${String(value).replace("-", "\u2212")} HU`;
     }
+    const text = `L ${level} W ${width}`.replace("-", "\u2212");
+    for (const { panel } of Object.values(planes)) find(".window-text", panel).textContent = text;
     for (const button of document.querySelectorAll("[data-level]")) {
       const same = Number(button.dataset.level) === level && Number(button.dataset.width) === width;
       button.setAttribute("aria-pressed", String(same));
@@ -196,7 +234,24 @@
     draw();
   }
 
+  /* Show the heat-map, or where the nets disagree, with its own colour bar. */
+  function showMap(heat, cells) {
+    scan.show(heat, cells);
+    viewer.dataset.map = heat === data.spread ? "spread" : "heat";
+    draw();
+  }
+
+  /* Let the style sheet give all planes one scale, with one, two or three of them in a row. */
+  function setScale() {
+    const [x, y] = data.shape.map((n, axis) => n * data.spacing_mm[axis]);
+    const style = find(".planes").style;
+    style.setProperty("--row1", Math.max(x, y));
+    style.setProperty("--row2", Math.max(2 * x, y));
+    style.setProperty("--row3", 2 * x + y);
+  }
+
   function control() {
+    setScale();
     for (const name of Object.keys(planes)) listen(name);
     for (const button of document.querySelectorAll("[data-level]")) {
       button.addEventListener("click", () =>
@@ -213,14 +268,27 @@
       settings.against = event.currentTarget.checked;
       draw();
     });
+    find("#outline").addEventListener("change", (event) => {
+      settings.outline = event.currentTarget.checked;
+      draw();
+    });
     for (const button of document.querySelectorAll("[data-index]")) {
-      button.addEventListener("click", () => move(JSON.parse(button.dataset.index)));
+      button.addEventListener("click", () => {
+        move(JSON.parse(button.dataset.index));
+        viewer.scrollIntoView({ block: "nearest" });
+      });
     }
+    find("#ruler").addEventListener("click", (event) => {
+      ruler = ruler ? null : [...crosshair];
+      event.currentTarget.setAttribute("aria-pressed", String(Boolean(ruler)));
+      draw();
+    });
     let hidden = 0;
     const keys = {
       l: () => find("#lung").click(),
       m: () => find("#mediastinum").click(),
       p: () => find("#peak")?.click(),
+      r: () => find("#ruler").click(),
       h: () => {
         const shown = Number(find("#opacity").value);
         setOpacity(shown ? 0 : hidden || 60);
@@ -233,23 +301,56 @@
     });
   }
 
+  /* Draw the small pictures of the places one by one, when the page has nothing else to do. */
+  async function drawPlaces() {
+    const small = document.createElement("canvas"), idle = () => new Promise((f) => setTimeout(f));
+    const context = small.getContext("2d", { willReadFrequently: true });
+    const look = { level: -600, width: 1500, opacity: 0.6, against: false, outline: false };
+    const list = find(".places"), half = list ? Number(list.dataset.fieldMm) / 2 : 0;
+    for (const place of document.querySelectorAll("[data-place]")) {
+      const index = JSON.parse(place.dataset.place);
+      for (const canvas of place.querySelectorAll("canvas")) {
+        await idle();
+        if (canvas.dataset.small !== "volume") drawPlace(canvas, small, context, index, half, look);
+        else await window.lungcamVolume?.(canvas, scan.world(index), half);
+      }
+      place.dataset.drawn = "true";
+    }
+  }
+
+  function drawPlace(canvas, whole, context, index, half, look) {
+    const plane = canvas.dataset.small, [normal, across, up] = PLANES[plane];
+    [whole.width, whole.height] = [data.shape[across], data.shape[up]];
+    scan.paint(context, plane, clamp(index[normal], normal), look);
+    const [w, h] = [half / data.spacing_mm[across], half / data.spacing_mm[up]];
+    const x = data.shape[across] - 0.5 - index[across], y = data.shape[up] - 0.5 - index[up];
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "#000";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(whole, x - w, y - h, 2 * w, 2 * h, 0, 0, canvas.width, canvas.height);
+  }
+
   async function open() {
     const [levels, cells] = await Promise.all([
       unpackLevels(find("#levels").textContent), unpackHeat(find("#cells").textContent)]);
+    const spread = data.spread ? await unpackHeat(find("#spread-cells").textContent) : null;
     // the packed text is not needed any more
     find("#levels").remove();
     find("#cells").remove();
+    find("#spread-cells")?.remove();
     scan = new Scan(data, levels, cells);
     crosshair = data.start.map(clamp);
-    // values beyond the bar are drawn like its ends
-    const below = data.heat.lowest < -data.heat.top * 1.001 ? "\u2264 " : "";
-    find("#bar-low").textContent = data.heat.both ? below + signed(-data.heat.top) : "0";
-    find("#bar-high").textContent = `${signed(data.heat.top)} logit`;
+    showMap(data.heat, cells);
+    find("#spread")?.addEventListener("change", (event) =>
+      event.currentTarget.checked ? showMap(data.spread, spread) : showMap(data.heat, cells));
     control();
     setOpacity(60);
     find("#lung").click();
     window.lungcamScan = { scan, crosshair: () => crosshair, move };
     find("#opening").hidden = true;
+    await drawPlaces();
+    viewer.dataset.places = "drawn";
   }
 
   open().catch((error) => {

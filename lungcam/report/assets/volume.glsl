@@ -8,6 +8,7 @@ uniform sampler2D tables;   // rows: lungs, heat (colour, opacity for 1 mm), fac
 uniform vec3 low, high;     // bounds of the visible box, mm
 uniform vec3 start, extent; // of the whole volume, mm
 uniform vec3 voxel;         // mm
+uniform vec3 centre;        // of the picture, mm
 uniform vec3 right, up, toward;
 uniform vec2 half_size;     // of the picture, mm
 uniform vec2 pixels;
@@ -23,7 +24,6 @@ float noise(vec2 p) { return fract(52.9829189 * fract(dot(p, vec2(0.06711056, 0.
 
 void main() {
     vec2 mm = (2.0 * gl_FragCoord.xy / pixels - 1.0) * half_size;
-    vec3 centre = start + 0.5 * extent;
     // far enough outside for any direction
     vec3 origin = centre + right * mm.x + up * mm.y + toward * length(extent);
     vec3 ray = -toward;

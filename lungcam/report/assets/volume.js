@@ -30,7 +30,11 @@
   const extent = data.shape.map((n, i) => n * data.spacing_mm[i]);
   const centre = start.map((mm, i) => mm + extent[i] / 2);
 
+  // a small picture of a place looks at it alone, through a ball of this radius around it
+  let place = null;
+
   function halfSize() {
+    if (place) return [place.radius, place.radius];
     // fits the widest view, so that the scale does not change when the volume turns
     const radius = Math.hypot(extent[0], extent[1]) / 2;
     const aspect = canvas.clientWidth / canvas.clientHeight || 1;
@@ -100,8 +104,17 @@
     const ratio = Math.min(window.devicePixelRatio || 1, 2) / (coarse ? scale : 1);
     canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
     canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
-    gl.viewport(0, 0, canvas.width, canvas.height);
     const camera = axes();
+    const elapsed = cast(camera, coarse);
+    if (coarse && elapsed > 1.5 * FRAME_MS) scale = Math.min(6, scale * 1.4);
+    else if (coarse && elapsed < FRAME_MS / 3) scale = Math.max(1, scale / 1.2);
+    annotate(camera);
+    root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
+  }
+
+  // cast the rays of a picture, and return the milliseconds that it took
+  function cast(camera, coarse) {
+    gl.viewport(0, 0, canvas.width, canvas.height);
     for (const name of ["right", "up", "toward"]) gl.uniform3fv(uniform(name), camera[name]);
     gl.uniform2fv(uniform("half_size"), halfSize());
     gl.uniform2f(uniform("pixels"), canvas.width, canvas.height);
@@ -113,16 +126,38 @@
     low[0] += state.cuts[0] * extent[0];
     high[1] -= state.cuts[1] * extent[1];
     high[2] -= state.cuts[2] * extent[2];
+    if (place) {
+      for (const axis of [0, 1, 2]) {
+        low[axis] = Math.max(start[axis], place.center_mm[axis] - place.radius);
+        high[axis] = Math.min(start[axis] + extent[axis], place.center_mm[axis] + place.radius);
+      }
+    }
+    gl.uniform3fv(uniform("centre"), place ? place.center_mm : centre);
     gl.uniform3fv(uniform("low"), low);
     gl.uniform3fv(uniform("high"), high);
     const before = performance.now();
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits for the drawing
-    const elapsed = performance.now() - before;
-    if (coarse && elapsed > 1.5 * FRAME_MS) scale = Math.min(6, scale * 1.4);
-    else if (coarse && elapsed < FRAME_MS / 3) scale = Math.max(1, scale / 1.2);
-    annotate(camera);
-    root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
+    return performance.now() - before;
+  }
+
+  /* Draw a small picture of a place into another canvas. */
+  function drawSmall(target, world_mm, radius) {
+    if (!gl) return;
+    const seen = { ...state };
+    // the volume lies in millimetres from the scan's first voxel, along its axes
+    place = { center_mm: fromWorld(world_mm), radius };
+    [state.azimuth, state.elevation] = [20, 15];
+    [canvas.width, canvas.height] = [target.width, target.height];
+    cast(axes(), false);
+    target.getContext("2d").drawImage(canvas, 0, 0);
+    place = null;
+    Object.assign(state, seen);
+    change();
+  }
+
+  function fromWorld(point) {
+    return data.from_world.map((row) => row[0] * point[0] + row[1] * point[1] + row[2] * point[2] + row[3]);
   }
 
   // draw letters at the ends of the patient's axes, rings around nodules and a scale bar
@@ -251,7 +286,11 @@
   }
 
   root.lungcam = { state, project, change };
-  begin().catch((error) => {
+  // the slices wait for the volume before its small pictures are drawn
+  const begun = begin();
+  window.lungcamVolume = (target, world_mm, radius) =>
+    begun.then(() => drawSmall(target, world_mm, radius), () => undefined);
+  begun.catch((error) => {
     gl = undefined;
     showMessage(`The 3D view could not be drawn: ${error.message}`);
   });

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from lungcam.cli.app import quote_paths
+from lungcam.config.paths import expand
 from lungcam.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +51,8 @@ def test_a_path_arrives_as_typed(typed):
         return  # no path; see below
     if typed == "???":
         return  # OmegaConf's marker of a missing value
-    assert received(typed) == typed
+    home = str(expand(typed)) if typed[0] == "~" else typed
+    assert received(typed) == home
 
 
 @pytest.mark.parametrize("typed", ["'a b'", '"a b"'])
@@ -123,6 +125,15 @@ def test_an_input_error_is_one_line_and_exit_code_2(tmp_path):
     done = run_script(tmp_path, raising("InputError('scan.nii: broken;\\n copy it again.')"))
     assert done.returncode == 2
     assert done.stderr == "lungcam: scan.nii: broken; copy it again.\n"
+
+
+def test_a_message_does_not_stand_in_the_line_of_a_progress_bar(tmp_path):
+    bar = "from tqdm import tqdm\nfor bar in (tqdm(range(3), file=stream) for stream in STREAMS):\n"
+    body = bar.replace("STREAMS", "(sys.stdout, sys.stderr)") + "    next(iter(bar))\n"
+    done = run_script(tmp_path, body + raising("InputError('scan.nii: broken.')"))
+    assert done.returncode == 2
+    assert done.stdout.endswith("\n")
+    assert done.stderr.splitlines()[-1] == "lungcam: scan.nii: broken."
 
 
 @pytest.mark.parametrize("error", ["ValueError('ours')", "KeyError('ours')", "OSError('ours')"])

@@ -1,4 +1,4 @@
-"""Commands of `python -m lungcam`: help, parsing and dispatch."""
+"""Commands of `lungcam`: help, parsing and dispatch."""
 
 import subprocess
 import sys
@@ -7,32 +7,48 @@ from pathlib import Path
 
 import pytest
 
-from lungcam.cli.commands import HELP, SETTINGS, main
+from lungcam.cli.command_help import HELP, SUMMARIES, command_help, overview
+from lungcam.cli.commands import HYDRAS, SETTINGS, main
 from lungcam.errors import InputError
 
 
-@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["help"], ["cache", "--help"]])
-def test_help_is_printed(arguments, capsys):
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["help"]])
+def test_the_commands_are_listed(arguments, capsys):
     assert main(arguments) == 0
-    assert capsys.readouterr().out == f"{HELP}\n"
+    printed = capsys.readouterr().out
+    assert printed == f"{overview()}\n"
+    for command in SUMMARIES:
+        assert f"\n  {command} " in printed
 
 
 @pytest.mark.parametrize("command", SETTINGS)
-def test_every_command_has_a_module_and_all_its_settings_in_the_help(command):
+def test_every_command_has_a_help_of_its_own(command, capsys):
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == f"{command_help(command)}\n"
+    assert printed.startswith(f"lungcam {command}")
+    others = set(SETTINGS) - {command}
+    assert not [name for name in others if f"lungcam {name} " in printed]
     assert callable(import_module(f"lungcam.cli.{command}").run)
     for name in SETTINGS[command]:
-        assert f"{name}=" in HELP
+        assert f"{name}=" in printed
+
+
+def test_every_command_has_a_summary():
+    assert set(SUMMARIES) == {*SETTINGS, *HYDRAS}
+    assert set(HELP) == set(SETTINGS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["chekc"], "^chekc: there is no such command; the commands are: check, cache, compare"),
+        (["chekc"], r"^chekc: there is no such command; the commands are: .* mean check\?"),
         (["compare", "a", "b", "splits=val"], "^splits: there is no such setting; it takes split"),
         (["cache", "info", "-v"], "^-v: there is no such option; settings are KEY=VALUE"),
         (["cache", "empty"], "^cache: say what to do"),
         (["cache", "clear", "stale=yes"], "^stale=yes: clear takes true or false"),
         (["check"], "^check: name the scans to check"),
+        (["completion", "fish"], "^completion: name your shell"),
     ],
 )
 def test_a_wrong_command_line_is_refused(arguments, message):
@@ -54,3 +70,19 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("\n[]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "script"), [(["train", "modle=x"], "train"), (["infer", "scans=x"], "infer")]
+)
+def test_training_and_inference_are_commands_too(tmp_path, arguments, script):
+    done = subprocess.run(
+        [sys.executable, "-m", "lungcam", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": ""},
+    )
+    assert done.returncode == 2
+    assert f"`lungcam {script} --help`" in done.stderr
+    assert "Did you mean" in done.stderr

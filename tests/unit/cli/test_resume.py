@@ -122,3 +122,22 @@ def test_a_run_killed_before_hydra_wrote_its_overrides_has_not_begun(tmp_path):
     (run / ".hydra" / "overrides.yaml").unlink()
     with pytest.raises(InputError, match="no run has begun"):
         resume_arguments([f"resume={run}"])
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "\x00", "- a", "a: ${b}", "hydra: {runtime: {cwd: 7}}", "hydra: 7", ""]
+)
+@pytest.mark.parametrize("name", ["config.yaml", "hydra.yaml"])
+def test_damaged_files_of_a_run_are_refused_in_one_line(tmp_path, name, content):
+    folder = tmp_path / "run" / ".hydra"
+    folder.mkdir(parents=True)
+    (folder / "overrides.yaml").write_text("[]")
+    (folder / "config.yaml").write_text("seed: 0")
+    (folder / "hydra.yaml").write_text(f"hydra: {{runtime: {{cwd: {tmp_path}}}}}")
+    (folder / name).write_text(content)
+    if name == "config.yaml" and (not content or content.startswith(("a:", "hydra"))):
+        pytest.skip("a configuration is checked as a whole later")
+    with pytest.raises(InputError) as caught:
+        resume_arguments([f"resume={tmp_path / 'run'}"])
+    assert str(tmp_path / "run") in str(caught.value)
+    assert str(caught.value).isprintable()

@@ -116,9 +116,14 @@ def test_a_file_that_is_no_table_is_refused(write, tmp_path):
 cells = st.text(st.characters(exclude_categories=("C", "Z")), max_size=6)
 
 
+def is_plain(name):
+    """Return True for the name of a column that holds no separator of another kind of table."""
+    return bool(name) and not set(name) & {";", "\t"}
+
+
 @settings(deadline=None)
 @given(
-    st.lists(cells.filter(bool), min_size=1, max_size=4, unique=True).flatmap(
+    st.lists(cells.filter(is_plain), min_size=1, max_size=4, unique=True).flatmap(
         lambda names: st.tuples(
             st.just(names),
             st.lists(st.lists(cells, min_size=len(names), max_size=len(names)), min_size=1),

@@ -27,7 +27,6 @@ from lungcam.lungs import MASKS
 from lungcam.render import VIEWS
 from lungcam.render.options import CLIPS
 from lungcam.render.transfer_functions import PRESETS
-from lungcam.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -131,7 +130,6 @@ def test_the_reference_has_default_and_meaning_of_every_option(script):
 @pytest.mark.parametrize(
     ("choices_of", "name", "implemented"),
     [
-        (TrainConfig, "task", TASKS),
         (RenderOptions, "preset", PRESETS),
         (RenderOptions, "view", VIEWS),
         (RenderOptions, "clip", (None, *CLIPS)),

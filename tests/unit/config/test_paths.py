@@ -1,6 +1,7 @@
 """Paths in a configuration: refused in one line if there is nothing at them."""
 
 import os
+import shutil
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +15,7 @@ from lungcam.config.paths import (
     check_infer_paths,
     check_train_paths,
     find_checkpoint,
+    find_checkpoints,
     refuse_absent,
     refuse_file,
 )
@@ -32,7 +34,8 @@ def ckpt(tmp_path) -> Path:
 
 def train_nodes(folder: Path, **data: object) -> dict:
     nodes = {"data": {"_target_": "lungcam.cohorts.table.table_cohort"} | data}
-    return nodes | {"split": {"manifest": None}, "cache": str(folder / "cache")}
+    others = {"split": {"manifest": None}, "detection": {}, "cache": str(folder / "cache")}
+    return nodes | others
 
 
 def test_a_checkpoint_is_found_by_file_and_by_run_folder(ckpt):
@@ -57,6 +60,73 @@ def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"other\.ckpt: not a checkpoint"):
         find_checkpoint(file)
+
+
+@pytest.fixture
+def folds(tmp_path, ckpt) -> Path:
+    """Return the folder of a finished cross-validation of eleven folds."""
+    folder = tmp_path / "cv"
+    for fold in range(11):
+        run = folder / f"fold_{fold}"
+        shutil.copytree(ckpt.parents[1], run)
+        (run / "metrics.json").touch()
+    (folder / "metrics.json").touch()
+    return folder
+
+
+def best(*runs: Path) -> list[Path]:
+    return [run / "checkpoints" / "best.ckpt" for run in runs]
+
+
+def test_all_nets_of_a_cross_validation_are_found_in_the_order_of_their_folds(folds, ckpt):
+    expected = best(*(folds / f"fold_{fold}" for fold in range(11)))
+    assert find_checkpoints(str(folds)) == expected
+    assert find_checkpoints(str(ckpt)) == find_checkpoints(str(ckpt.parents[1])) == [ckpt]
+    assert find_checkpoints([str(ckpt), str(folds)]) == [ckpt, *expected]
+    for fold in range(11):
+        (folds / f"fold_{fold}").rename(folds / f"seed_{fold % 2}_fold_{fold // 2}")
+    assert [file.parents[1].name for file in find_checkpoints(str(folds))][:7] == [
+        *(f"seed_0_fold_{fold}" for fold in range(6)),
+        "seed_1_fold_0",
+    ]
+
+
+@pytest.mark.parametrize("lost", ["metrics.json", "fold_3/metrics.json"])
+def test_an_unfinished_cross_validation_is_refused(folds, lost):
+    (folds / lost).unlink()
+    with pytest.raises(InputError, match=r"this training is not finished; continue it") as refusal:
+        find_checkpoints(str(folds))
+    assert str(refusal.value).startswith(f"{(folds / lost).parent}: ")
+    assert f"resume={folds}," in str(refusal.value)
+
+
+def write_sweep(folder: Path, ckpt: Path, overrides: list[list[str]]) -> None:
+    for job, lines in enumerate(overrides):
+        run = folder / str(job)
+        shutil.copytree(ckpt.parents[1], run)
+        (run / "metrics.json").touch()
+        (run / ".hydra").mkdir()
+        text = "".join(f"- {line}\n" for line in lines)
+        (run / ".hydra" / "overrides.yaml").write_text(text)
+
+
+def test_a_sweep_over_seeds_is_several_nets_and_any_other_is_not(tmp_path, ckpt):
+    write_sweep(tmp_path / "seeds", ckpt, [["model=small3d", f"seed={n}"] for n in range(3)])
+    runs = [tmp_path / "seeds" / str(job) for job in range(3)]
+    assert find_checkpoints(str(tmp_path / "seeds")) == best(*runs)
+    write_sweep(tmp_path / "rates", ckpt, [[f"optimizer.lr={n}", "seed=0"] for n in range(1, 3)])
+    with pytest.raises(InputError, match=r"rates: its runs differ in more than the seed; name"):
+        find_checkpoints(str(tmp_path / "rates"))
+    (runs[1] / "metrics.json").unlink()
+    with pytest.raises(InputError, match=r"not finished; continue it with train\.py resume=.*1,"):
+        find_checkpoints(str(tmp_path / "seeds"))
+
+
+def test_no_net_and_a_net_that_is_named_twice_are_refused(ckpt):
+    with pytest.raises(InputError, match=r"^ckpt=\[\]: no path is given"):
+        find_checkpoints([])
+    with pytest.raises(InputError, match=r"named twice"):
+        find_checkpoints([str(ckpt), str(ckpt.parents[1])])
 
 
 @pytest.mark.parametrize(
@@ -131,12 +201,18 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path):
         ({"scan": "gone.nii.gz"}, r"^gone\.nii\.gz: there is no such file or folder; check scan="),
         ({"ckpt": "gone.ckpt"}, r"^gone\.ckpt: there is no such checkpoint; check ckpt="),
         ({"out": "scan.nii.gz"}, r"^scan\.nii\.gz: this is a file; give out= a folder"),
+        ({"prior": "scan.nii.gz"}, r"^scan\.nii\.gz: there is no such folder; check prior="),
+        ({"prior": [".", "gone"]}, r"^gone: there is no such folder; check prior="),
+        ({"lungs": {"mask": "gone", "segment": None}}, r"^gone: .* check lungs\.mask="),
+        ({"lungs": {"mask": None, "segment": "1"}}, r"^lungs\.segment: .* give lungs\.mask="),
     ],
 )
 def test_every_path_of_an_inference_is_checked(tmp_path, monkeypatch, ckpt, changed, message):
     monkeypatch.chdir(tmp_path)
     Path("scan.nii.gz").touch()
+    lungs = {"mask": "scan.nii.gz", "segment": None}
     nodes = {"ckpt": "run", "scan": "scan.nii.gz", "out": "results"}
+    nodes |= {"lungs": lungs, "prior": [str(tmp_path)]}
     check_infer_paths(nodes)
     with pytest.raises(InputError, match=message):
         check_infer_paths(nodes | changed)

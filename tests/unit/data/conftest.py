@@ -100,7 +100,8 @@ def outlined(crops, tmp_path_factory) -> list[Sample]:
         file = folder / f"{crop.sample_id}.nii.gz"
         write_volume(file, mask, grid=grid)
         features = {"margin": float(i % 5)} if i % 3 else {}
-        samples.append(replace(crop, lesion_mask=file if i % 4 else None, features=features))
+        mask_file = file if i % 4 else None
+        samples.append(replace(crop, lesion_mask=mask_file, lesion_checked=True, features=features))
     return samples
 
 

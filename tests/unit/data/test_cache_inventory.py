@@ -27,8 +27,12 @@ def root(tmp_path):
     content = bytearray((tmp_path / f"{key(3)}.prepared").read_bytes())
     content[-64] ^= 1
     (tmp_path / f"{key(3)}.prepared").write_bytes(content)
-    (tmp_path / f"{key(4)}.prepared").write_bytes(b"")
-    (tmp_path / f"{key(5)}.npz").write_bytes(b"of an earlier version")
+    (tmp_path / f"{key(4)}.prepared").write_bytes(b"LUNGCAM1")
+    np.savez(tmp_path / f"{key(5)}.npz", **arrays)
+    # names of the cache, and not lungcam's
+    (tmp_path / f"{key(10)}.prepared").write_bytes(b"")
+    (tmp_path / f"{key(11)}.npz").write_bytes(b"mine")
+    (tmp_path / f"{key(12)}.prepared").symlink_to(tmp_path / f"{key(1)}.prepared")
     (tmp_path / "hashes.json").write_text("{}")
     for name in ("mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"):
         (tmp_path / name).write_text("not lungcam's")
@@ -57,12 +61,23 @@ def test_every_file_of_lungcam_is_listed_with_its_state(root):
         f"{key(4)}.prepared": "damaged",
         f"{key(5)}.npz": "stale",
         f"{key(8)}.prepared": "left over",
+        f"{key(10)}.prepared": "foreign",
+        f"{key(11)}.npz": "foreign",
+        f"{key(12)}.prepared": "foreign",
         "hashes.json": "memory",
     }
 
 
+@pytest.mark.parametrize("content", ["[]", '{"a": 7}', "mine", ""])
+def test_a_file_named_like_the_memory_is_the_users(tmp_path, content):
+    (tmp_path / "hashes.json").write_text(content)
+    assert states(tmp_path) == {"hashes.json": "foreign"}
+    assert clear(tmp_path) == []
+
+
 def test_clear_keeps_foreign_files_and_files_being_written(root):
     others = {"mine.npz", "notes.txt", f"{key(6)}.txt", f"x{key(7)}.prepared", ".hidden"}
+    others |= {f"{key(10)}.prepared", f"{key(11)}.npz", f"{key(12)}.prepared"}
     with atomic_write(root / f"{key(9)}.prepared") as writing:
         writing.write_bytes(b"half")
         assert len(clear(root)) == 7
@@ -71,7 +86,8 @@ def test_clear_keeps_foreign_files_and_files_being_written(root):
 
 
 def test_clear_of_stale_files_keeps_current_ones(root):
-    before = {entry.file for entry in inventory(root) if entry.state in ("current", "memory")}
+    kept = ("current", "memory", "foreign")
+    before = {entry.file for entry in inventory(root) if entry.state in kept}
     removed = clear(root, stale=True)
     assert len(removed) == 5
     assert {entry.file for entry in inventory(root)} == before

@@ -1,6 +1,7 @@
 """Content hashes of scans and their memory; everything that changes an input changes its key."""
 
 import ast
+import importlib
 import importlib.metadata
 import json
 import os
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lungcam
+from lungcam.config import plugins
 from lungcam.data.cache_key import (
     CODE,
     LIBRARIES,
@@ -242,7 +244,7 @@ def test_the_key_depends_on_scan_series_centre_transforms_and_lesion():
         cache_key("one", None, center_mm=None, transforms="Compose(b)"),
         *(cache_key("one", None, center_mm=(x, 0, 0), transforms="Compose(a)") for x in (1, 2)),
         *(
-            cache_key("one", None, center_mm=None, transforms="Compose(a)", lesion=mask)
+            cache_key("one", None, center_mm=None, transforms="Compose(a)", masks=[mask])
             for mask in ("two", "three")
         ),
     }
@@ -377,3 +379,27 @@ def test_a_large_array_is_described_to_the_last_number(kind):
     assert describe(Weighted(kind(weights.copy()))) == first
     weights[2500] = 1
     assert describe(Weighted(kind(weights))) != first
+
+
+def test_the_code_of_a_users_own_transform_is_described(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    code = (
+        "import torchio as tio\n"
+        "class Mine(tio.Transform):\n"
+        "    def apply_transform(self, subject):\n        return subject\n"
+        "def twice(x):\n    return 2 * x\n"
+    )
+    descriptions = set()
+    for text in (code, code, code.replace("2 * x", "x + x")):
+        (tmp_path / "mine.py").write_text(text)
+        plugins.code_hash.cache_clear()
+        sys.modules.pop("mine", None)
+        importlib.invalidate_caches()
+        mine = importlib.import_module("mine")
+        descriptions.add((describe(mine.Mine()), describe(tio.Lambda(mine.twice))))
+    sys.modules.pop("mine", None)
+    plugins.code_hash.cache_clear()
+    assert len(descriptions) == 2
+    transforms, functions = zip(*descriptions, strict=True)
+    assert len(set(transforms)) == len(set(functions)) == 2
+    assert "0x" not in "".join(functions)

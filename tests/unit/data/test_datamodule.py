@@ -1,5 +1,6 @@
 """Batches of the data module, their order and targets, and samples that are left out."""
 
+import socket
 from dataclasses import replace
 
 import numpy as np
@@ -205,6 +206,14 @@ def test_setting_up_twice_changes_nothing(make_module):
     before = module.datasets
     module.setup("predict")
     assert module.datasets is before
+
+
+def test_files_that_a_killed_process_left_in_the_cache_are_deleted(make_module, cache):
+    # no process has such a number
+    left = cache / f".{socket.gethostname()}~4194305~0123abcd.hashes.json"
+    left.touch()
+    make_module()
+    assert not left.exists()
 
 
 def test_a_prepared_sample_has_its_grid(make_module):

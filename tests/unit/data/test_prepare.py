@@ -305,11 +305,13 @@ def test_an_entry_holds_the_input_its_mask_and_the_facts(phantoms, transforms, t
         "study_uid",
         "series_uid",
         "extent_mm",
+        "traits",
         "code",
     }
     assert 1000 < entry.facts["quality"]["lungs_ml"] < 8000
     assert entry.facts["findings"] == []
-    assert entry.array("picture").shape == (128, 256, 3)
+    # three slices, next to each other
+    assert entry.array("picture").shape == (176, 3 * 176, 3)
 
 
 # masks of lesions
@@ -332,7 +334,7 @@ def test_a_lesions_mask_is_stored_with_the_input_if_it_is_a_target(outlined, nod
         )
         if sample.lesion_mask:
             grid = Grid(entry.array("input").shape, np.array(entry.facts["affine"]))
-            assert np.array_equal(entry.array("lesion"), lesion_share(sample.lesion_mask, grid))
+            assert np.array_equal(entry.array("lesion"), lesion_share(sample, grid))
             assert entry.array("lesion").any()
     assert plan(samples, nodule, root=tmp_path, lesions=True).jobs == []
 
@@ -369,7 +371,7 @@ def test_a_missing_or_broken_mask_leaves_out_its_sample_with_the_reason(outlined
     result = prepare_cohort(planned, nodule)
     assert list(result.files) == ["crop-03"]
     for name, crop in (("gone", "crop-01"), ("broken", "crop-02")):
-        assert f"{name}.nii.gz: cannot be read as the mask of a lesion" in result.left_out[crop]
+        assert f"{name}.nii.gz: cannot be used as the mask of a lesion" in result.left_out[crop]
     # without outlines as targets the masks are not read
     assert prepared(samples, nodule, tmp_path / "cache").left_out == {}
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lungcam.data import plan
 from lungcam.data.prepared_sample import lacks_center, prepare_sample, read_sample
 from lungcam.errors import InputError
+from lungcam.grid import reorient
 from lungcam.lungs import mask_quality
-from lungcam.scans import read_scan
+from lungcam.scans import read_scan, write_volume
 from lungcam.transforms import prepare
 from lungcam.transforms.subject import grid, volume
 
@@ -74,3 +76,48 @@ def test_a_whole_scan_without_a_centre_is_refused_by_the_nodule_view_alone(
     assert not lacks_center(crop, nodule, scan=read_sample(crop, nodule))
     with pytest.raises(InputError, match="no centre of a nodule is known"):
         prepare_sample(sample, nodule)
+
+
+def test_given_lungs_replace_those_of_the_air(phantoms, transforms, tmp_path):
+    sample = replace(phantoms.samples[0], center_mm=None)
+    plain = prepare_sample(sample, transforms)
+    stored = plain.scan.grid
+    lungs = volume(plain.subject, "lungs").copy()
+    # the lower lobes are opaque: given as lung, although they hold no air
+    hu = reorient(plain.scan.hu, stored, target=stored.canonical).copy()
+    low = lungs.copy()
+    low[:, :, lungs.shape[2] // 2 :] = False
+    hu[low] = 30
+    file, image = tmp_path / "lungs.nii.gz", tmp_path / "opaque.nii.gz"
+    write_volume(file, lungs, grid=stored.canonical)
+    write_volume(image, hu, grid=stored.canonical)
+    opaque = replace(sample, image=image, lungs_mask=file)
+    given = prepare_sample(opaque, transforms)
+    assert np.array_equal(volume(given.subject, "lungs"), lungs)
+    assert volume(given.subject, "mask")[lungs].all()
+    # the grid is that of the whole lungs, and values are normalised over the aerated part
+    assert np.allclose(grid(given.subject, "input").affine, grid(plain.subject, "input").affine)
+    aerated = volume(given.subject, "input_aerated")
+    values = volume(given.subject, "input")
+    assert 0.2 < aerated.sum() / volume(given.subject, "input_lungs").sum() < 0.8
+    assert abs(values[aerated].mean()) < 0.01
+    assert values[aerated].std() == pytest.approx(1, abs=0.01)
+    # without them the opaque part is not seen as lung
+    without = prepare_sample(replace(opaque, lungs_mask=None), transforms)
+    assert volume(without.subject, "lungs")[low].mean() < 0.2
+
+
+def test_the_cache_distinguishes_masks_segments_and_readers(phantoms, transforms, tmp_path):
+    sample = phantoms.samples[0]
+    lungs = tmp_path / "lungs.nii.gz"
+    lungs.write_bytes(b"any")
+    variants = [
+        sample,
+        replace(sample, lungs_mask=lungs),
+        replace(sample, lungs_mask=lungs, lungs_segment="3"),
+        replace(sample, time=0),
+        replace(sample, tilt="refuse"),
+    ]
+    named = [replace(variant, sample_id=str(k)) for k, variant in enumerate(variants)]
+    files = plan(named, transforms, root=tmp_path / "cache").files
+    assert len(set(files.values())) == len(variants)

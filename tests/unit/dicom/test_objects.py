@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 
 from lungcam import RESEARCH_USE_ONLY, __version__
+from lungcam.data.scan_traits import ScanTraits
 from lungcam.dicom import (
     INPUT_REGION,
     LUNGS,
@@ -28,10 +29,12 @@ from lungcam.dicom import (
     write_parametric_map,
     write_segmentation,
 )
+from lungcam.evaluation.track_record import TrackRecord
 from lungcam.explain.cam import METHOD_NAMES
 from lungcam.explain.reliability import FAILED
 from lungcam.grid import Grid, reorient
 from lungcam.inference.dicom_objects import write_dicom_objects
+from lungcam.inference.trust import Trust
 from lungcam.scans import Scan, read_scan
 
 
@@ -142,9 +145,19 @@ def test_uids_are_equal_for_the_same_result_and_different_for_another(write_all,
     assert all(UID(uid).is_valid for uid in first)
 
 
+TRUST = Trust(
+    record=TrackRecord(),
+    traits=ScanTraits(pixel_mm=1.0, slice_mm=1.0),
+    verdict="unknown",
+    doubts=[],
+)
+
+
 def test_scan_of_another_format_gives_a_note_and_no_file(tmp_path, hu, heat):
     scan = Scan(name="a", source=tmp_path / "a.nii.gz", hu=hu, grid=Grid(hu.shape, np.eye(4)))
-    (note,) = write_dicom_objects(tmp_path / "out", scan, heat=heat, masks={}, predictor=None)
+    (note,) = write_dicom_objects(
+        tmp_path / "out", scan, heat=heat, masks={}, ensemble=None, trust=None
+    )
     assert "not read from a DICOM series" in note
     assert not (tmp_path / "out").exists()
 
@@ -157,13 +170,16 @@ def test_notes_report_frames_of_reference_and_uneven_slices(tmp_path, write_seri
         item.save_as(file)
     scan = read_scan(tmp_path / "scan")
     net = SimpleNamespace(
-        classifier=SimpleNamespace(net=object()),
+        model="Net",
         **{"method": "gradcam", "evidence": "both", "sha256": "", "label_rule": "", "mark": None},
     )
     mask = reorient(hu > 0, scan.grid, target=scan.grid.canonical)
     notes = write_dicom_objects(
-        tmp_path / "out", scan, heat=heat, masks={"lungs": mask}, predictor=net
+        tmp_path / "out", scan, heat=heat, masks={"lungs": mask}, ensemble=net, trust=TRUST
     )
+    comments = pydicom.dcmread(tmp_path / "out" / "heatmap.dcm").ImageComments
+    assert comments.startswith("May I believe this? Not known")
+    assert "Trained" not in comments
     assert ["FrameOfReferenceUID" in notes[0], "uneven by up to 0.0" in notes[1]] == [True, True]
     volume = sitk.ReadImage(str(tmp_path / "out" / "lungs.dcm"))
     # if GDCM reads the spacing one day, the note can go

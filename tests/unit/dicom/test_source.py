@@ -7,7 +7,7 @@ from lungcam.scans import read_scan
 
 def test_slices_without_a_common_study_are_refused(tmp_path, write_series, series, edit):
     scan = series(tmp_path / "scan")
-    edit(next((tmp_path / "scan").iterdir()), StudyInstanceUID=generate_uid())
+    edit(scan.slices[0].file, StudyInstanceUID=generate_uid())
 
     with pytest.raises(SourceError, match="StudyInstanceUID"):
         source_of(read_scan(tmp_path / "scan"))

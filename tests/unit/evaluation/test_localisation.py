@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from lungcam.cohorts import Sample, ScanNodule
-from lungcam.evaluation.candidate_sources import BASELINES, CandidateSources
+from lungcam.evaluation.candidate_sources import BASELINES, CandidateSources, blobs_of
 from lungcam.evaluation.localisation import Localiser, peak_shares
 from lungcam.evaluation.localisation_report import report_localisation
-from lungcam.explain import Explainer, ball_share
+from lungcam.explain import Explainer, ball_share, peaks
 from lungcam.grid import Grid
 from lungcam.metrics import Calibration
 from lungcam.nets import LogitNet
@@ -199,7 +199,11 @@ def test_a_mask_defines_the_lesion(localiser, tmp_path):
     mask = ball_share(np.array(world(7, 9, 12)), 14.0, grid=GRID) >= 0.5
     nib.save(nib.Nifti1Image(mask.astype(np.uint8), AFFINE), tmp_path / "mask.nii")
     # the mask precedes the table's centre, which may be wrong
-    known = {"center_mm": world(9, 9, 12), "lesion_mask": tmp_path / "mask.nii"}
+    known = {
+        "center_mm": world(9, 9, 12),
+        "lesion_mask": tmp_path / "mask.nii",
+        "lesion_checked": True,
+    }
     positive = sample("a", 1, tmp_path, diameter_mm=14.0, **known)
     localiser.add(positive, image_of((world(7, 9, 12), 14.0, 1.0)), grid=GRID, lungs=LUNGS)
     record, rows, *_ = report(localiser, tmp_path)
@@ -214,6 +218,7 @@ def test_an_unreadable_mask_is_replaced_by_the_ball(localiser, tmp_path):
         "center_mm": world(7, 9, 12),
         "diameter_mm": 14.0,
         "lesion_mask": tmp_path / "mask.nii",
+        "lesion_checked": True,
     }
     image = image_of((world(7, 9, 12), 14.0, 1.0))
     localiser.add(sample("a", 1, tmp_path, **known), image, grid=GRID, lungs=LUNGS)
@@ -273,3 +278,12 @@ def test_without_a_positive_in_a_known_place_there_are_no_peak_shares(localiser,
     dataset = SimpleNamespace(samples=[sample("a", 1, tmp_path), sample("b", 0, tmp_path)])
     explainer = localiser.sources.explainer
     assert peak_shares(localiser.sources.net, explainer, dataset=dataset) == {}
+
+
+def test_the_blob_filter_finds_a_ball_and_no_rod():
+    image = image_of()[0, 0].numpy().copy()
+    image[:, 6:9, 6:9] += 1.0
+    ball = image_of((world(20, 15, 20), 12.0, 1.0))[0, 0].numpy()
+    blobs = blobs_of(np.maximum(image, ball), GRID, lungs=LUNGS)
+    (highest, *_), _ = peaks(blobs.values, blobs.cells)
+    assert np.linalg.norm(highest - np.array(world(20, 15, 20))) < 6

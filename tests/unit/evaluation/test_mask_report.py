@@ -4,7 +4,6 @@ import csv
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from lungcam.cohorts import Cohort, Sample
 from lungcam.data import SplitRule
@@ -80,14 +79,15 @@ def rows_of(folder) -> dict[str, dict[str, str]]:
 def test_a_flagged_mask_is_named_and_shown_first(make_data, tmp_path):
     (line,) = report_masks(make_data(opaque=True), tmp_path / "run")
     assert "1 of 6 samples are flagged, such as scan-0 (" in line
-    assert "masks.png" in line
+    assert "masks.html" in line
     rows = rows_of(tmp_path / "run")
     assert len(rows) == 6
     assert [name for name, row in rows.items() if "one_sided" in row["flags"]] == ["scan-0"]
     assert float(rows["scan-0"]["left_share"]) < 0.1 < float(rows["scan-1"]["left_share"])
     assert "little air on the left" in rows["scan-0"]["warnings"]
-    sheet = np.asarray(Image.open(tmp_path / "run" / "masks.png"))
-    assert sheet[1, 1].tolist() == [255, 90, 80]
+    page = (tmp_path / "run" / "masks.html").read_text()
+    assert page.index("<b>scan-0</b>") < page.index("<b>scan-1</b>")
+    assert page.count('<figure class="flagged">') == 1
 
 
 def test_inputs_are_not_read_for_the_report(make_data, tmp_path):
@@ -121,13 +121,12 @@ def test_only_thumbnails_on_the_sheet_are_read(make_data, tmp_path, monkeypatch)
     report_masks(make_data(opaque=True), tmp_path / "run")
     assert len(read) == 2
     assert read[0] == "scan-0"
-    sheet = np.asarray(Image.open(tmp_path / "run" / "masks.png"))
-    assert sheet.shape[1] == 2 * 260
+    assert (tmp_path / "run" / "masks.html").read_text().count("<figure ") == 2
 
 
 def test_sound_masks_give_no_line(make_data, tmp_path):
     assert report_masks(make_data(opaque=False), tmp_path / "run") == []
-    assert (tmp_path / "run" / "masks.png").is_file()
+    assert (tmp_path / "run" / "masks.html").is_file()
 
 
 @pytest.fixture
@@ -170,8 +169,8 @@ def test_crops_that_are_left_out_or_flagged_are_named(crops, tmp_path):
     assert left_out.endswith("quality.csv has all.")
     assert "1 of 11 samples are flagged, such as crop-1 (its centre lies 55.5 mm" in flagged
     # crops have no mask to look at
-    assert "masks.png" not in flagged
-    assert not (tmp_path / "run" / "masks.png").exists()
+    assert "masks.html" not in flagged
+    assert not (tmp_path / "run" / "masks.html").exists()
     rows = rows_of(tmp_path / "run")
     assert len(rows) == 12
     assert (rows["crop-0"]["flags"], rows["crop-0"]["split"]) == ("left_out", "")

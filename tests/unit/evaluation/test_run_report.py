@@ -1,30 +1,6 @@
-"""A run's report chooses its cases by a rule, and contains no path."""
+"""A run's report contains no path."""
 
-import numpy as np
-import pytest
-
-from lungcam.evaluation.run_report import _overview, extremes
-
-LABELS = np.array([1, 1, 1, 0, 0, 0])
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "rows"),
-    [
-        # right and wrong positives, then right and wrong negatives
-        ([0.6, 0.9, 0.2, 0.1, 0.7, 0.8], [1, 2, 3, 5]),
-        ([0.6, 0.9, 0.8, 0.1, 0.2, 0.3], [1, None, 3, None]),
-        ([0.1, 0.2, 0.3, 0.6, 0.9, 0.8], [None, 0, None, 4]),
-        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [0, None, None, 3]),
-    ],
-)
-def test_most_confident_right_and_wrong_answers_are_chosen(probabilities, rows):
-    answers = extremes(LABELS, np.array(probabilities), threshold=0.5)
-    assert [row for _, row in answers] == rows
-    assert [title.split(":")[0] for title, _ in answers] == [
-        "Most confident and right",
-        "Most confident and wrong",
-    ] * 2
+from lungcam.evaluation.run_report import _overview
 
 
 def test_the_overview_contains_numbers_and_no_path(tmp_path):

@@ -14,7 +14,10 @@ from lungcam.inference.prediction_file import finished_record, request_digest
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.render import RenderOptions
 
-PREDICTOR = SimpleNamespace(sha256="a" * 64, layer="net.conv3", method="gradcam", evidence="both")
+NETS = {"sha256": "a" * 64, "layer": "net.conv3", "method": "gradcam", "evidence": "both"}
+NET = SimpleNamespace(classifier=SimpleNamespace(chosen=None))
+ENSEMBLE = SimpleNamespace(**NETS, tta=None, nets=[NET], transforms=[])
+KEYS = ("probability", "logit", "label")
 OUTPUTS = RequestedOutputs(masks=False, picture=False)
 CENTER = (1.0, 2.0, 3.5)
 RECORD = {"probability": 0.25, "logit": -1.0, "label": 0, "seen_in_training": False}
@@ -35,17 +38,23 @@ def sample(tmp_path):
     )
 
 
-def digest(sample, predictor=PREDICTOR, outputs=OUTPUTS):
-    return request_digest(predictor, sample, outputs=outputs)
+def digest(sample, ensemble=ENSEMBLE, outputs=OUTPUTS):
+    return request_digest(ensemble, sample, outputs=outputs)
+
+
+def test_another_class_is_another_request(sample):
+    other = SimpleNamespace(classifier=SimpleNamespace(chosen=0))
+    other = SimpleNamespace(**{**vars(ENSEMBLE), "nets": [other]})
+    assert digest(sample, other) != digest(sample)
 
 
 def test_equal_requests_have_equal_digests(sample):
     assert digest(sample) == digest(replace(sample))
 
 
-@pytest.mark.parametrize("change", ["sha256", "layer", "method", "evidence"])
+@pytest.mark.parametrize("change", ["sha256", "layer", "method", "evidence", "tta"])
 def test_another_net_or_explanation_is_another_request(sample, change):
-    other = SimpleNamespace(**{**vars(PREDICTOR), change: "other"})
+    other = SimpleNamespace(**{**vars(ENSEMBLE), change: "other"})
     assert digest(sample, other) != digest(sample)
 
 
@@ -132,12 +141,12 @@ def test_a_scan_that_does_not_exist_has_a_digest(tmp_path):
     "text", ["", "{", "[]", "3", json.dumps({"request": "x"}), json.dumps(RECORD), "[" * 10**5]
 )
 def test_other_content_is_no_finished_record(tmp_path, text):
-    assert finished_record(tmp_path, "x") is None
+    assert finished_record(tmp_path, "x", keys=KEYS) is None
     (tmp_path / "prediction.json").write_text(text)
-    assert finished_record(tmp_path, "x") is None
+    assert finished_record(tmp_path, "x", keys=KEYS) is None
 
 
 def test_the_record_of_the_request_is_read(tmp_path):
     (tmp_path / "prediction.json").write_text(json.dumps(RECORD | {"request": "x", "more": 1}))
-    assert finished_record(tmp_path, "x") == RECORD
-    assert finished_record(tmp_path, "y") is None
+    assert finished_record(tmp_path, "x", keys=KEYS) == RECORD
+    assert finished_record(tmp_path, "y", keys=KEYS) is None

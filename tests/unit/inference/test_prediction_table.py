@@ -11,6 +11,7 @@ from lungcam.errors import DefectError, InputError
 from lungcam.inference import prediction_table
 from lungcam.inference.prediction_table import PredictionTable
 from lungcam.runtime.parallel import Failure
+from lungcam.tasks import Classes, Malignancy
 
 SAMPLES = [
     Sample(sample_id=name, patient_id=name, image=Path(f"{name}.nii"), label=None, label_source="")
@@ -25,7 +26,10 @@ def record(logit):
 @pytest.fixture
 def table(tmp_path):
     return PredictionTable(
-        tmp_path / "out", SAMPLES, faults=[Fault("row_9", "", "t.csv, row 9: empty")]
+        tmp_path / "out",
+        SAMPLES,
+        task=Malignancy(),
+        faults=[Fault("row_9", "", "t.csv, row 9: empty")],
     )
 
 
@@ -68,7 +72,7 @@ def test_a_defect_is_named_and_its_traceback_is_logged(table):
 
 def test_the_next_command_removes_old_defects(table):
     table.add(1, Failure("KeyError: 3", "Traceback"))
-    PredictionTable(table.folder, SAMPLES, faults=[])
+    PredictionTable(table.folder, SAMPLES, task=table.task, faults=[])
     assert not (table.folder / "defects.log").exists()
 
 
@@ -91,3 +95,16 @@ def test_predicted_scans_are_listed_with_their_records(table):
         ("a", 3.0),
     ]
     assert table.seen_in_training == 1
+
+
+def test_columns_are_those_of_the_task(tmp_path):
+    table = PredictionTable(tmp_path, SAMPLES, task=Classes(("a", "b")), faults=[])
+    shares = {"class": "b", "probabilities": {"a": 0.25, "b": 0.75}, "logits": {"a": 1.0, "b": 2.0}}
+    table.add(0, shares | {"seen_in_training": False})
+    table.write()
+    (row,) = rows(table)
+    assert list(row) == [
+        *("sample_id", "image", "class", "probability_a", "probability_b"),
+        *("logit_a", "logit_b", "trust", "error"),
+    ]
+    assert (row["class"], row["probability_b"], row["logit_a"]) == ("b", "0.75", "1.0")

@@ -1,20 +1,22 @@
 """Search of a whole scan, against cubes that are prepared and explained one by one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torchio as tio
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
+from lungcam.detection.checkpoint import Detector
+from lungcam.errors import InputError
+from lungcam.evaluation.ensemble import Ensemble
 from lungcam.evaluation.predictor import Predictor
 from lungcam.explain import Explainer
-from lungcam.explain.sliding_window import blend, place_windows
-from lungcam.grid import Grid
-from lungcam.inference import search
-from lungcam.inference.search import scale_by_logit, search_scan
+from lungcam.grid import Grid, reorient
+from lungcam.inference.search import RATED, scale_by_logit, search_scan
+from lungcam.metrics import Calibration
 from lungcam.nets import LogitNet, NoduleNet
 from lungcam.scans import Scan
 from lungcam.tasks import Malignancy
@@ -23,11 +25,9 @@ from lungcam.transforms.subject import grid
 
 SIDE = 16
 SPACING_MM = 1.5
-# three eighths of a cube's side
-STEP_MM = 9.0
 
 
-def test_the_highest_cell_of_a_window_is_its_logit():
+def test_the_highest_cell_of_a_cube_is_its_logit():
     generator = torch.Generator().manual_seed(0)
     evidence_for, evidence_against = (
         torch.rand(4, 3, 2, 5, generator=generator) * size for size in (1e-6, 40)
@@ -42,18 +42,27 @@ def test_the_highest_cell_of_a_window_is_its_logit():
     assert torch.allclose(scaled_for[0] / 2.5, evidence_for[0] / evidence_for[0].max())
 
 
-class Stretched(nn.Module):
-    """Net that gives a map of eleven cells for every eight voxels."""
+class Brightness(nn.Module):
+    """Detector with a logit that grows with the mean of a cell's HU."""
 
     def __init__(self):
         super().__init__()
-        self.convolution = nn.Conv3d(1, 2, 3, padding=1)
-        self.joined = nn.Upsample(size=(SIDE * 11 // 8,) * 3, mode="trilinear")
+        self.scale = nn.Parameter(torch.tensor(0.02))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Map images `(B, 1, W, H, D)` to logits `(B, 1)`."""
-        highest = self.joined(self.convolution(image).relu()).amax((2, 3, 4))
-        return highest.sum(1, keepdim=True) - 1.5
+    def forward(self, hu: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool3d(hu, 2) * self.scale - 2
+
+
+class Never(Brightness):
+    """Detector that sees no nodule anywhere."""
+
+    def forward(self, hu: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(super().forward(hu), -50.0)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector(Brightness(), Calibration(), sha256="", metadata={})
 
 
 def nodule_net() -> nn.Module:
@@ -69,13 +78,14 @@ def nodule_net() -> nn.Module:
     return net
 
 
-def make_predictor(make_net, **later: tio.Transform) -> Predictor:
+def make_predictor() -> Predictor:
     torch.manual_seed(4)
     view = NoduleView((SIDE,) * 3, SPACING_MM, window_hu=(-1000, 1000))
     return Predictor(
         task=Malignancy(),
-        classifier=LogitNet(make_net()).eval(),
-        transforms=pipeline({"view": view, **later}),
+        fit={},
+        classifier=LogitNet(nodule_net()).eval(),
+        transforms=pipeline({"view": view}),
         layer="net.joined",
         method="gradcam",
         evidence="both",
@@ -91,11 +101,23 @@ def make_predictor(make_net, **later: tio.Transform) -> Predictor:
     )
 
 
+def make_ensemble(count: int, tta: str | None = None) -> Ensemble:
+    """Return nets with logits and calibrations of their own."""
+    nets = []
+    for number in range(count):
+        net = make_predictor()
+        with torch.no_grad():
+            net.classifier.net.classifier.bias.fill_(2.0 + 1.5 * number)
+            net.classifier.net.classifier.weight *= -1 - number
+        nets.append(replace(net, calibration=Calibration(1.0 + number, 0.5)))
+    return Ensemble(nets=nets, names=[f"fold_{number}" for number in range(count)], tta=tta)
+
+
 @pytest.fixture(scope="module")
 def scan() -> Scan:
     """Dark and bright blobs on an oblique grid of thick slices, stored from head to foot."""
     generator = np.random.default_rng(0)
-    hu = gaussian_filter(generator.normal(size=(34, 30, 13)), 2) * 5000 - 400
+    hu = gaussian_filter(generator.normal(size=(64, 60, 26)), 2) * 5000 - 400
     angle = np.deg2rad(15)
     affine = np.eye(4)
     affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -106,64 +128,105 @@ def scan() -> Scan:
 
 
 @pytest.fixture(scope="module")
-def searched(scan) -> np.ndarray:
-    """Region with cubes that reach beyond the scan, and gaps between its windows."""
+def lungs(scan) -> np.ndarray:
     region = np.ones(scan.grid.canonical.shape, bool)
     region[:12, 12:, :6] = False
     return region
 
 
-def search_one_by_one(predictor: Predictor, scan: Scan, *, searched: np.ndarray, step_mm: float):
-    """Blend the maps of cubes that are prepared and explained one by one."""
-    windows = place_windows(searched, scan.grid.canonical, step_mm=step_mm)
-    explain = Explainer(layer=predictor.layer)
-    maps, logits, first = [], [], None
-    for center_mm in windows.centers_mm:
-        subject = prepare(scan, predictor.transforms, center_mm=tuple(center_mm))
-        image = subject["input"].data[None]
-        heat = explain(predictor.classifier, image, grid(subject, "input"))
-        with torch.no_grad():
-            logit = float(predictor.classifier(image))
-        side = heat.values.clip(0) if logit > 0 else (-heat.values).clip(0)
-        maps.append(side / max(side.max(), 1e-30) * logit)
-        logits.append(logit)
-        first = first or heat.cells
-    return blend(maps, first, windows=windows), logits
+def cube(scan: Scan, ensemble: Ensemble, center_mm) -> tuple[torch.Tensor, Grid]:
+    subject = prepare(scan, ensemble.transforms, center_mm=tuple(center_mm))
+    return subject["input"].data[None], grid(subject, "input")
 
 
-@pytest.mark.parametrize(
-    ("make_net", "later", "step_mm", "resampled_once"),
-    [
-        (nodule_net, {}, STEP_MM, True),
-        # each cube is scaled by what it alone holds
-        (nodule_net, {"scale": tio.RescaleIntensity((-1, 1), include=["input"])}, STEP_MM, False),
-        # eight cells, which are no whole number of voxels
-        (Stretched, {}, 8 * 8 / 11 * SPACING_MM, False),
-    ],
-)
-def test_the_result_is_that_of_cubes_one_by_one(
-    scan, searched, make_net, later, step_mm, resampled_once, monkeypatch
-):
-    predictor = make_predictor(make_net, **later)
-    (expected, cells), logits = search_one_by_one(
-        predictor, scan, searched=searched, step_mm=step_mm
-    )
-    # the maps of both signs are tested, and several batches
-    assert min(logits) < 0 < max(logits)
-    assert len(logits) > 3 * search.BATCH
-    prepared = []
-    monkeypatch.setattr(
-        search, "prepare", lambda *args, **kwargs: prepared.append(1) or prepare(*args, **kwargs)
-    )
-    result = search_scan(predictor, scan, searched=searched)
-    assert result.windows == len(logits)
-    assert np.allclose(result.heat.cells.affine, cells.affine, atol=1e-6)
-    assert np.allclose(result.heat.values, expected, atol=1e-3 * np.abs(expected).max())
-    assert 0 < len(result.candidates) <= search.CANDIDATES
+def test_candidates_lie_on_what_the_detector_likes_and_are_rated_by_all_nets(scan, lungs, detector):
+    ensemble = make_ensemble(2)
+    result = search_scan(ensemble, scan, searched=lungs, lungs=lungs, detector=detector)
+    assert len(result.candidates) == RATED
+    canonical = scan.grid.canonical
+    hu = reorient(scan.hu, scan.grid, target=canonical)
     for candidate in result.candidates:
-        subject = prepare(scan, predictor.transforms, center_mm=candidate.center_mm)
-        with torch.no_grad():
-            logit = float(predictor.classifier(subject["input"].data[None]))
-        assert candidate.logit == pytest.approx(logit, abs=1e-5)
-    # one volume, and the cubes that locate the cells and around the candidates
-    assert (len(prepared) <= 3 + len(result.candidates)) == resampled_once
+        index = np.rint(canonical.to_index(np.array(candidate.center_mm))).astype(int)
+        assert hu[tuple(index)] > 0
+        image, _ = cube(scan, ensemble, candidate.center_mm)
+        logits = ensemble.logits(image)
+        assert np.allclose(candidate.net_logits, logits, atol=1e-5)
+        assert candidate.logit == pytest.approx(float(ensemble.combine(logits)), abs=1e-5)
+        assert candidate.rating == pytest.approx(ensemble.probability(candidate.logit))
+        assert candidate.detected == pytest.approx(1 / (1 + np.exp(-candidate.detector_logit)))
+    suspicions = [candidate.suspicion for candidate in result.candidates]
+    assert suspicions == sorted(suspicions, reverse=True)
+
+
+def test_the_map_is_that_of_cubes_one_by_one(scan, lungs, detector):
+    ensemble = make_ensemble(1)
+    result = search_scan(ensemble, scan, searched=lungs, lungs=lungs, detector=detector)
+    expected = np.zeros(scan.grid.canonical.shape)
+    explain = Explainer(layer=ensemble.layer)
+    for candidate in result.candidates:
+        image, cells = cube(scan, ensemble, candidate.center_mm)
+        heat = explain(ensemble.nets[0].classifier, image, cells)
+        side = heat.values.clip(0) if candidate.logit > 0 else (-heat.values).clip(0)
+        scaled = side / max(side.max(), 1e-30) * candidate.logit * candidate.detected
+        on_scan = replace(heat, values=scaled.astype(np.float32)).on(scan.grid.canonical)
+        expected = np.where(np.abs(on_scan) > np.abs(expected), on_scan, expected)
+    shown = result.heat.on(scan.grid.canonical)
+    # both are interpolated, from cells that lie apart
+    assert np.abs(expected).max() > 0.5
+    assert np.corrcoef(shown.ravel(), expected.ravel())[0, 1] > 0.9
+    strongest = np.unravel_index(np.abs(shown).argmax(), shown.shape)
+    assert abs(expected[strongest]) > 0.7 * np.abs(expected).max()
+
+
+def test_nets_search_alike_and_their_maps_are_averaged(scan, lungs, detector):
+    given = {"searched": lungs, "lungs": lungs, "detector": detector}
+    ensemble = make_ensemble(2)
+    result = search_scan(ensemble, scan, **given)
+    slopes = np.array([1.0, 2.0])
+    each = [
+        search_scan(Ensemble(nets=[net], names=["net"]), scan, **given).heat
+        for net in ensemble.nets
+    ]
+    scaled = np.stack([s * heat.values for s, heat in zip(slopes, each, strict=True)])
+    expected = scaled.sum(0) / slopes.sum()
+    assert np.allclose(result.heat.values, expected, atol=1e-5 * np.abs(expected).max())
+    spread = (scaled / slopes.mean()).std(0, ddof=1)
+    assert np.allclose(result.spread.values, spread, atol=1e-5 * spread.max())
+
+
+def test_a_place_that_is_no_nodule_hardly_glows(scan, lungs, detector):
+    given = {"searched": lungs, "lungs": lungs}
+    sure = search_scan(make_ensemble(1), scan, **given, detector=detector)
+    unsure = replace(detector, calibration=Calibration(1.0, -20.0))
+    faint = search_scan(make_ensemble(1), scan, **given, detector=unsure)
+    assert np.abs(faint.heat.values).max() < 0.05 * np.abs(sure.heat.values).max()
+    assert faint.detection.values.max() < 0.05 < sure.detection.values.max()
+
+
+def test_without_candidates_the_map_is_empty(scan, lungs):
+    never = Detector(Never(), Calibration(), sha256="", metadata={})
+    result = search_scan(make_ensemble(1), scan, searched=lungs, lungs=lungs, detector=never)
+    assert result.candidates == []
+    assert not result.heat.values.any()
+
+
+def test_occlusion_is_refused(scan, lungs, detector):
+    ensemble = make_ensemble(1)
+    slow = Ensemble(nets=[replace(ensemble.nets[0], method="occlusion")], names=["net"])
+    with pytest.raises(InputError, match=r"explain\.method=occlusion"):
+        search_scan(slow, scan, searched=lungs, lungs=lungs, detector=detector)
+
+
+def test_a_search_with_mirror_images_does_not_depend_on_the_side(scan, lungs, detector):
+    """The map of the mirrored patient is the mirrored map: a map left unmirrored would show."""
+    ensemble, canonical = make_ensemble(1, "flips"), scan.grid.canonical
+    given = {"detector": detector}
+    result = search_scan(ensemble, scan, searched=lungs, lungs=lungs, **given)
+    hu = reorient(scan.hu, scan.grid, target=canonical)
+    turned = replace(scan, hu=np.ascontiguousarray(hu[::-1]), grid=canonical)
+    mirror = lungs[::-1]
+    other = search_scan(ensemble, turned, searched=mirror, lungs=mirror, **given)
+    shown, expected = result.heat.on(canonical), other.heat.on(canonical)[::-1]
+    assert shown.max() > 0
+    # the mirrored region begins between two voxels of the levels
+    assert np.corrcoef(shown.ravel(), expected.ravel())[0, 1] > 0.8

@@ -6,35 +6,44 @@ import numpy as np
 import pytest
 
 from lungcam.lungs import mask_around, thumbnail
+from lungcam.lungs.thumbnail import PIXEL_MM, VIEW_SHAPE
 
 LUNGS, MASK = (0, 220, 255), (255, 210, 0)
+SIDE = VIEW_SHAPE[0]
 
 
 @pytest.fixture
 def drawn():
-    """Return HU, lungs and mask of boxes; a voxel of 3 mm is a pixel, (30, 20, 25) the middle."""
+    """Return HU, lungs and mask of boxes; a voxel is a pixel, (30, 20, 25) the middle."""
     hu = np.full((60, 40, 50), 600, np.int16)
     lungs, mask = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
     lungs[10:22, 11:30, 6:45] = lungs[40:51, 11:30, 6:45] = True
     mask[8:53, 9:32, 4:47] = True
     hu[lungs] = -1200
-    return hu, lungs, mask, (3.0, 3.0, 3.0)
+    return hu, lungs, mask, (PIXEL_MM,) * 3
 
 
 def pixels(x=30, y=None, z=None) -> tuple[int, int]:
-    """Return row and column of a voxel in the axial view (with y) or the coronal view (with z)."""
-    column = 127 - (x - 30 + 64)
-    return (127 - (y - 20 + 64), column) if z is None else (127 - (z - 25 + 64), 128 + column)
+    """Return row and column of a voxel: axial (with y), coronal (with z) or sagittal (y and z)."""
+    half, last = SIDE // 2, SIDE - 1
+    if y is not None and z is not None:
+        return last - (z - 25 + half), 2 * SIDE + last - (y - 20 + half)
+    column = last - (x - 30 + half)
+    if z is None:
+        return last - (y - 20 + half), column
+    return last - (z - 25 + half), SIDE + column
 
 
-def test_thumbnail_has_an_axial_and_a_coronal_view(drawn):
+def test_thumbnail_has_three_views(drawn):
     hu, lungs, mask, spacing = drawn
     picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
-    assert picture.shape == (128, 256, 3)
+    assert picture.shape == (SIDE, 3 * SIDE, 3)
     assert picture.dtype == np.uint8
     assert picture[pixels(45, y=20)].tolist() == [0, 0, 0]
     assert picture[pixels(30, y=20)].tolist() == [255, 255, 255]
     assert picture[pixels(45, z=25)].tolist() == [0, 0, 0]
+    # through the right lung: the middle lies between them
+    assert picture[pixels(y=20, z=25)].tolist() == [0, 0, 0]
     # outside the volume it is as dark as air
     assert picture[0, 0].tolist() == [0, 0, 0]
 
@@ -42,15 +51,17 @@ def test_thumbnail_has_an_axial_and_a_coronal_view(drawn):
 def test_right_is_on_the_left_and_anterior_and_head_are_on_top(drawn):
     hu, lungs, mask, spacing = drawn
     hu[47, 26, 25] = hu[47, 20, 41] = -300  # right and in front, right and above
+    hu[40, 27, 43] = -300  # in front and above
     picture = thumbnail(hu, lungs, mask=mask, spacing_mm=spacing)
     grey = (picture == picture[:, :, :1]).all(axis=2) & (picture[:, :, 0] == 127)
-    (axial, coronal) = np.argwhere(grey)[np.argsort(np.argwhere(grey)[:, 1])]
+    axial, coronal, sagittal = np.argwhere(grey)[np.argsort(np.argwhere(grey)[:, 1])]
     assert tuple(axial) == pixels(47, y=26)
     assert tuple(coronal) == pixels(47, z=41)
-    assert axial[0] < 64
-    assert axial[1] < 64
-    assert coronal[0] < 64
-    assert coronal[1] < 128 + 64
+    assert tuple(sagittal) == pixels(y=27, z=43)
+    half = SIDE // 2
+    assert max(axial[0], axial[1], coronal[0], sagittal[0]) < half
+    assert coronal[1] < SIDE + half
+    assert sagittal[1] < 2 * SIDE + half
 
 
 def test_outlines_follow_the_masks_of_the_slice(drawn):
@@ -64,12 +75,12 @@ def test_outlines_follow_the_masks_of_the_slice(drawn):
         assert tuple(picture[pixels(x, z=z)]) == LUNGS
     assert tuple(picture[pixels(30, z=46)]) == MASK
     outlined = (picture == LUNGS).all(axis=2)
-    assert outlined[:, :128].sum() == 2 * (12 + 19 - 2) + 2 * (11 + 19 - 2)
+    assert outlined[:, :SIDE].sum() == 2 * (12 + 19 - 2) + 2 * (11 + 19 - 2)
 
 
 @pytest.mark.parametrize("seed", [1, 5])
 def test_thumbnail_has_the_same_scale_along_all_axes(phantom, segmented, seed):
-    """Thick slices are not compressed: the outline has the lungs' size in pixels of 3 mm."""
+    """Thick slices are not compressed: the outline has the lungs' size in pixels."""
     case, (lungs, airway) = phantom(seed), segmented(seed)
     spacing = case.grid.spacing_mm
     empty = np.zeros_like(lungs)
@@ -77,14 +88,14 @@ def test_thumbnail_has_the_same_scale_along_all_axes(phantom, segmented, seed):
     outlined = (picture == LUNGS).all(axis=2)
     k, row = ((side[0] + side[-1]) // 2 for side in (levels(lungs, 2), levels(lungs, 1)))
     for view, plane, mm in (
-        (outlined[:, :128], lungs[:, :, k], (spacing[0], spacing[1])),
-        (outlined[:, 128:], lungs[:, row], (spacing[0], spacing[2])),
+        (outlined[:, :SIDE], lungs[:, :, k], (spacing[0], spacing[1])),
+        (outlined[:, SIDE : 2 * SIDE], lungs[:, row], (spacing[0], spacing[2])),
     ):
         for axis in range(2):
             pixels = np.flatnonzero(view.any(axis=axis))
             voxels = np.flatnonzero(plane.any(axis=1 - axis))
-            drawn_mm, true_mm = np.ptp(pixels) * 3.0, np.ptp(voxels) * mm[axis]
-            assert drawn_mm == pytest.approx(true_mm, abs=3 + mm[axis])
+            drawn_mm, true_mm = np.ptp(pixels) * PIXEL_MM, np.ptp(voxels) * mm[axis]
+            assert drawn_mm == pytest.approx(true_mm, abs=PIXEL_MM + mm[axis])
     mask = mask_around(lungs, airway, spacing_mm=spacing)
     assert (thumbnail(case.hu, lungs, mask=mask, spacing_mm=spacing) == MASK).all(
         axis=2

@@ -18,6 +18,7 @@ from lungcam.metrics import (
     expected_calibration_error,
     fit_platt,
     fit_yearly_platt,
+    platt_helps,
 )
 
 # off the edges of the bins, where rounding decides
@@ -102,6 +103,29 @@ def test_overconfident_logits_are_corrected():
     after = fitted.probability(logits[10_000:])
     assert expected_calibration_error(rest, after) < 0.02 < expected_calibration_error(rest, before)
     assert brier(rest, after) < brier(rest, before)
+
+
+def test_calibration_is_applied_where_it_helps_new_samples():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=400)
+    labels = (rng.random(400) < expit(logits)).astype(int)
+    # three times too sure, and shifted
+    assert platt_helps(labels, 3 * logits + 1)
+
+
+def test_calibration_is_not_applied_where_it_hurts():
+    # labels that the net separates, and tells with the right certainty: Platt's smoothed targets
+    # would draw the probabilities of 42 samples to the middle
+    labels = np.arange(42) % 2
+    logits = np.where(labels, 6.0, -6.0) + np.linspace(-1, 1, 42)
+    assert not platt_helps(labels, logits)
+    scaled = fit_platt(labels, logits).probability(logits)
+    ece = expected_calibration_error
+    assert ece(labels, scaled) > ece(labels, expit(logits))
+
+
+def test_calibration_of_a_single_positive_cannot_be_judged():
+    assert platt_helps(np.array([0, 0, 1]), np.array([-1.0, 0.0, 1.0]))
 
 
 @settings(deadline=None)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lungcam.render import Outline, RenderOptions, Scene, View, prepare_content
-from lungcam.render.annotations import MIN_RING_PIXELS
+from lungcam.render.annotations import MIN_RING_PIXELS, headlines
 
 OPTIONS = RenderOptions(size=220)
 NODULE, RADIUS_MM = (47, 20, 16), 20.0
@@ -60,3 +60,17 @@ def test_heat_within_the_ring_is_unchanged(draw, radius_mm):
     assert (ringed[within] == plain[within]).all()
     hot = plain[within].astype(int)
     assert (hot[:, 0] - hot[:, 2]).max() > 100
+
+
+def test_headlines_stand_below_each_other_in_their_colours():
+    size = (600, 600)
+    title, doubt, mark = headlines("a scan", doubt="no", mark="x" * 300, height=12, size=size)
+    assert [actor.GetInput() for actor in (title, doubt, mark)] == ["a scan", "no", "x" * 300]
+    heights = [actor.GetPosition()[1] for actor in (title, doubt, mark)]
+    assert heights == sorted(heights, reverse=True)
+    red, green, blue = doubt.GetTextProperty().GetColor()
+    assert red > green + 0.3
+    assert red > blue + 0.3
+    # a long line gets smaller letters, to fit
+    assert mark.GetTextProperty().GetFontSize() < title.GetTextProperty().GetFontSize()
+    assert headlines("", doubt=None, mark=None, height=12, size=size) == []

@@ -3,7 +3,7 @@ import pytest
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from lungcam.render import build_volume
-from lungcam.render.volume import fade_around_heat, surface_points, wall_rim
+from lungcam.render.volume import fade_around_heat, surface, surface_points, wall_rim
 
 
 def components(image):
@@ -174,3 +174,17 @@ def test_partly_covered_voxels_do_not_stop_the_removal():
     display = 50 * mask
     display[4:7] = 170 * mask[4:7]
     assert wall_rim(display, mask, side_mm=1.0)[:7].all()
+
+
+def test_the_surface_of_the_lungs_is_their_outermost_voxels():
+    display = np.zeros((12, 11, 10), np.float32)
+    display[2:10, 2:9, 2:8] = 60
+    # a nodule at the wall keeps its own value
+    display[2:4, 4:6, 4:6] = 180
+    marked = surface(display)
+    assert marked[2, 2, 2]
+    assert marked[9, 8, 7]
+    assert not marked[2, 4, 4]
+    assert not marked[3:9, 3:8, 3:7].any()
+    assert not marked[display == 0].any()
+    assert marked.sum() == 8 * 7 * 6 - 6 * 5 * 4 - 4

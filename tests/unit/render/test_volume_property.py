@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
 
-from lungcam.render.transfer_functions import (
-    CLASSIC,
-    GRADIENT,
-    LINEAR,
-    heat_functions,
-    interpolate_table,
-)
+from lungcam.heat_colors import interpolate_table
+from lungcam.render.transfer_functions import CLASSIC, GRADIENT, LINEAR, heat_functions
 from lungcam.render.volume_property import color_function, piecewise_function, volume_property
 
 HEAT = heat_functions("fire")

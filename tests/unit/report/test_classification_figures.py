@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib._pylab_helpers import Gcf
 
 from lungcam import RESEARCH_USE_ONLY
@@ -84,9 +86,21 @@ def test_roc_curve_is_drawn_with_its_baseline():
 
 
 def test_reliability_bins_of_hand_computed_values():
+    low, high = [0.12, 0.18, 0.15, 0.15, 0.15], [0.95, 1.0, 0.95, 0.9, 0.95]
     mean, positive, total = reliability_bins(
-        np.array([0, 1, 1, 1]), np.array([0.12, 0.18, 0.95, 1.0])
+        np.array([0, 1, 0, 0, 0, 1, 1, 1, 1, 0]), np.array(low + high)
     )
-    assert mean == pytest.approx([0.15, 0.975])
-    assert positive.tolist() == [1, 2]
-    assert total.tolist() == [2, 2]
+    assert mean == pytest.approx([0.15, 0.95])
+    assert positive.tolist() == [1, 4]
+    assert total.tolist() == [5, 5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=80))
+def test_no_bin_of_the_reliability_diagram_holds_a_few_samples(case):
+    labels, probabilities = np.array([label for label, _ in case]), np.array([p for _, p in case])
+    mean, positive, total = reliability_bins(labels, probabilities)
+    assert total.sum() == len(case)
+    assert positive.sum() == labels.sum()
+    assert np.dot(mean, total) == pytest.approx(probabilities.sum())
+    assert total.min() >= min(5, len(case))
+    assert (np.diff(mean) > 0).all()

@@ -4,7 +4,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from lungcam.report.hparams import log_hparams
+from lungcam.report.hparams import log_figures
 
 
 def test_run_is_one_point_with_its_overrides_and_metrics(tmp_path):
@@ -12,7 +12,7 @@ def test_run_is_one_point_with_its_overrides_and_metrics(tmp_path):
     logger.log_metrics({"val/auc": 0.6}, 1)
     logger.finalize("success")
     metrics = {"val": {"auc": 0.75, "brier": 0.2}, "test": {"auc": None, "brier": 0.25}}
-    log_hparams([logger], ["optimizer.lr=1e-3", "model=small3d", "~x"], metrics=metrics)
+    log_figures([logger], ["optimizer.lr=1e-3", "model=small3d", "~x"], metrics=metrics, step=2)
 
     events = EventAccumulator(str(tmp_path)).Reload()
     points = {

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lungcam import RESEARCH_USE_ONLY
 from lungcam.report.page import (
     Html,
     asset,
     definitions,
     escape,
     fill,
+    framed,
     join,
     pack,
     script_json,
@@ -78,9 +80,25 @@ def test_assets_request_nothing_from_a_network(name):
         assert "</script" not in text
 
 
-@pytest.mark.parametrize("name", ["scan.html", "run.html"])
-def test_page_forbids_the_network_and_has_only_known_slots(name):
-    assert "default-src 'none'" in asset(name)
-    slots = re.findall(r"\$(\w+)", asset(name))
+@pytest.mark.parametrize("name", ["frame.html", "scan.html", "run.html", "summary.html"])
+def test_a_template_has_only_known_slots(name):
+    slots = re.findall(r"\$\{?(\w+)", asset(name))
     page = fill(name, **{slot: f"[{slot}]" for slot in slots})
     assert all(f"[{slot}]" in page for slot in slots)
+    assert "$" not in page
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_page_forbids_the_network_and_scripts_unless_it_has_some(scripts):
+    page = framed("<x>", Html("<p>"), kind="test", style="run.css", scripts=scripts)
+    (policy,) = re.findall('Policy" content="(.*?)"', page)
+    assert "default-src 'none'" in policy
+    assert ("script-src" in policy) == scripts
+    assert "<bdi>&lt;x&gt;</bdi>" in page
+    assert RESEARCH_USE_ONLY in page
+
+
+def test_the_notice_of_printed_pages_is_the_packages():
+    style = asset("style.css")
+    margin = style[style.index("@bottom-center") :]
+    assert f'content: "{RESEARCH_USE_ONLY}";' in margin

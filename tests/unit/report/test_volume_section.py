@@ -153,12 +153,10 @@ def test_sliders_change_the_picture(page):
     slide(page, "lungs", 1)
 
 
-def test_colour_bar_shows_logits_and_the_mark_is_shown(page):
+def test_colour_bar_is_in_percent_and_the_mark_is_shown(page):
     assert page.locator(".volume-bar").inner_text().split() == [
-        "Grad-CAM,",
-        "logit",
-        "0.0006",
-        "0.003",
+        *("Grad-CAM,", "peak", "0.003", "logit"),
+        *("20", "%", "100", "%"),
     ]
     assert page.locator(".volume-mark").inner_text() == "Do not rely on <this>"
 

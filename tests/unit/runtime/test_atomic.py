@@ -1,5 +1,7 @@
 """Tests of atomic writing."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +10,14 @@ import time
 
 import pytest
 
-from lungcam.runtime.atomic import atomic_write, clear_unfinished, write_text
+from lungcam.runtime.atomic import (
+    atomic_write,
+    clear_unfinished,
+    uncell,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def test_the_file_exists_when_the_block_ends(tmp_path):
@@ -100,3 +109,47 @@ def test_only_the_unfinished_files_of_a_killed_process_are_cleared(tmp_path):
         clear_unfinished(tmp_path)
         paths = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
         assert paths == {*others, living.name}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("'=1", "''=1"),
+        ("＝1+1", "'＝1+1"),
+        ("\t=1", r"\t=1"),
+        ("a\r\n=1", r"a\r\n=1"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("a\udcff", r"a\udcff"),
+        # numbers and ordinary text
+        ("-12.5", "-12.5"),
+        ("+1e-3", "+1e-3"),
+        ("-", "-"),
+        ("-inf", "-inf"),
+        ("scan 1, left", "scan 1, left"),
+        ("'quoted'", "'quoted'"),
+    ],
+)
+def test_text_in_a_table_is_only_text(tmp_path, text, expected):
+    write_table(tmp_path / "t.csv", ["a", "b"], rows=[{"a": text}, {"b": -1.5}])
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    assert rows == [["a", "b"], [expected, ""], ["", "-1.5"]]
+    if text.isprintable():
+        assert uncell(expected) == text
+
+
+def test_a_column_that_is_unknown_is_a_defect(tmp_path):
+    with pytest.raises(ValueError, match="there is no column b"):
+        write_table(tmp_path / "t.csv", ["a"], rows=[{"b": 1}])
+
+
+def test_json_holds_no_number_that_json_does_not_know(tmp_path):
+    content = {"a": [float("nan"), (float("inf"), 1)], "b": {"c": -float("inf"), "d": "NaN"}}
+    write_json(tmp_path / "a.json", content)
+    text = (tmp_path / "a.json").read_text()
+    read = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    assert read == {"a": [None, [None, 1]], "b": {"c": None, "d": "NaN"}}

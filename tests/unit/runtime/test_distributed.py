@@ -44,3 +44,26 @@ def test_a_sweep_in_several_processes_is_refused(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(InputError, match=r"^-m: a sweep starts the processes of its runs itself"):
         rank_arguments(["-m", "seed=1,2"])
+
+
+@pytest.mark.parametrize("started", [{}, {"SLURM_PROCID": "0"}])
+def test_a_job_of_several_tasks_needs_srun(monkeypatch, started):
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    for name, value in started.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"SLURM_NTASKS=2: the processes .* srun"):
+        rank_arguments([])
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
+    assert rank_arguments([]) == []
+
+
+def test_processes_that_srun_started_are_taken(monkeypatch):
+    for name, value in {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert rank_arguments([]) == []
+
+
+def test_a_rank_that_is_no_number_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(InputError, match="WORLD_SIZE=two: it must be a number"):
+        rank_arguments([])

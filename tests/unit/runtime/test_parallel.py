@@ -156,6 +156,17 @@ def test_a_job_that_kills_its_process_costs_itself_alone(workers):
     assert results == [n * n if kind == "fine" else Failure(DIED) for n, kind in enumerate(kinds)]
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_lenient_run_goes_on_after_a_crash_and_a_lack_of_memory(workers):
+    kinds = ["fine", "killed", "crash", "memory", "fine", "killed"]
+    jobs = list(zip(kinds, range(6), strict=True))
+    results = run_all(square, jobs, label="x", workers=workers, lenient=True)
+    died, lacking = Failure(DIED), Failure(NO_MEMORY)
+    assert results == [0, died, died, lacking, 16, died]
+    with pytest.raises(KeyError):
+        run_all(square, [("defect", 1), ("fine", 2)], label="x", workers=workers, lenient=True)
+
+
 def test_work_ahead_begins_no_more_jobs_than_it_has_processes(tmp_path):
     # each job that has begun leaves a file
     jobs = [(tmp_path / str(n),) for n in range(8)]

@@ -3,12 +3,14 @@
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from lungcam.errors import InputError
-from lungcam.scans import read_scan
+from lungcam.scans import check_scan, read_scan
+from lungcam.scans.slice_geometry import even_part
 
 OBLIQUE = Rotation.from_euler("xyz", [12, -8, 25], degrees=True).as_matrix()
 ORIENTATIONS = {
@@ -208,7 +210,7 @@ def test_slices_that_do_not_fit_together_are_refused(
 
 def test_gantry_tilt_is_refused(tmp_path, hu, write_series):
     write_series(tmp_path, hu, shear=(0, 0.7, 0))
-    assert "tilt" in refused(tmp_path)
+    assert "tilt" in refused(tmp_path, tilt="refuse")
 
 
 @pytest.mark.parametrize("slices", [1, 2])
@@ -292,3 +294,47 @@ def test_real_series_agrees_with_simpleitk(sample_data, patient):
     expected = sitk.GetArrayFromImage(reference).transpose(2, 1, 0)
     expected[expected <= -1500] = -1024
     assert np.array_equal(scan.hu, expected)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        # 3 mm in the chest, 6 mm below or above
+        ([3] * 14 + [6] * 9, slice(0, 15)),
+        ([6] * 9 + [3] * 14, slice(9, 24)),
+        ([6] * 9 + [3] * 14 + [6] * 8, slice(9, 24)),
+        # a gap of its own between the parts
+        ([3] * 14 + [4.4] + [6] * 9, slice(0, 15)),
+        # equally many slices: the thinner ones
+        ([3] * 8 + [1.5] * 8, slice(8, 17)),
+        # a slice is missing
+        ([3] * 10 + [6] + [3] * 10, None),
+        ([3] * 10 + [6] * 2 + [3] * 10, None),
+        ([3] * 20, None),
+        # gaps without any rule
+        ([3, 4, 5, 3, 6, 4, 3, 5, 6, 3, 4, 5], None),
+        ([3] * 4 + [6] * 12, None),
+    ],
+)
+def test_the_largest_even_part_is_found(gaps, expected):
+    heights = np.concatenate([[-70.0], -70.0 + np.cumsum(gaps)])
+    assert even_part(heights) == expected
+
+
+def test_the_largest_part_of_mixed_spacings_is_read_with_a_warning(tmp_path, write_series, edit):
+    hu = np.random.default_rng(0).integers(-1000, 400, (12, 11, 26)).astype(np.int16)
+    _, affine, files = write_series(tmp_path, hu, spacing=(9, 9.5, 3))
+    for k, file in enumerate(files[16:], start=1):
+        x, y, z = pydicom.dcmread(files[15]).ImagePositionPatient
+        edit(file, ImagePositionPatient=[x, y, float(z) + 6 * k])
+    check, scan = check_scan(tmp_path, whole_chest=False)
+    (finding,) = (f for f in check.findings if f.code == "mixed_gaps")
+    assert finding.outcome == "flagged"
+    assert "16 of 26 slices, 3.00 mm apart" in finding.message
+    assert "the others are 6.00 mm apart" in finding.message
+    assert np.array_equal(scan.hu, hu[:, :, :16])
+    assert np.allclose(scan.grid.affine, affine)
+    # a slice that is missing within the part is refused as ever
+    files[5].unlink()
+    check, scan = check_scan(tmp_path, whole_chest=False)
+    assert scan is None

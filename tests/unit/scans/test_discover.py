@@ -210,3 +210,15 @@ def test_refusal_of_other_objects_names_their_kinds(tmp_path, hu, write_series):
     assert [finding.code for finding in check.findings] == ["wrong_modality"]
     assert "MR" in check.line
     assert len(discover(tmp_path)) == 2
+
+
+def test_several_series_are_listed_to_choose_from(tmp_path, hu, write_series):
+    first, _, _ = write_series(tmp_path / "study" / "1", hu)
+    second, _, files = write_series(tmp_path / "study" / "2", hu[:, :, :4])
+    write_file(tmp_path / "study" / "a.mha")
+    check, scan = check_scan(tmp_path)
+    assert scan is None
+    assert f"{tmp_path / 'study' / '1'} (series={first}, 10 files)" in check.line
+    assert f"(series={second}, {len(files)} files)" in check.line
+    assert str(tmp_path / "study" / "a.mha") in check.line
+    assert np.array_equal(read_scan(tmp_path, series=first).hu, hu)

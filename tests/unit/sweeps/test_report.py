@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from lungcam.sweeps.report import describe_sweep, draw_sweep, write_sweep
+from lungcam.sweeps.report import _slice, describe_sweep, draw_sweep, write_sweep
 from lungcam.sweeps.trial import Trial, best_first, failed, varied_keys
 
 
@@ -27,7 +28,7 @@ def trials(folder):
             )
         )
         if value:
-            (folder / str(number)).mkdir()
+            (folder / str(number)).mkdir(parents=True)
             figures = {"auc": value - 0.1, "auc_ci95": [0.5, 0.95], "baselines": {"auc_x": 0.4}}
             text = json.dumps({"val": {"auc": value}, "test": figures, "versions": {"torch": "2"}})
             (folder / str(number) / "metrics.json").write_text(text)
@@ -63,6 +64,20 @@ def test_the_terminal_shows_only_the_settings_that_vary(tmp_path):
     assert lines[2].split() == ["job", "val", "AUC", "test", "AUC", "(95", "%)", "optimizer.lr"]
     assert lines[3].split()[:3] == ["2", "0.900", "0.800"]
     assert lines[-1] == "failed: job 1 (optimizer.lr=0.001): the training diverged."
+
+
+def test_a_logarithmic_setting_has_a_logarithmic_axis(tmp_path):
+    # as few values as here would be drawn as choices
+    scales = []
+    for keys in ({"optimizer.lr"}, set()):
+        axes = Figure().add_subplot()
+        runs = [
+            replace(trial, overrides={"optimizer.lr": f"1e-{trial.number + 2}"})
+            for trial in trials(tmp_path / str(len(scales)))
+        ]
+        _slice(axes, runs, key="optimizer.lr", logarithmic="optimizer.lr" in keys)
+        scales.append(axes.get_xscale())
+    assert scales == ["log", "linear"]
 
 
 def test_the_figure_is_drawn_for_any_runs(tmp_path):

@@ -1,6 +1,7 @@
 """The contract of a task, held by every task of the registry."""
 
-from dataclasses import fields
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,18 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from lungcam.cohorts import Cohort, Sample
-from lungcam.config.schema import TrainConfig
+from lungcam.cohorts import Cohort, Quantity, Sample
 from lungcam.errors import InputError
 from lungcam.explain import HeatMap
 from lungcam.grid import Grid
-from lungcam.metrics import Calibration
-from lungcam.tasks import TASKS, Task, task_named
-from lungcam.tasks.predictions import Predictions
+from lungcam.tasks import TASKS, Task, refuse_without_positive, task_named
+from lungcam.tasks.predictions import Predictions, SplitSamples
 from lungcam.training.classifier import Classifier
 from lungcam.training.risk_classifier import RiskClassifier
 
 YEARS = 6
+CLASSES = ("a", "b")
+COHORT = Cohort([], "a rule", [], classes=CLASSES, quantity=Quantity("volume", "ml"))
 
 
 def person(number: int, label: int | None, time_days: float, event: bool) -> Sample:
@@ -32,6 +33,7 @@ def person(number: int, label: int | None, time_days: float, event: bool) -> Sam
         label_source="",
         time_days=time_days,
         event=event,
+        number=5.0 + number,
     )
 
 
@@ -43,54 +45,111 @@ def people() -> list[Sample]:
     return [person(number, *values) for number, values in enumerate(times)]
 
 
+def counted(task: Task, people: list[Sample]) -> list[Sample]:
+    """Return the samples that a task predicts."""
+    return [sample for sample in people if task.uses_unlabelled or sample.label is not None]
+
+
 def predictions(task: Task, people: list[Sample]) -> Predictions:
-    logits = np.random.default_rng(0).normal(size=(len(people), YEARS)).cumsum(axis=1)
-    if task.uses_unlabelled:
-        return Predictions(samples=people, logits=logits)
-    labelled = [sample for sample in people if sample.label is not None]
-    return Predictions(samples=labelled, logits=logits[: len(labelled), -1])
+    samples, generator = counted(task, people), np.random.default_rng(0)
+    if task.name == "risk":
+        logits = generator.normal(size=(len(samples), YEARS)).cumsum(axis=1)
+    elif task.name == "classes":
+        logits = generator.normal(size=(len(samples), len(CLASSES)))
+    else:
+        logits = generator.normal(size=len(samples))
+    return Predictions(samples=samples, logits=logits)
 
 
 def net() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(8, 1))
 
 
-@pytest.fixture(params=TASKS.values(), ids=TASKS)
+@pytest.fixture(params=TASKS)
 def task(request) -> Task:
-    return request.param
+    return task_named(request.param).of(COHORT)
 
 
-def test_the_configuration_offers_every_task():
-    (option,) = (field for field in fields(TrainConfig) if field.name == "task")
-    assert option.metadata["choices"] == tuple(TASKS)
+def test_a_task_is_found_by_its_name():
     assert {name: task_named(name) for name in TASKS} == TASKS
+    assert list(TASKS) == ["malignancy", "risk", "classes", "number"]
 
 
 @pytest.mark.parametrize("name", ["survival", None, ["risk"]])
 def test_an_unknown_task_is_refused(name):
-    with pytest.raises(InputError, match="choose malignancy or risk"):
+    with pytest.raises(InputError, match="choose malignancy, risk, classes, number"):
         task_named(name)
 
 
-def test_metrics_tables_and_summary_follow_from_predictions(task, people, tmp_path):
+def test_what_a_task_takes_from_a_cohort_is_restored_from_plain_values(task):
+    state = json.loads(json.dumps(task.state))
+    restored = task_named(task.name).restored(state)
+    assert restored == task
+    assert restored.columns == task.columns
+
+
+def test_metrics_tables_report_and_summary_follow_from_predictions(task, people, tmp_path):
     val = predictions(task, people)
-    fit = task.fit(val)
-    calibrated = val.calibrated(fit.calibration)
-    figures = task.metrics(calibrated, threshold=fit.threshold, seed=0)
-    assert figures["n"] == 6
-    assert {"threshold", "calibration"} <= set(task.rules)
-    assert figures["threshold"] == fit.threshold
-    task.write_tables(tmp_path, {"val": calibrated})
+    fit = task.fit(val, train=SplitSamples(samples=counted(task, people)))
+    # plain values alone: a checkpoint carries them
+    carried = json.loads(json.dumps(task.carried(fit)))
+    figures = task.metrics(val, fit=task.read_fit(carried), seed=0)
+    assert figures == task.metrics(val, fit=fit, seed=0)
+    json.dumps(figures, allow_nan=False)
+    assert figures["n"] == (8 if task.name == "number" else 6)
+    assert task.score in figures
+    task.write_tables(tmp_path, {"val": val}, fit=fit)
     assert (tmp_path / "predictions.csv").is_file()
     metrics = {"test": figures, "val": figures, "label_rule": "label 1: x", "seed": 0}
-    assert task.summary(metrics)[0].startswith("test AUC")
-    assert set(task.draw(calibrated, metrics)) <= set(task.figure_titles)
+    metrics |= task.reported(fit)
+    assert task.summary(metrics)[0].startswith("test ")
+    assert set(task.draw(val, fit=fit, metrics=metrics)) <= set(task.figure_titles)
+    assert "on the test split" in task.run_figures(metrics).head.replace("\n", " ")
+    examples = task.examples(val, fit=fit)
+    rows = {example.row for example in examples.shown}
+    assert rows
+    assert all(case.row is None or case.row < len(val.samples) for case in examples.cases)
+
+
+def test_the_answer_for_a_scan_makes_a_row_and_is_measured(task, people):
+    val = predictions(task, people)
+    fit = task.fit(val, train=SplitSamples(samples=counted(task, people)))
+    records = [task.prediction(logits, fit) for logits in val.logits]
+    json.dumps(records, allow_nan=False)
+    assert set(task.record_keys) <= set(records[0])
+    kept = [{name: record[name] for name in task.record_keys} for record in records]
+    assert tuple(task.row(kept[0])) == tuple(task.columns)
+    measured = task.measure(val.samples, kept, fit=fit)
+    whole = task.metrics(val, fit=fit, seed=0)
+    assert measured["test"]["n"] == whole["n"]
+    assert measured["test"][task.score] == pytest.approx(whole[task.score], rel=1e-4)
+    unknown = [replace(sample, label=None, number=None) for sample in val.samples]
+    assert task.measure(unknown, kept, fit=fit) is None
+    (line, *_) = task.prediction_lines(records[0] | {"label_rule": "a rule"})
+    assert task.answer(records[0]).split(",")[0].split(" ")[0] == line.split(" ")[0]
+
+
+def test_a_run_that_is_not_finished_predicts_without_a_fit(task, people):
+    fit = task.read_fit({})
+    record = task.prediction(predictions(task, people).logits[0], fit)
+    assert record.get("calibrated", False) is False
+    assert set(task.record_keys) <= set(record)
+
+
+def test_only_a_task_with_a_positive_class_measures_maps(task):
+    explain = {"benchmark": True, "erase": False}
+    if task.has_positive:
+        refuse_without_positive(task, explain)
+    else:
+        with pytest.raises(InputError, match=r"^explain\.benchmark=true: .*leave it out\.$"):
+            refuse_without_positive(task, explain)
+    refuse_without_positive(task, {"benchmark": False, "erase": False})
 
 
 def test_a_classifier_learns_from_the_tasks_targets(task, people):
     classifier = task.classifier(net())
-    task.initialise(classifier, people)
-    samples = [sample for sample in people if task.uses_unlabelled or sample.label is not None]
+    samples = counted(task, people)
+    task.initialise(classifier, samples)
     batch = {
         "input": torch.randn(len(samples), 1, 2, 2, 2),
         "label": torch.tensor([-1 if sample.label is None else sample.label for sample in samples]),
@@ -115,18 +174,22 @@ def test_malignancy_adds_nothing_to_a_scans_prediction():
     task = task_named("malignancy")
     assert type(task.classifier(net())) is Classifier
     assert task.targets([]) == {}
-    assert task.prediction(np.array(1.0), float) == {}
-    assert task.prediction_lines({}) == []
+    assert task.prediction(np.array(0.0), {}) == {
+        **{"probability": 0.5, "logit": 0.0, "label": 1, "threshold": 0.5, "calibrated": False}
+    }
+    record = {"probability": 0.25, "label_rule": "a rule"}
+    assert task.prediction_lines(record) == ["probability 0.250 (a rule)"]
     assert task.prediction_section({}) == ""
     assert list(task.maps(None, None)) == []
 
 
 def test_risk_names_every_year_of_a_scan():
     task = task_named("risk")
-    prediction = task.prediction(np.arange(YEARS) - 3.0, Calibration().probability)
+    prediction = task.prediction(np.arange(YEARS) - 3.0, {}) | {"label_rule": "a rule"}
+    assert prediction["probability"] == prediction["risk"]["6"]
     assert list(prediction["risk"]) == [str(year) for year in range(1, YEARS + 1)]
     assert prediction["risk"]["4"] == 0.5
-    (line,) = task.prediction_lines(prediction)
+    _, line = task.prediction_lines(prediction)
     assert line.startswith("risk within 1 y 0.047, 2 y 0.119")
     assert "within 6 y" in task.prediction_section(prediction)
 
@@ -163,10 +226,16 @@ def test_risk_labels_a_cohort_by_the_horizon(people):
 def test_risk_has_figures_of_the_label_and_of_every_year(people, tmp_path):
     task = task_named("risk")
     val = predictions(task, people)
-    calibrated = val.calibrated(task.fit(val).calibration)
-    figures = task.metrics(calibrated, threshold=0.5, seed=0)
+    fit = task.fit(val, train=SplitSamples(samples=people))
+    figures = task.metrics(val, fit=fit, seed=0)
     assert (figures["n"], figures["risk"]["n"]) == (6, 8)
     assert "rules" not in figures["risk"]
-    task.write_tables(tmp_path, {"val": calibrated})
+    task.write_tables(tmp_path, {"val": val}, fit=fit)
     assert len((tmp_path / "risks.csv").read_text().splitlines()) == 9
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize("name", ["malignancy", "risk"])
+def test_a_label_of_two_refuses_several_classes(name):
+    with pytest.raises(InputError, match=r"^data\.classes: .*add task=classes"):
+        task_named(name).label(COHORT)

@@ -97,6 +97,23 @@ def test_a_folder_in_place_of_the_file_is_refused(file):
         load_checkpoint(file)
 
 
+def test_members_that_share_their_bytes_are_refused(file):
+    copies = 50
+    with zipfile.ZipFile(file, "a") as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
+        for number in range(copies):
+            member = copy.copy(largest)
+            member.filename = f"{largest.filename}{number}"
+            # a further entry of the directory for the same place
+            archive.filelist.append(member)
+            archive.NameToInfo[member.filename] = member
+        archive._didModify = True
+    with zipfile.ZipFile(file) as archive:
+        assert len(archive.infolist()) > copies
+    with pytest.raises(InputError, match="not a checkpoint of plain tensors"):
+        load_checkpoint(file)
+
+
 def test_a_compressed_file_that_would_fill_the_memory_is_refused(file):
     packed = file.with_name("packed.ckpt")
     with (

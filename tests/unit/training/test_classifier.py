@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
 )
 
 from lungcam.config.options import AuxiliaryWeights
+from lungcam.errors import InputError
 from lungcam.nets import NoduleNet, Small3D, attribute_loss, outline_loss
 from lungcam.training.classifier import Classifier
 
@@ -233,3 +234,14 @@ def test_predictions_are_logits_in_order(loader, trainer):
 def test_training_without_an_optimizer_is_refused():
     with pytest.raises(RuntimeError, match="made for prediction"):
         Classifier(make_net()).configure_optimizers()
+
+
+def test_a_setting_that_an_optimizer_or_a_schedule_refuses_is_named():
+    betas = partial(torch.optim.AdamW, betas=(2.0, 0.9))
+    with pytest.raises(InputError, match=r"^optimizer: Invalid beta parameter"):
+        Classifier(make_net(), optimizer=betas).configure_optimizers()
+    falling = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, factor=3.0)
+    with pytest.raises(InputError, match=r"^scheduler: Factor should be < 1\.0"):
+        Classifier(
+            make_net(), optimizer=partial(torch.optim.AdamW, lr=0.1), scheduler=falling
+        ).configure_optimizers()

@@ -1,11 +1,17 @@
 """Settings of Lightning's Trainer under the names users know."""
 
+import inspect
+from dataclasses import fields
+from functools import partial
+
 import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
+from lungcam.config.options import TrainerOptions
 from lungcam.errors import InputError
+from lungcam.training.classifier import Classifier
 from lungcam.training.trainer import choose_strategy, device_settings, make_trainer
 
 NODE = {
@@ -114,3 +120,55 @@ def test_a_trainer_for_evaluation_has_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     config = OmegaConf.create({**NODE, "devices": 2, "num_nodes": 2})
     assert make_trainer(config, tmp_path, logger=[], callbacks=[], alone=True).world_size == 1
+
+
+class Line(torch.nn.Module):
+    """Net with one weight: the logit is the weight times the image's sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, image):
+        return self.weight * image.sum((1, 2, 3, 4))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("clip", "step"), [(None, 0.75), (0.5, 0.5)])
+def test_gradients_are_averaged_over_batches_and_clipped(tmp_path, clip, step):
+    # with p = 1/2 the gradient of a positive sample is -x/2: batches of -0.5 and -1
+    images = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1, 1)
+    batches = [{"input": image[None], "label": torch.ones(1, dtype=torch.long)} for image in images]
+    classifier = Classifier(Line(), optimizer=partial(torch.optim.SGD, lr=1.0))
+    trainer = make(tmp_path, max_epochs=1, gradient_clip_val=clip)
+    loader = torch.utils.data.DataLoader(batches, batch_size=None)
+    trainer.fit(classifier, train_dataloaders=loader)
+    assert trainer.global_step == 1
+    assert float(classifier.net.weight) == pytest.approx(step, rel=1e-5)
+
+
+def test_a_profiler_writes_into_the_run_folder(tmp_path):
+    profiler = make(tmp_path, profiler="simple").profiler
+    assert (profiler.dirpath, profiler.filename) == (tmp_path, "profile")
+
+
+def test_lightnings_own_keys_reach_its_trainer(tmp_path):
+    trainer = make(
+        tmp_path,
+        limit_train_batches=2,
+        limit_val_batches=0.5,
+        overfit_batches=0.0,
+        detect_anomaly=True,
+        min_epochs=2,
+        enable_progress_bar=False,
+        num_sanity_val_steps=1,
+    )
+    assert (trainer.limit_train_batches, trainer.limit_val_batches) == (2, 0.5)
+    assert trainer._detect_anomaly
+    assert trainer.progress_bar_callback is None
+    assert (trainer.min_epochs, trainer.num_sanity_val_steps) == (2, 1)
+
+
+def test_every_key_of_the_trainer_is_one_of_lightnings_or_of_lungcams():
+    names = {item.name for item in fields(TrainerOptions)}
+    assert names - set(inspect.signature(pl.Trainer).parameters) == {"gpus"}

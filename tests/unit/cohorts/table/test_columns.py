@@ -30,9 +30,14 @@ def test_default_columns_are_chosen():
         "center": ("coordX", "coordY", "coordZ"),
         "diameter_mm": None,
         "mask": None,
+        "segment": None,
+        "lungs_mask": None,
+        "lungs_segment": None,
+        "scan_time": None,
         "fold": "fold",
         "time_days": None,
         "event": None,
+        "number": None,
     }
 
 
@@ -60,6 +65,20 @@ def test_a_missing_column_is_named_with_the_existing_ones():
     message = refusal(["image", "x", "y"], {"center": ["x", "y", "z"]})
     assert message.startswith("scans.csv: there is no column")
     assert "data.columns.center" in message
+
+
+def test_a_misspelt_column_is_answered_with_the_nearest():
+    message = refusal(["image", "lable"], {"label": "label"})
+    assert message.endswith("it has image, lable. Did you mean lable?")
+    assert refusal(["imgae"], {}).endswith(" Did you mean imgae?")
+    assert refusal(["image"], {"lable": "x"}).endswith(" Did you mean label?")
+
+
+def test_inference_names_no_key_of_a_training():
+    with pytest.raises(InputError) as caught:
+        choose_columns(FILE, ["scan"], columns={"image": "path"}, lenient=True)
+    assert "call it path" in str(caught.value)
+    assert "data.columns" not in str(caught.value)
 
 
 def test_a_table_without_images_is_refused():

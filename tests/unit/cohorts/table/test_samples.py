@@ -94,7 +94,6 @@ def test_a_sample_id_cannot_leave_the_output_folder(write, name):
         ("", "no row"),
         ("image\n", "no row"),
         ("scan,label\na.nii,1\n", "no column `image`"),
-        ("image;label\na.nii;1\n", "no column `image`"),
         ("image,label\na.nii,yes\n", "row 2: label is 'yes', not a number"),
         ("image,label\na.nii,-1\n", "row 2: label is -1, neither"),
         ("image,label\n,1\n", "row 2 names no image"),
@@ -309,3 +308,135 @@ def test_the_public_crops_have_the_documented_counts(sample_data):
         center = np.argwhere(np.asarray(mask.dataobj) > 0).mean(axis=0)
         distances.append(np.linalg.norm(mask.affine[:3] @ [*center, 1] - sample.center_mm))
     assert np.median(distances) < 2
+
+
+# identifiers that mean none, and lookalikes
+
+
+@pytest.mark.parametrize("none", ["nan", "NA", "N/A", "None", "null", "-", "unknown"])
+def test_patients_without_a_name_are_never_one_patient(write, none):
+    table = write(LINE + f"a.nii,{none},1\nb.nii,{none},0\nc.nii,p,0\n")
+    cohort = table_cohort(str(table), {})
+    assert [sample.patient_id for sample in cohort.samples] == ["a", "b", "p"]
+    assert any("2 row(s) of scans.csv name no patient" in note for note in cohort.notes)
+
+
+@pytest.mark.parametrize("field", ["sample_id", "study_uid", "series_uid"])
+def test_other_identifiers_that_mean_none_are_missing(write, field):
+    first, second = read(write(f"image,{field}\na.nii,nan\nb.nii,N/A\n"))
+    assert (first.sample_id, second.sample_id) == ("a", "b")
+    assert first.study_uid is first.series_uid is None
+    assert (first.patient_id, second.patient_id) == ("a", "b")
+
+
+def test_image_and_mask_that_mean_none_are_missing(write):
+    samples, faults = read_samples(write("image,mask\nnan,\na.nii,None\n"), {})
+    assert [fault.sample_id for fault in faults] == ["row_2"]
+    assert samples[0].lesion_mask is None
+
+
+def test_patients_that_differ_only_in_how_they_are_written_are_named(write):
+    first = write(LINE + "a.nii,007,1\nb.nii,8,0\n", "first.csv")
+    second = write(LINE + "c.nii,7.0,1\nd.nii,9,0\n", "second.csv")
+    cohort = table_cohort([str(first), str(second)], {})
+    assert any("007 and 7.0" in note for note in cohort.notes)
+    assert len({sample.patient_id for sample in cohort.samples}) == 4
+
+
+# separators, decimal commas, TRUE and FALSE
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_table_of_a_country_with_a_decimal_comma(write, separator):
+    lines = ["image,coordX,coordY,coordZ,diameter_mm,label".replace(",", separator)]
+    lines += [separator.join(["a,b.nii", "-1,5", "2", "3,25", "7,5", "TRUE"])]
+    lines += [separator.join(["c.nii", "", "", "", "NA", "FALSE"])]
+    cohort = table_cohort(str(write("\n".join(lines) + "\n")), {}, coordinates="RAS")
+    first, second = cohort.samples
+    assert first.image.name == "a,b.nii"
+    assert first.center_mm == (-1.5, 2, 3.25)
+    assert (first.diameter_mm, first.label, second.label) == (7.5, 1, 0)
+
+
+def test_decimal_comma_in_a_table_with_commas_is_refused(write):
+    _, faults = read_samples(write('image,diameter_mm\na.nii,7.5\nb.nii,"7,5"\n'), {})
+    assert "not a number" in faults[0].reason
+
+
+def test_words_that_match_nothing_are_listed_with_their_counts(write):
+    rows = "".join(f"{k}.nii,{k},{word}\n" for k, word in enumerate(["cancer"] + ["Benign"] * 3))
+    table = write(LINE + "z.nii,z,benign\n" + rows)
+    cohort = table_cohort(str(table), {}, negative="benign", positive="malignant")
+    (note,) = (note for note in cohort.notes if "neither" in note)
+    assert note.startswith("scans.csv: 4 row(s) have no label")
+    assert "'Benign' (3), 'cancer' (1)" in note
+
+
+def test_tilde_is_the_home_unless_a_file_has_this_name(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "~b").mkdir()
+    first, second, third = read(write("image\n~/a.nii\n~b/c.nii\n~nobody-here/d.nii\n"))
+    assert first.image == tmp_path / "home" / "a.nii"
+    assert second.image == tmp_path / "~b" / "c.nii"
+    assert third.image == tmp_path / "~nobody-here" / "d.nii"
+
+
+# masks of other programs, and settings of the reader
+
+
+def test_masks_with_their_segments_and_the_volume_of_a_file_are_read(write, tmp_path):
+    first, second = read(
+        write(
+            "image,mask,roi,lungs_mask,lungs_segment,scan_time\n"
+            'a.nii,rt.dcm,GTV 1,lungs.nii.gz,"3,4",2\n'
+            "b.nii,,GTV 1,NA,3,\n"
+        )
+    )
+    assert (first.lesion_mask, first.lesion_segment) == (tmp_path / "rt.dcm", "GTV 1")
+    assert (first.lungs_mask, first.lungs_segment) == (tmp_path / "lungs.nii.gz", "3,4")
+    assert (first.time, first.tilt, first.lesion_checked) == (2, "straighten", False)
+    # a segment without a mask chooses nothing
+    assert (second.lesion_mask, second.lesion_segment) == (None, None)
+    assert (second.lungs_mask, second.lungs_segment, second.time) == (None, None, None)
+
+
+@pytest.mark.parametrize("time", ["-1", "0.5"])
+def test_a_volume_that_cannot_be_is_refused(write, time):
+    error = refusal(read_samples, write(f"image,scan_time\na.nii,{time}\n"), {})
+    assert f"scan_time is {time}; give the number of a volume, from 0." in error
+
+
+def test_a_tilt_applies_to_all_rows(write):
+    file = write("image,label\na.nii,1\nb.nii,0\n")
+    samples, _ = read_samples(file, {}, tilt="refuse")
+    assert [sample.tilt for sample in samples] == ["refuse", "refuse"]
+    assert {sample.tilt for sample in table_cohort(str(file), {}, tilt="refuse").samples} == {
+        "refuse"
+    }
+    assert "choose straighten or refuse" in refusal(read_samples, file, {}, tilt="turn")
+
+
+BAD = {
+    "a zero": b"a\0b.nii,x,,,\n",
+    "bytes that are no text": b"a\xff.nii,\xfe,,,\n",
+    "a long path": b"a" * 5000 + b".nii,,,,\n",
+    "a long cell": b"a.nii," + b"b" * 200_000 + b",,,\n",
+    "a centre far away": b"a.nii,,1e300,1,1\n",
+    "a centre that is none": b"a.nii,,inf,nan,x\n",
+    "a name of dots": b"a.nii,..,,,\n",
+    "nothing": b",x,,,\n",
+    "control codes": b"\x1b[2J.nii,\x1b]0;x\x07,,,\n",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_row_costs_itself_alone(tmp_path, case):
+    table = tmp_path / "t.csv"
+    head, good = b"image,sample_id,coordX,coordY,coordZ\n", b"good.nii,good,1,2,3\n"
+    table.write_bytes(head + good + BAD[case] + good.replace(b",good", b",other"))
+    samples, faults = read_samples(table, {})
+    assert [s.sample_id for s in samples if s.image.name == "good.nii"] == ["good", "other"]
+    assert len(samples) + len(faults) == 3
+    for fault in faults:
+        assert fault.reason.isprintable()
+        assert "row 3" in fault.reason

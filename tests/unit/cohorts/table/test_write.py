@@ -2,6 +2,7 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcam.cohorts import Sample
+from lungcam.cohorts.identifiers import NOBODY, identifier
 from lungcam.cohorts.table import read_samples, table_cohort, write_samples
 
 words = st.text(
     st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=12
-).filter(lambda text: text == text.strip())
+).filter(lambda text: text == text.strip() and identifier(text, nobody=NOBODY))
 names = st.from_regex(r"[A-Za-z0-9_][\w.\-]{0,10}", fullmatch=True)
 # a patient with the name of a series would be replaced by that series' other patient
 people = words.filter(lambda text: not text.startswith("1."))
 series = words.map("1.{}".format)
-files = words.filter(lambda text: "/" not in text and text.strip("."))
+files = words.filter(lambda text: "/" not in text and text.strip(".") and text[0] != "~")
 positions = st.tuples(*[st.floats(-2000, 2000)] * 3)
 
 
@@ -140,3 +142,23 @@ def test_a_feature_with_the_name_of_a_column_does_not_overwrite_it(tmp_path, nam
     (result,), _ = read_samples(tmp_path / "samples.csv", {})
     assert (result.label, result.fold, result.diameter_mm) == (1, 2, 5)
     assert result.center_mm == (1, 2, 3)
+
+
+def test_masks_and_their_segments_are_kept(tmp_path):
+    before = sample(
+        lesion_mask=tmp_path / "masks" / "rt.dcm",
+        lesion_segment="GTV",
+        lungs_mask=tmp_path / "lungs",
+        lungs_segment="3,4",
+        time=1,
+    )
+    write_samples(
+        tmp_path / "samples.csv", [before, replace(sample(), sample_id="b")], label_rule="a rule"
+    )
+    (first, second), _ = read_samples(tmp_path / "samples.csv", {})
+    for name in ("lesion_mask", "lesion_segment", "lungs_mask", "lungs_segment", "time"):
+        assert getattr(first, name) == getattr(before, name)
+        assert getattr(second, name) is None
+    write_samples(tmp_path / "plain.csv", [sample()], label_rule="a rule")
+    with (tmp_path / "plain.csv").open() as stream:
+        assert "segment" not in stream.readline()
