@@ -44,7 +44,7 @@ def main() -> None:
             if job.poll() is None:
                 os.killpg(job.pid, signal.SIGKILL)
                 kills += 1
-            job.wait()
+            assert job.wait() in (0, -signal.SIGKILL), "a building was refused"
             states = [entry.state for entry in inventory(folder / "killed" / "inputs")]
             outcomes.append({state: states.count(state) for state in sorted(set(states))})
             say(f"kill {kills}: {outcomes[-1]}")

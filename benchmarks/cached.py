@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from lungcam.cohorts import Cohort, Sample
-from lungcam.data import SplitRule
+from lungcam.data import SplitRule, plan
 from lungcam.data.cache_entry import write_entry
-from lungcam.data.cache_key import cache_key, code_version, content_hash, describe
+from lungcam.data.cache_key import code_version
 from lungcam.data.datamodule import ScanDataModule
-from lungcam.data.prepare import SUFFIX
 from lungcam.transforms import NoduleView, pipeline
 
 
@@ -48,16 +47,15 @@ def cached_cohort(
         for i in range(count)
     ]
     transforms = pipeline({"view": NoduleView(shape=tuple(shape))})
-    description, noise = describe(transforms), np.random.default_rng(0)
+    files = plan(samples, transforms, root=root / "inputs").files
+    noise = np.random.default_rng(0)
     tensors = noise.standard_normal((min(count, 512), *shape), np.float32)
 
     def fill(i: int) -> None:
-        key = cache_key(
-            content_hash(samples[i].image), None, center_mm=None, transforms=description
-        )
         facts = {
             "affine": np.eye(4).tolist(),
             "quality": {},
+            "traits": {},
             "findings": [],
             "pixels": f"{i:032x}",
             "study_uid": "",
@@ -66,7 +64,7 @@ def cached_cohort(
             "code": code_version(),
         }
         shown = {"input": tensors[i % len(tensors)], "lungs": np.ones(shape, bool)}
-        write_entry(root / "inputs" / f"{key}{SUFFIX}", facts, arrays=shown)
+        write_entry(files[samples[i].sample_id], facts, arrays=shown)
 
     # most of the time is spent waiting for the disk
     with ThreadPoolExecutor(16) as pool:

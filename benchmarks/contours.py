@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import SimpleITK as sitk
+from skimage.draw import polygon2mask
 
 from lungcam.cohorts.lidc import cluster, read_readings
 from lungcam.cohorts.lidc.consensus import fill_contours
@@ -99,3 +100,27 @@ def cip_lungs(scan: Scan, labels: Path) -> np.ndarray:
     if lungs.shape != scan.hu.shape:
         raise ValueError(f"{labels} is of shape {lungs.shape}, its scan of {scan.hu.shape}.")
     return lungs
+
+
+def rtstruct_regions(scan: Scan, file: Path) -> dict[str, np.ndarray]:
+    """Draw the regions of an RTSTRUCT of closed planar contours.
+
+    Args:
+        scan: Axial scan in the same frame of reference.
+        file: The RTSTRUCT.
+
+    Returns:
+        `(W, H, D)` bool in the scan's own axis order, by the region's name.
+    """
+    tags = pydicom.dcmread(file)
+    names = {region.ROINumber: str(region.ROIName) for region in tags.StructureSetROISequence}
+    regions = {}
+    for region in tags.ROIContourSequence:
+        voxels = np.zeros(scan.hu.shape, bool)
+        for contour in region.ContourSequence:
+            lps = np.array(contour.ContourData, float).reshape(-1, 3)
+            index = scan.grid.to_index(lps * (-1, -1, 1))
+            # a contour in another one is a hole
+            voxels[:, :, round(index[0, 2])] ^= polygon2mask(voxels.shape[:2], index[:, :2])
+        regions[names[region.ReferencedROINumber]] = voxels
+    return regions

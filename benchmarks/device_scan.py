@@ -15,7 +15,7 @@ from benchmarks.markdown import digits, ratio_table, table
 from benchmarks.measure import Times, alternate
 from lungcam.cohorts import Sample
 from lungcam.config.paths import find_checkpoint
-from lungcam.evaluation.predictor import load_predictor
+from lungcam.evaluation.ensemble import load_ensemble
 from lungcam.explain import peak_mm
 from lungcam.inference.predict import ScanPrediction, predict_prepared
 from lungcam.inference.prepare import prepare_scan
@@ -23,8 +23,6 @@ from lungcam.inference.search import Candidate
 from lungcam.runtime.stopwatch import Stopwatch
 
 NETS = {"small3d": ("model=small3d",), "nodule": searching.SETTINGS}
-# few windows to search
-COARSE = ("view.shape=[16,16,16]", "view.spacing_mm=8")
 # tolerated difference from the CPU: of a logit, of a map as a share of its peak, of places in mm
 LOGIT, SHARE, MM = 0.05, 0.02, 1.0
 HOW = f"""\
@@ -76,17 +74,13 @@ def section(plan: Plan) -> str:
 
 def predict(ckpt: Path, scan: Path, plan: Plan) -> Predicted:
     """Predict a scan several times, prepared once."""
-    predictor = load_predictor(find_checkpoint(ckpt), plan.device)
+    net = load_ensemble([find_checkpoint(ckpt)], plan.device)
     case = Sample(sample_id="scan", patient_id="scan", image=scan, label=None, label_source="")
-    prepared = prepare_scan(case, predictor.transforms)
+    prepared = prepare_scan(case, net.transforms)
     answers: list[ScanPrediction] = []
     plan.reset_peak()
     times = alternate(
-        {
-            "prediction": lambda: answers.append(
-                predict_prepared(predictor, prepared, watch=Stopwatch())
-            )
-        },
+        {"prediction": lambda: answers.append(predict_prepared(net, prepared, watch=Stopwatch()))},
         plan.rounds,
     )
     return Predicted(answers[-1], times["prediction"], plan.peak_mib())
@@ -94,7 +88,7 @@ def predict(ckpt: Path, scan: Path, plan: Plan) -> Predicted:
 
 def differences(ours: ScanPrediction, theirs: ScanPrediction) -> list[str]:
     """Return the differences of logit, map and peak, the equal candidates, and the verdict."""
-    logit = abs(ours.logit - theirs.logit)
+    logit = float(np.abs(ours.logits - theirs.logits).max())
     heat, expected = ours.heat.values, theirs.heat.values
     share = float(np.abs(heat - expected).max() / max(np.abs(expected).max(), 1e-6))
     places = [np.nan_to_num(peak_mm(x.heat.values, x.heat.cells)) for x in (ours, theirs)]
@@ -144,7 +138,7 @@ def trained(net: str, plan: Plan) -> Path:
     """Return the run folder of a net that was trained for an epoch on the device."""
     run = plan.folder / net / "run"
     if not run.exists():
-        settings = [*NETS[net], *(COARSE if plan.small and net == "nodule" else ())]
+        settings = list(NETS[net])
         train_briefly(run.parent, *settings, f"trainer.gpus={plan.gpus}")
     return run
 

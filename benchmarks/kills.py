@@ -20,6 +20,7 @@ import torch
 
 import lungcam.runs.train
 import lungcam.runtime.atomic
+import lungcam.runtime.written
 from lungcam.training.classifier import Classifier
 
 ROOT = Path(__file__).parents[1]
@@ -41,8 +42,9 @@ SHORT = (
     "callbacks.export.test=1",
 )
 LONG = (*SETTINGS, "trainer.max_epochs=40", "callbacks=checkpoint")
-# files that may differ: times, and events, which are compared by value
-TIMED = ("tfevents", "train.log")
+# files that may differ: times, events, which are compared by value, and the record of the files,
+# which lists each time that one was written
+TIMED = ("tfevents", "train.log", lungcam.runtime.written.NAME)
 # calls at which a process can be killed
 CALLS = {
     "training_step": Classifier,

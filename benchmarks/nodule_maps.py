@@ -64,7 +64,7 @@ def hits(
     }
     generator = np.random.default_rng(seed)
     for number, sample in enumerate(tqdm(samples)):
-        lesion = masked_lesion(*read_lesion(sample.lesion_mask), diameter_mm=sample.diameter_mm)
+        lesion = masked_lesion(*read_lesion(sample), diameter_mm=sample.diameter_mm)
         offset_mm = generator.uniform(-SHIFT_MM, SHIFT_MM, 3)
         subject = prepare(
             read_scan(sample.image, whole_chest=False),

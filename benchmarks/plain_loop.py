@@ -9,7 +9,7 @@ from lungcam.cohorts import Sample
 from lungcam.cohorts.table import read_samples
 from lungcam.config.paths import find_checkpoint
 from lungcam.errors import InputError
-from lungcam.evaluation.predictor import load_predictor
+from lungcam.evaluation.ensemble import load_ensemble
 from lungcam.inference.prepare import prepare_scan
 from lungcam.inference.requested_outputs import RequestedOutputs
 from lungcam.inference.scan import predict_scan
@@ -18,9 +18,9 @@ from lungcam.scans import discover
 
 def main(ckpt: Path, scan: Path, out: Path) -> None:
     """Read, predict and write one scan after the other."""
-    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"))
+    net = load_ensemble([find_checkpoint(ckpt)], torch.device("cpu"))
     if scan.suffix == ".csv":
-        samples, _ = read_samples(scan, **predictor.table)
+        samples, _ = read_samples(scan, **net.table)
     else:
         samples = [
             Sample(
@@ -35,8 +35,8 @@ def main(ckpt: Path, scan: Path, out: Path) -> None:
     for sample in samples:
         try:
             predict_scan(
-                predictor,
-                prepare_scan(sample, predictor.transforms),
+                net,
+                prepare_scan(sample, net.transforms),
                 sample=sample,
                 folder=out / sample.sample_id,
                 outputs=RequestedOutputs(masks=False, picture=False),

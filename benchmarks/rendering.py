@@ -158,19 +158,19 @@ def turn(scan: Path, ckpt: Path) -> str:
 
     from lungcam.cohorts import Sample
     from lungcam.config.paths import find_checkpoint
-    from lungcam.evaluation.predictor import load_predictor
+    from lungcam.evaluation.ensemble import load_ensemble
     from lungcam.grid import reorient
     from lungcam.inference.predict import predict_prepared
     from lungcam.inference.prepare import prepare_scan
     from lungcam.runtime.stopwatch import Stopwatch
 
-    predictor = load_predictor(find_checkpoint(ckpt), torch.device("cpu"), explain={})
+    net = load_ensemble([find_checkpoint(ckpt)], torch.device("cpu"))
     ready = prepare_scan(
         Sample(sample_id=scan.name, patient_id=scan.name, image=scan, label=None, label_source=""),
-        predictor.transforms,
+        net.transforms,
     )
     read = ready.scan
-    answer = predict_prepared(predictor, ready, watch=Stopwatch())
+    answer = predict_prepared(net, ready, watch=Stopwatch())
     canonical = read.grid.canonical
     heat = np.maximum(reorient(answer.heat.on(read.grid), read.grid, target=canonical), 0)
     hu = reorient(read.hu, read.grid, target=canonical)
