@@ -20,7 +20,6 @@ from lungcam.evaluation.run_report import write_run_report
 from lungcam.evaluation.track_record import TEST, score_record
 from lungcam.evaluation.trained_run import TrainedRun, predict_splits
 from lungcam.explain.reliability import FAILED
-from lungcam.runtime.atomic import write_json
 from lungcam.runtime.versions import versions
 from lungcam.tasks import Fit
 from lungcam.tasks.malignancy import calibrated, calibration_of
@@ -46,8 +45,9 @@ def evaluate(run: TrainedRun) -> Evaluation:
     """Predict validation and test with the best epoch's weights, and report.
 
     Calibration and threshold come from validation alone and are added to best.ckpt. Writes the
-    task's tables, figures/, report.html, metrics.json and, where they are wanted, the checks of
-    heat-maps (explanation.json, localisation.json, erased lesions).
+    task's tables, figures/, report.html and, where they are wanted, the checks of heat-maps
+    (explanation.json, localisation.json, erased lesions). metrics.json is left to the caller: its
+    presence marks a run as finished.
 
     Raises:
         InputError: The training diverged.
@@ -71,8 +71,6 @@ def evaluate(run: TrainedRun) -> Evaluation:
     tiles = save_figures(run, figures, examples=examples, metrics=metrics, mark=mark)
     lines = _localise(run, fit) if run.explain["benchmark"] else []
     write_run_report(run, metrics, examples=examples, tiles=tiles, localisation=lines, mark=mark)
-    # written last: its presence marks a run as finished
-    write_json(run.folder / "metrics.json", metrics)
     return Evaluation(metrics, run_summary(run, metrics, localisation=lines))
 
 

@@ -44,6 +44,7 @@ from lungcam.runs.training_parts import (
     make_net,
     settle_precision,
 )
+from lungcam.runtime.atomic import write_json
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.precision import FULL
 from lungcam.runtime.versions import versions
@@ -53,13 +54,11 @@ from lungcam.training.checkpoint_schema import TABLE_KEYS
 from lungcam.training.classifier import Classifier
 from lungcam.training.initial_weights import Start
 from lungcam.training.lightning_checkpoint import AtomicCheckpointIO, CheckpointMetadata
-from lungcam.training.loggers import log_configuration, log_files, open_loggers
+from lungcam.training.loggers import log_configuration, log_results, open_loggers
 from lungcam.training.own_run import code_records, seal_code
 from lungcam.training.trainer import make_trainer, rank_zero_first
 from lungcam.transforms import pipeline
 
-# files of the run folder that MLflow and W&B keep
-LOGGED = ("metrics.json", "report.html")
 # nodes that a checkpoint carries
 CARRIED = ("task", "model", "view", "transforms", "explain")
 
@@ -166,14 +165,16 @@ def _train(
         return math.nan  # rank zero evaluates
     run = _trained(session, classifier, task=task, data=data, metrics=metrics)
     evaluation = evaluate(run)
-    print(evaluation.summary)
     log_figures(
         loggers,
         HydraConfig.get().overrides.task,
         metrics=evaluation.metrics,
         step=load_checkpoint(session.last)["global_step"],
     )
-    log_files(loggers, [folder / name for name in LOGGED])
+    log_results(loggers, evaluation.metrics, folder / "report.html")
+    # written last: its presence marks a run as finished
+    write_json(folder / "metrics.json", evaluation.metrics)
+    print(evaluation.summary)
     return evaluation.metrics["val"][task.score]
 
 

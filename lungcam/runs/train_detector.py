@@ -33,7 +33,7 @@ from lungcam.runtime.atomic import write_json
 from lungcam.runtime.distributed import rank
 from lungcam.runtime.precision import FULL
 from lungcam.runtime.versions import versions
-from lungcam.training.loggers import log_configuration
+from lungcam.training.loggers import log_configuration, log_results
 from lungcam.training.trainer import make_trainer
 
 # candidates of a searched scan that metrics.json lists
@@ -69,7 +69,6 @@ def train_detector(nodes: dict[str, Any], folder: Path, *, loggers: Sequence[Log
         figures = _measure_scans(module.net, data, folder=folder)
     else:
         figures = _measure(module.net, data)
-    write_json(folder / "metrics.json", figures)
     save_detector(
         folder / "checkpoints" / "best.ckpt",
         module.net,
@@ -82,6 +81,9 @@ def train_detector(nodes: dict[str, Any], folder: Path, *, loggers: Sequence[Log
             "versions": versions(),
         },
     )
+    log_results(loggers, figures, folder / "report.html")
+    # written last: its presence marks a run as finished
+    write_json(folder / "metrics.json", figures)
     _print(figures, folder)
     if data.whole:
         return float(figures["searched"]["sources"]["net"]["cpm"] or 0.0)

@@ -24,6 +24,7 @@ __all__ = [
     "clear_unfinished",
     "is_leftover",
     "is_temporary",
+    "json_text",
     "record_of",
     "uncell",
     "write_json",
@@ -87,9 +88,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:
-    """Write JSON atomically; NaN and infinity, which JSON does not know, become null."""
-    text = json.dumps(_finite(content), indent=indent, allow_nan=False)
-    write_text(path, f"{text}\n")
+    """Write JSON atomically, see `json_text`."""
+    write_text(path, json_text(content, indent=indent))
+
+
+def json_text(content: object, *, indent: int | None = 2) -> str:
+    """Return content as a file of JSON; NaN and infinity, which JSON does not know, become null."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False) + "\n"
 
 
 def write_table(

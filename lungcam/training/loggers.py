@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,13 @@ from pytorch_lightning.loggers import (
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
 from lungcam.config.instantiate import composed_targets, instantiate
-from lungcam.runtime.atomic import write_json, write_table
+from lungcam.runtime.atomic import json_text, write_json, write_table
 from lungcam.runtime.distributed import rank
 
 # file of a run folder with the ids under which its loggers continue
 IDS = "loggers.json"
+# file that a run ends with
+METRICS = "metrics.json"
 # name and argument of the id in the loggers that have one
 ID_ARGUMENTS = {"MLFlowLogger": "run_id", "WandbLogger": "id"}
 SQLITE = "sqlite:///"
@@ -166,20 +169,27 @@ def flatten(nodes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def log_files(loggers: Sequence[Logger], files: Sequence[Path]) -> None:
-    """Give files to the loggers that keep some: MLflow and W&B, with the run.
+def log_results(loggers: Sequence[Logger], metrics: Mapping[str, Any], report: Path) -> None:
+    """Give metrics.json and the report to the loggers that keep files with a run: MLflow and W&B.
 
     Args:
         loggers: Loggers of the run.
-        files: Files of the run folder; those that are not there are left out.
+        metrics: Content of metrics.json, which need not be written yet.
+        report: File of the report, which may be missing.
     """
-    present = [file for file in files if file.is_file()]
     for logger in loggers if rank() == 0 else ():
-        for file in present:
-            if isinstance(logger, MLFlowLogger):
-                logger.experiment.log_artifact(logger.run_id, str(file))
-            elif isinstance(logger, WandbLogger):
-                logger.experiment.save(str(file), base_path=str(file.parent), policy="now")
+        if isinstance(logger, MLFlowLogger):
+            logger.experiment.log_text(logger.run_id, json_text(metrics), METRICS)
+            if report.is_file():
+                logger.experiment.log_artifact(logger.run_id, str(report))
+        elif isinstance(logger, WandbLogger):
+            kept = Path(logger.experiment.dir)
+            write_json(kept / METRICS, metrics)
+            if report.is_file():
+                shutil.copy(report, kept)
+            for file in (kept / METRICS, kept / report.name):
+                if file.is_file():
+                    logger.experiment.save(str(file), base_path=str(kept), policy="now")
 
 
 def _as_code(nodes: Mapping[str, Any]) -> str:

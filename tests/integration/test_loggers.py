@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -29,6 +30,44 @@ def test_curves_and_figures_stand_once(workplace, trained, settings):
     done = command("train.py", f"resume={run}", cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert check(run, metrics) == curve
+
+
+# a logger that dies as it is given the final figures
+DYING = """
+import os
+import signal
+
+from lungcam.training.loggers import CsvLogger
+
+
+class Dying(CsvLogger):
+    def log_metrics(self, metrics, step=None):
+        if "DYING" in os.environ and any(name.startswith("final/") for name in metrics):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().log_metrics(metrics, step)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_before_its_figures_are_logged_is_not_finished(workplace, trained):
+    run = workplace / "loggers-killed"
+    (workplace / "dying.py").write_text(DYING)
+    own = {"_target_": "dying.Dying", "save_dir": run, "name": "''", "version": "csv"}
+    keys = [f"+logger.own.{key}={value}" for key, value in own.items()]
+    arguments = (*TINY, *SMALL, "logger=tensorboard", *keys, f"hydra.run.dir={run}")
+    done = command("train.py", *arguments, cwd=workplace, DYING="yes")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (run / "report.html").is_file()
+    assert not (run / "metrics.json").exists()
+    done = command("train.py", f"resume={run}", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    with (run / "csv" / "metrics.csv").open(newline="") as stream:
+        (final,) = (row for row in csv.DictReader(stream) if row["final/test_auc"])
+    assert float(final["final/test_auc"]) == metrics["test"]["auc"]
+    events = EventAccumulator(str(run)).Reload()
+    assert events.Scalars("hparams/test_auc")[-1].value == pytest.approx(metrics["test"]["auc"])
+    assert not (run / ".lungcam-lock").exists()
 
 
 def check(run, metrics):

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lungcam.errors import InputError
 from lungcam.report.hparams import log_figures
-from lungcam.training.loggers import flatten, log_configuration, log_files, open_loggers
+from lungcam.training.loggers import flatten, log_configuration, log_results, open_loggers
 
 METRICS = {"val": {"auc": 0.75, "auc_ci95": [0.5, 1]}, "test": {"auc": None, "n": 4}}
 
@@ -53,8 +53,7 @@ def run(folder, config, losses, *, step=None):
                 logger.log_metrics({"val/loss": loss}, i)
                 logger.save()
         log_figures(loggers, ["optimizer.lr=0.1"], metrics=METRICS, step=(step or 0) + len(losses))
-        (folder / "metrics.json").write_text(json.dumps(METRICS))
-        log_files(loggers, [folder / "metrics.json", folder / "report.html"])
+        log_results(loggers, METRICS, folder / "report.html")
 
 
 def rows(folder):
