@@ -175,6 +175,9 @@ def test_a_run_of_wandb_is_closed_and_continued_under_its_id(tmp_path):
     content = b"".join(file.read_bytes() for file in files)
     for text in (b"val/loss", b"final/val_auc", b"optimizer.lr"):
         assert text in content
+    for folder in {file.parent for file in files}:
+        assert json.loads((folder / "files" / "metrics.json").read_text()) == METRICS
+        assert b"metrics.json" in b"".join(file.read_bytes() for file in folder.glob("run-*.wandb"))
 
 
 def test_a_full_disk_is_named_whatever_the_logger_raises(tmp_path):
