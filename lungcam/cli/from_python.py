@@ -19,6 +19,7 @@ from lungcam.cli.app import MULTIRUN, quote_paths
 from lungcam.cli.refusals import describe_refusal
 from lungcam.cli.streams import safe_streams
 from lungcam.cli.train import REWRITES, run_job
+from lungcam.config.instantiate import trust_of_one_command
 from lungcam.config.paths import TRAIN_PATHS
 from lungcam.errors import InputError
 from lungcam.runtime.versions import CONFIG_FOLDER
@@ -80,7 +81,7 @@ def _as_command() -> Iterator[None]:
     os.environ[FULL_ERROR] = "1"
     GlobalHydra.instance().clear()
     try:
-        with safe_streams():
+        with safe_streams(), trust_of_one_command():
             yield
     finally:
         GlobalHydra.instance().clear()

@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
@@ -76,6 +77,18 @@ def composed_targets() -> Sequence[str] | None:
 def distrust_configuration() -> None:
     """Let this process take its configuration for what someone else wrote."""
     _distrusted.add(True)
+
+
+@contextmanager
+def trust_of_one_command() -> Iterator[None]:
+    """Begin with trust in the configuration, and restore afterwards what there was before."""
+    before = set(_distrusted)
+    _distrusted.clear()
+    try:
+        yield
+    finally:
+        _distrusted.clear()
+        _distrusted.update(before)
 
 
 def check_targets(

@@ -14,6 +14,8 @@ META_BYTES = 1 << 16
 # bytes of a header up to the pixel data
 MOST_HEADER = 16 << 20
 RAW, BLOCK = -15, 1 << 20
+# end of the preamble, and the group of the file meta information
+PREFIX, GROUP = b"DICM", b"\x02\0"
 # values with a length of four bytes (PS3.5 7.1.2)
 LONG = (b"OB", b"OW", b"UN", b"SQ", b"UT")
 
@@ -31,7 +33,7 @@ def inflated_head(stream: BinaryIO) -> io.BytesIO | None:
     stream.seek(0)
     start = stream.read(META_BYTES)
     head = None
-    if start[128:132] == b"DICM" and MARK.search(start):
+    if (start[128:132] == PREFIX or start[:2] == GROUP) and MARK.search(start):
         stream.seek(_meta_end(stream))
         inflate = isal_zlib.decompressobj(RAW)
         head = io.BytesIO(inflate.decompress(stream.read(MOST_HEADER), MOST_HEADER))
@@ -58,12 +60,16 @@ def inflates_within(file: Path, limit: int) -> bool:
 
 
 def _meta_end(stream: BinaryIO) -> int:
-    """Return the end of the file meta information, group 2 in explicit VR (PS3.10 7.1)."""
-    stream.seek(132)
+    """Return the end of the file meta information, group 2 in explicit VR (PS3.10 7.1).
+
+    Old exports lack the preamble of 132 bytes in front of it.
+    """
+    stream.seek(0)
+    stream.seek(132 if stream.read(132)[128:] == PREFIX else 0)
     while True:
         position = stream.tell()
         head = stream.read(8)
-        if len(head) < 8 or head[:2] != b"\x02\0":
+        if len(head) < 8 or head[:2] != GROUP:
             return position
         long = head[4:6] in LONG
         length = stream.read(4) if long else head[6:8]

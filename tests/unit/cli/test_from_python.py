@@ -8,6 +8,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import lungcam
+from lungcam.config.instantiate import ANY, composed_targets, distrust_configuration
 from lungcam.errors import InputError
 
 
@@ -34,3 +35,20 @@ def test_bad_settings_raise_the_line_of_the_command(tmp_path, monkeypatch, setti
     after = (sys.argv[:], sys.path[:], logging.root.handlers[:], os.environ.get("HYDRA_FULL_ERROR"))
     assert before == after
     assert not GlobalHydra.instance().is_initialized()
+
+
+def test_a_resumed_run_leaves_trust_in_the_settings_of_the_next(tmp_path, monkeypatch):
+    """What a run folder may not name, the user's own words may."""
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "overrides.yaml").write_text("- seed=1\n")
+    (run / ".hydra" / "config.yaml").write_text("seed: 1\n")
+    (run / ".hydra" / "hydra.yaml").write_text(f"hydra: {{runtime: {{cwd: {tmp_path}}}}}\n")
+    with pytest.raises(InputError):
+        lungcam.train([f"resume={run}"])
+    assert composed_targets() is ANY
+    distrust_configuration()
+    with pytest.raises(InputError, match=r"^seed=-1"):
+        lungcam.train(["seed=-1"])
+    assert composed_targets() is not ANY

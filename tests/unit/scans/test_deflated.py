@@ -12,14 +12,16 @@ from lungcam.scans import deflated, read_scan
 from lungcam.scans.deflated import inflated_head, inflates_within
 
 
-@pytest.fixture
-def files(tmp_path, hu, write_series):
-    """Return the files of a deflated series."""
+@pytest.fixture(params=[True, False], ids=["preamble", "no preamble"])
+def files(request, tmp_path, hu, write_series):
+    """Return the files of a deflated series, with a preamble or like old exports."""
     _, _, files = write_series(tmp_path / "series", hu)
     for file in files:
         data = pydicom.dcmread(file)
         data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
         data.save_as(file, enforce_file_format=True)
+        if not request.param:
+            file.write_bytes(file.read_bytes()[132:])
     return files
 
 
@@ -29,7 +31,9 @@ def test_a_deflated_series_is_read(tmp_path, files, hu):
 
 def test_the_head_is_what_zlib_inflates(files, monkeypatch):
     content = files[0].read_bytes()
-    whole = zlib.decompress(content[132 + 12 + struct.unpack("<I", content[140:144])[0] :], -15)
+    begin = content.startswith(bytes(128)) * 132
+    length = struct.unpack("<I", content[begin + 8 : begin + 12])[0]
+    whole = zlib.decompress(content[begin + 12 + length :], -15)
     with files[0].open("rb") as stream:
         assert inflated_head(stream).read() == whole
         monkeypatch.setattr(deflated, "MOST_HEADER", 400)
