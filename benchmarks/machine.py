@@ -8,8 +8,6 @@ from pathlib import Path
 
 import torch
 
-from lungcam.runtime.precision import has_bfloat16
-
 # instruction sets that matter here, by their names in /proc/cpuinfo on x86 and on Arm
 INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -65,11 +63,10 @@ def instructions() -> str:
     """Describe what the processor has, what torch computes with, and what limits it."""
     features = set(_cpuinfo("flags", "Features").split())
     names = [name for feature, name in INSTRUCTIONS.items() if feature in features]
-    native = "native" if has_bfloat16(gpu=False) else "emulated"
     limits = [f"{name}={os.environ[name]}" for name in LIMITS if os.environ.get(name)]
     parts = [
         ", ".join(names) or platform.machine(),
-        f"torch computes with {torch.backends.cpu.get_cpu_capability()}, bfloat16 {native}",
+        f"torch computes with {torch.backends.cpu.get_cpu_capability()}",
         *([f"with {' '.join(limits)}"] if limits else []),
     ]
     return "; ".join(parts)

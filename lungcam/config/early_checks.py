@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lungcam.config.aliases import update_train_config
 from lungcam.config.options import DicomOptions
@@ -31,10 +32,11 @@ def checked_train_nodes(config: DictConfig) -> dict[str, Any]:
     for name in OPTIONAL:
         if OmegaConf.is_missing(config, name) or name not in config:
             OmegaConf.update(config, name, {}, force_add=True)
+    if config.get("resume"):
+        config = _as_stored(config)
     refuse_missing(config)
     nodes = update_train_config(plain(config))
     if not nodes.get("resume"):
-        # a run of an earlier version lacks what it did not know
         _refuse_taken_out(nodes)
     check_nodes(nodes, TrainConfig)
     if nodes["freeze"] and nodes["init"] is None:
@@ -66,6 +68,24 @@ def check_infer_config(config: DictConfig) -> None:
     if dicom["patient"] != DicomOptions.patient and not dicom["write"]:
         raise InputError(f"dicom.patient={dicom['patient']}: no DICOM objects; add dicom=true.")
     check_infer_paths(nodes)
+
+
+def _as_stored(config: DictConfig) -> DictConfig:
+    """Return the stored configuration of a run that is continued, in the types of the schema.
+
+    What a run of an earlier version did not know takes its default.
+
+    Raises:
+        InputError: It was not written by a training.
+    """
+    try:
+        return OmegaConf.merge(OmegaConf.structured(TrainConfig), plain(config))
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{config.resume}: its .hydra/config.yaml was not written by a training ({reason}); "
+            "give the run's own command again."
+        ) from error
 
 
 def _refuse_taken_out(nodes: Mapping[str, Any], schema: type = TrainConfig) -> None:

@@ -187,7 +187,7 @@ class TrainerOptions:
     num_nodes: int = option(1, "number of machines")
     max_epochs: int = option(10, "length of the training")
     precision: str = option(
-        "auto", "precision; auto is bf16-mixed where the machine has bfloat16, else 32-true"
+        "auto", "precision; auto is bf16-mixed on a GPU that has bfloat16, else 32-true"
     )
     deterministic: Any = option("warn", "warn: some operations on a GPU are not deterministic")
     accumulate_grad_batches: int = option(1, "batches in each optimizer step")

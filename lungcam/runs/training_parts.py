@@ -20,7 +20,7 @@ from lungcam.evaluation.own_metrics import Metric, check_metric
 from lungcam.explain.options import check_layer
 from lungcam.runtime.devices import choose_accelerator
 from lungcam.runtime.distributed import rank
-from lungcam.runtime.precision import AUTO, FULL, choose_precision, is_emulated
+from lungcam.runtime.precision import AUTO, FULL, choose_precision, objection
 from lungcam.tasks import Task
 from lungcam.training.classifier import Classifier
 from lungcam.training.initial_weights import Start, freeze, start_from
@@ -147,7 +147,7 @@ def make_metrics(nodes: dict[str, Any]) -> dict[str, Metric]:
 
 
 def settle_precision(trainer: dict[str, Any], begun: Mapping[str, Any]) -> None:
-    """Replace `auto` by the precision of the machine, or by that in which the run has begun.
+    """Replace `auto` by the precision of the device, or by that in which the run has begun.
 
     Args:
         trainer: Node `trainer`, which is changed.
@@ -162,12 +162,8 @@ def settle_precision(trainer: dict[str, Any], begun: Mapping[str, Any]) -> None:
         # Lightning knows no mixed precision on Apple's GPUs
         precision = FULL if kind == "mps" else choose_precision(precision, gpu=gpu)
     trainer["precision"] = precision = begun.get("precision", precision)
-    if is_emulated(precision, gpu=gpu) and rank() == 0:
-        machine = "graphics card" if gpu else "processor"
-        print(
-            f"note: trainer.precision={precision}: this {machine} emulates it and is faster in "
-            "32-true; auto chooses what suits the machine."
-        )
+    if (reason := objection(precision, gpu=gpu)) and rank() == 0:
+        print(f"note: trainer.precision={precision}: {reason}; auto chooses what suits the device.")
 
 
 def instantiate_group(nodes: dict[str, Any], group: str) -> dict[str, Any]:

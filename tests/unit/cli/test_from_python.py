@@ -38,7 +38,7 @@ def test_bad_settings_raise_the_line_of_the_command(tmp_path, monkeypatch, setti
 
 
 def test_a_resumed_run_leaves_trust_in_the_settings_of_the_next(tmp_path, monkeypatch):
-    """What a run folder may not name, the user's own words may."""
+    """The user's own words may name more than a run folder may."""
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     (run / ".hydra").mkdir(parents=True)
