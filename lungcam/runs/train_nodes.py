@@ -8,6 +8,7 @@ from torch import nn
 
 from lungcam.config.early_checks import checked_train_nodes
 from lungcam.config.instantiate import (
+    ANY,
     check_targets,
     composed_targets,
     instantiate,
@@ -18,6 +19,7 @@ from lungcam.explain.options import AUTO, choose_layer
 from lungcam.nets.monai_nets import check_output, named_net, refusal
 from lungcam.render.options import read_options
 from lungcam.runtime.distributed import rank
+from lungcam.training.own_run import server_setting
 
 
 def train_nodes(config: DictConfig) -> dict[str, Any]:
@@ -35,6 +37,11 @@ def train_nodes(config: DictConfig) -> dict[str, Any]:
     if named is not None:
         nodes["model"] = named_net(model, shape=view["shape"])
     check_targets(nodes, allowed=composed_targets())
+    if composed_targets() is not ANY and (key := server_setting(nodes)):
+        raise InputError(
+            f"{key}: the run would contact a server, and it was not begun here; start a new run, "
+            "with this setting if you want it."
+        )
     refuse_borrowed({name: nodes[name] for name in ("task", "model", "transforms")})
     read_options(nodes["render"])
     is_auto = nodes["explain"]["layer"] == AUTO

@@ -25,6 +25,8 @@ from lungcam.errors import InputError
 NAME = ".lungcam-lock"
 TOUCH_S, ABANDONED_S = 60.0, 600.0
 TRIES = 10
+# part of the names of this process's own temporary files
+PROCESS = secrets.token_hex(4)
 
 # folders that this process has locked: a run inside a sweep, a fold inside a run
 _held: set[Path] = set()
@@ -75,32 +77,51 @@ def locked(folder: Path, *, key: str) -> Iterator[None]:
     if file in _held:
         yield
         return
-    content = _acquire(file, key=key)
-    _held.add(file)
+    content = json.dumps(asdict(_this_process())).encode()
     done = threading.Event()
-    touching = threading.Thread(target=_touch, args=(file, done), daemon=True)
-    touching.start()
     try:
-        yield
-    finally:
-        done.set()
-        _held.discard(file)
         try:
-            _give_back(file, content, missing)
-        except BaseException:
-            # a signal came at this very moment
-            _give_back(file, content, missing)
-            raise
+            _acquire(file, content, key=key)
+            _held.add(file)
+            threading.Thread(target=_touch, args=(file, done), daemon=True).start()
+            _clear_temporaries(file)
+            yield
+        finally:
+            _give_back(file, content, done, missing)
+    except BaseException:
+        # a signal may have come while the lock was taken or given back
+        _give_back(file, content, done, missing)
+        raise
 
 
-def _give_back(file: Path, content: bytes, missing: Sequence[Path]) -> None:
+def _give_back(file: Path, content: bytes, done: threading.Event, missing: Sequence[Path]) -> None:
     """Remove a lock, and the folders that were made for it, where nothing was written."""
+    done.set()
+    _held.discard(file)
     with suppress(OSError):
         # after a long sleep it may be another's
         if file.read_bytes() == content:
             file.unlink()
+    for temporary in file.parent.glob(f"{_temporary(file).stem}.*"):
+        temporary.unlink(missing_ok=True)
+    with suppress(OSError):
         for path in missing:
             path.rmdir()
+
+
+def _temporary(file: Path) -> Path:
+    """Return a new name for a file of this process next to a lock."""
+    return file.with_name(f"{NAME}-{PROCESS}-{os.getpid()}.{secrets.token_hex(4)}")
+
+
+def _clear_temporaries(file: Path) -> None:
+    """Remove what processes that were killed while they took the lock have left."""
+    for temporary in file.parent.glob(f"{NAME}-*"):
+        with suppress(OSError):
+            owner = _read(temporary)
+            age = file.stat().st_mtime - temporary.stat().st_mtime
+            if age > ABANDONED_S or (owner is not None and owner.is_alive() is False):
+                temporary.unlink()
 
 
 def clear_abandoned(folder: Path) -> None:
@@ -134,12 +155,11 @@ def _held_by(owner: Owner, folder: Path, *, key: str) -> InputError:
     )
 
 
-def _acquire(file: Path, *, key: str) -> bytes:
-    """Make the file of the lock and return its content."""
-    content = json.dumps(asdict(_this_process())).encode()
+def _acquire(file: Path, content: bytes, *, key: str) -> None:
+    """Make the file of the lock."""
     for _ in range(TRIES):
         if _make(file, content):
-            return content
+            return
         owner = _read(file)
         # it may just have been given back
         if owner is not None and not _is_abandoned(file, owner):
@@ -152,9 +172,9 @@ def _acquire(file: Path, *, key: str) -> bytes:
 
 def _make(file: Path, content: bytes) -> bool:
     """Make a file that was not there; return False if it was. It is never seen half-written."""
-    temporary = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
-    temporary.write_bytes(content)
+    temporary = _temporary(file)
     try:
+        temporary.write_bytes(content)
         os.link(temporary, file)
     except FileExistsError:
         return False
@@ -172,22 +192,23 @@ def _make(file: Path, content: bytes) -> bool:
 
 def _remove(file: Path, owner: Owner | None) -> None:
     """Remove an abandoned lock, unless another process was faster and has its own there."""
-    aside = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+    aside = _temporary(file)
     try:
         os.rename(file, aside)
+        if _read(aside) != owner:
+            with suppress(OSError):
+                os.link(aside, file)
     except FileNotFoundError:
         return
-    if _read(aside) != owner:
-        with suppress(OSError):
-            os.link(aside, file)
-    aside.unlink(missing_ok=True)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _is_abandoned(file: Path, owner: Owner) -> bool:
     alive = owner.is_alive()
     if alive is not None:
         return not alive
-    probe = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+    probe = _temporary(file)
     try:
         probe.touch()
         now = probe.stat().st_mtime

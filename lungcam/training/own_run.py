@@ -1,9 +1,9 @@
-"""Record of the user's own code in a run folder, sealed with a key that only this account has.
+"""Record of a run folder's own code and servers, sealed with a key that only this account has.
 
 A run folder may come from anyone, and continuing a run imports the code that its configuration
-names. The record says which code that was. Its seal is a keyed hash (HMAC, RFC 2104) over the
-record and the stored configuration; the key lies in the user's state folder, so nobody else can
-make the seal, and a changed folder does not fit it.
+names, and sends figures to the servers that its loggers name. The record says which code that was.
+Its seal is a keyed hash (HMAC, RFC 2104) over the record and the stored configuration; the key lies
+in the user's state folder, so nobody else can make the seal, and a changed folder does not fit it.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ from lungcam.runtime.atomic import write_text
 RECORD = Path(".hydra", "plugins.json")
 CONFIGS = (Path(".hydra", "config.yaml"), Path(".hydra", "hydra.yaml"))
 KEY_BYTES = 32
+# beginnings of addresses on this machine
+LOCAL = ("sqlite:///", "file:///")
+# classes of Lightning that always log to a server
+SERVERS = ("CometLogger", "NeptuneLogger")
 
 
 def code_records(nodes: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
@@ -34,7 +38,7 @@ def code_records(nodes: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
 
 
 def seal_code(folder: Path, nodes: Mapping[str, Any]) -> None:
-    """Write the sealed record of a new run, if its configuration names code of the user's own.
+    """Write the sealed record of a new run, if it has code of the user's own, or logs to a server.
 
     Args:
         folder: Run folder with Hydra's record of the configuration.
@@ -47,10 +51,31 @@ def seal_code(folder: Path, nodes: Mapping[str, Any]) -> None:
         # as it was typed, a path would depend on the folder in which the user stands
         typed = str(Path(name).absolute()) if Path(name).exists() else name
         plugins[typed] = plugin.sha256
-    if targets or plugins:
+    if targets or plugins or server_setting(nodes):
         record = {"plugins": plugins, "targets": targets, "folder": str(Path.cwd())}
         sealed = record | {"seal": _seal(folder, record)}
         write_text(folder / RECORD, json.dumps(sealed, indent=2) + "\n")
+
+
+def server_setting(nodes: Mapping[str, Any]) -> str | None:
+    """Return the first key of a plain configuration by which a run contacts a server."""
+    for name, node in nodes.get("logger", {}).items():
+        kind = str(node.get("_target_")).rpartition(".")[2] if isinstance(node, dict) else ""
+        if kind in SERVERS or (kind == "WandbLogger" and node.get("offline") is not True):
+            return f"logger.{name}"
+    return next(_addresses(nodes), None)
+
+
+def _addresses(node: Any, name: str = "") -> Iterator[str]:
+    """Yield the keys of addresses of other machines, such as `http://` and `s3://`."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _addresses(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _addresses(value, name)
+    elif isinstance(node, str) and "://" in node and not node.startswith(LOCAL):
+        yield name
 
 
 def check_resumed_code(

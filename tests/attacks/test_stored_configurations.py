@@ -20,6 +20,7 @@ from lungcam.config.schema import register_schemas
 from lungcam.errors import InputError
 from lungcam.runs.train_nodes import train_nodes
 from lungcam.runtime.versions import CONFIG_FOLDER
+from lungcam.training.own_run import check_resumed_code, seal_code, server_setting
 
 GONE = object()
 VALUES = (
@@ -102,3 +103,42 @@ def test_a_group_of_another_kind_is_named(tmp_path, monkeypatch, name):
     config = changed(stored_configuration(tmp_path), (name,), 5)
     with pytest.raises(InputError, match=rf"^{tmp_path}: its \.hydra/config\.yaml was not written"):
         train_nodes(OmegaConf.create(config))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("logger", "tensorboard", "save_dir"), "s3://elsewhere/run"),
+        (("logger", "tensorboard", "save_dir"), "${cache}//elsewhere/run"),
+        (("callbacks", "checkpoint", "dirpath"), "https://elsewhere/run"),
+        (("logger", "more"), {"_target_": "pytorch_lightning.loggers.CometLogger"}),
+        (("init_names",), {"a": "http://elsewhere"}),
+    ],
+)
+def test_a_run_of_a_stranger_contacts_no_server(tmp_path, monkeypatch, path, value):
+    monkeypatch.chdir(tmp_path)
+    config = changed(stored_configuration(tmp_path), path, value)
+    # half of an address
+    config["cache"] = "http:"
+    train_nodes(OmegaConf.create(config))
+    with trust_of_one_command():
+        distrust_configuration()
+        with pytest.raises(InputError, match="would contact a server, and it was not begun here"):
+            train_nodes(OmegaConf.create(config))
+
+
+def test_a_run_that_logs_to_a_server_is_sealed_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    run = tmp_path / "run"
+    (run / ".hydra").mkdir(parents=True)
+    nodes = {
+        "task": "malignancy",
+        "plugins": [],
+        "logger": {"own": {"_target_": "pytorch_lightning.loggers.WandbLogger", "offline": False}},
+    }
+    assert server_setting(nodes) == "logger.own"
+    seal_code(run, nodes)
+    assert check_resumed_code(run, nodes, given=()) == []
+    # of another account, or with another configuration
+    (run / ".hydra" / "config.yaml").write_text("seed: 1")
+    assert check_resumed_code(run, nodes, given=()) is None

@@ -157,3 +157,59 @@ def test_of_several_processes_that_find_an_abandoned_lock_a_single_one_takes_it(
     for job in jobs:
         job.communicate("\n")
     assert answers == ["held", "refused", "refused", "refused"]
+
+
+class Signalled(BaseException):
+    """What a handler of a signal raises."""
+
+
+def signalled_at(line: int, folder: Path) -> bool:
+    """Lock a folder, with a signal before a line that this executes; return True if it came."""
+    lines = iter(range(line + 1))
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != lock.__file__:
+            return None
+        if event == "line" and next(lines, None) == line:
+            raise Signalled
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with lock.locked(folder, key="out"):
+            pass
+    except Signalled:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path, abandoned):
+    gone = replace(lock._this_process(), started="0")
+    line, came = 0, True
+    while came:
+        folder = tmp_path / str(line)
+        folder.mkdir()
+        if abandoned:
+            (folder / lock.NAME).write_text(json.dumps(asdict(gone)))
+        came = signalled_at(line, folder)
+        left = list(folder.iterdir())
+        # that of the process that has gone, before it is taken over
+        assert left in ([], [folder / lock.NAME])
+        assert not left or lock._read(left[0]) == gone
+        line += 1
+    assert line > 40
+
+
+def test_files_of_processes_that_were_killed_while_locking_are_removed(tmp_path):
+    gone = replace(lock._this_process(), started="0")
+    file = tmp_path / f"{lock.NAME}-0-1.2"
+    file.write_text(json.dumps(asdict(gone)))
+    # another process is just about to take the lock
+    other = tmp_path / f"{lock.NAME}-0-1.3"
+    other.write_text(json.dumps(asdict(lock._this_process())))
+    with lock.locked(tmp_path, key="out"):
+        assert sorted(tmp_path.iterdir()) == [tmp_path / lock.NAME, other]
