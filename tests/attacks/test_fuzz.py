@@ -8,7 +8,7 @@ from .fuzz import fuzz, seeds
 
 
 @pytest.mark.parametrize("first", range(0, 300, 100))
-def test_random_changes_are_taken_or_refused(tmp_path, first):
+def test_random_changes_are_taken_or_refused(tmp_path, first, record_property):
     files = seeds(tmp_path)
     here = os.getcwd()
     try:
@@ -16,3 +16,4 @@ def test_random_changes_are_taken_or_refused(tmp_path, first):
             fuzz(seed, tmp_path, files)
     finally:
         os.chdir(here)
+    record_property("attack", {"cases": 100})

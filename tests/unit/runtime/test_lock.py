@@ -160,7 +160,7 @@ def test_of_several_processes_that_find_an_abandoned_lock_a_single_one_takes_it(
 
 
 class Signalled(BaseException):
-    """What a handler of a signal raises."""
+    """Raised in place of a signal's handler."""
 
 
 def signalled_at(line: int, folder: Path) -> bool:
