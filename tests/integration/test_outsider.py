@@ -192,11 +192,11 @@ def test_it_is_cross_validated_and_its_maps_are_judged(workplace, package):
         "experiment=outsider",
         "cv.folds=2",
         "explain.benchmark=true",
-        "hydra.run.dir=folds",
+        "hydra.run.dir=outsider_folds",
         cwd=workplace,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (workplace / "folds" / "fold_1" / "explanation.json").is_file()
+    assert (workplace / "outsider_folds" / "fold_1" / "explanation.json").is_file()
 
 
 def stopped(run: Path, folder: Path) -> Path:
