@@ -3,6 +3,7 @@
 Tolerance: a mean difference of half a step of 255 over the three colours of all pixels, and at most
 one pixel in 200 that differs by more than 24 steps. Edges of letters and lines may differ between
 versions of OpenGL; on the machine of the golden pictures, EGL and OSMesa agree in every pixel.
+VTK before 9.6 shades a little otherwise (a mean difference of 1.3 steps with 9.4).
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from vtkmodules.vtkCommonCore import vtkVersion
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE / "golden").glob("*.png"))
@@ -32,6 +34,8 @@ def pictures(request, tmp_path_factory):
     """Folder of the pictures drawn in a window of each class."""
     if sys.platform != "linux":
         pytest.skip("EGL and OSMesa exist on Linux only")
+    if vtkVersion.GetVTKMajorVersion() * 100 + vtkVersion.GetVTKMinorVersion() < 906:
+        pytest.skip("golden pictures are those of VTK 9.6 and later")
     folder = tmp_path_factory.mktemp("pictures")
     result = subprocess.run(
         [sys.executable, HERE / "golden_chest.py", folder],
